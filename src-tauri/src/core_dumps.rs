@@ -1,7 +1,7 @@
 //! Keeps a crash from writing memory, and the secrets in it, to a file.
 
 /// Disables core dumps of this process and of the programs it starts.
-pub fn forbid() {
+pub fn disable_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

@@ -5,7 +5,7 @@ use tokio::sync::Mutex;
 use understudy_core::connection::{ConnectionSummary, DEMO};
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
-use understudy_demo::{Demo, DemoError, today};
+use understudy_demo::{Demo, DemoError, today_in_utc};
 use uuid::Uuid;
 
 /// At most one demo runs, until the process ends.
@@ -18,15 +18,17 @@ impl RunningDemo {
         let mut running = self.0.lock().await;
         if running.is_none() {
             let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
-            let demo = Demo::start(&console.demo_dir()?, token.clone(), today()).await.map_err(told)?;
+            let demo = Demo::start(&console.demo_dir()?, token.clone(), today_in_utc())
+                .await
+                .map_err(to_core_error)?;
             console.add_demo(&demo.connection_text, token).await?;
             *running = Some(demo);
         }
-        Ok(console.connection(DEMO)?.summary())
+        Ok(console.find_connection(DEMO)?.to_summary())
     }
 }
 
-fn told(error: DemoError) -> Error {
+fn to_core_error(error: DemoError) -> Error {
     let DemoError { message, hint } = error;
     Error { hint, ..Error::new(Code::FileFailed, message) }
 }

@@ -18,10 +18,10 @@ use understudy_core::vault::Vault;
 
 use crate::CONSOLE;
 use crate::commands::handle_commands;
+use crate::crash_recovery::{reload_on_crash, watch_network};
 use crate::demo::RunningDemo;
-use crate::events::{fulfil, pass_on};
-use crate::leaving::{Leaving, WINDOW_STATE, leave, quit, remembered_while_shown, to_front};
-use crate::revival::{revive, watch_network};
+use crate::events::{pass_on, run_session_commands};
+use crate::quit::{Leaving, WINDOW_STATE, close_console, quit_app, remembered_while_shown, to_front};
 use crate::session_window::{self, SessionWindows};
 use crate::settings::apply_settings;
 use crate::signals::{self, Signals};
@@ -31,7 +31,7 @@ use crate::windows_start::there_is_a_webview as windows_can_open;
 
 /// How the console starts.
 #[derive(Debug, Clone, Copy)]
-pub struct Start {
+pub struct StartOptions {
     pub demo: bool,
 }
 
@@ -44,7 +44,7 @@ fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// Opens the console and returns when it is closed.
-pub fn run(start: Start) -> Result<ExitCode> {
+pub fn run_desktop(start: StartOptions) -> Result<ExitCode> {
     log_to_stderr();
     #[cfg(windows)]
     let is_read = crate::windows_start::leave_own_terminal();
@@ -56,10 +56,10 @@ pub fn run(start: Start) -> Result<ExitCode> {
     outcome
 }
 
-fn stay_open(start: Start) -> Result<ExitCode> {
+fn stay_open(start: StartOptions) -> Result<ExitCode> {
     let home = Home::locate()?;
     windows_can_open()?;
-    let runtime = start_runtime().map_err(|cause| Error::lack("start", cause))?;
+    let runtime = start_runtime().map_err(|cause| Error::out_of_resources("start", cause))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
     // Tauri names its folders by its identifier and does not know about a moved home.
@@ -68,7 +68,7 @@ fn stay_open(start: Start) -> Result<ExitCode> {
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
             let app = app.clone();
-            tauri::async_runtime::spawn(async move { again(&app, &arguments).await });
+            tauri::async_runtime::spawn(async move { answer_second_start(&app, &arguments).await });
         }))
         .plugin(
             tauri_plugin_window_state::Builder::default()
@@ -94,20 +94,20 @@ fn stay_open(start: Start) -> Result<ExitCode> {
         .manage(RunningDemo::default())
         .setup(move |app| {
             #[cfg(target_os = "linux")]
-            crate::session_bus::outlive();
+            crate::session_bus::outlive_session_bus();
             open_in_turn(app.handle(), home, start);
             Ok(())
         })
         .build(context)
         .map_err(|cause| {
-            Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}")).hint(
+            Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}")).with_hint(
                 "It needs a graphical desktop. `understudy --help` lists the commands that work without one.",
             )
         })?;
     app.run(|app, event| match event {
         RunEvent::ExitRequested { api, .. } if !app.state::<Leaving>().is_quitting() => {
             api.prevent_exit();
-            leave(app);
+            close_console(app);
         }
         _ => {}
     });
@@ -127,7 +127,9 @@ fn windows_can_open() -> Result<()> {
             Code::WindowFailed,
             format!("Understudy can't open its window: no display answers ({}).", named.join(", ")),
         )
-        .hint("It needs a graphical desktop. `understudy --help` lists the commands that work without one.")
+        .with_hint(
+            "It needs a graphical desktop. `understudy --help` lists the commands that work without one.",
+        )
     })
 }
 
@@ -138,31 +140,31 @@ fn windows_can_open() -> Result<()> {
 }
 
 /// Opens the console once its predecessor has ended.
-fn open_in_turn(app: &AppHandle, home: Home, start: Start) {
+fn open_in_turn(app: &AppHandle, home: Home, start: StartOptions) {
     let open = move |app: &AppHandle| {
         if let Err(error) = set_up(app, home, start) {
-            say_and_leave(app, &error);
+            exit_with_error(app, &error);
         }
     };
     // If the home is unusable, whatever uses it reports that.
     let file = Home::locate().and_then(|home| home.quitting_file());
     let Some(predecessor) = file.ok().and_then(|file| Predecessor::find(&file)) else { return open(app) };
-    Predecessor::say_that_we_wait(app);
+    Predecessor::announce_waiting(app);
     let app = app.clone();
     // On a thread, because the main loop must run to show the notification.
     std::thread::spawn(move || {
-        predecessor.wait();
+        predecessor.wait_for_end();
         let handle = app.clone();
         let _ = app.run_on_main_thread(move || open(&handle));
     });
 }
 
-fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
+fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     let notices = Notices::default();
-    let listening = notices.listen();
+    let listening = notices.subscribe();
     let (windows, wishes) = SessionWindows::new(app.clone());
     let console = tauri::async_runtime::block_on(async {
-        let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::wall()).await?;
+        let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::system()).await?;
         if start.demo {
             app.state::<RunningDemo>().start(&console).await?;
         }
@@ -174,10 +176,10 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error:#}");
         // There is no window yet to show it in.
-        console.tell_at_first(Toast::bad(&error));
+        console.tell_at_first(Toast::from_error(&error));
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
-    tauri::async_runtime::spawn(fulfil(app.clone(), Arc::clone(&console), wishes));
+    tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), wishes));
     tauri::async_runtime::spawn(quit_on_signal(app.clone()));
     let window = WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
         .title("Understudy")
@@ -187,13 +189,13 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         .map_err(|cause| {
             Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}"))
         })?;
-    revive(&window);
+    reload_on_crash(&window);
     watch_network(&window);
     let handle = app.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {
             api.prevent_close();
-            leave(&handle);
+            close_console(&handle);
         }
         // While the console was in the background, connection files may have been edited or added.
         WindowEvent::Focused(true) => {
@@ -206,10 +208,10 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
 }
 
 /// The console cannot open, so the error goes to a native dialog and to stderr.
-fn say_and_leave(app: &AppHandle, error: &Error) {
+fn exit_with_error(app: &AppHandle, error: &Error) {
     // There is nothing to end yet.
     app.state::<Leaving>().needs_no_end();
-    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&error.to_string()));
+    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::sanitize_lines(&error.to_string()));
     let leaving = app.clone();
     app.dialog()
         .message(error.to_string())
@@ -221,17 +223,17 @@ fn say_and_leave(app: &AppHandle, error: &Error) {
 async fn quit_on_signal(app: AppHandle) {
     let Ok(mut signals) = Signals::listen() else { return };
     signals.next().await;
-    quit(&app);
+    quit_app(&app);
 }
 
 /// Handles another start of `understudy`, in the running one.
-async fn again(app: &AppHandle, arguments: &[String]) {
+async fn answer_second_start(app: &AppHandle, arguments: &[String]) {
     // Without a console, this start has failed and says so itself.
     let Some(console) = app.try_state::<Arc<Console>>() else { return };
     if arguments.iter().any(|argument| argument == "demo")
         && let Err(error) = app.state::<RunningDemo>().start(&console).await
     {
-        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
+        let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
     }
     to_front(app);
 }

@@ -10,33 +10,33 @@ use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::notice::{self, Notice, Toast};
 
-use crate::leaving::{come_back, raise};
-use crate::session_window::{BarAction, SessionWindows, Wish, bar_label};
+use crate::quit::{bring_to_front, reopen_if_idle};
+use crate::session_window::{BarAction, SessionCommand, SessionWindows, bar_label};
 use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
 pub async fn pass_on(app: AppHandle, mut notices: Receiver<Notice>) {
     let now = || app.state::<Arc<Console>>().as_it_stands();
-    while let Some(heard) = notice::hear(&mut notices, now).await {
+    while let Some(heard) = notice::receive_notices(&mut notices, now).await {
         for told in heard {
-            if let Err(error) = pass(&app, told) {
+            if let Err(error) = forward_notice(&app, told) {
                 tracing::debug!("an event found no window: {error}");
             }
         }
     }
 }
 
-fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
+fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
     match told {
         Notice::Sessions(sessions) => {
             for session in &sessions {
                 let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
             }
-            come_back(app, &sessions);
+            reopen_if_idle(app, &sessions);
             app.emit_to(CONSOLE, "sessions", sessions)
         }
         Notice::SessionEndsSoon(session) => {
-            let now = Clock::wall().now_ms();
+            let now = Clock::system().now_ms();
             notification::ends_soon(app, &session, now);
             let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
             app.emit_to(CONSOLE, "session_ends_soon", session)
@@ -50,30 +50,35 @@ fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
 }
 
 /// Does what the operator asked for in a session's window.
-pub async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
+pub async fn run_session_commands(
+    app: AppHandle,
+    console: Arc<Console>,
+    mut wishes: UnboundedReceiver<SessionCommand>,
+) {
     while let Some(wish) = wishes.recv().await {
         let (app, console) = (app.clone(), Arc::clone(&console));
         // Ending waits for the application's sign-out; the next wish must not wait for that.
         tokio::spawn(async move {
             match wish {
-                Wish::Retry(session) => {
+                SessionCommand::Retry(session) => {
                     let _ = console.retry_session(&session);
                 }
-                Wish::Extend(session) => {
+                SessionCommand::Extend(session) => {
                     if let Err(error) = console.extend_session(&session).await {
-                        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
+                        let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
                     }
                 }
-                Wish::Renew(session) => {
+                SessionCommand::Renew(session) => {
                     if let Some(window) = app.get_webview_window(CONSOLE) {
-                        raise(&window);
+                        bring_to_front(&window);
                     }
                     let _ = app.emit_to(CONSOLE, "renew_secret", session);
                 }
-                Wish::Reload(session) => {
-                    let _ = app.state::<Arc<SessionWindows>>().act(&session, BarAction::Reload).await;
+                SessionCommand::Reload(session) => {
+                    let _ =
+                        app.state::<Arc<SessionWindows>>().run_bar_action(&session, BarAction::Reload).await;
                 }
-                Wish::End(session, cause) => console.end_session(&session, cause).await,
+                SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }
         });
     }

@@ -7,12 +7,12 @@
 mod cli;
 mod commands;
 mod core_dumps;
+mod crash_recovery;
 mod demo;
 mod desktop;
 mod events;
-mod leaving;
 mod notification;
-mod revival;
+mod quit;
 #[cfg(target_os = "linux")]
 mod session_bus;
 mod session_window;
@@ -29,6 +29,6 @@ const CONSOLE: &str = "console";
 
 /// Runs the whole program.
 pub fn main() -> ExitCode {
-    core_dumps::forbid();
+    core_dumps::disable_core_dumps();
     cli::main()
 }

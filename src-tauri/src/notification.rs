@@ -15,28 +15,31 @@ pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
     if let Some(window) = app.get_webview_window(&bar_label(&session.id)) {
         let _ = window.request_user_attention(Some(UserAttentionType::Informational));
     }
-    let (title, text) = words(session, now);
-    show(app, title, text);
+    let (title, text) = describe_ending(session, now);
+    show_notification(app, title, text);
 }
 
 /// Shows a notification.
-pub fn show(app: &AppHandle, title: String, text: String) {
-    let told = app.run_on_main_thread(move || notify(&title, &text));
+pub fn show_notification(app: &AppHandle, title: String, text: String) {
+    let told = app.run_on_main_thread(move || send_notification(&title, &text));
     if let Err(error) = told {
         tracing::debug!("a notification: {error}");
     }
 }
 
 /// The title and the text.
-fn words(session: &SessionView, now: i64) -> (String, String) {
+fn describe_ending(session: &SessionView, now: i64) -> (String, String) {
     let seconds = session.deadline.map_or(0, |deadline| (deadline - now).max(0) / 1000);
     let left = match (seconds + 30) / 60 {
         _ if seconds < 55 => format!("{seconds} seconds"),
         1 => "1 minute".into(),
         minutes => format!("{minutes} minutes"),
     };
-    let place =
-        format!("{} · {}", sanitize::line(&session.connection_name, 60), session.environment.as_str());
+    let place = format!(
+        "{} · {}",
+        sanitize::sanitize_line(&session.connection_name, 60),
+        session.environment.as_str()
+    );
     let next = if session.extensions_left > 0 {
         "You can extend it in its window."
     } else {
@@ -47,7 +50,7 @@ fn words(session: &SessionView, now: i64) -> (String, String) {
 
 /// Sends it to the desktop's notification service (Desktop Notifications Specification, over D-Bus). Main thread only.
 #[cfg(target_os = "linux")]
-fn notify(title: &str, text: &str) {
+fn send_notification(title: &str, text: &str) {
     use std::collections::HashMap;
 
     use glib::Variant;
@@ -119,7 +122,7 @@ mod tests {
             extensions_left,
             refused_secrets: Vec::new(),
         };
-        let said = |left_ms, extensions| words(&session(left_ms, extensions), 1_000);
+        let said = |left_ms, extensions| describe_ending(&session(left_ms, extensions), 1_000);
         assert_eq!(
             said(120_000, 2),
             (

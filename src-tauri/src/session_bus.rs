@@ -5,7 +5,7 @@
 use gtk::gio;
 
 /// From now on, the end of the bus only ends notifications. Main thread only.
-pub fn outlive() {
+pub fn outlive_session_bus() {
     // Without an address, the library would start a bus of its own.
     if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() {
         return;

@@ -13,7 +13,7 @@ pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Set
     if old != Some(new) && !new.is_empty() && !is_wayland() {
         shortcuts.register(new).map_err(|cause| {
             Error::new(Code::SettingsInvalid, format!("The shortcut {new} could not be registered: {cause}"))
-                .hint("Another program may be using it. Choose another shortcut, or none.")
+                .with_hint("Another program may be using it. Choose another shortcut, or none.")
         })?;
     }
     if let Some(old) = old.filter(|old| *old != new && !old.is_empty()) {

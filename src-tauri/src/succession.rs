@@ -18,7 +18,7 @@ pub struct Quitting {
 impl Quitting {
     /// Makes starts wait for the end of this process; `path` is the same for all consoles of a home.
     pub fn begin(path: &Path) -> Result<Self> {
-        let lock = open(path)?;
+        let lock = open_lock_file(path)?;
         // Shared, because several consoles of one home may quit at the same time.
         lock.lock_shared()?;
         Ok(Self { _lock: lock })
@@ -33,7 +33,7 @@ pub struct Predecessor {
 impl Predecessor {
     /// `None` if no console is quitting, or the file system cannot tell.
     pub fn find(path: &Path) -> Option<Self> {
-        let lock = open(path).ok()?;
+        let lock = open_lock_file(path).ok()?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => Some(Self { lock }),
             Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -41,20 +41,20 @@ impl Predecessor {
     }
 
     /// Returns when its process is gone.
-    pub fn wait(self) {
+    pub fn wait_for_end(self) {
         let _ = self.lock.lock();
     }
 
     /// Tells the operator why nothing opens yet. Main thread only.
-    pub fn say_that_we_wait(app: &AppHandle) {
+    pub fn announce_waiting(app: &AppHandle) {
         const WHY: &str = "Understudy is still signing out of its last sessions";
         const THEN: &str = "It opens as soon as they have ended.";
         let _ = writeln!(std::io::stderr(), "understudy: {WHY}. {THEN}");
-        notification::show(app, WHY.into(), THEN.into());
+        notification::show_notification(app, WHY.into(), THEN.into());
     }
 }
 
-fn open(path: &Path) -> Result<File> {
+fn open_lock_file(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -78,7 +78,7 @@ mod tests {
         let found = Predecessor::find(&path).expect("two of them");
         let (opens, opened) = mpsc::channel();
         let waiting = std::thread::spawn(move || {
-            found.wait();
+            found.wait_for_end();
             opens.send(()).unwrap();
         });
         drop(one);

@@ -85,7 +85,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     let error = desk.console.sign_in_form("shop", "8", None).await.unwrap_err();
     assert_eq!(error.code, Code::PolicyRefused);
     assert!(backend.received().is_empty(), "nothing was asked");
-    assert!(desk.audit().await.entries(9).await.expect("readable").is_empty());
+    assert!(desk.audit().await.read_entries(9).await.expect("readable").is_empty());
 
     let form = desk.console.sign_in_form("shop", "7", None).await.expect("it is described");
     let asked: Vec<(&str, bool)> =
@@ -96,7 +96,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     assert_eq!((path.as_str(), &attributes["ids"]), (LOAD, &json!(["7"])));
 
     // It was logged for what it was: no one signed in.
-    let log = desk.audit().await.entries(9).await.expect("readable");
+    let log = desk.audit().await.read_entries(9).await.expect("readable");
     let [ended, begun] = &log[..] else { panic!("two entries: {log:?}") };
     assert_eq!(begun.event, Event::Begun);
     assert_eq!(ended.event, EndCause::NeverOpened.into());
@@ -110,7 +110,7 @@ async fn a_form_is_not_asked_for_where_the_audit_log_cannot_be_written() {
     let (backend, origin) = Backend::start([(200, json!({ "fields": [] }))]).await;
     let folder = tempfile::tempdir().expect("a folder");
     let desk = desk(&origin, folder.path()).await;
-    let log = Home::at(desk.home.path()).audit_file().expect("a path");
+    let log = Home::in_folder(desk.home.path()).audit_file().expect("a path");
     let other = sqlx::SqlitePool::connect(&format!("sqlite://{}", log.display())).await.expect("opens");
     let made = "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'no space left'); END";
     sqlx::raw_sql(made).execute(&other).await.expect("made");
@@ -161,6 +161,6 @@ async fn what_was_given_goes_with_the_session_through_its_retries() {
         assert_eq!(attributes["values"], json!({ "Note": "by phone", "Team": "support" }));
     }
     desk.console.end_session(&session.id, EndCause::Operator).await;
-    let log = desk.audit().await.entries(10).await.expect("entries");
+    let log = desk.audit().await.read_entries(10).await.expect("entries");
     assert!(!format!("{log:?}").contains("by phone"), "the log has the reason, not the form");
 }

@@ -13,7 +13,7 @@ use serde_json::Map;
 use understudy_core::audit::EndCause;
 use understudy_core::browser::Refusal;
 use understudy_core::session::Phase;
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::SignInTestReport;
 use understudy_test_support::browser::Shown;
 
 use crate::desk_of_support::{Desk, three_users};
@@ -143,8 +143,8 @@ impl Application {
 }
 
 /// The report of a sign-in test, and the window's refusal; `None` if the window signed in.
-pub async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
-    let text = desk.console.draft("shop").expect("it is there").text;
+pub async fn both(desk: &mut Desk) -> (SignInTestReport, Option<Refusal>) {
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
     let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
@@ -256,7 +256,7 @@ async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
         assert_eq!(ended.sign_out_failed, None, "there was nothing to end");
         // If something was started and cannot be ended, that is reported.
         application.says("POST /login", OK);
-        let text = desk.console.draft("shop").expect("it is there").text;
+        let text = desk.console.read_draft("shop").expect("it is there").text;
         let tried =
             desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 2).await.expect("it begins");
         assert!(!tried.ok && tried.outcome.starts_with("Signed in, but the sign-out failed"), "{tried:#?}");
@@ -387,7 +387,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
 
     // For a webhook, the test reports what the window cannot see.
     let desk = application.desk(WEBHOOK).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
     assert!(
@@ -511,7 +511,7 @@ async fn a_gateways_password_goes_to_the_application_alone() {
     assert!(elsewhere.was_told().is_empty(), "{:?}", elsewhere.was_told());
     assert!(!application.was_told().is_empty());
 
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let wrong = text.replace("gateway_user = \"staging\"", "gateway_user = \"sta:ging\"");
     let error = desk.console.try_sign_in(Some("shop"), &wrong, "7", HashMap::new(), 2).await.unwrap_err();
     assert!(error.to_string().contains("network.gateway_user"), "{error}");

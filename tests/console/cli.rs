@@ -114,7 +114,7 @@ impl Terminal {
     }
 
     fn connections(&self) -> PathBuf {
-        Home::at(self.home.path()).connections_dir().expect("a folder")
+        Home::in_folder(self.home.path()).connections_dir().expect("a folder")
     }
 
     /// What another program finds in the keyring.
@@ -606,7 +606,7 @@ async fn it_tells_what_it_can_do_and_corrects_a_slip() {
     assert!(said.err.contains("unrecognized subcommand 'chekc'") && said.err.contains("'check'"), "{said:?}");
     let version = format!("understudy {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(terminal.succeeds(&["--version"]).await, version);
-    assert_eq!(terminal.succeeds(&["schema"]).await, connection::schema(), "as it is shipped");
+    assert_eq!(terminal.succeeds(&["schema"]).await, connection::render_schema(), "as it is shipped");
     assert_eq!(files_in(terminal.home.path()), [""; 0], "nothing was written");
 }
 

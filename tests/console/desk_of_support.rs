@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 use understudy_core::audit::AuditLog;
 use understudy_core::clock::Clock;
-use understudy_core::connection::Origin;
+use understudy_core::connection::ConnectionSource;
 use understudy_core::console::Console;
 use understudy_core::directory::{ListRequest, Row};
 use understudy_core::home::Home;
@@ -98,9 +98,9 @@ impl Desk {
     /// A desk with the connection `shop`, whose text `edit` may change first.
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let place = Home::at(home.path());
+        let place = Home::in_folder(home.path());
         let token = SecretString::from(TOKEN);
-        let demo = Demo::start(&demo_folder(), token.clone(), understudy_demo::today())
+        let demo = Demo::start(&demo_folder(), token.clone(), understudy_demo::today_in_utc())
             .await
             .expect("the demo starts");
         let file = place.connections_dir().expect("a folder").join("shop.toml");
@@ -111,7 +111,7 @@ impl Desk {
         let (asked, entries) = (Arc::clone(&keyring), Arc::clone(&store));
         let vault = Vault::with_store(Arc::new(move || asked.answer().map(|()| Arc::clone(&store) as _)));
         let notices = Notices::default();
-        let listening = notices.listen();
+        let listening = notices.subscribe();
         let browser = Arc::new(PlainBrowser::default());
         let clock = Clock::by_hand(NOON);
         let console = Console::open(place, vault.clone(), browser.clone(), notices, clock.clone())
@@ -147,8 +147,8 @@ impl Desk {
 
     /// The newest users that match the search.
     pub async fn find(&self, text: &str) -> Vec<Row> {
-        let query = ListRequest::first(text, 20);
-        self.console.search("shop", &query, 0).await.expect("the directory answers").rows
+        let query = ListRequest::first_page(text, 20);
+        self.console.search_users("shop", &query, 0).await.expect("the directory answers").rows
     }
 
     /// Waits until the session is in `phase`; fails if the sign-in is refused instead.
@@ -199,7 +199,7 @@ impl Desk {
 
     /// The audit log, as another program reads it.
     pub async fn audit(&self) -> AuditLog {
-        let file = Home::at(self.home.path()).audit_file().expect("a path");
+        let file = Home::in_folder(self.home.path()).audit_file().expect("a path");
         AuditLog::open(&file).await.expect("it opens")
     }
 
@@ -230,7 +230,7 @@ impl Desk {
     /// Locks the audit log like another program: until the connection is dropped, nothing can be written.
     pub async fn hold_audit_log(&self) -> sqlx::SqliteConnection {
         use sqlx::Connection;
-        let file = Home::at(self.home.path()).audit_file().expect("a path");
+        let file = Home::in_folder(self.home.path()).audit_file().expect("a path");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
         let mut held = sqlx::SqliteConnection::connect_with(&options).await.expect("opens");
         sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut held).await.expect("held");
@@ -297,5 +297,6 @@ pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
 #[test]
 fn the_demos_connection_is_a_valid_one() {
     let text = understudy_demo::connection_text("http://127.0.0.1:1", Path::new("/tmp/demo.sqlite"));
-    understudy_core::connection::Connection::parse("demo", &text, Origin::Demo, None).expect("valid");
+    understudy_core::connection::Connection::parse("demo", &text, ConnectionSource::Demo, None)
+        .expect("valid");
 }

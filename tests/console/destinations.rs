@@ -4,7 +4,7 @@
 use keyring_core::api::CredentialStoreApi;
 use secrecy::SecretString;
 use serde_json::Map;
-use understudy_core::check::Typed;
+use understudy_core::check::TypedSecrets;
 use understudy_core::connection::DirectoryConfig;
 use understudy_core::destination::Moved;
 use understudy_core::error::{Code, Error};
@@ -41,7 +41,7 @@ async fn store(desk: &Desk, id: &str, name: &str, value: &str) {
 }
 
 fn write(desk: &Desk, id: &str, text: &str) {
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
     std::fs::write(folder.join(format!("{id}.toml")), text).expect("written");
     desk.console.load_connections();
 }
@@ -68,7 +68,7 @@ fn places(moved: &Moved) -> (String, String) {
 async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agrees() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     desk.console.directory_info("shop").await.expect_err("it hangs up");
     assert!(home.learnt(PASSWORD), "it is sent where it belongs");
 
@@ -113,9 +113,11 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
 async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let mut asked = moved(
-        desk.console.check_connection(Some("shop"), &with_directory(&text, &rogue.url()), Typed::new()).await,
+        desk.console
+            .check_connection(Some("shop"), &with_directory(&text, &rogue.url()), TypedSecrets::new())
+            .await,
     );
     asked.secrets[0].now.print = "0".repeat(64);
     desk.console.use_secrets_there(&asked).await.expect_err("nobody was asked about that");
@@ -127,17 +129,17 @@ async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
 async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let changed = with_directory(&text, &rogue.url());
-    moved(desk.console.check_connection(Some("shop"), &changed, Typed::new()).await);
-    let part = desk.console.connection("shop").expect("it is there").file.directory.clone();
+    moved(desk.console.check_connection(Some("shop"), &changed, TypedSecrets::new()).await);
+    let part = desk.console.find_connection("shop").expect("it is there").file.directory.clone();
     let there = DirectoryConfig { url: rogue.url(), ..part.clone() };
-    moved(desk.console.discover_tables(Some("shop"), &there, &Typed::new(), 1).await);
-    moved(desk.console.preview(Some("shop"), &there, &Typed::new(), 1).await);
+    moved(desk.console.discover_tables(Some("shop"), &there, &TypedSecrets::new(), 1).await);
+    moved(desk.console.preview_users(Some("shop"), &there, &TypedSecrets::new(), 1).await);
     assert_eq!(rogue.heard(), "");
 
     // A password typed for this destination is valid there.
-    let typed = Typed::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
+    let typed = TypedSecrets::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
     desk.console.discover_tables(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
     assert!(rogue.learnt("typed-for-this") && !rogue.learnt(PASSWORD));
     // Saving in the form stores the typed password for the saved destination, so no question follows.
@@ -151,7 +153,7 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
 async fn a_new_connection_gets_nothing_that_one_called_new_has() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let called = text.replace("\"Demo\"", "\"New\"");
     assert_eq!(desk.console.save_connection(None, &called).await.expect("saved").id, "new");
     store(&desk, "new", "database_password", PASSWORD).await;
@@ -159,15 +161,18 @@ async fn a_new_connection_gets_nothing_that_one_called_new_has() {
 
     for url in [rogue.url(), home.url()] {
         let text = with_directory(&called, &url);
-        let report = desk.console.check_connection(None, &text, Typed::new()).await.expect("a report");
+        let report = desk.console.check_connection(None, &text, TypedSecrets::new()).await.expect("a report");
         assert!(!report.ok);
         assert!(report.steps[1].detail.contains("Not stored yet: admin_token"), "{report:?}");
         let part = understudy_core::connection::read_file("new", &text).expect("it reads").directory;
-        desk.console.discover_tables(None, &part, &Typed::new(), 9).await.expect_err("it hangs up");
+        desk.console.discover_tables(None, &part, &TypedSecrets::new(), 9).await.expect_err("it hangs up");
     }
     let users = with_three_users(&called, desk.home.path()).await;
-    let error =
-        desk.console.try_sign_in(None, &users, "7", Typed::new(), 1).await.expect_err("it has no token");
+    let error = desk
+        .console
+        .try_sign_in(None, &users, "7", TypedSecrets::new(), 1)
+        .await
+        .expect_err("it has no token");
     assert_eq!(error.code, Code::SecretMissing);
     for place in [&rogue, &home] {
         let heard = place.heard();
@@ -184,7 +189,7 @@ async fn a_trial_asks_about_another_site_a_proxy_an_authority_and_another_place_
     let desk = Desk::new().await;
     let user = desk.find("").await.remove(0).id;
     let text = desk.demo.connection_text.clone();
-    let own = desk.console.connection("shop").expect("it is there").sign_in.origin.ascii_serialization();
+    let own = desk.console.find_connection("shop").expect("it is there").sign_in.origin.ascii_serialization();
     let ca = desk.home.path().join("ca.pem");
     std::fs::write(&ca, "-----BEGIN CERTIFICATE-----").expect("written");
     for changed in [
@@ -194,18 +199,19 @@ async fn a_trial_asks_about_another_site_a_proxy_an_authority_and_another_place_
         text.replace("adminToken", "comment"),
     ] {
         assert_ne!(changed, text);
-        let asked = moved(desk.console.try_sign_in(Some("shop"), &changed, &user, Typed::new(), 1).await);
+        let asked =
+            moved(desk.console.try_sign_in(Some("shop"), &changed, &user, TypedSecrets::new(), 1).await);
         assert_eq!(asked.secrets[0].name, "admin_token");
     }
     assert_eq!(rogue.heard(), "");
     assert!(desk.demo.application.journal().is_empty(), "nor was anything sent to the application");
-    assert!(desk.audit().await.entries(9).await.expect("readable").is_empty(), "nothing began");
+    assert!(desk.audit().await.read_entries(9).await.expect("readable").is_empty(), "nothing began");
 
     // The agent looks at the proxy and agrees.
     let through = format!("{text}\n[network]\nproxy = \"{}\"\n", rogue.origin());
-    let asked = moved(desk.console.try_sign_in(Some("shop"), &through, &user, Typed::new(), 2).await);
+    let asked = moved(desk.console.try_sign_in(Some("shop"), &through, &user, TypedSecrets::new(), 2).await);
     desk.console.use_secrets_there(&asked).await.expect("agreed");
-    desk.console.try_sign_in(Some("shop"), &through, &user, Typed::new(), 3).await.expect("it begins");
+    desk.console.try_sign_in(Some("shop"), &through, &user, TypedSecrets::new(), 3).await.expect("it begins");
     assert!(rogue.heard().contains(TOKEN));
 }
 
@@ -231,7 +237,7 @@ async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
     store(&desk, "shop", "admin_token", TOKEN).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     desk.console.remove_connection("shop", false).await.expect("removed");
 
     // A file with the same name arrives from someone else.
@@ -239,8 +245,10 @@ async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
     std::fs::write(&given, with_directory(&text, &rogue.url())).expect("written");
     assert_eq!(desk.console.add_connection(&given).await.expect("added").id, "shop");
     moved(desk.console.directory_info("shop").await);
-    let report =
-        desk.console.check_connection(Some("shop"), &text.replace("/login", "/log-in"), Typed::new()).await;
+    let report = desk
+        .console
+        .check_connection(Some("shop"), &text.replace("/login", "/log-in"), TypedSecrets::new())
+        .await;
     let report = report.expect("its own database may have the password");
     assert!(report.steps[1].detail.contains("not used here: admin_token"), "{report:?}");
     assert_eq!(rogue.heard(), "");
@@ -273,7 +281,7 @@ async fn guarded(folder: &str) -> (Desk, tempfile::TempDir) {
         format!("{before}[directory]{directory}[sign_in]{after}\nprotect = [\"user.email == 'root@example.com'\"]\n")
     })
     .await;
-    let home = Home::at(desk.home.path());
+    let home = Home::in_folder(desk.home.path());
     if folder == "system" {
         let own = home.connections_dir().expect("a folder").join("shop.toml");
         let system = home.system_connections_dir().to_owned();
@@ -292,23 +300,24 @@ fn without_policy(text: &str) -> String {
 async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
     for folder in ["own", "system"] {
         let (desk, _users) = guarded(folder).await;
-        let text = desk.console.draft("shop").expect("it is there").text;
-        let trial = async |text: &str, user: &str, typed: Typed| {
+        let text = desk.console.read_draft("shop").expect("it is there").text;
+        let trial = async |text: &str, user: &str, typed: TypedSecrets| {
             desk.console.try_sign_in(Some("shop"), text, user, typed, 1).await
         };
         // The administrator, with a copy without [policy].
-        let error = trial(&without_policy(&text), "8", Typed::new()).await.expect_err("protected");
+        let error = trial(&without_policy(&text), "8", TypedSecrets::new()).await.expect_err("protected");
         assert_eq!(error.code, Code::PolicyRefused, "{error}");
         // With a copy that reads invented users, none of whom is protected.
         let invented = tempfile::tempdir().expect("a folder");
         let elsewhere = with_three_users(&text, invented.path()).await;
-        let error =
-            trial(&without_policy(&elsewhere), "7", Typed::new()).await.expect_err("another directory");
+        let error = trial(&without_policy(&elsewhere), "7", TypedSecrets::new())
+            .await
+            .expect_err("another directory");
         assert!(error.message.contains("users are in another place"), "{error}");
         // With a copy that maps the email address to another column.
         let blind = text.replace("email      = \"email\"", "email      = \"plan\"");
         assert_ne!(blind, text);
-        let error = trial(&without_policy(&blind), "8", Typed::new()).await.expect_err("protected");
+        let error = trial(&without_policy(&blind), "8", TypedSecrets::new()).await.expect_err("protected");
         // The secrets of IT's connection are not available to a text that reads other columns; for the operator's own
         // connection, the saved policy applies.
         let expected = if folder == "system" { Code::SecretMissing } else { Code::PolicyRefused };
@@ -316,7 +325,7 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
         assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
 
         // With a secret of the operator's own, only the text counts.
-        let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed-for-this"))]);
+        let typed = TypedSecrets::from([("admin_token".to_owned(), SecretString::from("typed-for-this"))]);
         trial(&without_policy(&text), "8", typed).await.expect("it begins");
         let journal = format!("{:?}", desk.demo.application.journal());
         assert!(journal.contains("/login") && !journal.contains(TOKEN), "{journal}");
@@ -326,12 +335,15 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
 #[tokio::test]
 async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
     let (desk, _users) = guarded("system").await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     // The token goes to the same place, but signs in someone else.
     let changed = text.replace("{{ user.id }}", "8");
     assert_ne!(changed, text);
-    let error =
-        desk.console.try_sign_in(Some("shop"), &changed, "7", Typed::new(), 1).await.expect_err("refused");
+    let error = desk
+        .console
+        .try_sign_in(Some("shop"), &changed, "7", TypedSecrets::new(), 1)
+        .await
+        .expect_err("refused");
     assert!(error.message.contains("IT handed out"), "{error}");
     assert!(desk.demo.application.journal().is_empty());
 }
@@ -344,18 +356,18 @@ async fn what_it_handed_out_lends_its_secrets_to_no_other_columns() {
         ("columns    =", "columns    = [\"plan\", \"company_name\"]"),
     ] {
         let (desk, _users) = guarded("system").await;
-        let text = desk.console.draft("shop").expect("it is there").text;
+        let text = desk.console.read_draft("shop").expect("it is there").text;
         // The other column would sign in users whom IT's rules never saw.
         let other = replace_line(&text, line, with);
         assert_ne!(other, text);
-        let trial = desk.console.try_sign_in(Some("shop"), &other, "7", Typed::new(), 1).await;
+        let trial = desk.console.try_sign_in(Some("shop"), &other, "7", TypedSecrets::new(), 1).await;
         let error = trial.expect_err("refused");
         assert!(error.message.contains("the users that IT handed out"), "{with}: {error}");
         assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
         let audit = desk.audit().await;
-        assert!(audit.entries(9).await.expect("readable").is_empty(), "nothing began");
+        assert!(audit.read_entries(9).await.expect("readable").is_empty(), "nothing began");
         // IT's own text may be tested with them.
-        desk.console.try_sign_in(Some("shop"), &text, "7", Typed::new(), 2).await.expect("it begins");
+        desk.console.try_sign_in(Some("shop"), &text, "7", TypedSecrets::new(), 2).await.expect("it begins");
     }
 }
 
@@ -422,14 +434,14 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     ] {
         assert_ne!(changed, *text);
         write(desk, "given", &changed);
-        let directory = console.connection("given").expect("it is there").file.directory.clone();
+        let directory = console.find_connection("given").expect("it is there").file.directory.clone();
         let asked = moved(console.directory_info("given").await);
         assert!(asked.is_way_in() && asked.secrets[0].stored_for.is_some(), "{asked:?}");
-        moved(console.discover_tables(Some("given"), &directory, &Typed::new(), 1).await);
-        moved(console.preview(Some("given"), &directory, &Typed::new(), 1).await);
-        moved(console.check_connection(Some("given"), &changed, Typed::new()).await);
+        moved(console.discover_tables(Some("given"), &directory, &TypedSecrets::new(), 1).await);
+        moved(console.preview_users(Some("given"), &directory, &TypedSecrets::new(), 1).await);
+        moved(console.check_connection(Some("given"), &changed, TypedSecrets::new()).await);
         // The sign-in's secret is typed, so nothing else is in the way.
-        let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed"))]);
+        let typed = TypedSecrets::from([("admin_token".to_owned(), SecretString::from("typed"))]);
         moved(console.try_sign_in(Some("given"), &changed, "7", typed, 1).await);
         moved(console.impersonate("given", "7", "ticket 1", Map::new()).await);
     }
@@ -489,7 +501,7 @@ async fn a_program_that_nobody_added_is_asked_about_once_and_without_a_keyring_a
 async fn what_it_handed_out_runs_without_a_question() {
     let home = Rogue::database().await;
     let with = WithProgram::added(&home).await;
-    let system = Home::at(with.desk.home.path()).system_connections_dir().to_owned();
+    let system = Home::in_folder(with.desk.home.path()).system_connections_dir().to_owned();
     std::fs::create_dir_all(&system).expect("made");
     std::fs::write(system.join("handed.toml"), &with.text).expect("written");
     with.desk.console.load_connections();
@@ -499,7 +511,7 @@ async fn what_it_handed_out_runs_without_a_question() {
     // The operator's own text with the same name is another matter.
     let rogue = Rogue::database().await;
     let changed = with_directory(&with.text, &rogue.url());
-    moved(with.desk.console.check_connection(Some("handed"), &changed, Typed::new()).await);
+    moved(with.desk.console.check_connection(Some("handed"), &changed, TypedSecrets::new()).await);
     assert_eq!((with.runs(), rogue.heard().as_str()), (1, ""));
 }
 

@@ -35,15 +35,15 @@ async fn a_sign_out_without_a_secret_needs_no_keyring() {
 #[tokio::test]
 async fn a_sign_in_that_is_still_out_is_answered_before_the_sign_out_leaves() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
-    let left = |one: &understudy_demo::Received| one.path == "/login";
+    let left = |one: &understudy_demo::ReceivedRequest| one.path == "/login";
     desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
     let (console, id) = (Arc::clone(&desk.console), session.id.clone());
     let ending = tokio::spawn(async move { console.end_session(&id, EndCause::Operator).await });
     desk.until(&session.id, Phase::Ending).await;
-    desk.demo.application.release();
+    desk.demo.application.release_answers();
     ending.await.expect("it ends");
     let journal = desk.demo.application.journal();
     let last = journal.last().expect("requests");
@@ -54,10 +54,10 @@ async fn a_sign_in_that_is_still_out_is_answered_before_the_sign_out_leaves() {
 #[tokio::test]
 async fn a_sign_in_that_is_never_answered_leaves_its_sign_out_unconfirmed() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
-    let left = |one: &understudy_demo::Received| one.path == "/login";
+    let left = |one: &understudy_demo::ReceivedRequest| one.path == "/login";
     desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
     desk.console.end_session(&session.id, EndCause::Operator).await;
     assert_eq!(logouts(&desk), 1, "it is sent all the same");
@@ -104,9 +104,9 @@ async fn an_end_that_cannot_be_written_is_kept_with_its_time_and_written_later()
         "it is not running"
     );
 
-    desk.clock.forward(std::time::Duration::from_mins(5));
+    desk.clock.advance_by(std::time::Duration::from_mins(5));
     assert_eq!(desk.toast().await.text, "The audit log is complete again.");
-    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
     assert_eq!((last.event, last.at_ms), (EndCause::Operator.into(), ended.ended_at));
 }
 
@@ -116,7 +116,7 @@ async fn quitting_writes_what_is_still_owed_to_the_log() {
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
-    let file = Home::at(desk.home.path()).audit_file().expect("a path");
+    let file = Home::in_folder(desk.home.path()).audit_file().expect("a path");
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).expect("moved");
     desk.console.end_session(&session.id, EndCause::Operator).await;
@@ -127,7 +127,7 @@ async fn quitting_writes_what_is_still_owed_to_the_log() {
     assert!(!file.exists(), "it is not quietly begun anew");
     std::fs::rename(&away, &file).expect("put back");
     desk.console.shut_down().await;
-    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
     assert_eq!(last.event, EndCause::Operator.into());
 }
 
@@ -140,7 +140,7 @@ async fn nothing_begins_once_quitting_has_begun() {
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect_err("it is quitting");
     assert_eq!(error.code, Code::Cancelled);
     assert!(desk.browser.opened.lock().expect("no panic").is_empty());
-    assert!(desk.audit().await.entries(1).await.expect("readable").is_empty());
+    assert!(desk.audit().await.read_entries(1).await.expect("readable").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +151,7 @@ async fn what_was_about_to_begin_when_quitting_begins_opens_no_window() {
     let prompt = desk.keyring.ask();
     let console = Arc::clone(&desk.console);
     let beginning = tokio::spawn(async move { console.impersonate("shop", &user.id, "a", Map::new()).await });
-    until("its first entry", async || Ok(desk.audit().await.entries(1).await?.pop()))
+    until("its first entry", async || Ok(desk.audit().await.read_entries(1).await?.pop()))
         .await
         .expect("it begins");
     desk.console.shut_down().await;
@@ -159,7 +159,7 @@ async fn what_was_about_to_begin_when_quitting_begins_opens_no_window() {
     let ended = beginning.await.expect("no panic").expect("it had begun");
     assert_eq!(ended.phase, Phase::Ending);
     assert!(desk.browser.opened.lock().expect("no panic").is_empty());
-    let log = desk.audit().await.entries(2).await.expect("readable");
+    let log = desk.audit().await.read_entries(2).await.expect("readable");
     assert!(matches!(log[0].event, Event::Ended { cause: EndCause::Quit, .. }), "{log:#?}");
 }
 
@@ -215,7 +215,7 @@ async fn a_trial_that_is_never_answered_is_given_up_and_signs_out_before_underst
     let console = Arc::clone(&desk.console);
     let quitting = tokio::spawn(async move { console.shut_down().await });
     until("Understudy to quit", async || {
-        desk.clock.forward(std::time::Duration::from_secs(5));
+        desk.clock.advance_by(std::time::Duration::from_secs(5));
         Ok(quitting.is_finished().then_some(()))
     })
     .await
@@ -224,7 +224,7 @@ async fn a_trial_that_is_never_answered_is_given_up_and_signs_out_before_underst
     assert_eq!(shop.signed_out(), ["sid=of-ada"], "what the first step began was ended");
     let tried = trying.await.expect("no panic").expect("its report is there");
     assert_eq!((tried.ok, tried.outcome.as_str()), (false, "The trial was stopped"));
-    let log = desk.audit().await.entries(1).await.expect("readable");
+    let log = desk.audit().await.read_entries(1).await.expect("readable");
     assert!(matches!(log[0].event, Event::Ended { .. }), "{log:#?}");
 }
 
@@ -233,7 +233,7 @@ async fn a_trial_that_waits_for_the_keyring_does_not_hold_up_quitting() {
     let desk = Desk::new().await;
     desk.store("admin_token", TOKEN).await;
     let user = desk.find("").await.remove(0);
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let _prompt = desk.keyring.ask();
     let console = Arc::clone(&desk.console);
     let trying = tokio::spawn(async move {
@@ -245,7 +245,7 @@ async fn a_trial_that_waits_for_the_keyring_does_not_hold_up_quitting() {
     desk.console.shut_down().await;
     let error = trying.await.expect("no panic").expect_err("nothing was sent");
     assert_eq!(error.code, Code::Cancelled);
-    assert!(desk.audit().await.entries(1).await.expect("readable").is_empty());
+    assert!(desk.audit().await.read_entries(1).await.expect("readable").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,7 +293,7 @@ async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() 
         desk.until(&session.id, Phase::Active).await;
         sessions.push(session.id);
     }
-    let file = Home::at(desk.home.path()).audit_file().expect("a path");
+    let file = Home::in_folder(desk.home.path()).audit_file().expect("a path");
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).expect("moved");
     for session in &sessions {
@@ -304,13 +304,13 @@ async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() 
     let console = Arc::clone(&desk.console);
     let quitting = tokio::spawn(async move { console.shut_down().await });
     until("Understudy to quit", async || {
-        desk.clock.forward(std::time::Duration::from_secs(10));
+        desk.clock.advance_by(std::time::Duration::from_secs(10));
         Ok(quitting.is_finished().then_some(()))
     })
     .await
     .expect("it gives up at last");
     drop(held);
-    let log = desk.audit().await.entries(50).await.expect("readable");
+    let log = desk.audit().await.read_entries(50).await.expect("readable");
     assert!(!log.iter().any(|entry| matches!(entry.event, Event::Ended { .. })), "it was held: {log:#?}");
 }
 
@@ -319,7 +319,7 @@ async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
     let folder = tempfile::tempdir().expect("a folder");
     let shop = SlowShop::start().await;
     let mut desk = Desk::new().await;
-    let file = Home::at(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
+    let file = Home::in_folder(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
     std::fs::write(file, shop.exchange(folder.path()).await).expect("written");
     desk.console.load_connections();
     desk.store("admin_token", TOKEN).await;
@@ -327,7 +327,7 @@ async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
     let prompt = desk.keyring.ask();
     let console = Arc::clone(&desk.console);
     let waiting = tokio::spawn(async move { console.impersonate("shop", &user.id, "a", Map::new()).await });
-    until("its first entry", async || Ok(desk.audit().await.entries(1).await?.pop()))
+    until("its first entry", async || Ok(desk.audit().await.read_entries(1).await?.pop()))
         .await
         .expect("it begins");
     let other = desk.console.impersonate("slow", "7", "", Map::new()).await.expect("it is not held up");
@@ -383,7 +383,8 @@ async fn a_secret_that_is_for_another_place_meanwhile_still_signs_out_where_it_s
     desk.until(&session.id, Phase::Active).await;
 
     // The connection changes, and the agent agrees to the new destination.
-    let text = desk.console.draft("shop").expect("it is there").text.replace(&app.origin(), &other.origin());
+    let text =
+        desk.console.read_draft("shop").expect("it is there").text.replace(&app.origin(), &other.origin());
     desk.console.save_connection(Some("shop"), &text).await.expect("saved");
     let asked = desk.console.impersonate("shop", &desk.find("").await.remove(1).id, "a", Map::new()).await;
     let moved = asked.expect_err("it is asked").moved.expect("both places");

@@ -22,7 +22,7 @@ use crate::desk_of_support::{Desk, TOKEN, replace_line};
 async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     let mut desk = Desk::new().await;
     desk.connections().await;
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
     desk.console.load_connections();
     assert!(desk.is_quiet(), "nothing changed and nothing is told");
 
@@ -56,7 +56,7 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     std::fs::write(folder.join("Bad Name.toml"), &text).expect("written");
     desk.console.load_connections();
     assert_eq!(desk.connections().await.problems.len(), 2);
-    let error_of_name = desk.console.draft("Bad Name").unwrap_err();
+    let error_of_name = desk.console.read_draft("Bad Name").unwrap_err();
     assert!(
         error_of_name.message.contains("Name the file `bad-name.toml`"),
         "no editing helps: {error_of_name}"
@@ -64,7 +64,7 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     std::fs::remove_file(folder.join("Bad Name.toml")).expect("removed");
     desk.console.load_connections();
     desk.connections().await;
-    let draft = desk.console.draft("other").expect("it is opened all the same");
+    let draft = desk.console.read_draft("other").expect("it is opened all the same");
     assert_eq!((draft.text.as_str(), draft.file), ("name = ", None));
     assert_eq!(draft.problem.expect("what is wrong").faults, error.faults);
     desk.console.load_connections();
@@ -84,7 +84,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
     let names =
         |list: &ConnectionList| list.connections.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
     let text = |name: &str| desk.demo.connection_text.replace("\"Demo\"", &format!("\"{name}\""));
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
     desk.console.save_connection(None, &text("Shop")).await.expect("saved");
     desk.console.save_connection(None, &text("Acme")).await.expect("saved");
     assert_eq!(names(&desk.console.connection_list()), ["Demo", "Shop", "Acme"], "nobody's key has moved");
@@ -107,7 +107,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
     // Settings saved by a window do not change the order, and it survives a restart.
     desk.console.save_settings(Settings::default()).expect("saved");
     assert_eq!(names(&desk.console.connection_list()), ["Acme", "Demo", "Shop"]);
-    let kept = Settings::load(&Home::at(desk.home.path())).expect("readable");
+    let kept = Settings::load(&Home::in_folder(desk.home.path())).expect("readable");
     assert_eq!(kept.connection_order, ["acme", "shop", "shop-2"]);
 }
 
@@ -115,7 +115,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
 async fn what_is_chosen_and_the_order_of_the_connections_do_not_overwrite_each_other() {
     let desk = Desk::new().await;
     let text = desk.demo.connection_text.clone();
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for at in 0..300 {
@@ -139,7 +139,7 @@ async fn what_is_chosen_and_the_order_of_the_connections_do_not_overwrite_each_o
             }
         });
     });
-    let kept = Settings::load(&Home::at(desk.home.path())).expect("readable");
+    let kept = Settings::load(&Home::in_folder(desk.home.path())).expect("readable");
     assert_eq!(kept, desk.console.settings(), "the file says the same");
     assert_eq!((kept.operator_name.as_str(), kept.connection_order[0].as_str()), ("Olga 299", "moved-299"));
     assert_eq!(kept.connection_order.iter().filter(|id| id.starts_with("arrived-")).count(), 20);
@@ -148,7 +148,7 @@ async fn what_is_chosen_and_the_order_of_the_connections_do_not_overwrite_each_o
 #[tokio::test]
 async fn settings_that_could_not_be_read_are_not_written_over_by_a_connection_that_arrives() {
     let home = tempfile::tempdir().expect("a folder");
-    let place = Home::at(home.path());
+    let place = Home::in_folder(home.path());
     std::fs::write(place.settings_file(), "theme = 'pink'").expect("written");
     let vault = Vault::with_store(Arc::new(|| Ok(keyring_core::mock::Store::new()? as _)));
     let browser = Arc::new(PlainBrowser::default());
@@ -175,9 +175,9 @@ async fn a_connection_that_is_removed_ends_its_sessions_and_no_other_and_keeps_i
     desk.console.remove_connection("shop", false).await.expect("removed");
     assert_eq!(desk.browser.shown(&doomed.id), None, "its window is closed");
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"), "and signed out");
-    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
     assert_eq!(last.event, EndCause::Operator.into());
-    assert_eq!(desk.console.session(&spared.id).expect("it runs").phase, Phase::Active);
+    assert_eq!(desk.console.find_session(&spared.id).expect("it runs").phase, Phase::Active);
     assert_eq!(files(&desk), ["other-shop.toml"]);
     let left = desk.console.connection_list();
     assert_eq!(left.connections.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [&other]);
@@ -209,14 +209,14 @@ async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
 
     // The file cannot be removed: something is in the way.
     let in_its_way = folder.join(".shop.removed");
     std::fs::create_dir_all(in_its_way.join("full")).expect("made");
     let error = desk.console.remove_connection("shop", true).await.unwrap_err();
     assert_eq!(error.code, Code::FileFailed, "{error}");
-    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    assert_eq!(desk.console.find_session(&session.id).expect("it runs").phase, Phase::Active);
     assert_eq!(state(&desk, "shop").await, SecretState::Stored);
     std::fs::remove_dir_all(in_its_way).expect("removed");
 
@@ -228,7 +228,7 @@ async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
     desk.console.remove_connection("shop", true).await.unwrap_err();
     assert_eq!(files(&desk), ["shop.toml"]);
     assert_eq!(state(&desk, "shop").await, SecretState::Stored);
-    desk.console.connection("shop").expect("it is still there");
+    desk.console.find_connection("shop").expect("it is still there");
 
     desk.console.remove_connection("shop", true).await.expect("removed");
     assert_eq!((files(&desk), state(&desk, "shop").await), (Vec::new(), SecretState::Missing));
@@ -237,9 +237,9 @@ async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
 #[tokio::test]
 async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
     let mut desk = Desk::new().await;
-    let folder = Home::at(desk.home.path()).system_connections_dir().to_owned();
+    let folder = Home::in_folder(desk.home.path()).system_connections_dir().to_owned();
     std::fs::create_dir_all(&folder).expect("made");
-    let own = Home::at(desk.home.path()).connections_dir().expect("a folder").join("shop.toml");
+    let own = Home::in_folder(desk.home.path()).connections_dir().expect("a folder").join("shop.toml");
     std::fs::rename(own, folder.join("shop.toml")).expect("moved");
     desk.console.load_connections();
     let user = desk.find("").await.remove(0);
@@ -249,7 +249,7 @@ async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
     let error = desk.console.remove_connection("shop", true).await.unwrap_err();
     assert_eq!(error.code, Code::ConnectionLocked);
     assert!(error.message.contains("handed out by IT"), "{error}");
-    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    assert_eq!(desk.console.find_session(&session.id).expect("it runs").phase, Phase::Active);
     assert_ne!(state(&desk, "shop").await, SecretState::Missing);
     assert!(folder.join("shop.toml").exists());
 }
@@ -293,12 +293,12 @@ async fn add_another(desk: &Desk) -> String {
 
 async fn state(desk: &Desk, connection: &str) -> SecretState {
     let name = SecretName { connection: connection.into(), name: "admin_token".into() };
-    desk.vault.state(&name).await.expect("the keyring answers")
+    desk.vault.secret_state(&name).await.expect("the keyring answers")
 }
 
 /// The operator's own connection files.
 fn files(desk: &Desk) -> Vec<String> {
-    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
     let entries = std::fs::read_dir(folder).expect("readable").flatten();
     entries.map(|one| one.file_name().to_string_lossy().into_owned()).collect()
 }

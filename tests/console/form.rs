@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use understudy_core::check::Typed;
+use understudy_core::check::TypedSecrets;
 use understudy_core::connection::{DirectoryConfig, read_file};
 use understudy_core::error::Code;
 use understudy_demo::Delay;
@@ -14,7 +14,7 @@ use crate::desk_of_support::Desk;
 use crate::rogue::Rogue;
 
 fn part(desk: &Desk) -> DirectoryConfig {
-    desk.console.connection("shop").expect("it is there").file.directory.clone()
+    desk.console.find_connection("shop").expect("it is there").file.directory.clone()
 }
 
 #[tokio::test]
@@ -22,8 +22,11 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
     let desk = Desk::new().await;
     let written = part(&desk);
     let blank = DirectoryConfig { table: String::new(), id: String::new(), ..written.clone() };
-    let discovered =
-        desk.console.discover_tables(None, &blank, &Typed::new(), 1).await.expect("the tables are listed");
+    let discovered = desk
+        .console
+        .discover_tables(None, &blank, &TypedSecrets::new(), 1)
+        .await
+        .expect("the tables are listed");
     let first = &discovered.tables[0];
     assert_eq!(first.name, written.table);
     assert!(first.likely);
@@ -32,17 +35,22 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
         (written.email.as_ref(), written.name.as_ref())
     );
 
-    let preview = desk.console.preview(None, &written, &Typed::new(), 1).await.expect("it opens");
+    let preview =
+        desk.console.preview_users(None, &written, &TypedSecrets::new(), 1).await.expect("it opens");
     let newest = desk.find("").await;
     assert_eq!(preview.rows, newest[..5], "as the list shows them");
     assert!(!preview.info.coverage.is_empty() && preview.withheld.is_empty());
 
     let wrong = DirectoryConfig { email: Some("emial".into()), ..written };
-    let error = desk.console.preview(None, &wrong, &Typed::new(), 2).await.expect_err("no such column");
+    let error =
+        desk.console.preview_users(None, &wrong, &TypedSecrets::new(), 2).await.expect_err("no such column");
     assert!(error.message.contains("directory.email") && error.message.contains("Did you mean"), "{error}");
     let pasted = DirectoryConfig { url: "postgres://kim:canary@db.acme.example/acme".into(), ..blank };
-    let error =
-        desk.console.discover_tables(None, &pasted, &Typed::new(), 2).await.expect_err("it holds a password");
+    let error = desk
+        .console
+        .discover_tables(None, &pasted, &TypedSecrets::new(), 2)
+        .await
+        .expect_err("it holds a password");
     assert_eq!(error.code, Code::ConnectionInvalid);
     assert!(!format!("{error}").contains("canary"), "{error}");
 }
@@ -54,7 +62,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("postgres://reader@{}/acme", silent.local_addr().expect("an address"));
     let there = DirectoryConfig { url, ..part(&desk) };
-    let typed = Typed::from([("database_password".to_owned(), SecretString::from("canary"))]);
+    let typed = TypedSecrets::from([("database_password".to_owned(), SecretString::from("canary"))]);
     let asked = |turn| {
         let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
         tokio::spawn(async move { desk.console.discover_tables(Some("shop"), &there, &typed, turn).await })
@@ -71,7 +79,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
     // The form is closed.
     let preview = {
         let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
-        tokio::spawn(async move { desk.console.preview(None, &there, &typed, 3).await })
+        tokio::spawn(async move { desk.console.preview_users(None, &there, &typed, 3).await })
     };
     let _third_connection = silent.accept().await.expect("it connects");
     desk.console.stop_discovery(4).expect("nothing is newer");
@@ -93,11 +101,11 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     for (turn, id) in [(1, Some("shop")), (2, None)] {
         let error = desk
             .console
-            .discover_tables(id, &there, &Typed::new(), turn)
+            .discover_tables(id, &there, &TypedSecrets::new(), turn)
             .await
             .expect_err("it was not agreed to");
         assert!(error.hint.expect("what to do").contains("trust"));
-        desk.console.preview(id, &there, &Typed::new(), turn).await.expect_err("nor here");
+        desk.console.preview_users(id, &there, &TypedSecrets::new(), turn).await.expect_err("nor here");
     }
     assert!(!trace.exists());
 
@@ -109,12 +117,12 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     let ssh = read_file("shop", &text).expect("it reads").directory.ssh;
     let there = DirectoryConfig { password_command: None, ssh, ..there };
     // A typed database password is no consent to the computer on the way.
-    let typed = Typed::from([("database_password".to_owned(), "typed".into())]);
+    let typed = TypedSecrets::from([("database_password".to_owned(), "typed".into())]);
     for (turn, id) in [(3, Some("shop")), (4, None)] {
         let error =
             desk.console.discover_tables(id, &there, &typed, turn).await.expect_err("it was not agreed to");
         assert!(error.hint.expect("what to do").contains("trust"));
-        desk.console.preview(id, &there, &typed, turn).await.expect_err("nor here");
+        desk.console.preview_users(id, &there, &typed, turn).await.expect_err("nor here");
     }
     assert_eq!(jump.heard(), "");
 }
@@ -122,15 +130,15 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
 #[tokio::test]
 async fn a_trial_that_is_stopped_ends_what_it_had_begun() {
     let desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let text = desk.demo.connection_text.clone();
-    let trying = desk.console.try_sign_in(Some("shop"), &text, &user.id, Typed::new(), 1);
+    let trying = desk.console.try_sign_in(Some("shop"), &text, &user.id, TypedSecrets::new(), 1);
     let stopping = async {
         let login = desk.demo.application.wait_for(|one| one.path == "/login", PATIENCE).await;
         login.expect("the request left");
         desk.console.stop_trial(2).expect("it is the newer turn");
-        desk.demo.application.release();
+        desk.demo.application.release_answers();
     };
     let (rehearsal, ()) = tokio::join!(trying, stopping);
     let rehearsal = rehearsal.expect("it begins");

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::SignInTestReport;
 
 use crate::causes::{Application, Said, WEBHOOK, both};
 use crate::desk_of_support::Desk;
@@ -15,8 +15,8 @@ const EXCHANGE: &str = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nred
 
 const HTML: (&str, &str) = ("content-type", "text/html");
 
-async fn tried(desk: &Desk) -> Rehearsal {
-    let text = desk.console.draft("shop").expect("it is there").text;
+async fn tried(desk: &Desk) -> SignInTestReport {
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins")
 }
 

@@ -79,7 +79,7 @@ async fn signs_in(endpoint: &Program) -> (Desk, TempDir) {
     // The endpoints use the real time.
     let real = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     let behind = real - u128::try_from(desk.clock.now_ms()).expect("after 1970");
-    desk.clock.forward(Duration::from_millis(u64::try_from(behind).expect("some months")));
+    desk.clock.advance_by(Duration::from_millis(u64::try_from(behind).expect("some months")));
 
     let session = desk.console.impersonate("shop", "7", "ticket 12", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
@@ -126,7 +126,7 @@ async fn the_endpoint_for_axum_keeps_its_contract_and_signs_a_customer_in() {
 async fn a_clock_that_is_wrong_is_named_as_the_cause() {
     let endpoint = express();
     let (mut desk, _users) = signs_in(&endpoint).await;
-    desk.clock.forward(Duration::from_mins(10));
+    desk.clock.advance_by(Duration::from_mins(10));
     let running =
         desk.console.sessions().into_iter().find(|view| view.phase == Phase::Active).expect("one runs");
     desk.console.end_session(&running.id, understudy_core::audit::EndCause::Operator).await;

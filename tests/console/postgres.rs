@@ -33,11 +33,18 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
         "ALTER ROLE support PASSWORD 'n3w';
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'support'",
     );
-    let refused =
-        desk.console.search("shop", &ListRequest::first("an", 5), 0).await.expect_err("it is refused");
+    let refused = desk
+        .console
+        .search_users("shop", &ListRequest::first_page("an", 5), 0)
+        .await
+        .expect_err("it is refused");
     assert_eq!((refused.code, refused.secret.as_ref()), (Code::DirectoryRefused, Some(&name)), "{refused}");
     desk.keep(DATABASE_PASSWORD, "n3w").await;
-    let page = desk.console.search("shop", &ListRequest::first("an", 5), 0).await.expect("it is answered");
+    let page = desk
+        .console
+        .search_users("shop", &ListRequest::first_page("an", 5), 0)
+        .await
+        .expect("it is answered");
     assert_eq!(page.rows.len(), 5);
 
     story::find_become_and_leave(desk).await;
@@ -90,20 +97,22 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
     };
     let (customers, staff) = (file("users", ""), file("staff", "protect = [\"true\"]"));
     let desk = Desk::with_connection(|_| customers.clone()).await;
-    let (name, there) = way_in(&desk.console.connection("shop").expect("it is there")).expect("a program");
+    let (name, there) =
+        way_in(&desk.console.find_connection("shop").expect("it is there")).expect("a program");
     desk.vault.let_run_for_now(&name, &there);
 
     // A list waits for its database while the file is saved.
     gate.shut();
     let console = std::sync::Arc::clone(&desk.console);
-    let listing = tokio::spawn(async move { console.list("shop", &ListRequest::first("", 5), 1).await });
+    let listing =
+        tokio::spawn(async move { console.list_users("shop", &ListRequest::first_page("", 5), 1).await });
     let mut asked = gate.is_asked().await;
     desk.console.save_connection(Some("shop"), &staff).await.expect("saved");
     asked.write_all(PASSWORD.as_bytes()).expect("answered");
     drop(asked);
     let listed = listing.await.expect("no panic").expect("a list");
     assert_eq!((listed.page.rows[0].id.as_str(), &listed.standings[0]), ("ada", &Standing::Free));
-    let listed = desk.console.list("shop", &ListRequest::first("", 5), 2).await.expect("a list");
+    let listed = desk.console.list_users("shop", &ListRequest::first_page("", 5), 2).await.expect("a list");
     assert!(matches!(listed.standings[0], Standing::Protected(_)) && listed.page.rows[0].id == "root");
 
     // The same with one user's details.
@@ -124,12 +133,12 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
 async fn a_retry_does_not_go_on_through_another_computer() {
     let server = PostgresServer::start();
     let mut desk = desk_at(&server).await;
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Status(503));
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Status(503));
     let user = desk.find("").await.remove(0);
     let begun = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&begun.id, Phase::Refused).await;
     // Through a tunnel, the same address may be another server, with other people's IDs.
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let through =
         replace_line(&text, "table      =", "ssh = { host = \"127.0.0.1\", port = 1 }\ntable = \"users\"");
     desk.console.save_connection(Some("shop"), &through).await.expect("saved");

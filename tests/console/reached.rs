@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Map, json};
 use understudy_core::audit::EndCause;
 use understudy_core::session::Phase;
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::SignInTestReport;
 use understudy_core::user_agent::user_agent;
 use understudy_test_support::browser::Shown;
 
@@ -160,8 +160,8 @@ impl Application {
         Desk::with_connection(|_| text).await
     }
 
-    async fn try_it(&self, desk: &Desk) -> Rehearsal {
-        let text = desk.console.draft("shop").expect("it is there").text;
+    async fn try_it(&self, desk: &Desk) -> SignInTestReport {
+        let text = desk.console.read_draft("shop").expect("it is there").text;
         let tried =
             desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
         assert!(!serde_json::to_string(&tried).expect("JSON").contains("canary"), "{tried:#?}");
@@ -169,7 +169,7 @@ impl Application {
     }
 
     /// Runs the sign-in test, then a session: each is signed in, verified, and ended on the server.
-    async fn works(&self, sign_in: &str) -> Rehearsal {
+    async fn works(&self, sign_in: &str) -> SignInTestReport {
         let mut desk = self.desk(sign_in).await;
         let tried = self.try_it(&desk).await;
         assert!(tried.ok && tried.outcome.contains("was signed in and out again"), "{tried:#?}");

@@ -302,7 +302,7 @@ async fn a_cancel_in_the_middle_leaves_no_session_on_the_server() {
 async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
     let application = Application::start().await;
     let desk = application.desk(BECOME).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
@@ -322,7 +322,7 @@ async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
     assert!(application.shop.sessions().is_empty());
-    let entries = desk.audit().await.entries(10).await.expect("readable");
+    let entries = desk.audit().await.read_entries(10).await.expect("readable");
     assert!(entries.iter().all(|entry| entry.reason == "Trying the sign-in" && entry.whom.user_id == "7"));
     assert_eq!(entries.len(), 3, "begun, active, ended: {entries:#?}");
     assert!(desk.console.recent_reasons("shop").await.expect("readable").is_empty(), "nobody typed that one");
@@ -332,7 +332,7 @@ async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
 async fn an_application_may_set_as_many_cookies_as_a_window_takes() {
     let application = Application::start().await;
     let desk = application.desk("url = \"$app/become-with-many-cookies\"").await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
@@ -375,7 +375,7 @@ fn assert_masked(shown: &str) {
 async fn a_captured_value_is_shown_nowhere_not_even_in_the_answer_it_comes_from() {
     let application = Application::start().await;
     let mut desk = application.desk_with(TAKE_TICKET, |text| asks_with_the_ticket(&text)).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
     let ticket = &tried.exchanges[1];
@@ -393,7 +393,7 @@ async fn a_captured_value_is_shown_nowhere_not_even_in_the_answer_it_comes_from(
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     assert!(refusal.title.contains("/me/••••"), "{refusal:?}");
     desk.console.end_session(&session.id, EndCause::Operator).await;
-    let entries = desk.audit().await.entries(20).await.expect("readable");
+    let entries = desk.audit().await.read_entries(20).await.expect("readable");
     assert_masked(&format!("{refusal:?} {:?} {entries:?}", desk.told));
 }
 
@@ -420,7 +420,7 @@ async fn the_operators_session_of_another_host_never_reaches_the_window() {
 async fn a_stored_secret_goes_only_where_it_was_stored_for() {
     let (application, elsewhere) = (Application::start().await, Application::start().await);
     let desk = application.desk(BECOME).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let changed = text.replace(&application.origin, &elsewhere.origin);
     let error =
         desk.console.try_sign_in(Some("shop"), &changed, "7", HashMap::default(), 1).await.unwrap_err();
@@ -437,7 +437,7 @@ async fn steps_go_through_the_proxy_that_the_file_names() {
     let application = Application::start().await;
     let proxy = Proxy::start().await.expect("it starts");
     let desk = application.desk(BECOME).await;
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     let text = format!("{text}\n[network]\nproxy = \"{}\"\n", proxy.address);
     let typed = [("operator_password".to_owned(), SecretString::from(PASSWORD))].into();
     let tried = desk.console.try_sign_in(Some("shop"), &text, "7", typed, 1).await.expect("it begins");

@@ -12,7 +12,7 @@ use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
 
 /// A session that the application has refused.
 async fn refused(desk: &mut Desk) -> SessionView {
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Status(503));
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Status(503));
     let user = desk.find("").await.remove(0);
     let session =
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
@@ -20,7 +20,7 @@ async fn refused(desk: &mut Desk) -> SessionView {
 }
 
 async fn save(desk: &Desk, edit: impl FnOnce(&str) -> String) {
-    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = desk.console.read_draft("shop").expect("it is there").text;
     desk.console.save_connection(Some("shop"), &edit(&text)).await.expect("saved");
 }
 
@@ -40,7 +40,7 @@ async fn who_has_become_protected_meanwhile_is_not_signed_in_by_a_retry() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
     save(&desk, |text| format!("{text}\nprotect = [\"user.id == {}\"]\n", session.user.id)).await;
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Usual);
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
@@ -82,7 +82,7 @@ async fn what_a_window_was_opened_with_cannot_be_changed_by_a_retry_and_that_is_
 
 /// Retries, and returns why that is refused.
 async fn retried(desk: &mut Desk, session: &SessionView) -> String {
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Usual);
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
@@ -121,7 +121,7 @@ async fn a_retry_does_not_sign_in_somebody_whom_the_window_shows_as_another() {
             replace_line(&text, "columns    =", "columns    = [\"plan\", \"company_name\"]")
         })
         .await;
-        desk.demo.application.set(|faults| faults.login = LoginAnswer::Status(503));
+        desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Status(503));
         let begun = desk.console.impersonate("shop", "7", "a", Map::new()).await.expect("the window opens");
         let session = desk.until(&begun.id, Phase::Refused).await;
         let pool = sqlx::SqlitePool::connect(&url).await.expect("opens");
@@ -146,7 +146,7 @@ async fn two_clicks_are_one_retry_and_none_is_kept_for_later() {
     desk.until(&session.id, Phase::Refused).await;
     assert_eq!(logins(&desk), 2);
 
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Usual);
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Active).await;
     desk.console.retry_session(&session.id).expect("there is nothing to retry");
@@ -159,7 +159,7 @@ async fn a_refused_window_that_nobody_comes_back_to_closes_by_itself() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
     let deadline = session.deadline.expect("it does not wait for ever");
-    desk.clock.forward(Duration::from_mins(15));
+    desk.clock.advance_by(Duration::from_mins(15));
     let ended = desk.ended().await;
     assert_eq!(
         (ended.session.id.as_str(), ended.cause, ended.ended_at),

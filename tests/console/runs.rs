@@ -23,11 +23,11 @@ use crate::slow_shop::SlowShop;
 /// Another console in the same home: a second login, `ssh -X`, another desktop.
 async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::Receiver<Notice>) {
     let notices = Notices::default();
-    let listening = notices.listen();
+    let listening = notices.subscribe();
     let browser = Arc::new(PlainBrowser::default());
     let store = keyring_core::mock::Store::new().expect("in memory");
     let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
-    let home = Home::at(desk.home.path());
+    let home = Home::in_folder(desk.home.path());
     let console =
         Console::open(home, vault, browser, notices, Clock::by_hand(9_000)).await.expect("it opens");
     (console, listening)
@@ -56,7 +56,7 @@ fn toasts(told: &mut tokio::sync::broadcast::Receiver<Notice>) -> Vec<String> {
 }
 
 async fn entries(desk: &Desk) -> Vec<Entry> {
-    desk.audit().await.entries(50).await.expect("readable")
+    desk.audit().await.read_entries(50).await.expect("readable")
 }
 
 fn ends(entries: &[Entry]) -> Vec<(&str, EndCause)> {
@@ -71,7 +71,7 @@ fn ends(entries: &[Entry]) -> Vec<(&str, EndCause)> {
 async fn slow_shop(desk: &Desk) -> Arc<SlowShop> {
     let shop = SlowShop::start().await;
     let text = shop.exchange(desk.home.path()).await;
-    let file = Home::at(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
+    let file = Home::in_folder(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
     std::fs::write(file, text).expect("written");
     desk.console.load_connections();
     shop

@@ -90,7 +90,7 @@ async fn two_customers_at_once_do_not_see_each_other() {
     let one = desk.console.impersonate("shop", &users[0].id, "a", Map::new()).await.expect("begins");
     let other = desk.console.impersonate("shop", &users[1].id, "b", Map::new()).await.expect("begins");
     for session in [&one, &other] {
-        if desk.console.session(&session.id).expect("runs").phase != Phase::Active {
+        if desk.console.find_session(&session.id).expect("runs").phase != Phase::Active {
             desk.until(&session.id, Phase::Active).await;
         }
     }
@@ -122,7 +122,7 @@ async fn the_same_customer_again_brings_the_running_session_to_the_front() {
 #[tokio::test]
 async fn what_the_application_calls_somebody_else_is_never_shown() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.me = MeAnswer::WrongUser);
+    desk.demo.application.change_faults(|faults| faults.me = MeAnswer::WrongUser);
     let user = desk.find("").await.remove(0);
     let session =
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
@@ -138,7 +138,7 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
 #[tokio::test]
 async fn a_slow_application_can_be_given_up_on() {
     let desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session =
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
@@ -164,7 +164,7 @@ async fn a_window_that_is_closed_while_it_opens_holds_nobody_up() {
     let session = opened.expect("whoever closed it knows");
     assert!(desk.console.sessions().is_empty());
     assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
-    let log = desk.audit().await.entries(10).await.expect("entries");
+    let log = desk.audit().await.read_entries(10).await.expect("entries");
     let events: Vec<_> = log.iter().map(|entry| &entry.event).collect();
     assert!(
         matches!(events[..], [Event::Ended { cause: EndCause::WindowClosed, .. }, Event::Begun]),
@@ -200,7 +200,7 @@ async fn without_an_audit_entry_there_is_no_session() {
     let desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
     // The log's table is gone, so every append fails.
-    let file = understudy_core::home::Home::at(desk.home.path()).audit_file().expect("a path");
+    let file = understudy_core::home::Home::in_folder(desk.home.path()).audit_file().expect("a path");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
     let table: String = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' LIMIT 1",
@@ -260,20 +260,20 @@ async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
     let active = desk.until(&session.id, Phase::Active).await;
     assert_eq!(active.deadline, active.active_at.map(|at| at + 3_600_000));
 
-    desk.clock.forward(MINUTE * 59);
-    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
-    desk.clock.forward(MINUTE);
+    desk.clock.advance_by(MINUTE * 59);
+    assert_eq!(desk.console.find_session(&session.id).expect("it runs").phase, Phase::Active);
+    desk.clock.advance_by(MINUTE);
     desk.until_gone(&session.id).await;
     assert_eq!(desk.browser.shown(&session.id), None, "the window is closed");
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
-    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
     assert_eq!((last.event, last.at_ms), (EndCause::Deadline.into(), active.deadline.expect("a deadline")));
 }
 
 #[tokio::test]
 async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_in_the_log() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.logout = Some(500));
+    desk.demo.application.change_faults(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
@@ -293,7 +293,7 @@ async fn the_admin_token_is_found_nowhere() {
     desk.until(&session.id, Phase::Active).await;
     desk.console.end_session(&session.id, EndCause::Operator).await;
     // A refusal that repeats the token.
-    desk.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Echo);
     let session =
         desk.console.impersonate("shop", &user.id, "b", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
@@ -322,10 +322,11 @@ fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn an_older_search_that_arrives_late_does_not_take_the_newer_ones_place() {
     let desk = Desk::new().await;
-    let query = |text: &str| understudy_core::directory::ListRequest::first(text, 5);
-    let newer = desk.console.search("shop", &query("anna"), 2).await.expect("the newer one is answered");
+    let query = |text: &str| understudy_core::directory::ListRequest::first_page(text, 5);
+    let newer =
+        desk.console.search_users("shop", &query("anna"), 2).await.expect("the newer one is answered");
     assert!(!newer.rows.is_empty());
-    let late = desk.console.search("shop", &query(""), 1).await.unwrap_err();
+    let late = desk.console.search_users("shop", &query(""), 1).await.unwrap_err();
     assert_eq!(late.code, Code::Cancelled);
 }
 
@@ -341,11 +342,11 @@ async fn the_search_text_is_read_completed_and_counted_as_the_directory_understa
     let next = console.complete_search("shop", "anna pla", 8).await.expect("it is completed");
     assert_eq!(next[0].insert, "plan:");
 
-    let all = console.count("shop", "", 1).await.expect("all are counted");
+    let all = console.count_users("shop", "", 1).await.expect("all are counted");
     assert!(!all.capped && all.users > 1000, "{all:?}");
-    let found = console.count("shop", "anna", 2).await.expect("what is found is counted");
+    let found = console.count_users("shop", "anna", 2).await.expect("what is found is counted");
     assert!(found.users > 0 && found.users < all.users, "{found:?}");
     console.stop_count("shop", 4).expect("there is nothing newer");
-    let late = console.count("shop", "", 3).await.unwrap_err();
+    let late = console.count_users("shop", "", 3).await.unwrap_err();
     assert_eq!(late.code, Code::Cancelled, "what was stopped before it arrived is not begun");
 }

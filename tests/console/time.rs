@@ -27,24 +27,24 @@ async fn an_agent_is_told_before_the_time_is_up_and_takes_more_of_it_twice() {
     let mut deadline = active.deadline.expect("a deadline");
 
     for left in [1, 0] {
-        desk.clock.forward(if left == 1 { MINUTE * 58 } else { MINUTE * 60 });
+        desk.clock.advance_by(if left == 1 { MINUTE * 58 } else { MINUTE * 60 });
         let soon = desk.ends_soon().await;
         assert_eq!((soon.id.as_str(), soon.deadline), (id, Some(deadline)));
 
         let extended = desk.console.extend_session(id).await.expect("there is time left to give");
         deadline += 3_600_000;
         assert_eq!((extended.deadline, extended.extensions_left), (Some(deadline), left));
-        let log = desk.audit().await.entries(1).await.expect("readable");
+        let log = desk.audit().await.read_entries(1).await.expect("readable");
         assert_eq!(log[0].event, Event::Extended { minutes: 60 });
     }
     let error = desk.console.extend_session(id).await.expect_err("twice was all");
     assert_eq!(error.code, Code::PolicyRefused);
 
     // The old deadline passes and nothing ends; the new one is announced again, and takes effect.
-    desk.clock.forward(MINUTE * 60);
+    desk.clock.advance_by(MINUTE * 60);
     assert_eq!(desk.ends_soon().await.deadline, Some(deadline));
-    assert_eq!(desk.console.session(id).expect("it runs").phase, Phase::Active);
-    desk.clock.forward(MINUTE * 2);
+    assert_eq!(desk.console.find_session(id).expect("it runs").phase, Phase::Active);
+    desk.clock.advance_by(MINUTE * 2);
     let ended = desk.ended().await;
     assert_eq!((ended.session.id.as_str(), ended.cause), (id, EndCause::Deadline));
     assert_eq!((ended.ended_at, ended.sign_out_failed), (deadline, None));
@@ -56,11 +56,11 @@ async fn the_policy_says_how_often_and_a_short_session_is_told_of_at_half_its_ti
         Desk::with_connection(|text| format!("{text}\nmax_minutes = 1\nmax_extensions = 0\n")).await;
     let active = signed_in(&mut desk).await;
     assert_eq!(active.extensions_left, 0);
-    desk.clock.forward(Duration::from_secs(30));
+    desk.clock.advance_by(Duration::from_secs(30));
     assert_eq!(desk.ends_soon().await.id, active.id);
     let error = desk.console.extend_session(&active.id).await.expect_err("the policy gives no more");
     assert_eq!(error.code, Code::PolicyRefused);
-    assert_eq!(desk.console.session(&active.id).expect("it runs").deadline, active.deadline);
+    assert_eq!(desk.console.find_session(&active.id).expect("it runs").deadline, active.deadline);
 }
 
 #[tokio::test]
@@ -70,9 +70,9 @@ async fn a_clock_that_is_set_back_gives_no_more_time() {
     desk.clock.set_wall(-3_600_000);
     let shown = desk.until_changed(&active.id).await.deadline;
     assert_eq!(shown, active.deadline.map(|at| at - 3_600_000), "the bar counts down as before");
-    desk.clock.forward(MINUTE);
+    desk.clock.advance_by(MINUTE);
     desk.ends_soon().await;
-    desk.clock.forward(MINUTE);
+    desk.clock.advance_by(MINUTE);
     let ended = desk.ended().await;
     assert_eq!((ended.session.id, ended.cause), (active.id, EndCause::Deadline));
 }
@@ -84,7 +84,7 @@ async fn a_page_that_cannot_be_shown_is_said_and_its_session_still_ends_in_time(
     let active = signed_in(&mut desk).await;
     assert!(active.deadline.is_some());
     assert!(desk.told.iter().any(|told| told.contains("The page cannot be shown.")), "{:#?}", desk.told);
-    desk.clock.forward(MINUTE * 2);
+    desk.clock.advance_by(MINUTE * 2);
     let ended = desk.ended().await;
     assert_eq!((ended.session.id, ended.cause), (active.id, EndCause::Deadline));
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
@@ -98,7 +98,7 @@ async fn two_quick_clicks_extend_a_session_once() {
         tokio::join!(desk.console.extend_session(&active.id), desk.console.extend_session(&active.id));
     one.expect("more time");
     other.expect("the same");
-    assert_eq!(desk.console.session(&active.id).expect("it runs").extensions_left, 1);
+    assert_eq!(desk.console.find_session(&active.id).expect("it runs").extensions_left, 1);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn more_time_that_cannot_be_written_down_is_not_given() {
     let error = desk.console.extend_session(&active.id).await.expect_err("it cannot be written down");
     assert_eq!(error.code, Code::AuditFailed);
     drop(held);
-    let now = desk.console.session(&active.id).expect("it runs");
+    let now = desk.console.find_session(&active.id).expect("it runs");
     assert_eq!((now.deadline, now.extensions_left), (active.deadline, 2));
 }
 
@@ -132,7 +132,7 @@ async fn every_end_is_told_with_its_cause_and_what_became_of_the_sign_out() {
         assert_eq!(ended.session.user, active.user, "who it was can be opened again");
     }
 
-    desk.demo.application.set(|faults| faults.logout = Some(500));
+    desk.demo.application.change_faults(|faults| faults.logout = Some(500));
     let active = signed_in(&mut desk).await;
     desk.console.shut_down().await;
     let ended = desk.ended().await;

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use understudy_core::audit::{EndCause, Entry, Event};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::SignInTestReport;
 use understudy_test_support::browser::Shown;
 
 use crate::desk_of_support::{Desk, three_users};
@@ -84,7 +84,7 @@ async fn serve(mut peer: TcpStream, login: Does, logout: Does, keeps: Arc<Notify
 }
 
 /// The report of a sign-in test with such an application, and its events in the log, in order.
-async fn tried(login: Does, logout: Does) -> (Rehearsal, Vec<Event>) {
+async fn tried(login: Does, logout: Does) -> (SignInTestReport, Vec<Event>) {
     let folder = tempfile::tempdir().expect("a folder");
     let text = Application::start(login, logout).await.connection(folder.path()).await;
     let desk = Desk::with_connection(|_| text.clone()).await;
@@ -124,7 +124,7 @@ async fn a_sign_in_that_reached_nobody_leaves_nothing_to_sign_out_of() {
 }
 
 async fn events(desk: &Desk) -> Vec<Event> {
-    let entries: Vec<Entry> = desk.audit().await.entries(10).await.expect("readable");
+    let entries: Vec<Entry> = desk.audit().await.read_entries(10).await.expect("readable");
     entries.into_iter().rev().map(|entry| entry.event).collect()
 }
 

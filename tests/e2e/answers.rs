@@ -27,7 +27,7 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
         LoginAnswer::Endless,
     ];
     for (answer, customer) in answers.into_iter().zip(&shop.customers) {
-        shop.demo.application.set(|faults| faults.login = answer.clone());
+        shop.demo.application.change_faults(|faults| faults.login = answer.clone());
         console.become_user(customer, "an answer").await?;
         console.wait_for_phases(&["active"]).await.map_err(|error| error.context(format!("{answer:?}")))?;
         let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
@@ -64,7 +64,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
     ];
     for ((what, status, words, fault), customer) in faults.iter().zip(&shop.customers) {
         let pages = shop.count("GET", "/");
-        shop.demo.application.set(|all| {
+        shop.demo.application.change_faults(|all| {
             *all = Faults::default();
             fault(all);
         });
@@ -80,7 +80,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
 
         // The cause is fixed. Retry has the focus, unless another secret may help: then it comes second.
         let retry: &[&str] = if *what == "401" { &["Tab", "Return"] } else { &["Return"] };
-        shop.demo.application.set(|all| *all = Faults::default());
+        shop.demo.application.change_faults(|all| *all = Faults::default());
         let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
         console
             .press_until(&window, retry, &["active"])
@@ -100,21 +100,21 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
 async fn a_slow_application_is_waited_for_and_can_be_given_up_on() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    shop.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     console.become_user(&shop.customers[0], "slow").await?;
     shop.received(|one| one.path == "/login").await?;
     console.wait_for_phases(&["opening"]).await?;
-    shop.demo.application.release();
+    shop.demo.application.release_answers();
     console.wait_for_phases(&["active"]).await?;
 
-    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    shop.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     console.become_user(&shop.customers[1], "too slow").await?;
-    shop.received(|one| one.path == "/login" && one.json()["reason"] == "too slow").await?;
+    shop.received(|one| one.path == "/login" && one.json_body()["reason"] == "too slow").await?;
     console.wait_for_phases(&["active", "opening"]).await?;
     let title = console.ask("console_state", "{}").await?["sessions"][1]["user"]["name"].clone();
     let window = shop.stage.desktop.wait_for_window(title.as_str().unwrap_or("— Understudy")).await?;
     console.press_until(&window, &["Escape"], &["active"]).await?;
-    let login = shop.received(|one| one.json()["reason"] == "too slow" && one.cut_off).await?;
+    let login = shop.received(|one| one.json_body()["reason"] == "too slow" && one.cut_off).await?;
     assert_eq!(login.status, None, "whoever asked went away");
     console.ui.quit().await
 }

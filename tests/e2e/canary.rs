@@ -18,10 +18,10 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     overhear(&console).await?;
 
     // First, the application repeats what it was sent.
-    shop.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
+    shop.demo.application.change_faults(|faults| faults.login = LoginAnswer::Echo);
     console.become_user(&shop.customers[0], "canary").await?;
     console.wait_for_phases(&["refused"]).await?;
-    shop.demo.application.set(|faults| *faults = Faults::default());
+    shop.demo.application.change_faults(|faults| *faults = Faults::default());
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
     console.press_until(&window, &["Return"], &["active"]).await?;
     let login = shop.received(|one| one.path == "/login" && one.status == Some(200)).await?;

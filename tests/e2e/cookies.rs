@@ -17,7 +17,7 @@ async fn a_script_sees_no_cookie_that_is_http_only() -> Result<()> {
     console.become_user(&shop.customers[0], "what a script sees").await?;
     let page = shop.received(|one| one.path == "/set-cookie-check").await?;
     assert!(page.cookies.contains_key(SESSION), "{page:?}");
-    let report = shop.received(|one| one.path == "/set-cookie-check/report").await?.json();
+    let report = shop.received(|one| one.path == "/set-cookie-check/report").await?.json_body();
     assert_eq!(report, json!({ "names": [LOOK], "me": 200 }));
     console.ui.quit().await
 }

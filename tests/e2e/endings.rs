@@ -50,7 +50,7 @@ async fn closing_the_console_hides_it_at_once_and_signs_out_of_everything() -> R
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
     become_two(&shop, &console).await?;
-    shop.demo.application.set(|faults| faults.logout_delay = Delay::UntilReleased);
+    shop.demo.application.change_faults(|faults| faults.logout_delay = Delay::UntilReleased);
     console.close().await?;
     until("the console's window to be gone", async || {
         let windows = shop.stage.desktop.windows().await?;
@@ -59,7 +59,7 @@ async fn closing_the_console_hides_it_at_once_and_signs_out_of_everything() -> R
     .await?;
     assert!(console.pid().is_some(), "nobody waits for the application, but the program does");
     until("both sign-outs", async || Ok((shop.count("POST", "/logout") == 2).then_some(()))).await?;
-    shop.demo.application.release();
+    shop.demo.application.release_answers();
     console.wait_until_ended().await?;
     assert_eq!(ends(&shop).await?, [quit(), quit()]);
     Ok(())
@@ -215,7 +215,7 @@ async fn a_start_while_the_console_quits_waits_for_its_end_and_opens_then() -> R
 async fn an_opening_that_is_cancelled_signs_out_of_what_it_may_have_begun() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    shop.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     console.become_user(&shop.customers[0], "changed my mind").await?;
     shop.received(|one| one.path == "/login").await?;
     console.wait_for_phases(&["opening"]).await?;
@@ -239,7 +239,7 @@ async fn an_application_that_hangs_at_sign_out_holds_nobody_up() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "hangs").await?;
     console.wait_for_phases(&["active"]).await?;
-    shop.demo.application.set(|faults| faults.logout_delay = Delay::UntilReleased);
+    shop.demo.application.change_faults(|faults| faults.logout_delay = Delay::UntilReleased);
     console.ui.switch_to("bar.html").await?;
     console.ui.press(Key::Control + "w").await?;
     console.wait_for_phases(&[]).await?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use understudy_demo::Received;
+use understudy_demo::ReceivedRequest;
 
 use crate::shop::Shop;
 
@@ -15,7 +15,7 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     // The page and a frame in it each try and report.
     let mut tried = Vec::new();
     for place in ["frame", "top"] {
-        let report = shop.received(|one| is_last_word(one, place)).await?.json();
+        let report = shop.received(|one| is_last_word(one, place)).await?.json_body();
         let attempts = report["attempts"].as_array().cloned().unwrap_or_default();
         // WebKit answers a blocked local file with an empty document of an opaque origin. To the page, that looks like
         // a loaded document that it may not read.
@@ -92,8 +92,8 @@ fn commands() -> impl Iterator<Item = &'static str> {
     permissions.lines().filter_map(|line| line.strip_prefix("  \"")?.strip_suffix("\","))
 }
 
-fn is_last_word(one: &Received, place: &str) -> bool {
-    let report = one.json();
+fn is_last_word(one: &ReceivedRequest, place: &str) -> bool {
+    let report = one.json_body();
     one.path == "/hostile/report"
         && one.status.is_some()
         && report["done"] == true

@@ -32,8 +32,8 @@ async fn by_keyboard_alone_from_search_to_signed_in_and_back() -> Result<()> {
         "it comes from the application's own origin"
     );
     // A numeric ID stays a number, and no other value changes its type.
-    assert_eq!(login.json()["userId"].to_string(), *customer);
-    assert_eq!(login.json()["reason"], "Ticket 7: cannot see the button");
+    assert_eq!(login.json_body()["userId"].to_string(), *customer);
+    assert_eq!(login.json_body()["reason"], "Ticket 7: cannot see the button");
 
     // The cookies with HttpOnly, SameSite=Strict, Path=/ and the one with Path=/api are sent where they belong.
     let me = shop.received(|one| one.path == "/api/me" && one.status == Some(200)).await?;

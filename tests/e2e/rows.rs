@@ -17,9 +17,11 @@ async fn whatever_a_customer_is_called_the_window_is_theirs_and_says_where_it_is
     let mut wrong = Vec::new();
     for (who, customer) in customers {
         console.become_user(&customer, who).await?;
-        let login =
-            shop.received(|one| one.path == "/login" && one.json()["reason"] == who).await.context(who)?;
-        assert_eq!(login.json()["userId"].to_string(), customer, "{who}");
+        let login = shop
+            .received(|one| one.path == "/login" && one.json_body()["reason"] == who)
+            .await
+            .context(who)?;
+        assert_eq!(login.json_body()["userId"].to_string(), customer, "{who}");
         console.wait_for_phases(&["active"]).await.context(who)?;
         let window = until("the session's window", async || {
             let windows = shop.stage.desktop.windows().await?;

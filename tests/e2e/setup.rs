@@ -15,7 +15,7 @@ use crate::shop::{Shop, TOKEN};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
-    let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today()).await?;
+    let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today_in_utc()).await?;
     let known = understudy_core::connection::read_file("demo", &demo.connection_text)?;
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let console = stage.open(&[]).await?;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Event};
 use understudy_core::directory::{self, ListRequest};
-use understudy_demo::{Demo, Received};
+use understudy_demo::{Demo, ReceivedRequest};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::PATIENCE;
 
@@ -29,15 +29,15 @@ impl Shop {
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Result<Self> {
         // One file of invented users for all tests.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
-        let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today()).await?;
+        let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today_in_utc()).await?;
         let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
         let text = edit(demo.connection_text.clone());
         stage.connection("shop", &text)?;
         stage.secret("shop", "admin_token", TOKEN).await?;
         let file = understudy_core::connection::read_file("shop", &text)?;
         let directory = directory::open(&file.directory, None).await?;
-        let newest = ListRequest::first("", 20);
-        let page = directory.search(&newest, &CancellationToken::new()).await?;
+        let newest = ListRequest::first_page("", 20);
+        let page = directory.search_users(&newest, &CancellationToken::new()).await?;
         let customers = page.rows.into_iter().map(|row| row.id).collect();
         Ok(Self { demo, stage, customers })
     }
@@ -72,7 +72,7 @@ impl Shop {
     }
 
     /// Waits until the application has received such a request.
-    pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
+    pub async fn received(&self, wanted: impl Fn(&ReceivedRequest) -> bool) -> Result<ReceivedRequest> {
         Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)
     }
 
@@ -89,7 +89,7 @@ impl Shop {
 
     /// All events in the audit log, oldest first.
     pub async fn audit(&self) -> Result<Vec<Event>> {
-        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
+        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.read_entries(1000).await?;
         Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
     }
 }

@@ -119,7 +119,7 @@ impl Site {
 
     /// All events in the audit log, oldest first.
     pub async fn audit(&self) -> Result<Vec<Event>> {
-        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
+        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.read_entries(1000).await?;
         Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use understudy_demo::Received;
+use understudy_demo::ReceivedRequest;
 
 use crate::shop::{LARGE_ID, Shop};
 
@@ -45,7 +45,7 @@ body.nested.deeper."key with \"quotes\" 🗝" = "{{ [user.id, none, false] }}"
     assert!(login.admin_token_ok, "{login:?}");
     let id: i64 = LARGE_ID.parse()?;
     assert_eq!(
-        login.json(),
+        login.json_body(),
         json!({
             "adminToken": "••••",
             "userId": id,
@@ -101,7 +101,7 @@ body = { token = "{{ secret.admin_token }}", user = "{{ user.id }}", reason = "{
     console.ui.quit().await
 }
 
-fn own_headers(login: &Received) -> Value {
+fn own_headers(login: &ReceivedRequest) -> Value {
     let own = login.headers.iter().filter(|(name, _)| name.starts_with("x-"));
     own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

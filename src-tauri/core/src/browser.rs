@@ -73,7 +73,7 @@ pub enum SameSite {
 
 /// The content of the page's storage before its first script runs.
 #[derive(Debug, Clone, Default)]
-pub struct Stored {
+pub struct PageStorage {
     pub local: Vec<(String, SecretString)>,
     pub session: Vec<(String, SecretString)>,
 }
@@ -91,9 +91,9 @@ pub struct Answer {
 
 impl Answer {
     /// An answer whose body is decoded from its character set.
-    pub fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Self {
+    pub fn from_parts(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Self {
         let bare = Self { status, headers, body: String::new() };
-        Self { body: charset::decode(body, bare.header("content-type")), ..bare }
+        Self { body: charset::decode_text(body, bare.header("content-type")), ..bare }
     }
 
     /// The first header with this name, which must be in lower case.
@@ -167,7 +167,7 @@ impl From<Error> for Refusal {
 
 /// What a window is opened with.
 #[derive(Debug, Clone, Copy)]
-pub struct Opening<'a> {
+pub struct WindowOptions<'a> {
     /// The launch page's origin.
     pub origin: &'a Origin,
     /// Path prefixes of the origin that nothing in the window can reach.
@@ -178,7 +178,7 @@ pub struct Opening<'a> {
 
 /// The HTTP Basic login for a gateway in front of the application.
 #[derive(Debug, Clone)]
-pub struct Gateway {
+pub struct GatewayLogin {
     /// The login is sent to this origin only.
     pub origin: Origin,
     pub user: String,
@@ -190,30 +190,30 @@ pub struct Gateway {
 pub trait Browser: Send + Sync {
     /// Opens a window for `session` that contains only a launch page, without any request. Returns once the launch page
     /// can send.
-    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()>;
+    async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()>;
 
     /// Replaces the application's page by a launch page of `origin`, keeping the session's cookies. Returns once the
     /// launch page can send.
     async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()>;
 
     /// Sends a request from the launch page.
-    async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
+    async fn send_request(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
 
     /// Puts cookies into the session's window; they are set when this returns.
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
 
     /// Lets the window answer a gateway's challenges with this login from now on.
-    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()>;
+    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()>;
 
     /// The cookies that the session would send to `url` now.
-    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
+    async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
 
     /// Fills the storage of the launch page's origin.
-    async fn store(&self, session: &str, stored: &Stored) -> Result<()>;
+    async fn fill_storage(&self, session: &str, stored: &PageStorage) -> Result<()>;
 
     /// Opens a one-time link and waits until it has led to a page of `origin`. The link does not stay in the history.
     /// Returns the page's URL.
-    async fn follow(
+    async fn follow_link(
         &self,
         session: &str,
         link: &Url,
@@ -222,17 +222,17 @@ pub trait Browser: Send + Sync {
     ) -> Result<Url, Unanswered>;
 
     /// Shows the refusal on the launch page, with Retry and Close.
-    async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()>;
+    async fn show_refusal(&self, session: &str, refusal: &Refusal) -> Result<()>;
 
     /// Shows on the launch page that the sign-in is being retried.
-    async fn retrying(&self, session: &str) -> Result<()>;
+    async fn show_retrying(&self, session: &str) -> Result<()>;
 
     /// Replaces the launch page by the application. The launch page does not stay in the history.
-    async fn show(&self, session: &str, url: &Url) -> Result<()>;
+    async fn show_page(&self, session: &str, url: &Url) -> Result<()>;
 
     /// Brings the window to the front.
-    async fn focus(&self, session: &str) -> Result<()>;
+    async fn focus_window(&self, session: &str) -> Result<()>;
 
     /// Closes the window and discards its cookies and other data. Never fails; a window that is gone counts as closed.
-    async fn close(&self, session: &str);
+    async fn close_window(&self, session: &str);
 }

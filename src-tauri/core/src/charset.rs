@@ -7,20 +7,20 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 const SEARCHED: usize = 4096;
 
 /// The text of these bytes. What the character set cannot represent becomes U+FFFD.
-pub fn decode(bytes: &[u8], content_type: Option<&str>) -> String {
+pub fn decode_text(bytes: &[u8], content_type: Option<&str>) -> String {
     let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
     let is_text =
         content_type.is_empty() || ["text/", "html", "xml"].iter().any(|kind| content_type.contains(kind));
     let encoding = Encoding::for_bom(bytes)
         .map(|(encoding, _)| encoding)
-        .or_else(|| value_of(&content_type, "charset").and_then(labelled))
+        .or_else(|| value_of(&content_type, "charset").and_then(encoding_for_label))
         .or_else(|| by_zeros(bytes))
         .or_else(|| is_text.then(|| said_by_page(bytes)).flatten())
-        .unwrap_or_else(|| if is_text { guessed(bytes) } else { UTF_8 });
+        .unwrap_or_else(|| if is_text { guess_encoding(bytes) } else { UTF_8 });
     encoding.decode_with_bom_removal(bytes).0.into_owned()
 }
 
-fn labelled(label: &str) -> Option<&'static Encoding> {
+fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
@@ -42,7 +42,7 @@ fn said_by_page(bytes: &[u8]) -> Option<&'static Encoding> {
         .strip_prefix("<?xml")
         .and_then(|rest| value_of(rest.split("?>").next()?, "encoding"));
     let meta = head.split("<meta").skip(1).filter_map(|rest| value_of(rest.split('>').next()?, "charset"));
-    let said = xml.into_iter().chain(meta).find_map(labelled)?;
+    let said = xml.into_iter().chain(meta).find_map(encoding_for_label)?;
     // The declaration could be read as ASCII, so the text is not UTF-16, whatever it says.
     Some(if said == UTF_16BE || said == UTF_16LE { UTF_8 } else { said })
 }
@@ -66,7 +66,7 @@ fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Western browsers take text that is not UTF-8 for Windows-1252.
-fn guessed(bytes: &[u8]) -> &'static Encoding {
+fn guess_encoding(bytes: &[u8]) -> &'static Encoding {
     // A character that is cut off at the end proves nothing.
     let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
     let is_binary = || bytes.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31));
@@ -84,7 +84,7 @@ mod tests {
             refused.chars().map(|char| u8::try_from(u32::from(char)).expect("Latin-1")).collect();
         for charset in ["iso-8859-1", "\"ISO-8859-1\"", "windows-1252", "latin1", "cp1252"] {
             let kind = format!("text/html; Charset = {charset}; x=y");
-            assert_eq!(decode(&latin1, Some(&kind)), refused, "{kind}");
+            assert_eq!(decode_text(&latin1, Some(&kind)), refused, "{kind}");
         }
         for (label, text) in [
             ("shift_jis", "アクセス拒否"),
@@ -103,12 +103,12 @@ mod tests {
             ("windows-1255", "הגישה נדחתה"),
             ("windows-1256", "رفض"),
         ] {
-            let encoding = labelled(label).expect("a character set");
+            let encoding = encoding_for_label(label).expect("a character set");
             let (bytes, _, is_lossy) = encoding.encode(text);
             assert!(!is_lossy, "{label}");
-            assert_eq!(decode(&bytes, Some(&format!("text/plain;charset={label}"))), text);
+            assert_eq!(decode_text(&bytes, Some(&format!("text/plain;charset={label}"))), text);
             assert_eq!(
-                decode(&bytes, Some(&format!("application/json; charset={}", label.to_uppercase()))),
+                decode_text(&bytes, Some(&format!("application/json; charset={}", label.to_uppercase()))),
                 text
             );
             for page in [
@@ -117,10 +117,10 @@ mod tests {
                 format!("<?xml version=\"1.0\" encoding='{label}'?><p>"),
             ] {
                 let whole: Vec<u8> = page.bytes().chain(bytes.iter().copied()).collect();
-                assert!(decode(&whole, Some("text/html")).ends_with(text), "{page}");
-                assert!(decode(&whole, None).ends_with(text), "{page}");
+                assert!(decode_text(&whole, Some("text/html")).ends_with(text), "{page}");
+                assert!(decode_text(&whole, None).ends_with(text), "{page}");
                 // The header takes precedence over the page.
-                assert!(!decode(&whole, Some("text/html; charset=utf-8")).ends_with(text), "{page}");
+                assert!(!decode_text(&whole, Some("text/html; charset=utf-8")).ends_with(text), "{page}");
             }
         }
     }
@@ -138,18 +138,21 @@ mod tests {
             little,
             big,
         ] {
-            assert_eq!(decode(&bytes, Some("application/json")), text);
-            assert_eq!(decode(&bytes, None), text);
+            assert_eq!(decode_text(&bytes, Some("application/json")), text);
+            assert_eq!(decode_text(&bytes, None), text);
         }
     }
 
     #[test]
     fn where_nothing_names_it_utf8_is_tried_first() {
-        assert_eq!(decode("für".as_bytes(), Some("text/html")), "für");
-        assert_eq!(decode(b"f\xfcr", Some("text/html")), "für");
-        assert_eq!(decode(b"f\xfcr", Some("text/html; charset=none-such")), "für");
-        assert_eq!(decode(&"für –".as_bytes()[..6], None), "für \u{fffd}", "cut within a character");
-        assert_eq!(decode(b"\x00\xff\x1f\x8b", Some("application/octet-stream")), "\0\u{fffd}\u{1f}\u{fffd}");
-        assert_eq!(decode(b"", None), "");
+        assert_eq!(decode_text("für".as_bytes(), Some("text/html")), "für");
+        assert_eq!(decode_text(b"f\xfcr", Some("text/html")), "für");
+        assert_eq!(decode_text(b"f\xfcr", Some("text/html; charset=none-such")), "für");
+        assert_eq!(decode_text(&"für –".as_bytes()[..6], None), "für \u{fffd}", "cut within a character");
+        assert_eq!(
+            decode_text(b"\x00\xff\x1f\x8b", Some("application/octet-stream")),
+            "\0\u{fffd}\u{1f}\u{fffd}"
+        );
+        assert_eq!(decode_text(b"", None), "");
     }
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, Origin};
+use crate::connection::{Connection, ConnectionSource, DATABASE_PASSWORD, DirectoryConfig};
 use crate::directory::{self, Caution, Directory, FieldKind, Info, ListRequest, Role, Row, Tier};
 use crate::error::{Code, Error, FileFault, Result};
-use crate::secrets::{Secrets, Whereabouts};
+use crate::secrets::{SecretLocation, Secrets};
 use crate::sign_in;
 use crate::template::MASK;
 use crate::vault::{SecretState, Vault};
@@ -59,7 +59,7 @@ pub struct Report {
 }
 
 /// Secrets from a form that are not stored yet, by name.
-pub type Typed = HashMap<String, SecretString>;
+pub type TypedSecrets = HashMap<String, SecretString>;
 
 /// The number of users in [`Report::sample`].
 pub(crate) const SAMPLE: u16 = 5;
@@ -80,12 +80,12 @@ impl Report {
         let is_file =
             [Code::ConnectionInvalid, Code::ConnectionUnknown, Code::FileFailed].contains(&error.code);
         let mut report = Self { faults: error.faults.clone(), ..Self::empty() };
-        report.fail(if is_file { "Connection file" } else { "Directory" }, error.clone());
+        report.add_failure(if is_file { "Connection file" } else { "Directory" }, error.clone());
         report
     }
 
     /// Adds a finding.
-    pub fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
+    pub fn add_step(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
         let (statement, details) = (None, None);
         self.steps.push(Step {
@@ -98,13 +98,13 @@ impl Report {
         });
     }
 
-    fn warn(&mut self, title: &str, caution: &Caution) {
+    fn add_warning(&mut self, title: &str, caution: &Caution) {
         let Caution { message: detail, hint, statement, .. } = caution.clone();
         let (title, status) = (title.into(), Status::Warning);
         self.steps.push(Step { title, status, detail, hint, statement, details: None });
     }
 
-    fn fail(&mut self, title: &str, error: Error) {
+    fn add_failure(&mut self, title: &str, error: Error) {
         self.ok = false;
         let Error { message: detail, hint, statement, details, .. } = error;
         self.steps.push(Step {
@@ -123,27 +123,32 @@ impl Report {
 /// from memory.
 ///
 /// Fails with [`Code::DestinationChanged`], before anything is sent, if the stored password is for another destination.
-pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
+pub async fn check_connection(
+    id: Option<&str>,
+    text: &str,
+    vault: &Vault,
+    typed: &TypedSecrets,
+) -> Result<Report> {
     let mut report = Report::empty();
-    let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
+    let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, ConnectionSource::Own, None) {
         Ok(connection) => connection,
         Err(error) => {
             report.faults.clone_from(&error.faults);
-            report.fail("Connection file", error);
+            report.add_failure("Connection file", error);
             return Ok(report);
         }
     };
     let secrets = Secrets { vault, id, typed };
     let password = secrets.password_if_any(&connection.file.directory).await?;
     let file = &connection.file;
-    report.say(
+    report.add_step(
         "Connection file",
         Status::Ok,
         format!("{} · {}", file.name, json!(file.environment).as_str().unwrap_or_default()),
         None,
     );
     check_secrets(&connection, &secrets, &mut report).await;
-    if let Some(directory) = open(&connection, password.as_ref(), &mut report).await {
+    if let Some(directory) = open_directory(&connection, password.as_ref(), &mut report).await {
         let newest = read_some(&*directory, &connection.file.directory, &mut report).await;
         check_policy(&directory.info(), &newest, &connection, &mut report);
         check_sign_in(&connection, &directory.info(), &mut report);
@@ -153,20 +158,20 @@ pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -
 }
 
 async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {
-    let names = connection.secrets();
+    let names = connection.sign_in_secret_names();
     if names.is_empty() {
-        report.say("Secrets", Status::Ok, "The sign-in needs no secrets.", None);
+        report.add_step("Secrets", Status::Ok, "The sign-in needs no secrets.", None);
         return;
     }
     let (mut found, mut missing, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
-        match secrets.whereabouts(connection, &name).await {
-            Ok(Whereabouts::Typed) => found.push(format!("{name} (typed, not stored yet)")),
-            Ok(Whereabouts::Kept(SecretState::Stored)) => found.push(format!("{name} (in the keyring)")),
-            Ok(Whereabouts::Kept(SecretState::ThisRun)) => found.push(format!("{name} (until you quit)")),
-            Ok(Whereabouts::Kept(SecretState::Missing)) => missing.push(name),
-            Ok(Whereabouts::Elsewhere) => elsewhere.push(name),
-            Err(error) => return report.fail("Secrets", error),
+        match secrets.locate_secret(connection, &name).await {
+            Ok(SecretLocation::Typed) => found.push(format!("{name} (typed, not stored yet)")),
+            Ok(SecretLocation::Kept(SecretState::Stored)) => found.push(format!("{name} (in the keyring)")),
+            Ok(SecretLocation::Kept(SecretState::ThisRun)) => found.push(format!("{name} (until you quit)")),
+            Ok(SecretLocation::Kept(SecretState::Missing)) => missing.push(name),
+            Ok(SecretLocation::Elsewhere) => elsewhere.push(name),
+            Err(error) => return report.add_failure("Secrets", error),
         }
     }
     let commands = |names: &[String]| {
@@ -174,7 +179,7 @@ async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &
         format!("Store them: {}", each.collect::<Vec<_>>().join("; "))
     };
     if missing.is_empty() && elsewhere.is_empty() {
-        report.say("Secrets", Status::Ok, found.join(", "), None);
+        report.add_step("Secrets", Status::Ok, found.join(", "), None);
         return;
     }
     let mut said = Vec::new();
@@ -190,10 +195,10 @@ async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &
     } else {
         "Enter them here. They are stored when you save the connection.".to_owned()
     };
-    report.say("Secrets", Status::Warning, said.join("; "), Some(hint));
+    report.add_step("Secrets", Status::Warning, said.join("; "), Some(hint));
 }
 
-async fn open(
+async fn open_directory(
     connection: &Connection,
     password: Option<&SecretString>,
     report: &mut Report,
@@ -201,7 +206,7 @@ async fn open(
     match directory::open(&connection.file.directory, password).await {
         Ok(directory) => {
             let info = directory.info();
-            report.say("Directory", Status::Ok, format!("{}, read only", info.server), None);
+            report.add_step("Directory", Status::Ok, format!("{}, read only", info.server), None);
             report.info = Some((*info).clone());
             Some(directory)
         }
@@ -211,14 +216,14 @@ async fn open(
                 Code::DirectoryRefused
                     if password.is_none() && error.hint.is_none() && connection.may_need_password() =>
                 {
-                    error.hint(format!(
+                    error.with_hint(format!(
                         "If it needs a password: understudy secret set {} {DATABASE_PASSWORD}",
                         connection.id
                     ))
                 }
                 _ => error,
             };
-            report.fail("Directory", error);
+            report.add_failure("Directory", error);
             None
         }
     }
@@ -228,16 +233,18 @@ async fn open(
 async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &mut Report) -> Vec<Row> {
     let info = directory.info();
     for caution in &info.cautions {
-        report.warn("Directory", caution);
+        report.add_warning("Directory", caution);
     }
     check_columns(&info, report);
     check_search(&info, part, report);
     // More than are shown, because duplicate IDs only appear among many.
-    let newest = ListRequest::first("", JUDGED);
-    match directory.search(&newest, &CancellationToken::new()).await {
+    let newest = ListRequest::first_page("", JUDGED);
+    match directory.search_users(&newest, &CancellationToken::new()).await {
         Ok(page) if page.doubled.is_some() => {
-            report
-                .fail("Users", directory::not_identified(page.doubled.as_deref().unwrap_or_default()).into());
+            report.add_failure(
+                "Users",
+                directory::duplicate_id_error(page.doubled.as_deref().unwrap_or_default()).into(),
+            );
         }
         Ok(page) if page.rows.is_empty() => {
             let (said, hint) = if info.cautions.iter().any(|caution| caution.hides_users) {
@@ -245,7 +252,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
             } else {
                 ("The table is empty.", "Check that `directory.table` and the database are the right ones.")
             };
-            report.say("Users", Status::Warning, said, Some(hint.into()));
+            report.add_step("Users", Status::Warning, said, Some(hint.into()));
         }
         Ok(page) => {
             let total = match (info.estimated_total, info.total_is_exact) {
@@ -254,7 +261,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
                 (Some(total), false) => format!("about {total} users"),
                 (None, _) => "there are users; their number is unknown".into(),
             };
-            report.say(
+            report.add_step(
                 "Users",
                 Status::Ok,
                 format!("{total}; newest read in {:.1} ms", page.how.elapsed_ms),
@@ -263,7 +270,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
             report.sample = page.rows.iter().take(SAMPLE.into()).cloned().collect();
             return page.rows;
         }
-        Err(error) => report.fail("Users", error.into()),
+        Err(error) => report.add_failure("Users", error.into()),
     }
     Vec::new()
 }
@@ -271,7 +278,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
 /// Reports the columns, and warns about those that had better not be shown.
 fn check_columns(info: &Info, report: &mut Report) {
     let columns: Vec<String> =
-        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
+        info.columns.iter().map(|column| describe_field(column.role, &column.name, column.kind)).collect();
     let secrets: Vec<String> = info
         .columns
         .iter()
@@ -286,7 +293,7 @@ fn check_columns(info: &Info, report: &mut Report) {
             secrets.join(" and ")
         )
     });
-    report.say("Columns", status, columns.join(", "), hint);
+    report.add_step("Columns", status, columns.join(", "), hint);
 }
 
 /// Reports which ways of searching have an index. [`Info::coverage`] has each one's index, or the statement that
@@ -296,23 +303,23 @@ fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
         .coverage
         .iter()
         .filter(|service| service.index.is_none())
-        .map(|service| format!("{} ({})", service.tier.words(), service.column))
+        .map(|service| format!("{} ({})", service.tier.as_phrase(), service.column))
         .collect();
     if info.coverage.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
         let hint = "Set `directory.email` or `directory.name`, or list other columns in `directory.search`.";
         let detail = "Users are found only by their full ID: no other column is searched.";
-        report.say("Search", Status::Warning, detail, Some(hint.into()));
+        report.add_step("Search", Status::Warning, detail, Some(hint.into()));
     } else if unserved.is_empty() {
-        report.say("Search", Status::Ok, "An index serves every way to search.", None);
+        report.add_step("Search", Status::Ok, "An index serves every way to search.", None);
     } else if info.is_small(part) {
         let detail = format!(
             "No index serves these searches, but the table is small enough to be read: {}",
             unserved.join("; ")
         );
-        report.say("Search", Status::Ok, detail, None);
+        report.add_step("Search", Status::Ok, detail, None);
     } else {
         let advice = info.coverage.iter().any(|service| service.advice.is_some());
-        report.say(
+        report.add_step(
             "Search",
             Status::Warning,
             format!("No index serves: {}", unserved.join("; ")),
@@ -353,20 +360,20 @@ fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &m
         }
     }
     if undecided.is_empty() {
-        return report.say("Protected users", Status::Ok, said.join("\n"), None);
+        return report.add_step("Protected users", Status::Ok, said.join("\n"), None);
     }
     said.extend(undecided);
     let status = if is_hopeless { Status::Failed } else { Status::Warning };
     let hint = "A user for whom a rule cannot be decided can never be signed in. Have each rule compare, as in \
                 `user.admin == 1` or `(user.role or '') == 'admin'`.";
-    report.say("Protected users", status, said.join("\n"), Some(hint.into()));
+    report.add_step("Protected users", status, said.join("\n"), Some(hint.into()));
 }
 
 /// Renders the sign-in for the first user, with masks as secrets. Sends nothing.
 fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     let Some(row) = report.sample.first() else { return };
     let mut secrets = json!({});
-    for name in connection.secrets() {
+    for name in connection.sign_in_secret_names() {
         secrets[name] = MASK.into();
     }
     let context = json!({
@@ -377,10 +384,10 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
         "session": { "id": "check" },
         "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
     });
-    match sign_in::outline(connection, &context) {
+    match sign_in::render_outline(connection, &context) {
         Ok(outline) => {
             let verify = if outline.is_verified { ", ask who is signed in" } else { "" };
-            report.say(
+            report.add_step(
                 "Sign-in",
                 if outline.is_verified { Status::Ok } else { Status::Warning },
                 format!(
@@ -395,11 +402,11 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
                 }),
             );
         }
-        Err(error) => report.fail("Sign-in", error),
+        Err(error) => report.add_failure("Sign-in", error),
     }
 }
 
-fn describe(role: Role, name: &str, kind: FieldKind) -> String {
+fn describe_field(role: Role, name: &str, kind: FieldKind) -> String {
     let kind = json!(kind);
     let kind = kind.as_str().unwrap_or_default();
     match role {
@@ -486,7 +493,8 @@ mod tests {
             ("no such table", good.replace("\"users\"", "\"usres\"")),
             ("a rule that can't be decided", good.replace("user.email ==", "user.email.x ==")),
         ] {
-            let report = Box::pin(check(Some("shop"), &text, &vault, &Typed::new())).await.unwrap();
+            let report =
+                Box::pin(check_connection(Some("shop"), &text, &vault, &TypedSecrets::new())).await.unwrap();
             told.push(format!("# {kind}\n{}", as_read(&report)));
         }
         insta::assert_snapshot!(told.join("\n\n"));

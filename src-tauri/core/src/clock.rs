@@ -25,7 +25,7 @@ pub struct Moment {
 impl Moment {
     /// This moment plus `ms` milliseconds, which may be negative.
     #[must_use]
-    pub fn plus(self, ms: i64) -> Self {
+    pub fn add_ms(self, ms: i64) -> Self {
         Self { wall_ms: self.wall_ms.saturating_add(ms), boot_ms: self.boot_ms.saturating_add(ms) }
     }
 
@@ -35,36 +35,38 @@ impl Moment {
     }
 
     /// Milliseconds from `now` until this moment on the clock that reaches it first; 0 if it is past.
-    fn left(self, now: Self) -> u64 {
+    fn ms_until(self, now: Self) -> u64 {
         u64::try_from((self.wall_ms - now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)
     }
 }
 
 /// A clock that can be waited for.
 #[derive(Debug, Clone)]
-pub struct Clock(Kind);
+pub struct Clock(ClockSource);
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum ClockSource {
     System,
     ByHand(watch::Sender<Moment>),
 }
 
 impl Clock {
     /// The system's clock.
-    pub fn wall() -> Self {
-        Self(Kind::System)
+    pub fn system() -> Self {
+        Self(ClockSource::System)
     }
 
     /// A clock for tests: it stands at `now_ms` until [`forward`](Self::forward) moves it.
     pub fn by_hand(now_ms: i64) -> Self {
-        Self(Kind::ByHand(watch::Sender::new(Moment { wall_ms: now_ms, boot_ms: 0 })))
+        Self(ClockSource::ByHand(watch::Sender::new(Moment { wall_ms: now_ms, boot_ms: 0 })))
     }
 
     pub fn now(&self) -> Moment {
         match &self.0 {
-            Kind::System => Moment { wall_ms: SystemClock.read_time().as_millisecond(), boot_ms: boot_ms() },
-            Kind::ByHand(hand) => *hand.borrow(),
+            ClockSource::System => {
+                Moment { wall_ms: SystemClock.read_time().as_millisecond(), boot_ms: boot_ms() }
+            }
+            ClockSource::ByHand(hand) => *hand.borrow(),
         }
     }
 
@@ -74,45 +76,45 @@ impl Clock {
     }
 
     /// Returns once either clock has reached `at`.
-    pub async fn until(&self, at: Moment) {
+    pub async fn wait_until(&self, at: Moment) {
         match &self.0 {
-            Kind::System => loop {
-                let left = Duration::from_millis(at.left(self.now()));
+            ClockSource::System => loop {
+                let left = Duration::from_millis(at.ms_until(self.now()));
                 if left.is_zero() {
                     return;
                 }
                 tokio::time::sleep(left.min(LOOK)).await;
             },
-            Kind::ByHand(hand) => {
+            ClockSource::ByHand(hand) => {
                 // Cannot fail: `self` owns the sender.
-                let _ = hand.subscribe().wait_for(|now| at.left(*now) == 0).await;
+                let _ = hand.subscribe().wait_for(|now| at.ms_until(*now) == 0).await;
             }
         }
     }
 
     /// Returns when the clocks should be read again, because the wall clock may have been set.
-    pub async fn look(&self) {
+    pub async fn wait_for_change(&self) {
         match &self.0 {
-            Kind::System => tokio::time::sleep(LOOK).await,
-            Kind::ByHand(hand) => {
+            ClockSource::System => tokio::time::sleep(LOOK).await,
+            ClockSource::ByHand(hand) => {
                 let _ = hand.subscribe().changed().await;
             }
         }
     }
 
     /// Lets time pass on a [test clock](Self::by_hand); does nothing on the system's.
-    pub fn forward(&self, by: Duration) {
+    pub fn advance_by(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.set(|now| *now = now.plus(by));
+        self.update_moment(|now| *now = now.add_ms(by));
     }
 
     /// Sets only the wall clock of a [test clock](Self::by_hand), by this many milliseconds.
     pub fn set_wall(&self, by_ms: i64) {
-        self.set(|now| now.wall_ms = now.wall_ms.saturating_add(by_ms));
+        self.update_moment(|now| now.wall_ms = now.wall_ms.saturating_add(by_ms));
     }
 
-    fn set(&self, change: impl FnOnce(&mut Moment)) {
-        if let Kind::ByHand(hand) = &self.0 {
+    fn update_moment(&self, change: impl FnOnce(&mut Moment)) {
+        if let ClockSource::ByHand(hand) = &self.0 {
             hand.send_modify(change);
         }
     }
@@ -152,24 +154,24 @@ mod tests {
     #[tokio::test]
     async fn a_moment_has_come_when_either_clock_is_there() {
         let clock = Clock::by_hand(1_000_000);
-        let at = clock.now().plus(60_000);
+        let at = clock.now().add_ms(60_000);
         // The wall clock is set back by an hour, so the monotonic clock counts.
         clock.set_wall(-3_600_000);
-        clock.forward(Duration::from_secs(59));
-        assert_eq!(at.left(clock.now()), 1000);
-        clock.forward(Duration::from_secs(1));
-        clock.until(at).await;
+        clock.advance_by(Duration::from_secs(59));
+        assert_eq!(at.ms_until(clock.now()), 1000);
+        clock.advance_by(Duration::from_secs(1));
+        clock.wait_until(at).await;
         // The wall clock is set forward, so it counts.
-        let at = clock.now().plus(60_000);
+        let at = clock.now().add_ms(60_000);
         clock.set_wall(60_000);
-        clock.until(at).await;
+        clock.wait_until(at).await;
     }
 
     #[test]
     fn the_systems_clocks_go_on() {
-        let (clock, later) = (Clock::wall(), 5);
-        let at = clock.now().plus(later);
-        while at.left(clock.now()) > 0 {
+        let (clock, later) = (Clock::system(), 5);
+        let at = clock.now().add_ms(later);
+        while at.ms_until(clock.now()) > 0 {
             std::thread::yield_now();
         }
         assert!(clock.now_ms() > 1_700_000_000_000);

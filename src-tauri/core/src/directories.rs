@@ -16,7 +16,7 @@ use crate::check;
 use crate::clock::Clock;
 use crate::connection::{Connection, DirectoryConfig};
 use crate::destination::Destination;
-use crate::directory::{self, OpenDirectory, PasswordSource, PasswordSourceError, TellWaking};
+use crate::directory::{self, OpenDirectory, PasswordSource, PasswordSourceError, WakeCallback};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices, WakingDirectory};
 use crate::secrets::Secrets;
@@ -24,12 +24,12 @@ use crate::vault::Vault;
 
 /// A connection, and the directory that was opened for it.
 #[derive(Clone)]
-pub struct Opened {
+pub struct OpenConnection {
     pub connection: Arc<Connection>,
     pub directory: Arc<OpenDirectory>,
 }
 
-impl Opened {
+impl OpenConnection {
     /// Adds to the error which password may help, if the vault keeps it: a directory does not know its connection.
     pub(crate) fn whose_password(&self, error: impl Into<Error>) -> Error {
         whose_password(&self.connection, error.into())
@@ -60,9 +60,12 @@ impl Directories {
 
     /// The directory of the connection that `connection` returns; one caller opens it while the others wait. A failed
     /// attempt is forgotten, so that the next call tries again.
-    pub(crate) async fn open(&self, connection: impl FnOnce() -> Result<Arc<Connection>>) -> Result<Opened> {
+    pub(crate) async fn open(
+        &self,
+        connection: impl FnOnce() -> Result<Arc<Connection>>,
+    ) -> Result<OpenConnection> {
         let opening = {
-            let mut all = self.all();
+            let mut all = self.lock_all();
             // Read under the lock, so that a connection whose directory was dropped meanwhile does not come back.
             let connection = connection()?;
             let kept = all.get(&connection.id).filter(|kept| is_same(&kept.connection, &connection));
@@ -77,13 +80,18 @@ impl Directories {
         };
         let connection = Arc::clone(&opening.connection);
         let tell = || self.tell_waking(&connection.id);
-        let open = || Box::pin(directory::telling(tell(), open(&connection, &self.vault, &self.clock)));
+        let open = || {
+            Box::pin(directory::with_wake_listener(
+                tell(),
+                open_directory(&connection, &self.vault, &self.clock),
+            ))
+        };
         let opened = tokio::select! {
-            () = self.impatient(&connection.id) => Err(stopped_waiting()),
+            () = self.wait_until_stopped(&connection.id) => Err(stopped_waiting()),
             opened = opening.directory.get_or_try_init(open) => opened,
         };
         let directory = Arc::clone(opened.map_err(|error| whose_password(&connection, error))?);
-        Ok(Opened { connection, directory })
+        Ok(OpenConnection { connection, directory })
     }
 
     /// Stops waiting for this connection's database to wake up.
@@ -95,7 +103,7 @@ impl Directories {
     }
 
     /// Waits until [`Self::stop_waiting`] is called.
-    pub(crate) async fn impatient(&self, id: &str) {
+    pub(crate) async fn wait_until_stopped(&self, id: &str) {
         let waiting = {
             let mut impatience = self.impatience.lock();
             Arc::clone(impatience.entry(id.to_owned()).or_default())
@@ -103,7 +111,7 @@ impl Directories {
         waiting.notified().await;
     }
 
-    fn tell_waking(&self, id: &str) -> TellWaking {
+    fn tell_waking(&self, id: &str) -> WakeCallback {
         let (notices, id) = (self.notices.clone(), id.to_owned());
         Arc::new(move |wakes| {
             let connection = Some(id.clone());
@@ -113,12 +121,12 @@ impl Directories {
 
     /// Drops the directory; the next call opens it again. Requests under way keep it until they are done.
     pub(crate) fn let_go(&self, id: &str) {
-        self.all().remove(id);
+        self.lock_all().remove(id);
     }
 
     /// Closes all directories and waits until they are closed.
     pub(crate) async fn close_all(&self) {
-        let all: Vec<Arc<OpeningDirectory>> = self.all().drain().map(|(_, opening)| opening).collect();
+        let all: Vec<Arc<OpeningDirectory>> = self.lock_all().drain().map(|(_, opening)| opening).collect();
         let mut closing: JoinSet<()> = JoinSet::new();
         for directory in all.iter().filter_map(|opening| opening.directory.get().cloned()) {
             closing.spawn(async move { directory.close().await });
@@ -126,7 +134,7 @@ impl Directories {
         closing.join_all().await;
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<OpeningDirectory>>> {
+    fn lock_all(&self) -> MutexGuard<'_, HashMap<String, Arc<OpeningDirectory>>> {
         self.all.lock()
     }
 }
@@ -138,10 +146,10 @@ fn is_same(one: &Connection, other: &Connection) -> bool {
 
 pub(crate) fn stopped_waiting() -> Error {
     Error::new(Code::DirectoryUnreachable, "You stopped waiting for the database to wake up.")
-        .hint("It may be awake in a moment: try again.")
+        .with_hint("It may be awake in a moment: try again.")
 }
 
-async fn open(connection: &Connection, vault: &Vault, clock: &Clock) -> Result<Arc<OpenDirectory>> {
+async fn open_directory(connection: &Connection, vault: &Vault, clock: &Clock) -> Result<Arc<OpenDirectory>> {
     let passwords = StoredPassword {
         vault: vault.clone(),
         connection: connection.id.clone(),
@@ -167,10 +175,10 @@ struct StoredPassword {
 
 #[async_trait]
 impl PasswordSource for StoredPassword {
-    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
-        let typed = check::Typed::new();
+    async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+        let typed = check::TypedSecrets::new();
         let secrets = Secrets { vault: &self.vault, id: Some(&self.connection), typed: &typed };
-        Ok(secrets.password(&self.part).await?)
+        Ok(secrets.database_password(&self.part).await?)
     }
 
     fn destination(&self) -> String {
@@ -185,7 +193,7 @@ impl PasswordSource for StoredPassword {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::Origin;
+    use crate::connection::ConnectionSource;
     use crate::directory::ListRequest;
 
     async fn users(folder: &std::path::Path, name: &str) -> Arc<Connection> {
@@ -200,18 +208,25 @@ mod tests {
              id = \"id\"\n[sign_in]\nurl = \"http://127.0.0.1/login\"\n",
             url::Url::from_file_path(&file).unwrap().as_str().replacen("file:", "sqlite:", 1)
         );
-        Arc::new(Connection::parse("shop", &text, Origin::Own, None).unwrap())
+        Arc::new(Connection::parse("shop", &text, ConnectionSource::Own, None).unwrap())
     }
 
-    async fn first(opened: &Opened) -> String {
+    async fn first(opened: &OpenConnection) -> String {
         let never = tokio_util::sync::CancellationToken::new();
-        opened.directory.search(&ListRequest::first("", 5), &never).await.unwrap().rows.remove(0).id
+        opened
+            .directory
+            .search_users(&ListRequest::first_page("", 5), &never)
+            .await
+            .unwrap()
+            .rows
+            .remove(0)
+            .id
     }
 
     fn directories() -> Directories {
         let store = keyring_core::mock::Store::new().unwrap();
         let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
-        Directories::new(vault, Clock::wall(), Notices::default())
+        Directories::new(vault, Clock::system(), Notices::default())
     }
 
     /// A saved file is in place a moment before the old directory is dropped.
@@ -239,6 +254,6 @@ mod tests {
         };
         directories.open(read).await.unwrap();
         directories.let_go("shop");
-        assert!(directories.all().is_empty());
+        assert!(directories.lock_all().is_empty());
     }
 }

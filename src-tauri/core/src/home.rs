@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
-use crate::trust::{self, Trusted};
+use crate::trust::{self, TrustedOwners};
 
 const CONFIG: &str = "understudy";
 
@@ -33,8 +33,8 @@ impl Home {
             Some(folder) => {
                 let folder = PathBuf::from(folder);
                 let absolute = std::path::absolute(&folder)
-                    .map_err(|cause| Error::file("find UNDERSTUDY_HOME at", &folder, cause))?;
-                Ok(Self::at(has_text_for_a_name(absolute)?))
+                    .map_err(|cause| Error::for_file("find UNDERSTUDY_HOME at", &folder, cause))?;
+                Ok(Self::in_folder(has_text_for_a_name(absolute)?))
             }
             None => Ok(Self {
                 config: platform_folder(dirs::config_dir(), CONFIG, "configuration")?,
@@ -47,7 +47,7 @@ impl Home {
     }
 
     /// Everything under one folder, including what IT hands out.
-    pub fn at(folder: impl Into<PathBuf>) -> Self {
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         let config = folder.into();
         Self {
             data: config.join("data"),
@@ -59,7 +59,7 @@ impl Home {
 
     /// The operator's own connections. This method and those below create their folder if it is missing.
     pub fn connections_dir(&self) -> Result<PathBuf> {
-        made(self.config.join("connections"))
+        ensure_folder(self.config.join("connections"))
     }
 
     /// Connections handed out by IT. Only read, never created.
@@ -68,8 +68,8 @@ impl Home {
     }
 
     /// Whose files in IT's folder are trusted. In a moved home, that folder belongs to the operator.
-    pub fn system_is_put_by(&self) -> Trusted {
-        if self.is_moved { Trusted::Myself } else { Trusted::Administrators }
+    pub fn system_is_put_by(&self) -> TrustedOwners {
+        if self.is_moved { TrustedOwners::Myself } else { TrustedOwners::Administrators }
     }
 
     /// The operator's folders that other accounts can write to, although they should not.
@@ -83,32 +83,32 @@ impl Home {
     }
 
     pub fn audit_file(&self) -> Result<PathBuf> {
-        Ok(made(self.data.clone())?.join("audit.sqlite"))
+        Ok(ensure_folder(self.data.clone())?.join("audit.sqlite"))
     }
 
     /// Each quitting console of this home keeps this file locked until its process is gone.
     pub fn quitting_file(&self) -> Result<PathBuf> {
-        Ok(made(self.data.clone())?.join("quitting"))
+        Ok(ensure_folder(self.data.clone())?.join("quitting"))
     }
 
     pub fn demo_dir(&self) -> Result<PathBuf> {
-        made(self.data.join("demo"))
+        ensure_folder(self.data.join("demo"))
     }
 
     /// Where windows keep their sizes and the storage of the console's page.
     pub fn windows_dir(&self) -> Result<PathBuf> {
-        made(self.data.join("windows"))
+        ensure_folder(self.data.join("windows"))
     }
 }
 
-fn made(folder: PathBuf) -> Result<PathBuf> {
+fn ensure_folder(folder: PathBuf) -> Result<PathBuf> {
     private_folder(&folder)?;
     Ok(folder)
 }
 
 fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<PathBuf> {
     let base = base.ok_or_else(|| {
-        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files.")).hint(
+        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files.")).with_hint(
             if cfg!(windows) {
                 "Set UNDERSTUDY_HOME to the folder that Understudy may use."
             } else {
@@ -128,7 +128,7 @@ fn has_text_for_a_name(folder: PathBuf) -> Result<PathBuf> {
         Code::FileFailed,
         format!("The name of the folder {} is not UTF-8 text.", folder.display()),
     )
-    .hint("Set UNDERSTUDY_HOME to a folder whose name is."))
+    .with_hint("Set UNDERSTUDY_HOME to a folder whose name is."))
 }
 
 fn system_connections() -> PathBuf {
@@ -149,7 +149,7 @@ pub fn private_folder(folder: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|cause| Error::file("make the folder", folder, cause))
+    builder.create(folder).map_err(|cause| Error::for_file("make the folder", folder, cause))
 }
 
 /// Writes a file for its owner only (0600 on Unix) and replaces an older one atomically: readers see the old text or
@@ -157,7 +157,7 @@ pub fn private_folder(folder: &Path) -> Result<()> {
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder(folder)?;
-    let failed = |cause: std::io::Error| Error::file("write", path, cause);
+    let failed = |cause: std::io::Error| Error::for_file("write", path, cause);
     // The temporary file has mode 0600 and is renamed to `path` within the same folder.
     let mut file = tempfile::Builder::new().prefix(".understudy-").tempfile_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn one_folder_holds_everything_and_is_made_on_demand() {
         let base = tempfile::tempdir().unwrap();
-        let home = Home::at(base.path().join("portable"));
+        let home = Home::in_folder(base.path().join("portable"));
         assert!(!base.path().join("portable").exists());
         for folder in [home.connections_dir(), home.demo_dir(), home.windows_dir()] {
             let folder = folder.unwrap();

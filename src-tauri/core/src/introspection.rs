@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::check::{self, SAMPLE, Typed};
+use crate::check::{self, SAMPLE, TypedSecrets};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, directory_url_fault};
 use crate::destination::Destination;
 use crate::directory::{self, DiscoveredTables, FieldKind, Info, ListRequest, Row, holds_secret};
@@ -32,7 +32,7 @@ pub struct DirectoryDraft<'a> {
     /// Where users are read from, as the form has it now.
     pub part: &'a DirectoryConfig,
     /// Typed secrets take precedence over the vault's.
-    pub typed: &'a Typed,
+    pub typed: &'a TypedSecrets,
 }
 
 /// The tables of the form's database; the form's own table does not matter.
@@ -40,18 +40,18 @@ pub async fn discover_tables(form: &DirectoryDraft<'_>, vault: &Vault) -> Result
     let password = form.way_in(vault).await?;
     directory::discover_tables(form.part, password.as_ref())
         .await
-        .map_err(|error| form.asking(error, password.is_none()))
+        .map_err(|error| form.name_missing_password(error, password.is_none()))
 }
 
 /// The newest users of the form's table, with the form's columns.
-pub async fn preview(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<Preview> {
+pub async fn preview_users(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<Preview> {
     let password = form.way_in(vault).await?;
     let (part, withheld) = without_secrets(form.part);
     let directory = directory::open(&part, password.as_ref())
         .await
-        .map_err(|error| form.asking(error, password.is_none()))?;
-    let newest = ListRequest::first("", SAMPLE);
-    let found = directory.search(&newest, &CancellationToken::new()).await;
+        .map_err(|error| form.name_missing_password(error, password.is_none()))?;
+    let newest = ListRequest::first_page("", SAMPLE);
+    let found = directory.search_users(&newest, &CancellationToken::new()).await;
     directory.close().await;
     Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })
 }
@@ -82,22 +82,22 @@ impl DirectoryDraft<'_> {
                 "The login by ssh runs only after you test or save this connection."
             };
             return Err(Error::new(Code::ConnectionInvalid, what)
-                .hint("Test or save the connection, if you trust who wrote the file."));
+                .with_hint("Test or save the connection, if you trust who wrote the file."));
         }
         let id = self.saved.map(|saved| saved.id.as_str());
         Secrets { vault, id, typed: self.typed }.password_if_any(self.part).await
     }
 
     /// If a password may help, names the missing one.
-    fn asking(&self, error: impl Into<Error>, without_password: bool) -> Error {
+    fn name_missing_password(&self, error: impl Into<Error>, without_password: bool) -> Error {
         let error = error.into();
         if error.secret.is_none() || !self.part.may_need_password() {
             return Error { secret: None, ..error };
         }
         let name = SecretName::new(self.id(), DATABASE_PASSWORD);
-        let error = error.secret(name);
+        let error = error.with_secret(name);
         if without_password && error.hint.is_none() {
-            return error.hint("Type the database password under Secrets.");
+            return error.with_hint("Type the database password under Secrets.");
         }
         error
     }

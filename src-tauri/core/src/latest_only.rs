@@ -20,7 +20,7 @@ pub(crate) struct LatestOnly {
 impl LatestOnly {
     /// Registers a request and cancels the connection's older one. The token is cancelled when a newer one comes. Fails
     /// with [`Code::Cancelled`] if a newer one is already there.
-    pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
+    pub(crate) fn take_turn(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
         let mut turns = self.newest.lock();
         match turns.get(connection) {
             Some((newer, _)) if *newer > turn => return Err(taken_over()),
@@ -52,21 +52,21 @@ mod tests {
     #[test]
     fn the_newest_turn_wins_whatever_arrives_first() {
         let turns = LatestOnly::default();
-        let first = turns.take("shop", 1).unwrap();
-        let third = turns.take("shop", 3).unwrap();
+        let first = turns.take_turn("shop", 1).unwrap();
+        let third = turns.take_turn("shop", 3).unwrap();
         assert!(first.is_cancelled());
-        assert_eq!(turns.take("shop", 2).unwrap_err().code, Code::Cancelled);
+        assert_eq!(turns.take_turn("shop", 2).unwrap_err().code, Code::Cancelled);
         assert!(!third.is_cancelled());
-        let elsewhere = turns.take("other", 1).unwrap();
+        let elsewhere = turns.take_turn("other", 1).unwrap();
         assert!(!third.is_cancelled() && !elsewhere.is_cancelled());
     }
 
     #[test]
     fn who_quits_waits_for_no_answer() {
         let turns = LatestOnly::default();
-        let under_way = turns.take("shop", 1).unwrap();
+        let under_way = turns.take_turn("shop", 1).unwrap();
         turns.close();
         assert!(under_way.is_cancelled());
-        assert_eq!(turns.take("shop", 2).unwrap_err().code, Code::Cancelled);
+        assert_eq!(turns.take_turn("shop", 2).unwrap_err().code, Code::Cancelled);
     }
 }

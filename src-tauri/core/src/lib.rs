@@ -20,20 +20,20 @@ pub mod introspection;
 pub(crate) mod latest_only;
 pub(crate) mod masks;
 pub mod notice;
+#[cfg(test)]
+mod path_text;
 pub mod policy;
 pub mod sanitize;
 pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
+pub mod sign_in_test;
 pub mod template;
-pub mod trial;
 pub(crate) mod trust;
 pub mod user_agent;
 pub mod vault;
-pub mod wiped;
-#[cfg(test)]
-mod written;
+pub mod zeroizing_json;
 
 /// Users and where they are read from. Part of this crate's public API.
 pub use understudy_directory as directory;

@@ -33,7 +33,7 @@ pub struct Toast {
 }
 
 impl Toast {
-    pub fn good(text: impl Into<String>) -> Self {
+    pub fn success(text: impl Into<String>) -> Self {
         Self { kind: ToastKind::Good, text: text.into(), hint: None, said: Vec::new() }
     }
 
@@ -53,7 +53,11 @@ impl Toast {
             .map(|entry| {
                 let whom = &entry.whom;
                 let best = whom.user_name.as_ref().or(whom.user_email.as_ref()).unwrap_or(&whom.user_id);
-                format!("{} ({})", sanitize::line(best, 60), sanitize::line(&whom.connection_name, 40))
+                format!(
+                    "{} ({})",
+                    sanitize::sanitize_line(best, 60),
+                    sanitize::sanitize_line(&whom.connection_name, 40)
+                )
             })
             .collect();
         if lost.len() > NAMED {
@@ -71,7 +75,7 @@ impl Toast {
         })
     }
 
-    pub fn bad(error: &Error) -> Self {
+    pub fn from_error(error: &Error) -> Self {
         Self { kind: ToastKind::Bad, text: error.message.clone(), hint: error.hint.clone(), said: Vec::new() }
     }
 }
@@ -129,14 +133,17 @@ impl Notices {
         let _ = self.0.send(notice);
     }
 
-    pub fn listen(&self) -> Receiver<Notice> {
+    pub fn subscribe(&self) -> Receiver<Notice> {
         self.0.subscribe()
     }
 }
 
 /// The next notices; `None` once the stream has ended. A listener that was too slow gets the current state from `now`
 /// in place of what it missed.
-pub async fn hear(notices: &mut Receiver<Notice>, now: impl Fn() -> Vec<Notice>) -> Option<Vec<Notice>> {
+pub async fn receive_notices(
+    notices: &mut Receiver<Notice>,
+    now: impl Fn() -> Vec<Notice>,
+) -> Option<Vec<Notice>> {
     match notices.recv().await {
         Ok(notice) => Some(vec![notice]),
         Err(RecvError::Lagged(missed)) => {
@@ -154,21 +161,21 @@ mod tests {
     #[tokio::test]
     async fn who_was_too_slow_hears_how_things_stand() {
         let notices = Notices::default();
-        let mut listening = notices.listen();
+        let mut listening = notices.subscribe();
         // The last session ends, and many notices follow.
         notices.send(Notice::Sessions(Vec::new()));
         for _ in 0..300 {
-            notices.send(Notice::Toast(Toast::good("said")));
+            notices.send(Notice::Toast(Toast::success("said")));
         }
         let now = || vec![Notice::Sessions(Vec::new())];
-        let heard = hear(&mut listening, now).await.expect("it goes on");
+        let heard = receive_notices(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Sessions(sessions)] if sessions.is_empty()), "{heard:?}");
         // Later notices arrive as usual.
-        let heard = hear(&mut listening, now).await.expect("it goes on");
+        let heard = receive_notices(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Toast(_)]), "{heard:?}");
         drop(notices);
         let mut left = 0;
-        while hear(&mut listening, now).await.is_some() {
+        while receive_notices(&mut listening, now).await.is_some() {
             left += 1;
         }
         assert_eq!(left, 255);

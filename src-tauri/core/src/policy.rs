@@ -20,19 +20,19 @@ pub const REASON_MAX: usize = 500;
 ///
 /// If a rule names a value that was cut, the user counts as protected: a cut value is missing from `context`, so
 /// `user.notes is defined and …` would be false without having seen the text.
-pub fn decide(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
+pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
-        return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").hint(
+        return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").with_hint(
             "Say why in a few words, for example with a ticket number. It is recorded in the audit log.",
         ));
     }
     if reason.chars().count() > REASON_MAX {
         return Err(Error::new(Code::ReasonRequired, "The reason is too long.")
-            .hint(format!("Keep it under {REASON_MAX} characters.")));
+            .with_hint(format!("Keep it under {REASON_MAX} characters.")));
     }
     for (source, rule) in &policy.protect {
         let asked = names_in([rule]);
-        let is_blind = info.lacks(row, |name| asked.contains(name));
+        let is_blind = info.has_cut_value(row, |name| asked.contains(name));
         let refused = match rule.eval(context) {
             Ok(true) => format!("This user is protected by the connection's policy: {source}"),
             _ if is_blind => {
@@ -42,7 +42,7 @@ pub fn decide(policy: &Policy, reason: &str, context: &Value, info: &Info, row: 
             Err(error) => return Err(error),
         };
         return Err(Error::new(Code::PolicyRefused, refused)
-            .hint("Choose another user, or ask whoever maintains this connection."));
+            .with_hint("Choose another user, or ask whoever maintains this connection."));
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ pub enum Standing {
 
 /// The policy's standing for each of `rows`, in the same order. Each rule is compiled once and sees only the columns it
 /// names.
-pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
+pub fn judge_users(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
     if policy.protect.is_empty() {
         return vec![Standing::Free; rows.len()];
     }
@@ -72,7 +72,7 @@ pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
         .map(|row| {
             let context = json!({ "user": info.user_context_of(row, is_used) });
             // A rule can be false just because a value is missing: `user.notes is defined and …`.
-            standing(policy, &context, !info.lacks(row, is_used))
+            judge_user(policy, &context, !info.has_cut_value(row, is_used))
         })
         .collect()
 }
@@ -83,7 +83,7 @@ fn names_in<'a>(rules: impl IntoIterator<Item = &'a Expression>) -> BTreeSet<Str
     names.map(|name| name.split('.').next().unwrap_or_default().to_owned()).collect()
 }
 
-fn standing(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
+fn judge_user(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
     let mut standing = if is_complete { Standing::Free } else { Standing::Undecided };
     for (source, rule) in &policy.protect {
         match rule.eval(context) {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn policy(rules: &[&str]) -> Policy {
-        let scope = Scope::user(["id", "uid", "plan", "notes", "profile.staff"]);
+        let scope = Scope::for_user(["id", "uid", "plan", "notes", "profile.staff"]);
         let rule = |text: &&str| {
             let parsed = Expression::parse("policy.protect[0]", text, &scope).expect("a rule");
             ((*text).to_owned(), parsed)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn standing_of(rules: &[&str], row: Row) -> Standing {
-        standings(&policy(rules), &info(), &[row]).remove(0)
+        judge_users(&policy(rules), &info(), &[row]).remove(0)
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         // A session does not begin either: "is defined" cannot see what was cut.
         let begins = |rules: &[&str], row: &Row| {
             let context = json!({ "user": info().user_context(row) });
-            decide(&policy(rules), "", &context, &info(), row).map_err(|error| error.code)
+            enforce_policy(&policy(rules), "", &context, &info(), row).map_err(|error| error.code)
         };
         for rule in [
             "'staff' in user.notes",
@@ -202,8 +202,8 @@ mod tests {
             for staff in [None, Some("yes"), Some("no")] {
                 let row = row(plan, "", staff);
                 let context = json!({ "user": info.user_context(&row) });
-                let begins = decide(&policy, "", &context, &info, &row).is_ok();
-                let listed = standings(&policy, &info, &[row]).remove(0);
+                let begins = enforce_policy(&policy, "", &context, &info, &row).is_ok();
+                let listed = judge_users(&policy, &info, &[row]).remove(0);
                 assert_eq!(listed == Standing::Free, begins, "{plan:?} {staff:?}");
             }
         }

@@ -6,10 +6,10 @@ use std::fmt::Write;
 
 /// One line of at most `most` characters. Hidden characters (controls, marks that change the reading direction,
 /// zero-width joiners) are written out, so that they cannot rearrange or hide anything around them.
-pub fn line(text: &str, most: usize) -> String {
+pub fn sanitize_line(text: &str, most: usize) -> String {
     let text = text.trim();
     let mut line = String::new();
-    text.chars().take(most).for_each(|char| show(char, &mut line));
+    text.chars().take(most).for_each(|char| push_visible(char, &mut line));
     if text.chars().nth(most).is_some() {
         line.push('…');
     }
@@ -17,20 +17,20 @@ pub fn line(text: &str, most: usize) -> String {
 }
 
 /// Does the same for a text of several lines of any length, so that a terminal does not interpret any of it.
-pub fn lines(text: &str) -> String {
+pub fn sanitize_lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     for char in text.chars() {
         if char == '\n' {
             lines.push(char);
         } else {
-            show(char, &mut lines);
+            push_visible(char, &mut lines);
         }
     }
     lines
 }
 
 /// Escapes every character of the JSON that a terminal would interpret. The JSON's meaning does not change.
-pub fn json(text: &str) -> String {
+pub fn sanitize_json(text: &str) -> String {
     let mut json = String::with_capacity(text.len());
     for char in text.chars() {
         // Line breaks only occur between values; inside strings, serde has already escaped all control characters below
@@ -46,7 +46,7 @@ pub fn json(text: &str) -> String {
     json
 }
 
-fn show(char: char, line: &mut String) {
+fn push_visible(char: char, line: &mut String) {
     match char {
         '\0'..='\x1f' => line.extend(char::from_u32(0x2400 + char as u32)),
         '\x7f' => line.push('\u{2421}'),
@@ -72,20 +72,20 @@ pub fn is_hidden(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, line, lines};
+    use super::{sanitize_json, sanitize_line, sanitize_lines};
 
     #[test]
     fn what_is_hidden_is_shown() {
-        assert_eq!(line("Nu\0l\x1b[31m\x7f", 80), "Nu␀l␛[31m␡");
-        assert_eq!(line("Eve \u{202e}elpmaxe\u{202c}", 80), "Eve ‹U+202E›elpmaxe‹U+202C›");
-        assert_eq!(line("Zoë 👩‍👩‍👧 Çelik عبد", 80), "Zoë 👩‍👩‍👧 Çelik عبد");
+        assert_eq!(sanitize_line("Nu\0l\x1b[31m\x7f", 80), "Nu␀l␛[31m␡");
+        assert_eq!(sanitize_line("Eve \u{202e}elpmaxe\u{202c}", 80), "Eve ‹U+202E›elpmaxe‹U+202C›");
+        assert_eq!(sanitize_line("Zoë 👩‍👩‍👧 Çelik عبد", 80), "Zoë 👩‍👩‍👧 Çelik عبد");
     }
 
     #[test]
     fn several_lines_stay_and_json_says_the_same() {
-        assert_eq!(lines("a\n\x1b]0;x\x07\r\u{9b}1m\u{2066}"), "a\n␛]0;x␇␍‹U+009B›1m‹U+2066›");
+        assert_eq!(sanitize_lines("a\n\x1b]0;x\x07\r\u{9b}1m\u{2066}"), "a\n␛]0;x␇␍‹U+009B›1m‹U+2066›");
         let value = serde_json::json!({ "name": "Eve\x1b\x7f\u{9b}\u{202e}\u{feff}👩‍👧é" });
-        let text = json(&serde_json::to_string_pretty(&value).unwrap());
+        let text = sanitize_json(&serde_json::to_string_pretty(&value).unwrap());
         assert!(
             text.chars().all(|char| char == '\n' || !char.is_control() && !super::is_hidden(char)),
             "{text}"
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn it_is_one_line_and_not_a_long_one() {
-        assert_eq!(line(" \u{a0}Anna\n", 80), "Anna");
-        assert_eq!(line("a\nb", 80), "a␊b");
-        assert_eq!(line(&"x".repeat(81), 80), "x".repeat(80) + "…");
-        assert_eq!(line(&"x".repeat(80), 80), "x".repeat(80));
+        assert_eq!(sanitize_line(" \u{a0}Anna\n", 80), "Anna");
+        assert_eq!(sanitize_line("a\nb", 80), "a␊b");
+        assert_eq!(sanitize_line(&"x".repeat(81), 80), "x".repeat(80) + "…");
+        assert_eq!(sanitize_line(&"x".repeat(80), 80), "x".repeat(80));
     }
 }

@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::check::Typed;
+use crate::check::TypedSecrets;
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
 use crate::destination::{Destination, Moved};
 use crate::error::{Code, Error, Result, SecretName};
@@ -13,7 +13,7 @@ use crate::vault::{self, SecretState, Vault};
 pub const WAY_IN: &str = "directory/commands";
 
 /// Where a secret is, for a report.
-pub(crate) enum Whereabouts {
+pub(crate) enum SecretLocation {
     Typed,
     Kept(SecretState),
     /// It is stored, but for another destination than this text's.
@@ -27,7 +27,7 @@ pub struct Secrets<'a> {
     /// The connection whose stored secrets may be used; `None` for one without a file, which has none.
     pub id: Option<&'a str>,
     /// Secrets typed for this text and not stored. They take precedence over stored ones.
-    pub typed: &'a Typed,
+    pub typed: &'a TypedSecrets,
 }
 
 impl Secrets<'_> {
@@ -35,14 +35,14 @@ impl Secrets<'_> {
     ///
     /// Everything that reaches a directory calls this first: it also fails with [`Code::DestinationChanged`] if a
     /// command or login would run to which the operator has not agreed.
-    pub async fn password(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
+    pub async fn database_password(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = self.stored_or_typed(part).await?;
         self.may_reach(part, password.is_some()).await?;
         Ok(password)
     }
 
     async fn stored_or_typed(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
-        if let Some(password) = self.typed(DATABASE_PASSWORD)? {
+        if let Some(password) = self.typed_secret(DATABASE_PASSWORD)? {
             return Ok(Some(password));
         }
         let Some(id) = self.id.filter(|_| part.may_need_password()) else { return Ok(None) };
@@ -50,9 +50,9 @@ impl Secrets<'_> {
     }
 
     /// A secret that is too long to be stored is not used either.
-    fn typed(&self, secret: &str) -> Result<Option<SecretString>> {
+    fn typed_secret(&self, secret: &str) -> Result<Option<SecretString>> {
         let typed = self.typed.get(secret);
-        typed.map(|value| vault::fits(value.expose_secret().len())).transpose()?;
+        typed.map(|value| vault::check_length(value.expose_secret().len())).transpose()?;
         Ok(typed.cloned())
     }
 
@@ -84,8 +84,8 @@ impl Secrets<'_> {
     pub async fn of_sign_in(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
         let mut found = Vec::new();
         let mut moved = Vec::new();
-        for secret in connection.secrets() {
-            match self.of(connection, &secret).await {
+        for secret in connection.sign_in_secret_names() {
+            match self.require_secret(connection, &secret).await {
                 Ok(value) => found.push((secret, value)),
                 Err(Error { moved: Some(one), .. }) => moved.extend(one.secrets),
                 Err(error) => return Err(error),
@@ -99,35 +99,41 @@ impl Secrets<'_> {
         }
     }
 
-    pub(crate) async fn whereabouts(&self, connection: &Connection, secret: &str) -> Result<Whereabouts> {
+    pub(crate) async fn locate_secret(
+        &self,
+        connection: &Connection,
+        secret: &str,
+    ) -> Result<SecretLocation> {
         if self.typed.contains_key(secret) {
-            return Ok(Whereabouts::Typed);
+            return Ok(SecretLocation::Typed);
         }
-        let Some(id) = self.id else { return Ok(Whereabouts::Kept(SecretState::Missing)) };
-        let (name, destination) = (SecretName::new(id, secret), Destination::of(connection, secret));
-        let state = self.vault.state(&name).await?;
+        let Some(id) = self.id else { return Ok(SecretLocation::Kept(SecretState::Missing)) };
+        let (name, destination) = (SecretName::new(id, secret), Destination::of_secret(connection, secret));
+        let state = self.vault.secret_state(&name).await?;
         if state == SecretState::Missing {
-            return Ok(Whereabouts::Kept(state));
+            return Ok(SecretLocation::Kept(state));
         }
         match self.vault.get(&name, &destination).await {
-            Err(error) if error.code == Code::DestinationChanged => Ok(Whereabouts::Elsewhere),
+            Err(error) if error.code == Code::DestinationChanged => Ok(SecretLocation::Elsewhere),
             // In a locked keyring, only the secret's existence is known.
-            _ => Ok(Whereabouts::Kept(state)),
+            _ => Ok(SecretLocation::Kept(state)),
         }
     }
 
     /// One secret that signing in or out needs.
-    pub async fn of(&self, connection: &Connection, secret: &str) -> Result<SecretString> {
-        if let Some(typed) = self.typed(secret)? {
+    pub async fn require_secret(&self, connection: &Connection, secret: &str) -> Result<SecretString> {
+        if let Some(typed) = self.typed_secret(secret)? {
             return Ok(typed);
         }
         let Some(id) = self.id else {
             let message = format!("The secret `{secret}` is needed, and this connection is not saved yet.");
             return Err(Error::new(Code::SecretMissing, message)
-                .hint("Type it here, or save the connection first.")
-                .secret(SecretName::new(&connection.id, secret)));
+                .with_hint("Type it here, or save the connection first.")
+                .with_secret(SecretName::new(&connection.id, secret)));
         };
-        self.vault.require(&SecretName::new(id, secret), &Destination::of(connection, secret)).await
+        self.vault
+            .require_secret(&SecretName::new(id, secret), &Destination::of_secret(connection, secret))
+            .await
     }
 }
 

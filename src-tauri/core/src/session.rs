@@ -44,18 +44,21 @@ pub struct UserLabel {
 
 impl UserLabel {
     /// The best name for a sentence or a title, as one short line: name, else email address, else ID.
-    pub fn best(&self) -> String {
-        sanitize::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
+    pub fn display_name(&self) -> String {
+        sanitize::sanitize_line(
+            [&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id),
+            80,
+        )
     }
 
     /// What tells this user from another one with the same [`Self::best`], as one short line: email address, else
     /// company, else ID. `None` if there is nothing else.
-    pub fn apart(&self) -> Option<String> {
-        let best = self.best();
+    pub fn distinguishing_label(&self) -> Option<String> {
+        let best = self.display_name();
         [&self.email, &self.company, &Some(self.id.clone())]
             .into_iter()
             .flatten()
-            .map(|text| sanitize::line(text, 80))
+            .map(|text| sanitize::sanitize_line(text, 80))
             .find(|text| *text != best)
     }
 }
@@ -113,39 +116,39 @@ pub struct Session {
     view: SessionView,
     /// [`SessionView::deadline`] on both clocks.
     deadline: Option<Moment>,
-    limit: Limit,
+    limit: SessionLimit,
     may_be_signed_in: bool,
 }
 
 /// How long a session may last, according to the connection's policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
+pub struct SessionLimit {
     /// `None`: no limit.
     pub minutes: Option<u32>,
     /// How often it may be extended by that time.
     pub extensions: u32,
 }
 
-impl From<&Policy> for Limit {
+impl From<&Policy> for SessionLimit {
     fn from(policy: &Policy) -> Self {
         Self { minutes: policy.max_minutes, extensions: policy.max_extensions }
     }
 }
 
-impl Limit {
+impl SessionLimit {
     /// Without a limit, there is nothing to extend.
     fn extensions_at_first(self) -> u32 {
         if self.minutes.is_some() { self.extensions } else { 0 }
     }
 
-    fn ms(self) -> Option<i64> {
+    fn as_ms(self) -> Option<i64> {
         self.minutes.map(|minutes| i64::from(minutes) * 60_000)
     }
 }
 
 impl Session {
     /// A session whose window is about to open. `view` has no deadline and is in [`Phase::Opening`].
-    pub fn opening(view: SessionView, limit: Limit) -> Self {
+    pub fn new(view: SessionView, limit: SessionLimit) -> Self {
         let extensions_left = limit.extensions_at_first();
         let view =
             SessionView { phase: Phase::Opening, active_at: None, deadline: None, extensions_left, ..view };
@@ -158,7 +161,7 @@ impl Session {
 
     /// The sign-in request is being sent. From here on the application may have a session, whatever it answers, so
     /// ending must sign out.
-    pub fn sending(&mut self) {
+    pub fn mark_sent(&mut self) {
         self.may_be_signed_in = true;
     }
 
@@ -169,32 +172,32 @@ impl Session {
 
     /// The application refused at `now`, possibly because of these secrets. If no one retries, the window closes after
     /// 15 minutes, or after the policy's time if that is shorter.
-    pub fn refused(&mut self, now: Moment, secrets: Vec<String>) -> Result<()> {
-        self.step(&[Phase::Opening], Phase::Refused)?;
+    pub fn mark_refused(&mut self, now: Moment, secrets: Vec<String>) -> Result<()> {
+        self.change_phase(&[Phase::Opening], Phase::Refused)?;
         self.view.refused_secrets = secrets;
-        self.set_deadline(Some(now.plus(REFUSED_MS.min(self.limit.ms().unwrap_or(REFUSED_MS)))));
+        self.set_deadline(Some(now.add_ms(REFUSED_MS.min(self.limit.as_ms().unwrap_or(REFUSED_MS)))));
         Ok(())
     }
 
     /// The operator retries.
-    pub fn retried(&mut self) -> Result<()> {
-        self.step(&[Phase::Refused], Phase::Opening)?;
+    pub fn begin_retry(&mut self) -> Result<()> {
+        self.change_phase(&[Phase::Refused], Phase::Opening)?;
         self.view.refused_secrets.clear();
         self.set_deadline(None);
         Ok(())
     }
 
     /// Applies the connection's current policy before the operator is signed in.
-    pub fn set_limit(&mut self, limit: Limit) {
+    pub fn set_limit(&mut self, limit: SessionLimit) {
         self.limit = limit;
         self.view.extensions_left = limit.extensions_at_first();
     }
 
     /// Signed in at `now`; the deadline is counted from here.
-    pub fn active(&mut self, now: Moment) -> Result<()> {
-        self.step(&[Phase::Opening], Phase::Active)?;
+    pub fn mark_active(&mut self, now: Moment) -> Result<()> {
+        self.change_phase(&[Phase::Opening], Phase::Active)?;
         self.view.active_at = Some(now.wall_ms);
-        self.set_deadline(self.limit.ms().map(|ms| now.plus(ms)));
+        self.set_deadline(self.limit.as_ms().map(|ms| now.add_ms(ms)));
         Ok(())
     }
 
@@ -218,7 +221,7 @@ impl Session {
 
     /// When to warn the operator that it ends soon; `None` without a deadline.
     pub fn warning_at(&self) -> Option<Moment> {
-        Some(self.deadline?.plus(-WARNING_MS.min(self.limit.ms()? / 2)))
+        Some(self.deadline?.add_ms(-WARNING_MS.min(self.limit.as_ms()? / 2)))
     }
 
     fn set_deadline(&mut self, deadline: Option<Moment>) {
@@ -232,7 +235,7 @@ impl Session {
         match (self.view.phase, self.limit.minutes) {
             (Phase::Active, Some(minutes)) if self.view.extensions_left > 0 => Ok(minutes),
             (Phase::Active, Some(_)) => no("This session can't be extended again.").map_err(|error| {
-                error.hint("Finish here, or sign in again with a new reason when it has ended.")
+                error.with_hint("Finish here, or sign in again with a new reason when it has ended.")
             }),
             (Phase::Active, None) => no("This session has no time limit."),
             _ => no("Only a session that is signed in can be extended."),
@@ -240,21 +243,21 @@ impl Session {
     }
 
     /// Extends the deadline by the policy's time. Fails like [`Self::may_extend`], and then changes nothing.
-    pub fn extend(&mut self) -> Result<()> {
+    pub fn extend_deadline(&mut self) -> Result<()> {
         let minutes = self.may_extend()?;
         self.view.extensions_left -= 1;
-        self.set_deadline(self.deadline.map(|at| at.plus(i64::from(minutes) * 60_000)));
+        self.set_deadline(self.deadline.map(|at| at.add_ms(i64::from(minutes) * 60_000)));
         Ok(())
     }
 
     /// Begins the end; `false` if it has already begun, so that ending runs once.
-    pub fn ending(&mut self) -> bool {
+    pub fn begin_ending(&mut self) -> bool {
         let first = self.view.phase != Phase::Ending;
         self.view.phase = Phase::Ending;
         first
     }
 
-    fn step(&mut self, from: &[Phase], to: Phase) -> Result<()> {
+    fn change_phase(&mut self, from: &[Phase], to: Phase) -> Result<()> {
         if !from.contains(&self.view.phase) {
             let stands = match self.view.phase {
                 Phase::Opening => "is still signing in",
@@ -278,11 +281,11 @@ mod tests {
     use crate::clock::Clock;
 
     fn at(ms: i64) -> Moment {
-        Clock::by_hand(0).now().plus(ms)
+        Clock::by_hand(0).now().add_ms(ms)
     }
 
     fn session(minutes: Option<u32>) -> Session {
-        Session::opening(
+        Session::new(
             SessionView {
                 id: "s1".into(),
                 connection: "acme".into(),
@@ -297,7 +300,7 @@ mod tests {
                 extensions_left: 9,
                 refused_secrets: vec![],
             },
-            Limit { minutes, extensions: 2 },
+            SessionLimit { minutes, extensions: 2 },
         )
     }
 
@@ -306,14 +309,14 @@ mod tests {
         let mut session = session(Some(60));
         assert_eq!(session.view().phase, Phase::Opening);
         assert!(!session.may_be_signed_in());
-        session.sending();
-        session.refused(at(5_000), vec![]).expect("an opening session can be refused");
-        session.retried().expect("a refused one can be retried");
-        session.active(at(10_000)).expect("an opening one can become active");
+        session.mark_sent();
+        session.mark_refused(at(5_000), vec![]).expect("an opening session can be refused");
+        session.begin_retry().expect("a refused one can be retried");
+        session.mark_active(at(10_000)).expect("an opening one can become active");
         assert_eq!(session.view().deadline, Some(10_000 + 3_600_000));
         assert!(session.may_be_signed_in());
-        assert!(session.ending());
-        assert!(!session.ending(), "ending runs once");
+        assert!(session.begin_ending());
+        assert!(!session.begin_ending(), "ending runs once");
     }
 
     #[test]
@@ -322,7 +325,7 @@ mod tests {
             let [name, email, company] = [name, email, company].map(|text| text.map(str::to_owned));
             UserLabel { id: "7".into(), name, email, company }
         };
-        let apart = |label: UserLabel| (label.best(), label.apart());
+        let apart = |label: UserLabel| (label.display_name(), label.distinguishing_label());
         let told = |best: &str, apart: &str| (best.to_owned(), Some(apart.to_owned()));
         assert_eq!(apart(label(Some("Ada"), Some("a@x"), Some("X"))), told("Ada", "a@x"));
         assert_eq!(apart(label(Some("Ada"), None, Some("X"))), told("Ada", "X"));
@@ -335,17 +338,17 @@ mod tests {
     #[test]
     fn without_a_limit_there_is_no_deadline() {
         let mut session = session(None);
-        session.active(at(1)).expect("opening");
+        session.mark_active(at(1)).expect("opening");
         assert_eq!((session.view().deadline, session.view().extensions_left), (None, 0));
         assert_eq!(session.warning_at(), None);
-        assert!(session.extend().is_err());
+        assert!(session.extend_deadline().is_err());
     }
 
     #[test]
     fn its_end_is_told_two_minutes_before_or_at_half_of_a_short_time() {
         for (minutes, before_ms) in [(1, 30_000), (3, 90_000), (4, 120_000), (5, 120_000), (1440, 120_000)] {
             let mut session = session(Some(minutes));
-            session.active(at(0)).expect("opening");
+            session.mark_active(at(0)).expect("opening");
             let deadline = i64::from(minutes) * 60_000;
             assert_eq!(session.warning_at(), Some(at(deadline - before_ms)), "{minutes} minutes");
         }
@@ -354,13 +357,13 @@ mod tests {
     #[test]
     fn it_is_given_its_time_again_as_often_as_the_policy_says() {
         let mut session = session(Some(10));
-        assert!(session.extend().is_err(), "it is not signed in yet");
-        session.active(at(0)).expect("opening");
+        assert!(session.extend_deadline().is_err(), "it is not signed in yet");
+        session.mark_active(at(0)).expect("opening");
         for (left, deadline) in [(1, 1_200_000), (0, 1_800_000)] {
-            session.extend().expect("it may");
+            session.extend_deadline().expect("it may");
             assert_eq!((session.view().extensions_left, session.view().deadline), (left, Some(deadline)));
         }
-        assert_eq!(session.extend().expect_err("that was all").code, Code::PolicyRefused);
+        assert_eq!(session.extend_deadline().expect_err("that was all").code, Code::PolicyRefused);
         assert_eq!(session.view().deadline, Some(1_800_000));
         assert_eq!(session.warning_at(), Some(at(1_680_000)));
     }
@@ -368,20 +371,20 @@ mod tests {
     #[test]
     fn what_has_begun_to_end_does_not_come_back() {
         let mut session = session(None);
-        session.ending();
-        assert!(session.active(at(1)).is_err());
-        assert!(session.refused(at(5_000), vec![]).is_err());
-        assert!(session.retried().is_err());
+        session.begin_ending();
+        assert!(session.mark_active(at(1)).is_err());
+        assert!(session.mark_refused(at(5_000), vec![]).is_err());
+        assert!(session.begin_retry().is_err());
     }
 
     #[test]
     fn a_refused_window_does_not_stay_for_ever() {
         for (minutes, ms) in [(None, 900_000), (Some(60), 900_000), (Some(1), 60_000)] {
             let mut session = session(minutes);
-            session.refused(at(1_000), vec![]).expect("opening");
+            session.mark_refused(at(1_000), vec![]).expect("opening");
             assert_eq!(session.deadline(), Some(at(1_000 + ms)), "{minutes:?}");
-            assert!(session.extend().is_err());
-            session.retried().expect("refused");
+            assert!(session.extend_deadline().is_err());
+            session.begin_retry().expect("refused");
             assert_eq!((session.deadline(), session.view().deadline), (None, None));
         }
     }

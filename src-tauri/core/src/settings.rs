@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::audit::Who;
+use crate::audit::OperatorIdentity;
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
 use understudy_files::regular_file;
@@ -69,8 +69,8 @@ impl Default for Settings {
 
 impl Settings {
     /// Who the operator is: as they call themselves here, and as the system knows them.
-    pub fn operator(&self) -> Who {
-        Who::new(self.operator_name.trim(), self.operator_email.trim())
+    pub fn operator(&self) -> OperatorIdentity {
+        OperatorIdentity::new(self.operator_name.trim(), self.operator_email.trim())
     }
 
     /// Reads the operator's settings; the defaults if there is no file.
@@ -89,7 +89,7 @@ impl Settings {
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
             Error::new(Code::SettingsInvalid, format!("settings.toml:{line}:{column}: {}", fault.message()))
-                .hint(format!("Correct or remove {}; until then the defaults are used.", path.display()))
+                .with_hint(format!("Correct or remove {}; until then the defaults are used.", path.display()))
         })
     }
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_was_chosen_is_there_the_next_time() {
         let base = tempfile::tempdir().unwrap();
-        let home = Home::at(base.path());
+        let home = Home::in_folder(base.path());
         assert_eq!(Settings::load(&home).unwrap(), Settings::default());
         let chosen = Settings {
             theme: Theme::Dark,
@@ -124,14 +124,14 @@ mod tests {
     fn what_is_not_said_has_its_default() {
         let base = tempfile::tempdir().unwrap();
         std::fs::write(base.path().join("settings.toml"), "\u{feff}theme = \"light\"\r\n").unwrap();
-        let settings = Settings::load(&Home::at(base.path())).unwrap();
+        let settings = Settings::load(&Home::in_folder(base.path())).unwrap();
         assert_eq!(settings, Settings { theme: Theme::Light, ..Settings::default() });
     }
 
     #[test]
     fn a_faulty_file_is_told_with_its_place() {
         let base = tempfile::tempdir().unwrap();
-        let home = Home::at(base.path());
+        let home = Home::in_folder(base.path());
         for (text, expected) in [
             ("theme = 'light'\nthmee = 1", "settings.toml:2:1: unknown field `thmee`, expected one of"),
             ("theme = 'pink'", "settings.toml:1:9: unknown variant `pink`, expected one of"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
-use understudy_core::audit::{AuditLog, EndCause, Entry, Event, Outcome, Subject, Who};
+use understudy_core::audit::{AuditLog, EndCause, Entry, Event, OperatorIdentity, Outcome, Subject};
 use understudy_core::connection::Environment;
 use understudy_core::error::{Code, Error};
 
@@ -45,10 +45,10 @@ async fn refusal(path: &Path) -> Error {
 }
 
 fn begun(at_ms: i64, session: &str, user: &str, reason: &str) -> Entry {
-    Entry::begun(
+    Entry::for_new_session(
         at_ms,
         session,
-        Who {
+        OperatorIdentity {
             operator_name: "Ada".into(),
             operator_email: "ada@example.org".into(),
             os_user: "ada".into(),
@@ -70,10 +70,10 @@ fn begun(at_ms: i64, session: &str, user: &str, reason: &str) -> Entry {
 async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     let desk = Desk::new();
     let first = begun(1_000, "s1", "7", "Ticket 4711: cannot see the button");
-    let refused = first.then(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
-    let active = first.then(1_500, Event::Active);
-    let extended = first.then(5_000, Event::Extended { minutes: 60 });
-    let ended = first.then(9_000, EndCause::WindowClosed.into());
+    let refused = first.with_event(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
+    let active = first.with_event(1_500, Event::Active);
+    let extended = first.with_event(5_000, Event::Extended { minutes: 60 });
+    let ended = first.with_event(9_000, EndCause::WindowClosed.into());
 
     let log = desk.log().await;
     for entry in [&first, &refused, &active, &extended, &ended] {
@@ -82,8 +82,8 @@ async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     drop(log);
 
     let log = desk.log().await;
-    assert_eq!(log.entries(10).await.unwrap(), [ended.clone(), extended, active, refused, first]);
-    assert_eq!(log.entries(1).await.unwrap(), [ended]);
+    assert_eq!(log.read_entries(10).await.unwrap(), [ended.clone(), extended, active, refused, first]);
+    assert_eq!(log.read_entries(1).await.unwrap(), [ended]);
 }
 
 #[tokio::test]
@@ -93,8 +93,8 @@ async fn an_end_says_why_its_sign_out_did_not_go_through() {
     let first = begun(1, "s1", "7", "why");
     let failed = |why: String| Event::Ended { cause: EndCause::Deadline, sign_out_failed: Some(why) };
     log.append(first.clone()).await.unwrap();
-    log.append(first.then(2, failed("ü".repeat(10_000)))).await.unwrap();
-    assert_eq!(log.entries(1).await.unwrap()[0].event, failed("ü".repeat(300)));
+    log.append(first.with_event(2, failed("ü".repeat(10_000)))).await.unwrap();
+    assert_eq!(log.read_entries(1).await.unwrap()[0].event, failed("ü".repeat(300)));
     let past = log.past_sessions("acme", "7", 10).await.unwrap();
     assert_eq!(past[0].sign_out_failed, Some("ü".repeat(300)));
 }
@@ -118,7 +118,7 @@ async fn a_log_of_format_1_is_read_and_goes_on() {
     raw.close().await.unwrap();
 
     let log = desk.log().await;
-    assert_eq!(log.entries(1).await.unwrap()[0].event, EndCause::Quit.into());
+    assert_eq!(log.read_entries(1).await.unwrap()[0].event, EndCause::Quit.into());
     log.append(begun(3, "new", "7", "why")).await.unwrap();
     let past = log.past_sessions("acme", "7", 10).await.unwrap();
     let told: Vec<_> = past.iter().map(|one| (one.session.as_str(), one.ended_at)).collect();
@@ -147,7 +147,7 @@ async fn an_entry_is_in_the_file_alone_when_append_returns() {
     let copy = desk.dir.path().join("copy.sqlite");
     std::fs::copy(desk.path(), &copy).unwrap();
     let copied = AuditLog::open(&copy).await.unwrap();
-    assert_eq!(copied.entries(10).await.unwrap(), log.entries(10).await.unwrap());
+    assert_eq!(copied.read_entries(10).await.unwrap(), log.read_entries(10).await.unwrap());
 }
 
 #[tokio::test]
@@ -161,14 +161,14 @@ async fn the_order_of_a_session_is_kept() {
         assert_eq!(error.code, Code::AuditFailed);
         assert!(error.message.contains(word), "{error}");
     };
-    refused(log.append(first.then(2, Event::Active)).await, "never begun");
+    refused(log.append(first.with_event(2, Event::Active)).await, "never begun");
     log.append(first.clone()).await.unwrap();
     refused(log.append(first.clone()).await, "begun before");
-    log.append(first.then(3, EndCause::Operator.into())).await.unwrap();
-    refused(log.append(first.then(4, Event::Active)).await, "has ended");
-    refused(log.append(first.then(4, EndCause::Quit.into())).await, "has ended");
+    log.append(first.with_event(3, EndCause::Operator.into())).await.unwrap();
+    refused(log.append(first.with_event(4, Event::Active)).await, "has ended");
+    refused(log.append(first.with_event(4, EndCause::Quit.into())).await, "has ended");
     refused(log.append(first.clone()).await, "begun before");
-    assert_eq!(log.entries(10).await.unwrap().len(), 2);
+    assert_eq!(log.read_entries(10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn no_other_program_can_change_remove_or_replace_an_entry() {
     let desk = Desk::new();
     let log = desk.log().await;
     log.append(begun(1, "s1", "7", "why")).await.unwrap();
-    let before = log.entries(10).await.unwrap();
+    let before = log.read_entries(10).await.unwrap();
 
     let mut raw = desk.raw().await;
     for attack in [
@@ -189,7 +189,7 @@ async fn no_other_program_can_change_remove_or_replace_an_entry() {
         let error = sqlx::raw_sql(attack).execute(&mut raw).await.expect_err(attack);
         assert!(error.to_string().contains("append-only"), "{attack}: {error}");
     }
-    assert_eq!(log.entries(10).await.unwrap(), before);
+    assert_eq!(log.read_entries(10).await.unwrap(), before);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn two_processes_may_write_at_the_same_time() {
         }
     };
     tokio::join!(write(one.clone(), "a"), write(other, "b"));
-    assert_eq!(one.entries(100).await.unwrap().len(), 40);
+    assert_eq!(one.read_entries(100).await.unwrap().len(), 40);
 }
 
 #[tokio::test]
@@ -216,19 +216,19 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
     let running = begun(30, "running", "7", "third");
     for entry in [
         good.clone(),
-        good.then(11, Event::Active),
-        good.then(19, EndCause::Operator.into()),
+        good.with_event(11, Event::Active),
+        good.with_event(19, EndCause::Operator.into()),
         begun(15, "other user", "8", "not mine"),
         bad.clone(),
-        bad.then(21, Event::Refused { status: None, cause: "no answer".into() }),
-        bad.then(22, EndCause::WindowClosed.into()),
+        bad.with_event(21, Event::Refused { status: None, cause: "no answer".into() }),
+        bad.with_event(22, EndCause::WindowClosed.into()),
         unopened.clone(),
-        unopened.then(26, EndCause::NeverOpened.into()),
+        unopened.with_event(26, EndCause::NeverOpened.into()),
         crashed.clone(),
-        crashed.then(28, Event::Active),
-        crashed.then(29, EndCause::Crash.into()),
+        crashed.with_event(28, Event::Active),
+        crashed.with_event(29, EndCause::Crash.into()),
         running.clone(),
-        running.then(31, Event::Active),
+        running.with_event(31, Event::Active),
     ] {
         log.append(entry).await.unwrap();
     }
@@ -268,7 +268,10 @@ async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
     assert_eq!(log.recent_reasons("acme", "Ada", 1).await.unwrap(), ["export"]);
     assert!(log.recent_reasons("other", "Ada", 10).await.unwrap().is_empty());
     // The file and the type agree on how to name an operator without a name.
-    assert_eq!(log.recent_reasons("acme", nameless.who.operator(), 10).await.unwrap(), ["somebody else's"]);
+    assert_eq!(
+        log.recent_reasons("acme", nameless.who.display_name(), 10).await.unwrap(),
+        ["somebody else's"]
+    );
 }
 
 #[tokio::test]
@@ -276,7 +279,7 @@ async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_l
     let desk = Desk::new();
     let (log, living) = (desk.log().await, desk.log().await);
     let done = begun(1, "done", "7", "why");
-    for entry in [done.clone(), done.then(2, EndCause::Operator.into()), begun(3, "lost", "7", "why")] {
+    for entry in [done.clone(), done.with_event(2, EndCause::Operator.into()), begun(3, "lost", "7", "why")] {
         log.append(entry).await.unwrap();
     }
     living.append(begun(4, "alive", "8", "why")).await.unwrap();
@@ -284,17 +287,17 @@ async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_l
     drop(log);
 
     let log = desk.log().await;
-    let crash = begun(3, "lost", "7", "why").then(50, EndCause::Crash.into());
+    let crash = begun(3, "lost", "7", "why").with_event(50, EndCause::Crash.into());
     assert_eq!(log.close_unfinished(50).await.unwrap(), std::slice::from_ref(&crash));
-    assert_eq!(log.entries(1).await.unwrap(), [crash]);
+    assert_eq!(log.read_entries(1).await.unwrap(), [crash]);
     assert!(log.close_unfinished(60).await.unwrap().is_empty());
 
     // The live run can still write its own end afterwards.
-    let ended = begun(4, "alive", "8", "why").then(65, EndCause::Operator.into());
+    let ended = begun(4, "alive", "8", "why").with_event(65, EndCause::Operator.into());
     living.append(ended.clone()).await.unwrap();
     drop(living);
     assert!(log.close_unfinished(70).await.unwrap().is_empty());
-    assert_eq!(log.entries(1).await.unwrap(), [ended]);
+    assert_eq!(log.read_entries(1).await.unwrap(), [ended]);
 }
 
 #[tokio::test]
@@ -328,7 +331,7 @@ async fn a_log_that_was_moved_away_takes_nothing_until_it_is_put_back() {
 
     std::fs::rename(&away, desk.path()).unwrap();
     log.append(begun(2, "s2", "7", "why")).await.unwrap();
-    assert_eq!(log.entries(10).await.unwrap().len(), 2);
+    assert_eq!(log.read_entries(10).await.unwrap().len(), 2);
     assert!(!log.was_replaced().await);
 }
 
@@ -343,10 +346,14 @@ async fn a_copy_in_the_logs_place_is_written_to_and_noticed_once() {
     std::fs::copy(desk.path(), &copy).unwrap();
     std::fs::rename(&copy, desk.path()).unwrap();
 
-    log.append(first.then(2, Event::Active)).await.unwrap();
+    log.append(first.with_event(2, Event::Active)).await.unwrap();
     assert!(log.was_replaced().await);
     assert!(!log.was_replaced().await);
-    assert_eq!(desk.log().await.entries(10).await.unwrap().len(), 2, "it is in the file that lies there");
+    assert_eq!(
+        desk.log().await.read_entries(10).await.unwrap().len(),
+        2,
+        "it is in the file that lies there"
+    );
 }
 
 #[cfg(unix)]
@@ -357,13 +364,13 @@ async fn an_end_that_is_owed_finds_its_beginning_in_a_log_that_was_begun_anew() 
     let first = begun(1, "s1", "7", "why");
     log.append(first.clone()).await.unwrap();
     std::fs::remove_file(desk.path()).unwrap();
-    log.append_or_owe(&first, first.then(9, EndCause::Quit.into())).await.unwrap_err();
-    assert!(log.owes());
+    log.append_or_owe(&first, first.with_event(9, EndCause::Quit.into())).await.unwrap_err();
+    assert!(log.has_owed_entries());
     // Another Understudy starts, and begins a new log.
     let other = desk.log().await;
-    log.pay().await.unwrap();
-    assert!(!log.owes());
-    assert_eq!(other.entries(10).await.unwrap(), [first.then(9, EndCause::Quit.into()), first]);
+    log.write_owed_entries().await.unwrap();
+    assert!(!log.has_owed_entries());
+    assert_eq!(other.read_entries(10).await.unwrap(), [first.with_event(9, EndCause::Quit.into()), first]);
 }
 
 #[tokio::test]
@@ -372,11 +379,11 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
     log.append(first.clone()).await.unwrap();
-    log.append(first.then(2, Event::Active)).await.unwrap();
+    log.append(first.with_event(2, Event::Active)).await.unwrap();
     let mut raw = desk.raw().await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
     let failed = Event::Ended { cause: EndCause::Operator, sign_out_failed: Some("it was busy".into()) };
-    let error = log.append_or_owe(&first, first.then(3, failed.clone())).await.unwrap_err();
+    let error = log.append_or_owe(&first, first.with_event(3, failed.clone())).await.unwrap_err();
     assert!(error.message.contains("another program holds it"), "{error}");
 
     let past = log.past_sessions("acme", "7", 1).await.unwrap().remove(0);
@@ -384,8 +391,8 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
     assert_eq!(past.sign_out_failed.as_deref(), Some("it was busy"));
 
     sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.unwrap();
-    log.pay().await.unwrap();
-    assert_eq!(log.entries(1).await.unwrap(), [first.then(3, failed)]);
+    log.write_owed_entries().await.unwrap();
+    assert_eq!(log.read_entries(1).await.unwrap(), [first.with_event(3, failed)]);
     assert_eq!(log.past_sessions("acme", "7", 1).await.unwrap(), [past], "the file says the same");
 }
 
@@ -400,16 +407,20 @@ async fn what_a_run_still_owed_when_it_quit_is_written_by_the_next_one() {
     let mut raw = desk.raw().await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
     let failed = Event::Ended { cause: EndCause::Quit, sign_out_failed: Some("it was busy".into()) };
-    log.append_or_owe(&first, first.then(9, failed.clone())).await.unwrap_err();
+    log.append_or_owe(&first, first.with_event(9, failed.clone())).await.unwrap_err();
     drop(log);
     sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.unwrap();
 
     let next = desk.log().await;
     let closed = next.close_unfinished(20).await.unwrap();
-    assert_eq!(closed, [second.then(20, EndCause::Crash.into())], "only what nobody saw end has crashed");
-    let entries = next.entries(2).await.unwrap();
-    assert_eq!(entries, [second.then(20, EndCause::Crash.into()), first.then(9, failed)]);
-    assert!(!next.owes());
+    assert_eq!(
+        closed,
+        [second.with_event(20, EndCause::Crash.into())],
+        "only what nobody saw end has crashed"
+    );
+    let entries = next.read_entries(2).await.unwrap();
+    assert_eq!(entries, [second.with_event(20, EndCause::Crash.into()), first.with_event(9, failed)]);
+    assert!(!next.has_owed_entries());
     assert_eq!(next.close_unfinished(30).await.unwrap(), [], "it is written once");
     let runs = std::fs::read_dir(desk.path().parent().unwrap().join("runs")).unwrap();
     let endings: Vec<_> = runs.map(|one| one.unwrap().path().extension().unwrap().to_owned()).collect();
@@ -459,7 +470,7 @@ async fn a_page_that_went_bad_is_an_error_not_a_shorter_log() {
 
     let error = match AuditLog::open(&desk.path()).await {
         Err(error) => error,
-        Ok(log) => log.entries(100).await.expect_err("a damaged log was read as if it were whole"),
+        Ok(log) => log.read_entries(100).await.expect_err("a damaged log was read as if it were whole"),
     };
     assert_eq!(error.code, Code::AuditFailed);
     assert!(error.message.contains("damaged"), "{error}");
@@ -566,8 +577,10 @@ async fn a_long_answer_is_not_kept_whole() {
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
     log.append(first.clone()).await.unwrap();
-    log.append(first.then(2, Event::Refused { status: Some(500), cause: "ü".repeat(10_000) })).await.unwrap();
-    match &log.entries(1).await.unwrap()[0].event {
+    log.append(first.with_event(2, Event::Refused { status: Some(500), cause: "ü".repeat(10_000) }))
+        .await
+        .unwrap();
+    match &log.read_entries(1).await.unwrap()[0].event {
         Event::Refused { status: Some(500), cause } => assert_eq!(cause.chars().count(), 300),
         other => panic!("{other:?}"),
     }
@@ -575,9 +588,9 @@ async fn a_long_answer_is_not_kept_whole() {
 
 #[test]
 fn an_operator_without_a_name_is_their_email_or_account() {
-    let who = Who::new("", "");
+    let who = OperatorIdentity::new("", "");
     assert!(!who.os_user.is_empty() && !who.host.is_empty());
-    assert_eq!(who.operator(), who.os_user);
-    assert_eq!(Who::new("", "ada@example.org").operator(), "ada@example.org");
-    assert_eq!(Who::new("Ada", "ada@example.org").operator(), "Ada");
+    assert_eq!(who.display_name(), who.os_user);
+    assert_eq!(OperatorIdentity::new("", "ada@example.org").display_name(), "ada@example.org");
+    assert_eq!(OperatorIdentity::new("Ada", "ada@example.org").display_name(), "Ada");
 }

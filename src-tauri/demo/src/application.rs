@@ -23,10 +23,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::books::Profile;
+use super::billing::Profile;
 use super::customers::Customers;
 use super::faults::{Faults, Gate};
-use super::journal::{Journal, Received};
+use super::journal::{Journal, ReceivedRequest};
 use super::sign_in::Sessions;
 use super::{hostile, oddities, pages, sign_in};
 use crate::error::{DemoError, Result};
@@ -48,12 +48,12 @@ pub struct Options {
 pub struct Application {
     origin: String,
     other_origin: String,
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     server: JoinHandle<()>,
 }
 
 /// State shared by all requests.
-pub(super) struct Shared {
+pub(super) struct AppState {
     pub customers: Customers,
     pub sessions: Sessions,
     pub journal: Journal,
@@ -66,7 +66,7 @@ pub(super) struct Shared {
     hosts: [String; 2],
 }
 
-impl Shared {
+impl AppState {
     /// The current faults.
     pub fn faults(&self) -> Faults {
         self.faults.lock().clone()
@@ -90,10 +90,10 @@ impl Application {
         };
         let (listener, port) = listening.await.map_err(|cause| {
             DemoError::new(format!("The demo application could not listen on 127.0.0.1:{port}: {cause}"))
-                .hint("Choose another port, or none to take a free one.")
+                .with_hint("Choose another port, or none to take a free one.")
         })?;
         let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AppState {
             customers: Customers::open(&options.directory).await?,
             sessions: Sessions::default(),
             journal: Journal::new(options.admin_token),
@@ -105,7 +105,7 @@ impl Application {
             hosts: hosts.clone(),
         });
         let stopped = shared.stopping.clone().cancelled_owned();
-        let serving = axum::serve(listener, router(shared.clone())).with_graceful_shutdown(stopped);
+        let serving = axum::serve(listener, build_router(shared.clone())).with_graceful_shutdown(stopped);
         let server = tokio::spawn(async move {
             // It is documented never to fail; clients notice failed connections themselves.
             let _ = serving.await;
@@ -125,23 +125,27 @@ impl Application {
     }
 
     /// Changes the faults from now on.
-    pub fn set(&self, change: impl FnOnce(&mut Faults)) {
+    pub fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.shared.faults.lock());
     }
 
     /// Sends all answers that are delayed by [`super::Delay::UntilReleased`] or `/slow`.
-    pub fn release(&self) {
-        self.shared.gate.release();
+    pub fn release_answers(&self) {
+        self.shared.gate.release_all();
     }
 
     /// The last thousand requests, oldest first.
-    pub fn journal(&self) -> Vec<Received> {
-        self.shared.journal.all()
+    pub fn journal(&self) -> Vec<ReceivedRequest> {
+        self.shared.journal.all_entries()
     }
 
     /// Returns the first request for which `wanted` is true, waiting for it if it has not arrived yet. Entries are
     /// checked when they arrive and again when they are answered. Fails after `patience`.
-    pub async fn wait_for(&self, wanted: impl Fn(&Received) -> bool, patience: Duration) -> Result<Received> {
+    pub async fn wait_for(
+        &self,
+        wanted: impl Fn(&ReceivedRequest) -> bool,
+        patience: Duration,
+    ) -> Result<ReceivedRequest> {
         self.shared.journal.wait_for(wanted, patience).await
     }
 
@@ -160,24 +164,24 @@ impl Drop for Application {
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+fn build_router(shared: Arc<AppState>) -> Router {
     let application = Router::new()
-        .merge(sign_in::routes())
-        .merge(pages::routes())
-        .merge(oddities::routes())
-        .merge(hostile::routes())
+        .merge(sign_in::build_routes())
+        .merge(pages::build_routes())
+        .merge(oddities::build_routes())
+        .merge(hostile::build_routes())
         .fallback(pages::not_found)
-        .layer(from_fn_with_state(shared.clone(), record));
+        .layer(from_fn_with_state(shared.clone(), record_request));
     // Requests for the journal are not recorded themselves.
     Router::new()
-        .route("/demo/received", get(received))
+        .route("/demo/received", get(show_journal))
         .merge(application)
-        .layer(from_fn_with_state(shared.clone(), admit))
+        .layer(from_fn_with_state(shared.clone(), check_host))
         .with_state(shared)
 }
 
 /// Accepts only its own host names, so that pages elsewhere cannot reach it by DNS rebinding.
-async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn check_host(State(shared): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if !host.is_some_and(|host| shared.hosts.iter().any(|own| own == host)) {
         return (StatusCode::MISDIRECTED_REQUEST, "This is not the host you are looking for.")
@@ -193,27 +197,27 @@ async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 /// Records the request in the journal, and later its answer.
-async fn record(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn record_request(State(shared): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let signed_in_as = shared.sessions.of(&parts.headers).map(|session| session.user);
-    let pending = shared.journal.arrived(&parts, &body, signed_in_as);
+    let signed_in_as = shared.sessions.find_session(&parts.headers).map(|session| session.user);
+    let pending = shared.journal.record_arrival(&parts, &body, signed_in_as);
     let request = Request::from_parts(parts, Body::from(body));
     let response = tokio::select! {
         response = next.run(request) => response,
         () = shared.stopping.cancelled() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
-    pending.answered(&response);
+    pending.record_answer(&response);
     response
 }
 
 /// The journal for people and for the tour, with the names of cookies but not their values.
-async fn received(State(shared): State<Arc<Shared>>) -> Response {
+async fn show_journal(State(shared): State<Arc<AppState>>) -> Response {
     let entries: Vec<serde_json::Value> = shared
         .journal
-        .all()
+        .all_entries()
         .into_iter()
         .map(|entry| {
             let names: Vec<String> = entry.cookies.keys().cloned().collect();

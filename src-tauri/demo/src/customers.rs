@@ -41,7 +41,7 @@ impl FromRow<'_, SqliteRow> for Customer {
 
 impl Customer {
     /// The customer's name, or their email address if the name is blank.
-    pub fn called(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         match &self.full_name {
             Some(name) if !name.trim().is_empty() => name,
             _ => &self.email,
@@ -64,16 +64,16 @@ impl Customers {
                 "The demo application could not open its customers in {}: {cause}",
                 path.display()
             ))
-            .hint("Remove that file; it is created again when the demo starts.")
+            .with_hint("Remove that file; it is created again when the demo starts.")
         })
     }
 
-    pub async fn find(&self, id: i64) -> sqlx::Result<Option<Customer>> {
+    pub async fn find_by_id(&self, id: i64) -> sqlx::Result<Option<Customer>> {
         sqlx::query_as("SELECT * FROM users WHERE id = ?").bind(id).fetch_optional(&self.0).await
     }
 
     /// The members of this company, owner and admins first, and their total number.
-    pub async fn colleagues(&self, company: &str) -> sqlx::Result<(Vec<Customer>, u32)> {
+    pub async fn list_colleagues(&self, company: &str) -> sqlx::Result<(Vec<Customer>, u32)> {
         let all = sqlx::query_scalar("SELECT count(*) FROM users WHERE company_name = ?")
             .bind(company)
             .fetch_one(&self.0)

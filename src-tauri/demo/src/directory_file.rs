@@ -46,17 +46,17 @@ const ROWS_AT_ONCE: usize = 500;
 /// The newest users were created on `today` (UTC). The file is written under another name and then renamed, so that no
 /// one sees an incomplete file.
 pub async fn write_directory(path: &Path, today: Date) -> Result<()> {
-    if version(path).await == Some(VERSION) {
+    if read_version(path).await == Some(VERSION) {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    sweep(folder);
+    remove_stale_files(folder);
     let making = folder.join(format!("{MAKING}{}.sqlite", Uuid::new_v4().simple()));
-    let made = match fill(&making, today).await {
-        Ok(()) => put(&making, path),
+    let made = match fill_directory(&making, today).await {
+        Ok(()) => move_into_place(&making, path),
         Err(cause) => {
             Err(DemoError::new(format!("Could not make the demo's directory {}: {cause}", path.display()))
-                .hint("It needs about 30 MB of space in a folder that you may write to."))
+                .with_hint("It needs about 30 MB of space in a folder that you may write to."))
         }
     };
     if made.is_err() {
@@ -70,7 +70,7 @@ pub async fn write_directory(path: &Path, today: Date) -> Result<()> {
 const MAKING: &str = ".making-";
 
 /// Removes files that a crash left behind, if they are too old to be still in use.
-fn sweep(folder: &Path) {
+fn remove_stale_files(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(MAKING);
@@ -83,15 +83,15 @@ fn sweep(folder: &Path) {
     }
 }
 
-fn put(making: &Path, path: &Path) -> Result<()> {
+fn move_into_place(making: &Path, path: &Path) -> Result<()> {
     // Windows can only sync a file that is open for writing.
     let synced = std::fs::OpenOptions::new().write(true).open(making).and_then(|file| file.sync_all());
-    synced.map_err(|cause| DemoError::file("write", making, &cause))?;
-    std::fs::rename(making, path).map_err(|cause| DemoError::file("write", path, &cause))
+    synced.map_err(|cause| DemoError::from_io("write", making, &cause))?;
+    std::fs::rename(making, path).map_err(|cause| DemoError::from_io("write", path, &cause))
 }
 
 /// The version of the file at `path`; `None` if it does not exist or is not one of ours.
-async fn version(path: &Path) -> Option<i64> {
+async fn read_version(path: &Path) -> Option<i64> {
     if !path.exists() {
         return None;
     }
@@ -102,7 +102,7 @@ async fn version(path: &Path) -> Option<i64> {
     version
 }
 
-async fn fill(path: &Path, today: Date) -> sqlx::Result<()> {
+async fn fill_directory(path: &Path, today: Date) -> sqlx::Result<()> {
     // The file is not read before it is complete, so an intermediate state does not have to survive a crash.
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -116,7 +116,7 @@ async fn fill(path: &Path, today: Date) -> sqlx::Result<()> {
     let mut people = People::new(today).map_err(|cause| sqlx::Error::Configuration(cause.into()))?;
     for _ in 0..COUNT.div_ceil(ROWS_AT_ONCE) {
         let rows = people.by_ref().take(ROWS_AT_ONCE);
-        insert(&mut all, rows).await?;
+        insert_people(&mut all, rows).await?;
     }
     for index in INDEXES {
         sqlx::query(index).execute(&mut *all).await?;
@@ -128,7 +128,10 @@ async fn fill(path: &Path, today: Date) -> sqlx::Result<()> {
     connection.close().await
 }
 
-async fn insert(connection: &mut SqliteConnection, rows: impl Iterator<Item = Person>) -> sqlx::Result<()> {
+async fn insert_people(
+    connection: &mut SqliteConnection,
+    rows: impl Iterator<Item = Person>,
+) -> sqlx::Result<()> {
     let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO users ");
     insert.push_values(rows, |mut row, person| {
         row.push_bind(person.id)

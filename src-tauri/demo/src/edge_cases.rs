@@ -11,7 +11,7 @@ pub(super) struct EdgeCase {
 }
 
 /// All edge cases, in no particular order.
-pub(super) fn all() -> Vec<EdgeCase> {
+pub(super) fn list_edge_cases() -> Vec<EdgeCase> {
     let long_word = "Donaudampfschifffahrtskapitänswitwe".repeat(3);
     let named = [
         ("html", "<script>document.title='owned'</script><b>Bold</b> & \"Co\"".to_owned()),
@@ -37,10 +37,10 @@ pub(super) fn all() -> Vec<EdgeCase> {
         ("blank", " \u{a0}\u{3000} ".to_owned()),
         ("looks.like.an.id", "10000000".to_owned()),
     ]
-    .map(|(who, name)| EdgeCase { id: None, email: address(who), full_name: Some(name) });
+    .map(|(who, name)| EdgeCase { id: None, email: edge_case_email(who), full_name: Some(name) });
 
     let mut all = Vec::from(named);
-    all.push(EdgeCase { id: None, email: address("no.name"), full_name: None });
+    all.push(EdgeCase { id: None, email: edge_case_email("no.name"), full_name: None });
     // RFC 5321 allows 64 bytes before the @ and 254 in total.
     let longest = format!(
         "{}@{}.edge-cases.example",
@@ -51,12 +51,12 @@ pub(super) fn all() -> Vec<EdgeCase> {
     // The first integer that a double cannot represent: a program that converts IDs to floats signs in as someone else.
     all.push(EdgeCase {
         id: Some((1 << 53) + 1),
-        email: address("large.id"),
+        email: edge_case_email("large.id"),
         full_name: Some("Beyond a Double".to_owned()),
     });
     all
 }
 
-fn address(who: &str) -> String {
+fn edge_case_email(who: &str) -> String {
     format!("{who}@edge-cases.example")
 }

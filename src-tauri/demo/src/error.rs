@@ -22,20 +22,20 @@ impl DemoError {
     }
 
     #[must_use]
-    pub(crate) fn hint(self, hint: &str) -> Self {
+    pub(crate) fn with_hint(self, hint: &str) -> Self {
         Self { hint: Some(hint.to_owned()), ..self }
     }
 
     /// A file could not be read or written.
-    pub(crate) fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
-        let FileError { message, hint } = FileError::io(doing, path, cause);
+    pub(crate) fn from_io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        let FileError { message, hint } = FileError::from_io(doing, path, cause);
         Self { message, hint: Some(hint) }
     }
 
     /// Something happened that was thought to be impossible.
     pub(crate) fn internal(what: impl Display) -> Self {
         Self::new(format!("Something went wrong inside Understudy: {what}"))
-            .hint("Please report this with the steps that led here.")
+            .with_hint("Please report this with the steps that led here.")
     }
 }
 

@@ -75,7 +75,7 @@ pub enum CookieSameSite {
 }
 
 impl CookieSameSite {
-    pub(super) fn attribute(self) -> &'static str {
+    pub(super) fn cookie_attribute(self) -> &'static str {
         match self {
             Self::Strict => "; SameSite=Strict",
             Self::Lax => "; SameSite=Lax",
@@ -94,11 +94,11 @@ impl Gate {
     }
 
     /// Sends all answers that are waiting now.
-    pub fn release(&self) {
+    pub fn release_all(&self) {
         self.0.send_replace(());
     }
 
-    pub async fn wait(&self, delay: Delay) {
+    pub async fn wait_for(&self, delay: Delay) {
         match delay {
             Delay::None => {}
             Delay::For(time) => tokio::time::sleep(time).await,

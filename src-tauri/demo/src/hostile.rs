@@ -10,25 +10,25 @@ use axum::http::{StatusCode, header};
 use axum::response::Html;
 use axum::routing::{get, post};
 
-use super::application::Shared;
+use super::application::AppState;
 
 /// No Content-Security-Policy here: only the console's own defences stop the attacker.
-pub(super) fn routes() -> Router<Arc<Shared>> {
+pub(super) fn build_routes() -> Router<Arc<AppState>> {
     Router::new()
-        .route("/hostile", get(async || Html(page("top"))))
-        .route("/hostile/child", get(async || Html(page("child"))))
-        .route("/hostile/frame", get(async || Html(page("frame"))))
+        .route("/hostile", get(async || Html(render_page("top"))))
+        .route("/hostile/child", get(async || Html(render_page("child"))))
+        .route("/hostile/frame", get(async || Html(render_page("frame"))))
         .route("/hostile/harmless", get(async || Html("<!doctype html><title>Harmless</title><p>harmless")))
-        .route("/hostile/hostile.js", get(script))
+        .route("/hostile/hostile.js", get(serve_script))
         .route("/hostile/report", post(async || StatusCode::NO_CONTENT))
 }
 
-async fn script() -> ([(header::HeaderName, &'static str); 1], &'static str) {
+async fn serve_script() -> ([(header::HeaderName, &'static str); 1], &'static str) {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("pages/hostile.js"))
 }
 
 /// `place` is where the page is shown: at the top, in a window that it opened, or in a frame.
-fn page(place: &str) -> String {
+fn render_page(place: &str) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en" data-place="{place}">

@@ -19,7 +19,7 @@ use crate::error::{DemoError, Result};
 
 /// A request, recorded when it arrives and updated when it is answered.
 #[derive(Debug, Clone, Serialize)]
-pub struct Received {
+pub struct ReceivedRequest {
     /// Counts from 1, in order of arrival.
     pub number: u64,
     /// When it arrived: milliseconds since 1970.
@@ -45,9 +45,9 @@ pub struct Received {
     pub signed_in_as: Option<i64>,
 }
 
-impl Received {
+impl ReceivedRequest {
     /// The body as JSON, or `Null` if it is not JSON.
-    pub fn json(&self) -> Value {
+    pub fn json_body(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 }
@@ -58,7 +58,7 @@ pub(super) struct SignedIn(pub i64);
 
 /// The last thousand requests.
 pub(super) struct Journal {
-    entries: Mutex<VecDeque<Received>>,
+    entries: Mutex<VecDeque<ReceivedRequest>>,
     changed: watch::Sender<()>,
     admin_token: SecretString,
 }
@@ -71,31 +71,36 @@ impl Journal {
         Self { entries: Mutex::default(), changed: watch::Sender::new(()), admin_token }
     }
 
-    fn entries(&self) -> MutexGuard<'_, VecDeque<Received>> {
+    fn lock_entries(&self) -> MutexGuard<'_, VecDeque<ReceivedRequest>> {
         // Each update leaves the entry complete, so a panic elsewhere does no harm.
         self.entries.lock()
     }
 
-    pub fn all(&self) -> Vec<Received> {
-        self.entries().iter().cloned().collect()
+    pub fn all_entries(&self) -> Vec<ReceivedRequest> {
+        self.lock_entries().iter().cloned().collect()
     }
 
     /// Records a request and returns a handle for its answer.
-    pub fn arrived(&self, request: &Parts, body: &Bytes, signed_in_as: Option<i64>) -> Pending<'_> {
+    pub fn record_arrival(
+        &self,
+        request: &Parts,
+        body: &Bytes,
+        signed_in_as: Option<i64>,
+    ) -> PendingEntry<'_> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (body, admin_token_ok) = self.read_body(body);
-        let mut entries = self.entries();
+        let mut entries = self.lock_entries();
         let number = entries.back().map_or(0, |last| last.number) + 1;
         if entries.len() == KEPT {
             entries.pop_front();
         }
-        entries.push_back(Received {
+        entries.push_back(ReceivedRequest {
             number,
             at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
             method: request.method.to_string(),
-            path: self.redact(&request.uri.to_string()),
+            path: self.redact_token(&request.uri.to_string()),
             headers: self.telling_headers(&request.headers),
-            cookies: cookies(&request.headers),
+            cookies: parse_cookies(&request.headers),
             body,
             admin_token_ok,
             status: None,
@@ -105,16 +110,20 @@ impl Journal {
         });
         drop(entries);
         self.changed.send_replace(());
-        Pending { journal: self, number, answered: false }
+        PendingEntry { journal: self, number, answered: false }
     }
 
     /// The first entry, now or later, for which `wanted` is true.
-    pub async fn wait_for(&self, wanted: impl Fn(&Received) -> bool, patience: Duration) -> Result<Received> {
+    pub async fn wait_for(
+        &self,
+        wanted: impl Fn(&ReceivedRequest) -> bool,
+        patience: Duration,
+    ) -> Result<ReceivedRequest> {
         let mut changed = self.changed.subscribe();
         let found = async {
             loop {
                 changed.borrow_and_update();
-                let found = self.entries().iter().find(|entry| wanted(entry)).cloned();
+                let found = self.lock_entries().iter().find(|entry| wanted(entry)).cloned();
                 if let Some(found) = found {
                     return found;
                 }
@@ -128,7 +137,7 @@ impl Journal {
     fn in_vain(&self, patience: Duration) -> DemoError {
         use std::fmt::Write as _;
         let mut received = String::new();
-        for Received { number, method, path, status, .. } in self.entries().iter() {
+        for ReceivedRequest { number, method, path, status, .. } in self.lock_entries().iter() {
             let status = status.map_or("no answer yet".to_owned(), |status| status.to_string());
             let _ = write!(received, "\n  {number} {method} {path}: {status}");
         }
@@ -138,9 +147,9 @@ impl Journal {
         ))
     }
 
-    fn change(&self, number: u64, change: impl FnOnce(&mut Received)) {
+    fn change_entry(&self, number: u64, change: impl FnOnce(&mut ReceivedRequest)) {
         // Newer requests may have pushed it out.
-        if let Some(entry) = self.entries().iter_mut().rev().find(|entry| entry.number == number) {
+        if let Some(entry) = self.lock_entries().iter_mut().rev().find(|entry| entry.number == number) {
             change(entry);
         }
         self.changed.send_replace(());
@@ -148,7 +157,9 @@ impl Journal {
 
     fn read_body(&self, body: &Bytes) -> (String, bool) {
         let text = String::from_utf8_lossy(body);
-        let Ok(mut json) = serde_json::from_slice::<Value>(body) else { return (self.redact(&text), false) };
+        let Ok(mut json) = serde_json::from_slice::<Value>(body) else {
+            return (self.redact_token(&text), false);
+        };
         let ok = json["adminToken"].as_str().is_some_and(|token| self.is_admin_token(token));
         // Parse it instead of searching the text: JSON has several ways to escape a character.
         let text = if self.redact_json(&mut json) { json.to_string() } else { text.into_owned() };
@@ -160,7 +171,7 @@ impl Journal {
         candidate.as_bytes().ct_eq(self.admin_token.expose_secret().as_bytes()).into()
     }
 
-    fn redact(&self, text: &str) -> String {
+    fn redact_token(&self, text: &str) -> String {
         match self.admin_token.expose_secret() {
             "" => text.to_owned(),
             token => text.replace(token, REDACTED),
@@ -171,7 +182,7 @@ impl Journal {
     fn redact_json(&self, json: &mut Value) -> bool {
         match json {
             Value::String(text) => {
-                let redacted = self.redact(text);
+                let redacted = self.redact_token(text);
                 let found = redacted != *text;
                 *text = redacted;
                 found
@@ -181,7 +192,7 @@ impl Journal {
                 let mut found = false;
                 for (name, mut field) in std::mem::take(fields) {
                     found |= self.redact_json(&mut field);
-                    let redacted = self.redact(&name);
+                    let redacted = self.redact_token(&name);
                     found |= redacted != name;
                     fields.insert(redacted, field);
                 }
@@ -198,27 +209,29 @@ impl Journal {
         headers
             .iter()
             .filter(|(name, _)| telling(name.as_str()))
-            .map(|(name, value)| (name.to_string(), self.redact(&String::from_utf8_lossy(value.as_bytes()))))
+            .map(|(name, value)| {
+                (name.to_string(), self.redact_token(&String::from_utf8_lossy(value.as_bytes())))
+            })
             .collect()
     }
 }
 
 /// A request that waits for its answer. If it is dropped without one, it was cut off.
-pub(super) struct Pending<'a> {
+pub(super) struct PendingEntry<'a> {
     journal: &'a Journal,
     number: u64,
     answered: bool,
 }
 
-impl Pending<'_> {
-    pub fn answered(mut self, response: &Response) {
+impl PendingEntry<'_> {
+    pub fn record_answer(mut self, response: &Response) {
         self.answered = true;
         let set_cookies = response.headers().get_all(header::SET_COOKIE).iter();
         let names =
             set_cookies.filter_map(|cookie| Some(cookie.to_str().ok()?.split_once('=')?.0.to_owned()));
         let names: Vec<String> = names.collect();
         let signed_in = response.extensions().get::<SignedIn>().map(|SignedIn(id)| *id);
-        self.journal.change(self.number, |entry| {
+        self.journal.change_entry(self.number, |entry| {
             entry.status = Some(response.status().as_u16());
             entry.set_cookies = names;
             entry.signed_in_as = signed_in.or(entry.signed_in_as);
@@ -226,16 +239,16 @@ impl Pending<'_> {
     }
 }
 
-impl Drop for Pending<'_> {
+impl Drop for PendingEntry<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            self.journal.change(self.number, |entry| entry.cut_off = true);
+            self.journal.change_entry(self.number, |entry| entry.cut_off = true);
         }
     }
 }
 
 /// A request's cookies by name (RFC 6265, section 5.4).
-pub(super) fn cookies(headers: &HeaderMap) -> BTreeMap<String, String> {
+pub(super) fn parse_cookies(headers: &HeaderMap) -> BTreeMap<String, String> {
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

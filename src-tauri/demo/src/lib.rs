@@ -3,8 +3,7 @@
 //! `understudy demo` shows it, and the tests sign in to its application.
 
 mod application;
-mod books;
-mod chance;
+mod billing;
 mod customers;
 mod directory_file;
 mod edge_cases;
@@ -16,6 +15,7 @@ mod names;
 mod oddities;
 mod pages;
 mod people;
+mod rng;
 mod sign_in;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub use application::{Application, Options};
 pub use directory_file::write_directory;
 pub use error::{DemoError, Result};
 pub use faults::{CookieSameSite, Delay, Faults, LoginAnswer, MeAnswer};
-pub use journal::Received;
+pub use journal::ReceivedRequest;
 
 /// The name of the secret that the demo's connection reads from the vault.
 pub const ADMIN_TOKEN: &str = "admin_token";
@@ -47,7 +47,7 @@ impl Demo {
     /// connection's `{{ secret.admin_token }}` must have.
     pub async fn start(folder: &Path, admin_token: SecretString, today: Date) -> Result<Self> {
         std::fs::create_dir_all(folder)
-            .map_err(|cause| DemoError::file("make the folder", folder, &cause))?;
+            .map_err(|cause| DemoError::from_io("make the folder", folder, &cause))?;
         let directory = folder.join("ledgerline.sqlite");
         write_directory(&directory, today).await?;
         let options = Options { admin_token, directory: directory.clone(), port: None, today };
@@ -58,7 +58,7 @@ impl Demo {
 }
 
 /// Today in UTC, for [`Demo::start`].
-pub fn today() -> Date {
+pub fn today_in_utc() -> Date {
     jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 

@@ -55,18 +55,18 @@ struct SourceCulture {
 }
 
 /// Parses the built-in cultures.
-pub(super) fn cultures() -> Result<Vec<Culture>> {
+pub(super) fn read_cultures() -> Result<Vec<Culture>> {
     let source: Source = toml::from_str(include_str!("names.toml"))
         .map_err(|cause| DemoError::internal(format!("the demo's names cannot be read: {cause}")))?;
-    Ok(source.culture.into_iter().map(culture).collect())
+    Ok(source.culture.into_iter().map(build_culture).collect())
 }
 
-fn culture(source: SourceCulture) -> Culture {
+fn build_culture(source: SourceCulture) -> Culture {
     let german = source.locales.iter().any(|locale| locale.starts_with("de"));
     Culture {
-        given: names(&source.given, german),
-        family: names(&source.family, german),
-        companies: companies(&source, german),
+        given: parse_names(&source.given, german),
+        family: parse_names(&source.family, german),
+        companies: combine_companies(&source, german),
         locales: source.locales,
         weight: source.weight,
         family_first: source.family_first,
@@ -75,28 +75,28 @@ fn culture(source: SourceCulture) -> Culture {
     }
 }
 
-fn list(text: &str) -> impl Iterator<Item = &str> {
+fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
-fn names(text: &str, german: bool) -> Vec<Name> {
+fn parse_names(text: &str, german: bool) -> Vec<Name> {
     let name = |entry: &str| {
         let (latin, own) = match entry.split_once(':') {
             Some((latin, own)) => (latin, Some(own.to_owned())),
             None => (entry, None),
         };
-        Name { latin: latin.to_owned(), own, ascii: ascii(latin, german).replace('-', "") }
+        Name { latin: latin.to_owned(), own, ascii: to_ascii(latin, german).replace('-', "") }
     };
-    list(text).map(name).collect()
+    split_list(text).map(name).collect()
 }
 
 /// Each stem alone, with each trade, and paired with each other stem.
-fn companies(source: &SourceCulture, german: bool) -> Vec<Company> {
-    let stems: Vec<&str> = list(&source.stems).collect();
-    let forms: Vec<&str> = list(&source.forms).collect();
+fn combine_companies(source: &SourceCulture, german: bool) -> Vec<Company> {
+    let stems: Vec<&str> = split_list(&source.stems).collect();
+    let forms: Vec<&str> = split_list(&source.forms).collect();
     let plain = stems.iter().map(|stem| (*stem).to_owned());
     let trading =
-        list(&source.trades).flat_map(|trade| stems.iter().map(move |stem| format!("{stem} {trade}")));
+        split_list(&source.trades).flat_map(|trade| stems.iter().map(move |stem| format!("{stem} {trade}")));
     let pairs = stems
         .iter()
         .enumerate()
@@ -106,7 +106,7 @@ fn companies(source: &SourceCulture, german: bool) -> Vec<Company> {
         .chain(pairs)
         .enumerate()
         .map(|(n, stem)| Company {
-            domain: format!("{}.example", ascii(&stem, german)),
+            domain: format!("{}.example", to_ascii(&stem, german)),
             name: format!("{stem} {}", forms[n % forms.len()]),
         })
         .collect()
@@ -140,7 +140,7 @@ const ACCENTED: [(&str, &str); 22] = [
 ];
 
 /// Lower-case ASCII letters, words joined by one hyphen. German umlauts get an e.
-fn ascii(text: &str, german: bool) -> String {
+fn to_ascii(text: &str, german: bool) -> String {
     let mut spelt = String::with_capacity(text.len());
     for letter in text.chars().flat_map(char::to_lowercase) {
         let replacement = match letter {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_name_and_domain_can_stand_in_an_address() {
-        for culture in cultures().unwrap() {
+        for culture in read_cultures().unwrap() {
             for name in culture.given.iter().chain(&culture.family) {
                 assert!(!name.ascii.is_empty(), "{} has no spelling", name.latin);
                 assert!(name.ascii.bytes().all(|b| b.is_ascii_lowercase()), "{}: {}", name.latin, name.ascii);
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn names_are_spelt_as_their_owners_would() {
-        assert_eq!(ascii("Schäfer", true), "schaefer");
-        assert_eq!(ascii("Hägglund", false), "hagglund");
-        assert_eq!(ascii("Bjørnstad", false), "bjornstad");
-        assert_eq!(ascii("İbrahim Işıl", false), "ibrahim-isil");
-        assert_eq!(ascii("Nguyễn Thị", false), "nguyen-thi");
-        assert_eq!(ascii("Ọlátúnjí", false), "olatunji");
-        assert_eq!(ascii("Adébáyọ̀", false), "adebayo");
-        assert_eq!(ascii("O’Connor", false), "oconnor");
-        assert_eq!(ascii("Piedraluna & Nopal", false), "piedraluna-nopal");
+        assert_eq!(to_ascii("Schäfer", true), "schaefer");
+        assert_eq!(to_ascii("Hägglund", false), "hagglund");
+        assert_eq!(to_ascii("Bjørnstad", false), "bjornstad");
+        assert_eq!(to_ascii("İbrahim Işıl", false), "ibrahim-isil");
+        assert_eq!(to_ascii("Nguyễn Thị", false), "nguyen-thi");
+        assert_eq!(to_ascii("Ọlátúnjí", false), "olatunji");
+        assert_eq!(to_ascii("Adébáyọ̀", false), "adebayo");
+        assert_eq!(to_ascii("O’Connor", false), "oconnor");
+        assert_eq!(to_ascii("Piedraluna & Nopal", false), "piedraluna-nopal");
     }
 }

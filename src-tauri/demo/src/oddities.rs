@@ -10,29 +10,29 @@ use axum::response::{AppendHeaders, Html, IntoResponse};
 use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 
-use super::application::Shared;
+use super::application::AppState;
 use super::faults::Delay;
 use super::sign_in::http_date;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
+pub(super) fn build_routes() -> Router<Arc<AppState>> {
     Router::new()
-        .route("/slow", get(slow))
-        .route("/download", get(download))
+        .route("/slow", get(serve_slow_page))
+        .route("/download", get(serve_download))
         .route("/popup", get(async || Html(POPUP)))
         .route("/set-cookie-check", get(async || Html(SET_COOKIE_CHECK)))
         .route("/set-cookie-check/report", post(async || StatusCode::NO_CONTENT))
         .route("/elsewhere", get(async || Html(ELSEWHERE)))
-        .route("/fleeting", get(fleeting))
+        .route("/fleeting", get(serve_fleeting_cookies))
         .route("/fleeting/again", get(async || StatusCode::NO_CONTENT))
 }
 
 /// Answers when [`super::Application::release`] is called.
-async fn slow(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    shared.gate.wait(Delay::UntilReleased).await;
+async fn serve_slow_page(State(shared): State<Arc<AppState>>) -> impl IntoResponse {
+    shared.gate.wait_for(Delay::UntilReleased).await;
     Html("<!doctype html><title>Slow</title><h1>Here at last</h1>")
 }
 
-async fn download() -> impl IntoResponse {
+async fn serve_download() -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"invoices.csv\""),
@@ -89,7 +89,7 @@ const ELSEWHERE: &str = r#"<!doctype html>
 
 /// Sets cookies that expire in two seconds, one by age and one by date, and keeps sending requests with those that
 /// remain.
-async fn fleeting() -> impl IntoResponse {
+async fn serve_fleeting_cookies() -> impl IntoResponse {
     let expires = http_date(Timestamp::now() + SignedDuration::from_secs(2));
     let cookies = [
         "fleeting_age=1; Path=/; Max-Age=2; HttpOnly".to_owned(),

@@ -17,29 +17,29 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::application::Shared;
-use super::books::{self, Invoice, InvoiceStatus, Line, Market, Profile};
+use super::application::AppState;
+use super::billing::{self, Invoice, InvoiceLine, InvoiceStatus, Market, Profile};
 use super::customers::Customer;
-use super::sign_in::Support;
+use super::sign_in::SupportAgent;
 
 const POLICY: &str =
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
+pub(super) fn build_routes() -> Router<Arc<AppState>> {
     Router::new()
-        .route("/", get(overview))
-        .route("/invoices", get(invoices))
-        .route("/invoices.csv", get(export))
-        .route("/invoices/{number}", get(invoice))
-        .route("/team", get(team))
-        .route("/settings", get(settings).post(save_settings))
-        .route("/login", get(login))
+        .route("/", get(show_overview))
+        .route("/invoices", get(show_invoices))
+        .route("/invoices.csv", get(export_invoices))
+        .route("/invoices/{number}", get(show_invoice))
+        .route("/team", get(show_team))
+        .route("/settings", get(show_settings).post(save_settings))
+        .route("/login", get(show_login))
         .layer(map_response(with_policy))
         .route(
             "/assets/ledgerline.css",
-            get(async || asset("text/css", include_str!("pages/ledgerline.css"))),
+            get(async || serve_asset("text/css", include_str!("pages/ledgerline.css"))),
         )
-        .route("/assets/icon.svg", get(async || asset("image/svg+xml", include_str!("pages/icon.svg"))))
+        .route("/assets/icon.svg", get(async || serve_asset("image/svg+xml", include_str!("pages/icon.svg"))))
 }
 
 async fn with_policy(mut page: Response) -> Response {
@@ -50,7 +50,7 @@ async fn with_policy(mut page: Response) -> Response {
     page
 }
 
-fn asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
+fn serve_asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, media_type)], content)
 }
 
@@ -76,23 +76,23 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// The signed-in customer. Without one, there is only the login page.
 struct Visitor {
     customer: Customer,
-    by: Support,
+    by: SupportAgent,
     market: Market,
     profile: Profile,
 }
 
-impl FromRequestParts<Arc<Shared>> for Visitor {
+impl FromRequestParts<Arc<AppState>> for Visitor {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<AppState>) -> Result<Self, Response> {
         let to_login = || Redirect::to("/login").into_response();
-        let session = shared.sessions.of(&parts.headers).ok_or_else(to_login)?;
-        let customer = shared.customers.find(session.user).await.map_err(|_| broken())?;
+        let session = shared.sessions.find_session(&parts.headers).ok_or_else(to_login)?;
+        let customer = shared.customers.find_by_id(session.user).await.map_err(|_| database_error())?;
         let customer = customer.ok_or_else(to_login)?;
         let chosen = shared.profiles.lock().get(&customer.id).copied();
         Ok(Self {
             by: session.by,
-            market: Market::of(&customer),
+            market: Market::for_customer(&customer),
             profile: chosen.unwrap_or_else(|| Profile::first_of(&customer)),
             customer,
         })
@@ -101,17 +101,17 @@ impl FromRequestParts<Arc<Shared>> for Visitor {
 
 impl Visitor {
     /// Renders a template. `content` is what it needs besides the customer's own data.
-    fn page(&self, section: &str, template: &str, content: Value) -> Response {
+    fn render_page(&self, section: &str, template: &str, content: Value) -> Response {
         let customer = &self.customer;
         let mut filled = json!({
             "id": customer.id.to_string(),
-            "called": customer.called(),
+            "called": customer.display_name(),
             "email": customer.email,
-            "company": customer.company_name.as_deref().unwrap_or(customer.called()),
+            "company": customer.company_name.as_deref().unwrap_or(customer.display_name()),
             "plan": customer.plan,
             "role": customer.role,
             "locale": customer.locale,
-            "since": readable(&customer.created_at),
+            "since": format_day_of(&customer.created_at),
             "vat_missing": self.profile == Profile::Default,
             "vat_number": self.market.vat_number(customer),
             "vat_percent": self.market.vat_percent,
@@ -120,36 +120,39 @@ impl Visitor {
             filled.extend(content);
         }
         let visitor = json!({
-            "called": customer.called(),
-            "initials": initials(customer.called()),
+            "called": customer.display_name(),
+            "initials": to_initials(customer.display_name()),
             "operator": self.by.operator,
             "reason": self.by.reason,
         });
-        render(StatusCode::OK, section, template, &filled, &visitor)
+        render_layout(StatusCode::OK, section, template, &filled, &visitor)
     }
 
-    fn rows(&self, today: Date) -> Vec<TableRow> {
-        books::invoices(&self.customer, today).iter().map(|invoice| self.row(invoice)).collect()
+    fn invoice_rows(&self, today: Date) -> Vec<TableRow> {
+        billing::list_invoices(&self.customer, today)
+            .iter()
+            .map(|invoice| self.invoice_row(invoice))
+            .collect()
     }
 
     /// An invoice with its amounts and dates formatted for display.
-    fn row(&self, invoice: &Invoice) -> TableRow {
-        let line = |line: &Line| LineRow {
+    fn invoice_row(&self, invoice: &Invoice) -> TableRow {
+        let line = |line: &InvoiceLine| LineRow {
             what: line.what,
             quantity: line.quantity,
-            each: self.market.money(line.each),
-            amount: self.market.money(line.amount),
+            each: self.market.format_money(line.each),
+            amount: self.market.format_money(line.amount),
         };
         TableRow {
             number: invoice.number.clone(),
             client: invoice.client,
-            issued: day(invoice.issued),
-            due: day(invoice.due),
+            issued: format_date(invoice.issued),
+            due: format_date(invoice.due),
             status: invoice.status,
             lines: invoice.lines.iter().map(line).collect(),
-            net: self.market.money(invoice.net),
-            vat: self.market.money(invoice.vat),
-            total: self.market.money(invoice.total),
+            net: self.market.format_money(invoice.net),
+            vat: self.market.format_money(invoice.vat),
+            total: self.market.format_money(invoice.total),
         }
     }
 }
@@ -175,19 +178,19 @@ struct LineRow {
     amount: String,
 }
 
-async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
-    let all = books::invoices(&visitor.customer, shared.today);
+async fn show_overview(State(shared): State<Arc<AppState>>, visitor: Visitor) -> Response {
+    let all = billing::list_invoices(&visitor.customer, shared.today);
     let with = |status: InvoiceStatus| {
         let these: Vec<&Invoice> = all.iter().filter(|invoice| invoice.status == status).collect();
         let total = these.iter().map(|invoice| invoice.total).sum();
-        json!({ "count": these.len(), "total": visitor.market.money(total) })
+        json!({ "count": these.len(), "total": visitor.market.format_money(total) })
     };
-    let (_, used) = match colleagues(&shared, &visitor.customer).await {
+    let (_, used) = match list_team(&shared, &visitor.customer).await {
         Ok(colleagues) => colleagues,
         Err(answer) => return answer,
     };
-    let (months, most) = months(&all, visitor.market, shared.today);
-    let latest: Vec<TableRow> = all.iter().take(6).map(|invoice| visitor.row(invoice)).collect();
+    let (months, most) = chart_months(&all, visitor.market, shared.today);
+    let latest: Vec<TableRow> = all.iter().take(6).map(|invoice| visitor.invoice_row(invoice)).collect();
     let content = json!({
         "sent": all.len(),
         "open": with(InvoiceStatus::Open),
@@ -195,15 +198,15 @@ async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Respon
         "paid": with(InvoiceStatus::Paid),
         "latest": latest,
         "seats_used": used,
-        "seats": books::seats(&visitor.customer.plan, used),
+        "seats": billing::included_seats(&visitor.customer.plan, used),
         "months": months,
         "most": most,
     });
-    visitor.page("Overview", "overview", content)
+    visitor.render_page("Overview", "overview", content)
 }
 
 /// The chart's six months, oldest first, and a description of the largest.
-fn months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, String) {
+fn chart_months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, String) {
     const TALLEST: u64 = 128;
     let months: Vec<(String, u64)> = (0..6)
         .rev()
@@ -216,19 +219,19 @@ fn months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, Str
     let most = months.iter().map(|(_, total)| *total).max().unwrap_or_default();
     let bars = months.into_iter().map(|(name, total)| {
         let height = (total * TALLEST).checked_div(most).unwrap_or_default();
-        json!({ "name": name, "total": market.money(total), "height": height })
+        json!({ "name": name, "total": market.format_money(total), "height": height })
     });
-    (bars.collect(), market.money(most))
+    (bars.collect(), market.format_money(most))
 }
 
-async fn invoices(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
-    visitor.page("Invoices", "invoices", json!({ "invoices": visitor.rows(shared.today) }))
+async fn show_invoices(State(shared): State<Arc<AppState>>, visitor: Visitor) -> Response {
+    visitor.render_page("Invoices", "invoices", json!({ "invoices": visitor.invoice_rows(shared.today) }))
 }
 
-async fn export(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
+async fn export_invoices(State(shared): State<Arc<AppState>>, visitor: Visitor) -> Response {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let mut file = String::from("number,client,issued,due,net,vat,total\r\n");
-    for row in visitor.rows(shared.today) {
+    for row in visitor.invoice_rows(shared.today) {
         let values = [&*row.number, row.client, &row.issued, &row.due, &row.net, &row.vat, &row.total];
         file.push_str(&values.map(quoted).join(","));
         file.push_str("\r\n");
@@ -240,20 +243,20 @@ async fn export(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response
     (headers, file).into_response()
 }
 
-async fn invoice(
-    State(shared): State<Arc<Shared>>,
+async fn show_invoice(
+    State(shared): State<Arc<AppState>>,
     visitor: Visitor,
     Path(number): Path<String>,
 ) -> Response {
-    let Some(row) = visitor.rows(shared.today).into_iter().find(|row| row.number == number) else {
+    let Some(row) = visitor.invoice_rows(shared.today).into_iter().find(|row| row.number == number) else {
         return not_found().await;
     };
     let profile = if visitor.profile == Profile::Default { "Default" } else { "Head office" };
-    visitor.page("Invoices", "invoice", json!({ "invoice": row, "profile": profile }))
+    visitor.render_page("Invoices", "invoice", json!({ "invoice": row, "profile": profile }))
 }
 
-async fn team(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
-    let (listed, used) = match colleagues(&shared, &visitor.customer).await {
+async fn show_team(State(shared): State<Arc<AppState>>, visitor: Visitor) -> Response {
+    let (listed, used) = match list_team(&shared, &visitor.customer).await {
         Ok(colleagues) => colleagues,
         Err(answer) => return answer,
     };
@@ -262,24 +265,24 @@ async fn team(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
         .iter()
         .map(|member| {
             json!({
-                "called": member.called(),
-                "initials": initials(member.called()),
+                "called": member.display_name(),
+                "initials": to_initials(member.display_name()),
                 "email": member.email,
                 "role": member.role,
-                "last_seen": member.last_login_at.as_deref().map_or("never".to_owned(), readable),
+                "last_seen": member.last_login_at.as_deref().map_or("never".to_owned(), format_day_of),
                 "you": member.id == visitor.customer.id,
             })
         })
         .collect();
-    let seats = books::seats(&visitor.customer.plan, used);
+    let seats = billing::included_seats(&visitor.customer.plan, used);
     let content = json!({ "members": members, "more": more, "seats": seats, "seats_used": used });
-    visitor.page("Team", "team", content)
+    visitor.render_page("Team", "team", content)
 }
 
 /// The team, with the visitor first, and its size.
-async fn colleagues(shared: &Shared, customer: &Customer) -> Result<(Vec<Customer>, u32), Response> {
+async fn list_team(shared: &AppState, customer: &Customer) -> Result<(Vec<Customer>, u32), Response> {
     let Some(company) = &customer.company_name else { return Ok((vec![customer.clone()], 1)) };
-    let (mut listed, all) = shared.customers.colleagues(company).await.map_err(|_| broken())?;
+    let (mut listed, all) = shared.customers.list_colleagues(company).await.map_err(|_| database_error())?;
     listed.retain(|member| member.id != customer.id);
     listed.insert(0, customer.clone());
     Ok((listed, all))
@@ -290,8 +293,8 @@ struct Saved {
     saved: Option<String>,
 }
 
-async fn settings(visitor: Visitor, Query(query): Query<Saved>) -> Response {
-    visitor.page("Settings", "settings", json!({ "saved": query.saved.is_some() }))
+async fn show_settings(visitor: Visitor, Query(query): Query<Saved>) -> Response {
+    visitor.render_page("Settings", "settings", json!({ "saved": query.saved.is_some() }))
 }
 
 #[derive(Deserialize)]
@@ -301,30 +304,37 @@ struct SettingsForm {
 
 /// Kept in memory while the application runs; the directory is never written to.
 async fn save_settings(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     visitor: Visitor,
     Form(chosen): Form<SettingsForm>,
 ) -> Response {
-    let Some(profile) = Profile::named(&chosen.profile) else {
+    let Some(profile) = Profile::from_name(&chosen.profile) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
     shared.profiles.lock().insert(visitor.customer.id, profile);
     Redirect::to("/settings?saved").into_response()
 }
 
-async fn login() -> Response {
-    render(StatusCode::OK, "Signed out", "login", &json!({}), &Value::Null)
+async fn show_login() -> Response {
+    render_layout(StatusCode::OK, "Signed out", "login", &json!({}), &Value::Null)
 }
 
 pub(super) async fn not_found() -> Response {
-    with_policy(render(StatusCode::NOT_FOUND, "No such page", "not_found", &json!({}), &Value::Null)).await
+    with_policy(render_layout(StatusCode::NOT_FOUND, "No such page", "not_found", &json!({}), &Value::Null))
+        .await
 }
 
-fn broken() -> Response {
+fn database_error() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "The customers cannot be read.").into_response()
 }
 
-fn render(status: StatusCode, section: &str, template: &str, content: &Value, visitor: &Value) -> Response {
+fn render_layout(
+    status: StatusCode,
+    section: &str,
+    template: &str,
+    content: &Value,
+    visitor: &Value,
+) -> Response {
     let page = TEMPLATES.get_template(template);
     let rendered = page.and_then(|page| page.render(Serde(content))).and_then(|body| {
         let body = Filled::from_safe_string(body);
@@ -341,17 +351,17 @@ fn render(status: StatusCode, section: &str, template: &str, content: &Value, vi
 }
 
 /// `18 Nov 2026`.
-fn day(date: Date) -> String {
+fn format_date(date: Date) -> String {
     date.strftime("%-d %b %Y").to_string()
 }
 
 /// The day of a time that the directory stores as text.
-fn readable(time: &str) -> String {
-    time.get(..10).and_then(|date| date.parse().ok()).map_or_else(|| time.to_owned(), day)
+fn format_day_of(time: &str) -> String {
+    time.get(..10).and_then(|date| date.parse().ok()).map_or_else(|| time.to_owned(), format_date)
 }
 
 /// The first letters of the first and last words.
-fn initials(name: &str) -> String {
+fn to_initials(name: &str) -> String {
     let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = letters.next();
     first.into_iter().chain(letters.next_back()).flat_map(char::to_uppercase).collect()

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
-    chance::Chance,
     edge_cases::{self, EdgeCase},
-    names::{Company, Culture, Name, cultures},
+    names::{Company, Culture, Name, read_cultures},
+    rng::SeededRng,
 };
 use crate::error::{DemoError, Result};
 
@@ -43,7 +43,7 @@ const MAILBOXES: [&str; 5] =
 
 /// Generates the people one after the other, oldest account first.
 pub(super) struct People {
-    chance: Chance,
+    chance: SeededRng,
     cultures: Vec<Culture>,
     total_weight: u64,
     emails: HashSet<String>,
@@ -61,30 +61,31 @@ impl People {
         let midnight = today
             .to_zoned_datetime(TimeZone::UTC)
             .map_err(|cause| DemoError::internal(format!("{today} cannot be the demo's day: {cause}")))?;
-        let cultures = cultures()?;
+        let cultures = read_cultures()?;
         Ok(Self {
-            chance: Chance::from(0x1ed6_e211_4e00_0001),
+            chance: SeededRng::from(0x1ed6_e211_4e00_0001),
             total_weight: cultures.iter().map(|culture| culture.weight).sum(),
             cultures,
             emails: HashSet::with_capacity(COUNT),
             owned: HashSet::new(),
-            edge_cases: edge_cases::all(),
+            edge_cases: edge_cases::list_edge_cases(),
             newest: midnight.timestamp().as_second() + LAST_SIGN_UP.cast_signed(),
             next: 0,
             id: 10_000_000,
         })
     }
 
-    fn person(&mut self) -> Person {
+    fn generate_person(&mut self) -> Person {
         let position = self.next;
         self.next += 1;
-        self.id += 1 + self.chance.below(799).cast_signed();
+        self.id += 1 + self.chance.next_below(799).cast_signed();
 
-        let age = account_age(position, self.chance.below(1000));
-        let created_at = time(self.newest - age.cast_signed());
+        let age = account_age(position, self.chance.next_below(1000));
+        let created_at = format_time(self.newest - age.cast_signed());
         // Most signed in recently, some not for a while, a few never.
-        let idle = self.chance.below(1000).pow(3) * age / 1_000_000_000;
-        let last_login_at = (!self.chance.percent(6)).then(|| time(self.newest - idle.cast_signed()));
+        let idle = self.chance.next_below(1000).pow(3) * age / 1_000_000_000;
+        let last_login_at =
+            (!self.chance.happens_in_percent(6)).then(|| format_time(self.newest - idle.cast_signed()));
 
         if let Some(case) = self.edge_case_at(position) {
             return Person {
@@ -104,26 +105,27 @@ impl People {
         let given = self.chance.pick(&culture.given);
         let family = self.chance.pick(&culture.family);
         let second = self.chance.pick(&culture.family);
-        let own_script = self.chance.percent(culture.own_script);
-        let joined = if culture.two_families { Some(' ') } else { self.chance.percent(15).then_some('-') };
+        let own_script = self.chance.happens_in_percent(culture.own_script);
+        let joined =
+            if culture.two_families { Some(' ') } else { self.chance.happens_in_percent(15).then_some('-') };
         let second = joined.map(|joint| (joint, second));
         let full_name = full_name(culture, given, family, second, own_script);
         let locale = self.chance.pick(&culture.locales).clone();
         let size = culture.companies.len() as u64;
         // Squared, so that a few companies are large and most are small.
-        let rank = self.chance.below(1000).pow(2) * size / 1_000_000;
-        let company = (!self.chance.percent(28))
+        let rank = self.chance.next_below(1000).pow(2) * size / 1_000_000;
+        let company = (!self.chance.happens_in_percent(28))
             .then(|| &culture.companies[usize::try_from(rank).expect("a place in a list")]);
         let (plan, role, domain) = if let Some(company) = company {
             let first = self.owned.insert(company.domain.clone());
-            let role = if first { "owner" } else { role(self.chance.below(100)) };
-            (plan(company, rank * 100 / size), role, company.domain.as_str())
+            let role = if first { "owner" } else { choose_role(self.chance.next_below(100)) };
+            (choose_plan(company, rank * 100 / size), role, company.domain.as_str())
         } else {
-            let plan = if self.chance.percent(12) { "team" } else { "free" };
+            let plan = if self.chance.happens_in_percent(12) { "team" } else { "free" };
             (plan, "owner", *self.chance.pick(&MAILBOXES))
         };
         let company_name = company.map(|company| company.name.clone());
-        let email = address(&mut self.emails, given, family, domain);
+        let email = unique_email(&mut self.emails, given, family, domain);
         Person {
             id: self.id,
             email,
@@ -150,7 +152,7 @@ impl Iterator for People {
     type Item = Person;
 
     fn next(&mut self) -> Option<Person> {
-        (self.next < COUNT).then(|| self.person())
+        (self.next < COUNT).then(|| self.generate_person())
     }
 }
 
@@ -163,12 +165,12 @@ fn account_age(position: usize, jitter: u64) -> u64 {
     u64::try_from(seconds).expect("less than five years")
 }
 
-fn time(second: i64) -> String {
+fn format_time(second: i64) -> String {
     Timestamp::from_second(second).expect("a date within five years of one that exists").to_string()
 }
 
-fn pick_culture<'a>(chance: &mut Chance, cultures: &'a [Culture], total_weight: u64) -> &'a Culture {
-    let mut ticket = chance.below(total_weight);
+fn pick_culture<'a>(chance: &mut SeededRng, cultures: &'a [Culture], total_weight: u64) -> &'a Culture {
+    let mut ticket = chance.next_below(total_weight);
     for culture in cultures {
         if ticket < culture.weight {
             return culture;
@@ -202,7 +204,7 @@ fn full_name(
 }
 
 /// All members of a company are on its plan; larger companies (a lower percentile) are on larger plans.
-fn plan(company: &Company, percentile: u64) -> &'static str {
+fn choose_plan(company: &Company, percentile: u64) -> &'static str {
     match percentile {
         0..5 => "enterprise",
         5..35 => "business",
@@ -211,7 +213,7 @@ fn plan(company: &Company, percentile: u64) -> &'static str {
     }
 }
 
-fn role(percent: u64) -> &'static str {
+fn choose_role(percent: u64) -> &'static str {
     match percent {
         0..8 => "admin",
         8..14 => "billing",
@@ -221,7 +223,7 @@ fn role(percent: u64) -> &'static str {
 }
 
 /// `given.family@domain`, with a number if that address is taken.
-fn address(taken: &mut HashSet<String>, given: &Name, family: &Name, domain: &str) -> String {
+fn unique_email(taken: &mut HashSet<String>, given: &Name, family: &Name, domain: &str) -> String {
     let mut address = format!("{}.{}@{domain}", given.ascii, family.ascii);
     let mut number = 1;
     while !taken.insert(address.clone()) {

@@ -18,10 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::application::Shared;
+use super::application::AppState;
 use super::customers::Customer;
 use super::faults::{CookieSameSite, LoginAnswer, MeAnswer};
-use super::journal::{SignedIn, cookies};
+use super::journal::{SignedIn, parse_cookies};
 
 /// The session cookie.
 const SESSION: &str = "ledgerline_session";
@@ -31,8 +31,11 @@ const API: &str = "ledgerline_api";
 const LOOK: &str = "ledgerline_look";
 const LIFETIME: Duration = Duration::from_hours(1);
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/login", post(login)).route("/logout", post(logout)).route("/api/me", get(me))
+pub(super) fn build_routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/login", post(log_in))
+        .route("/logout", post(log_out))
+        .route("/api/me", get(show_current_user))
 }
 
 /// The sessions, by the value of the session cookie.
@@ -42,25 +45,25 @@ pub(super) struct Sessions(Mutex<HashMap<String, DemoSession>>);
 #[derive(Clone)]
 pub(super) struct DemoSession {
     pub user: i64,
-    pub by: Support,
+    pub by: SupportAgent,
     began: Instant,
 }
 
 /// The support agent who signed in as the user.
 #[derive(Clone, Default)]
-pub(super) struct Support {
+pub(super) struct SupportAgent {
     pub operator: Option<String>,
     pub reason: Option<String>,
 }
 
 impl Sessions {
     /// The session for a request's cookie.
-    pub fn of(&self, headers: &HeaderMap) -> Option<DemoSession> {
-        let key = cookies(headers).remove(SESSION)?;
+    pub fn find_session(&self, headers: &HeaderMap) -> Option<DemoSession> {
+        let key = parse_cookies(headers).remove(SESSION)?;
         self.0.lock().get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
     }
 
-    fn begin(&self, user: i64, by: Support) -> String {
+    fn begin_session(&self, user: i64, by: SupportAgent) -> String {
         let key = Uuid::new_v4().simple().to_string();
         let mut sessions = self.0.lock();
         sessions.retain(|_, session| session.began.elapsed() < LIFETIME);
@@ -68,8 +71,8 @@ impl Sessions {
         key
     }
 
-    fn end(&self, headers: &HeaderMap) {
-        if let Some(key) = cookies(headers).remove(SESSION) {
+    fn end_session(&self, headers: &HeaderMap) {
+        if let Some(key) = parse_cookies(headers).remove(SESSION) {
             self.0.lock().remove(&key);
         }
     }
@@ -86,30 +89,32 @@ struct LoginBody {
 }
 
 /// The webhook: signs the holder of the admin token in as any user.
-async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn log_in(State(shared): State<Arc<AppState>>, headers: HeaderMap, body: Bytes) -> Response {
     let faults = shared.faults();
-    shared.gate.wait(faults.login_delay).await;
+    shared.gate.wait_for(faults.login_delay).await;
     match faults.login {
         LoginAnswer::Status(status @ 300..) => {
-            return refuse(status, "The application was told to answer this.");
+            return refusal_response(status, "The application was told to answer this.");
         }
         LoginAnswer::Html => return proxy_page(),
         LoginAnswer::Echo => return (StatusCode::INTERNAL_SERVER_ERROR, body).into_response(),
         _ => {}
     }
-    let (customer, by) = match checked(&shared, &headers, &body).await {
+    let (customer, by) = match check_login(&shared, &headers, &body).await {
         Ok(checked) => checked,
         Err(refusal) => return refusal,
     };
     // End an earlier session, so that it does not outlive the new one.
-    shared.sessions.end(&headers);
-    let key = shared.sessions.begin(customer.id, by);
+    shared.sessions.end_session(&headers);
+    let key = shared.sessions.begin_session(customer.id, by);
     let answer = match faults.login {
         LoginAnswer::Status(204) => StatusCode::NO_CONTENT.into_response(),
-        LoginAnswer::Status(status) => (code(status), Json(json!({ "ok": true }))).into_response(),
-        LoginAnswer::Redirect { status, to } => (code(status), [(header::LOCATION, to)]).into_response(),
+        LoginAnswer::Status(status) => (to_status_code(status), Json(json!({ "ok": true }))).into_response(),
+        LoginAnswer::Redirect { status, to } => {
+            (to_status_code(status), [(header::LOCATION, to)]).into_response()
+        }
         LoginAnswer::Huge => Json(json!({ "ok": true, "padding": "x".repeat(1024 * 1024) })).into_response(),
-        LoginAnswer::Endless => endless(&shared),
+        LoginAnswer::Endless => stream_endlessly(&shared),
         LoginAnswer::Usual | LoginAnswer::Html | LoginAnswer::Echo => {
             Json(json!({ "ok": true })).into_response()
         }
@@ -120,42 +125,42 @@ async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
 }
 
 /// Validates the request: whom to sign in and for which agent, or the response that refuses it.
-async fn checked(
-    shared: &Shared,
+async fn check_login(
+    shared: &AppState,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<(Customer, Support), Response> {
+) -> Result<(Customer, SupportAgent), Response> {
     let media_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // A form on a foreign page can send text, but not with this content type.
     if !media_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(refuse(415, "Send the body as application/json."));
+        return Err(refusal_response(415, "Send the body as application/json."));
     }
     let body: LoginBody = serde_json::from_slice(body).map_err(|_| {
-        refuse(400, "The body needs adminToken (a string) and userId (a number or a string).")
+        refusal_response(400, "The body needs adminToken (a string) and userId (a number or a string).")
     })?;
     if !shared.journal.is_admin_token(&body.admin_token) {
-        return Err(refuse(401, "The admin token is wrong."));
+        return Err(refusal_response(401, "The admin token is wrong."));
     }
     let id = match &body.user_id {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    let unknown = || refuse(404, "There is no user with this id.");
-    let customer = find(shared, id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
-    Ok((customer, Support { operator: body.operator, reason: body.reason }))
+    let unknown = || refusal_response(404, "There is no user with this id.");
+    let customer = find_customer(shared, id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
+    Ok((customer, SupportAgent { operator: body.operator, reason: body.reason }))
 }
 
-async fn find(shared: &Shared, id: i64) -> Result<Option<Customer>, Response> {
-    shared.customers.find(id).await.map_err(|_| refuse(500, "The users cannot be read."))
+async fn find_customer(shared: &AppState, id: i64) -> Result<Option<Customer>, Response> {
+    shared.customers.find_by_id(id).await.map_err(|_| refusal_response(500, "The users cannot be read."))
 }
 
 fn begin_cookies(key: &str, same_site: CookieSameSite) -> [(header::HeaderName, String); 3] {
     let seconds = LIFETIME.as_secs();
     let expires = http_date(Timestamp::now() + SignedDuration::from_secs(seconds.cast_signed()));
     let api = Uuid::new_v4().simple();
-    let same_site = same_site.attribute();
+    let same_site = same_site.cookie_attribute();
     [
         format!("{SESSION}={key}; Path=/; Max-Age={seconds}; HttpOnly{same_site}"),
         format!("{API}={api}; Path=/api; Expires={expires}; HttpOnly{same_site}"),
@@ -180,18 +185,22 @@ fn end_cookies() -> [(header::HeaderName, HeaderValue); 2] {
 }
 
 /// The current-user endpoint.
-async fn me(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+async fn show_current_user(State(shared): State<Arc<AppState>>, headers: HeaderMap) -> Response {
     let faults = shared.faults();
-    shared.gate.wait(faults.me_delay).await;
+    shared.gate.wait_for(faults.me_delay).await;
     match faults.me {
-        MeAnswer::Status(status) => return refuse(status, "The application was told to answer this."),
+        MeAnswer::Status(status) => {
+            return refusal_response(status, "The application was told to answer this.");
+        }
         MeAnswer::Html => return proxy_page(),
         MeAnswer::Usual | MeAnswer::WrongUser => {}
     }
-    let Some(session) = shared.sessions.of(&headers) else { return refuse(401, "Nobody is signed in.") };
-    let customer = match find(&shared, session.user).await {
+    let Some(session) = shared.sessions.find_session(&headers) else {
+        return refusal_response(401, "Nobody is signed in.");
+    };
+    let customer = match find_customer(&shared, session.user).await {
         Ok(Some(customer)) => customer,
-        Ok(None) => return refuse(401, "This user is gone."),
+        Ok(None) => return refusal_response(401, "This user is gone."),
         Err(refusal) => return refusal,
     };
     let off = i64::from(faults.me == MeAnswer::WrongUser);
@@ -207,13 +216,13 @@ async fn me(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
 }
 
 /// Ends the session and deletes its cookies.
-async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+async fn log_out(State(shared): State<Arc<AppState>>, headers: HeaderMap) -> Response {
     let faults = shared.faults();
-    shared.gate.wait(faults.logout_delay).await;
+    shared.gate.wait_for(faults.logout_delay).await;
     if let Some(status) = faults.logout {
-        return refuse(status, "The application was told to answer this.");
+        return refusal_response(status, "The application was told to answer this.");
     }
-    shared.sessions.end(&headers);
+    shared.sessions.end_session(&headers);
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let answer = if accept.contains("text/html") {
         // A person pressed the button in the page.
@@ -224,11 +233,11 @@ async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
     (AppendHeaders(end_cookies()), answer).into_response()
 }
 
-fn refuse(status: u16, why: &str) -> Response {
-    (code(status), Json(json!({ "error": why }))).into_response()
+fn refusal_response(status: u16, why: &str) -> Response {
+    (to_status_code(status), Json(json!({ "error": why }))).into_response()
 }
 
-fn code(status: u16) -> StatusCode {
+fn to_status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
@@ -238,7 +247,7 @@ fn proxy_page() -> Response {
         .into_response()
 }
 
-fn endless(shared: &Shared) -> Response {
+fn stream_endlessly(shared: &AppState) -> Response {
     let chunk = Bytes::from_static(&[b'x'; 16 * 1024]);
     let chunks = stream::repeat_with(move || Ok::<_, std::convert::Infallible>(chunk.clone()));
     let stopped = shared.stopping.clone().cancelled_owned();

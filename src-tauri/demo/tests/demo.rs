@@ -261,7 +261,7 @@ async fn a_login_signs_in_and_a_logout_signs_out() {
     let login = journal.iter().find(|entry| entry.path == "/login").unwrap();
     assert_eq!((login.status, login.signed_in_as, login.admin_token_ok), (Some(200), Some(user), true));
     assert_eq!(login.set_cookies, ["ledgerline_session", "ledgerline_api", "ledgerline_look"]);
-    assert_eq!(login.json()["userId"], json!(user));
+    assert_eq!(login.json_body()["userId"], json!(user));
     assert_eq!(login.headers["content-type"], "application/json");
     let logout = journal.iter().find(|entry| entry.path == "/logout").unwrap();
     assert_eq!(logout.signed_in_as, Some(user));
@@ -341,8 +341,8 @@ async fn the_token_is_nowhere_in_the_journal() {
     );
     let printed = format!("{journal:?}{}", serde_json::to_string(&journal).unwrap());
     assert!(!printed.contains("canary"), "{printed}");
-    assert_eq!(journal[0].json()["adminToken"], "••••");
-    assert_eq!(journal[0].json()["userId"], json!(user), "the rest is as it was sent");
+    assert_eq!(journal[0].json_body()["adminToken"], "••••");
+    assert_eq!(journal[0].json_body()["userId"], json!(user), "the rest is as it was sent");
 
     let cookies = stage.signed_in(user).await;
     stage.page("/", &cookies).await;
@@ -375,7 +375,7 @@ async fn logins_fail_in_every_way_that_can_be_asked_for() {
         (LoginAnswer::Huge, 200, true, "xxxxxxxx"),
     ];
     for (login, status, signs_in, about) in cases {
-        stage.application.set(|faults| faults.login = login.clone());
+        stage.application.change_faults(|faults| faults.login = login.clone());
         let answer = stage.login(&body).await;
         assert_eq!(answer.status(), status, "{login:?}");
         assert_eq!(!set_cookies(&answer).is_empty(), signs_in, "{login:?}");
@@ -387,14 +387,14 @@ async fn logins_fail_in_every_way_that_can_be_asked_for() {
         assert!(login != LoginAnswer::Huge || text.len() > 1024 * 1024);
     }
 
-    stage.application.set(|faults| faults.login = LoginAnswer::Endless);
+    stage.application.change_faults(|faults| faults.login = LoginAnswer::Endless);
     let mut answer = stage.login(&body).await;
     let mut read = 0;
     while read < 8 * 1024 * 1024 {
         read += answer.chunk().await.unwrap().expect("it never ends").len();
     }
 
-    stage.application.set(|faults| {
+    stage.application.change_faults(|faults| {
         faults.login = LoginAnswer::Usual;
         faults.same_site = CookieSameSite::None;
         faults.frame_options = Some("DENY".to_owned());
@@ -402,7 +402,7 @@ async fn logins_fail_in_every_way_that_can_be_asked_for() {
     let answer = stage.login(&body).await;
     assert!(set_cookies(&answer)[0].ends_with("SameSite=None"));
     assert_eq!(answer.headers()["x-frame-options"], "DENY");
-    stage.application.set(|faults| faults.same_site = CookieSameSite::Absent);
+    stage.application.change_faults(|faults| faults.same_site = CookieSameSite::Absent);
     assert!(!set_cookies(&stage.login(&body).await)[0].contains("SameSite"));
 }
 
@@ -411,15 +411,15 @@ async fn verification_and_logout_can_go_wrong_too() {
     let stage = Stage::set().await;
     let (user, _) = some_user(&stage.rows().await, anybody(true)).await;
     let cookies = stage.signed_in(user).await;
-    stage.application.set(|faults| faults.me = MeAnswer::WrongUser);
+    stage.application.change_faults(|faults| faults.me = MeAnswer::WrongUser);
     let me: Value = stage.get("/api/me", &cookies).await.json().await.unwrap();
     assert_eq!(me["id"], json!(user + 1));
-    stage.application.set(|faults| faults.me = MeAnswer::Html);
+    stage.application.change_faults(|faults| faults.me = MeAnswer::Html);
     assert!(stage.page("/api/me", &cookies).await.contains("<h1>"));
-    stage.application.set(|faults| faults.me = MeAnswer::Status(500));
+    stage.application.change_faults(|faults| faults.me = MeAnswer::Status(500));
     assert_eq!(stage.get("/api/me", &cookies).await.status(), 500);
 
-    stage.application.set(|faults| {
+    stage.application.change_faults(|faults| {
         faults.me = MeAnswer::Usual;
         faults.logout = Some(500);
     });
@@ -433,7 +433,7 @@ async fn a_held_back_login_is_seen_before_it_is_answered() {
     let stage = Stage::set().await;
     let (user, _) = some_user(&stage.rows().await, anybody(true)).await;
     let application = &stage.application;
-    application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let request = stage.client.post(stage.url("/login"));
     let request = request.json(&json!({ "adminToken": TOKEN, "userId": user }));
 
@@ -447,10 +447,10 @@ async fn a_held_back_login_is_seen_before_it_is_answered() {
 
     // …and one who waits.
     let patient = tokio::spawn(request.send());
-    let after = |entry: &understudy_demo::Received| entry.number > gone.number;
+    let after = |entry: &understudy_demo::ReceivedRequest| entry.number > gone.number;
     let arrived = application.wait_for(after, PATIENCE).await.unwrap();
     assert_eq!(arrived.status, None);
-    application.release();
+    application.release_answers();
     let answered =
         application.wait_for(|entry| after(entry) && entry.status.is_some(), PATIENCE).await.unwrap();
     assert_eq!((answered.number, answered.signed_in_as), (arrived.number, Some(user)));
@@ -582,7 +582,7 @@ async fn the_hostile_page_and_the_odd_ones_are_served_without_a_session() {
     assert_eq!(report.await.unwrap().status(), StatusCode::NO_CONTENT);
     let reported =
         stage.application.wait_for(|entry| entry.path == "/hostile/report", PATIENCE).await.unwrap();
-    assert_eq!(reported.json()["done"], true);
+    assert_eq!(reported.json_body()["done"], true);
     let download = stage.get("/download", "").await;
     assert!(download.headers()["content-disposition"].to_str().unwrap().starts_with("attachment"));
     assert!(stage.page("/popup", "").await.contains("_blank"));

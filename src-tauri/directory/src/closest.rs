@@ -1,7 +1,7 @@
 //! "Did you mean …?": finds the known words closest to an unknown one.
 
 /// The known word closest to `word`, if one is close enough. Ignores case.
-pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn find_closest_names<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // 0.8: `tabel` matches `table` and `prod` matches `production`, but `mode` does not match `reason`.
     let alike = alike(word, known, 0.8, str::to_lowercase);
     alike.max_by(|(left, _), (right, _)| left.total_cmp(right)).map(|(_, known)| known)

@@ -16,17 +16,17 @@ pub trait Directory: Send + Sync {
 
     /// Runs a search and returns one page. When `cancel` fires, also stops the query on the server and fails with
     /// [`crate::error::DirectoryCode::Cancelled`].
-    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page>;
+    async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page>;
 
     /// Counts the users that match `text`: exactly if it is empty, otherwise up to a thousand.
-    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count>;
+    async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count>;
 
     /// Reads one user by the exact text of the ID, as in [`Row::id`]; `None` if there is no such user.
-    async fn user(&self, id: &str) -> Result<Option<Row>>;
+    async fn find_user(&self, id: &str) -> Result<Option<Row>>;
 
     /// Common values of the column at this index in [`Info::columns`], most common first. Empty if they may be secret
     /// or personal. Takes a few milliseconds, whatever the table's size.
-    async fn values(&self, column: usize) -> Result<Vec<String>>;
+    async fn read_common_values(&self, column: usize) -> Result<Vec<String>>;
 
     /// Reads the catalogue again, so that new indexes and changed column types are used. An engine reads its catalogue
     /// only once; `refresh` replaces the engine.

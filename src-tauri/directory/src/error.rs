@@ -68,21 +68,21 @@ impl DirectoryError {
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds a statement that fixes the problem.
     #[must_use]
-    pub fn statement(mut self, statement: impl Into<String>) -> Self {
+    pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());
         self
     }
 
     /// Adds the message of a driver, a library or the system. It must not contain secrets: leave out text that might.
     #[must_use]
-    pub fn details(mut self, details: impl Into<String>) -> Self {
+    pub fn with_details(mut self, details: impl Into<String>) -> Self {
         self.details = Some(details.into());
         self
     }
@@ -96,12 +96,12 @@ impl DirectoryError {
     /// A bug in Understudy: something happened that was thought to be impossible.
     pub fn internal(what: impl Display) -> Self {
         Self::new(DirectoryCode::Internal, format!("Something went wrong inside Understudy: {what}"))
-            .hint("Please report this with the steps that led here.")
+            .with_hint("Please report this with the steps that led here.")
     }
 
     /// A file could not be read or written.
-    pub(crate) fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
-        FileError::io(doing, path, cause).into()
+    pub(crate) fn from_io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        FileError::from_io(doing, path, cause).into()
     }
 
     /// The password source failed.
@@ -138,7 +138,7 @@ impl Eq for DirectoryError {}
 
 impl From<FileError> for DirectoryError {
     fn from(error: FileError) -> Self {
-        Self::new(DirectoryCode::FileFailed, error.message).hint(error.hint)
+        Self::new(DirectoryCode::FileFailed, error.message).with_hint(error.hint)
     }
 }
 

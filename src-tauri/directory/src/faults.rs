@@ -6,44 +6,46 @@ use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError};
 
 /// The table has changed. Shown only if reopening the directory did not help.
-pub(crate) fn changed(part: &DirectoryConfig, what: &str) -> DirectoryError {
+pub(crate) fn table_changed_error(part: &DirectoryConfig, what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
         format!("{} has changed since the database was opened: {what}.", part.table),
     )
-    .hint("Check the connection: its table or columns were renamed, removed or recreated.")
+    .with_hint("Check the connection: its table or columns were renamed, removed or recreated.")
 }
 
 /// Introduces a statement that grants a right.
 pub(crate) const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
 
-pub(crate) fn cancelled() -> DirectoryError {
+pub(crate) fn cancelled_error() -> DirectoryError {
     DirectoryError::new(DirectoryCode::Cancelled, "A newer search took this one's place.")
 }
 
 /// Someone else stopped our query.
-pub(crate) fn stopped() -> DirectoryError {
+pub(crate) fn query_stopped_error() -> DirectoryError {
     DirectoryError::new(DirectoryCode::Refused, "The question was stopped on the database's side.")
-        .hint("Ask again, or ask the database's administrator.")
+        .with_hint("Ask again, or ask the database's administrator.")
 }
 
 /// Another program has locked the table for longer than a search can wait.
-pub(crate) fn locked(part: &DirectoryConfig, said: &str) -> DirectoryError {
+pub(crate) fn table_locked_error(part: &DirectoryConfig, said: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Timeout, format!("{} is locked by another program.", part.table))
-        .hint(
+        .with_hint(
             "It is being changed (ALTER TABLE, LOCK TABLES), or a transaction was left open. Try again in a moment; if it \
              stays locked, ask your database administrator who holds the lock.",
         )
-        .details(said)
+        .with_details(said)
 }
 
 /// The server answers, but did not describe `what` (a table, or all of them) in time.
-pub(crate) fn undescribed(what: &str, limit: Duration) -> DirectoryError {
+pub(crate) fn describe_timeout_error(what: &str, limit: Duration) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Timeout,
         format!("The database answers, but did not describe {what} within {} s.", limit.as_secs()),
     )
-    .hint("It may be very busy. Try again in a moment; if it happens often, ask your database administrator.")
+    .with_hint(
+        "It may be very busy. Try again in a moment; if it happens often, ask your database administrator.",
+    )
 }
 
 /// How long a search waits for a locked table: long enough for a quick change, and short enough to report the lock
@@ -52,20 +54,20 @@ pub(crate) fn lock_limit(limit: Duration) -> Duration {
     (limit * 2 / 3).min(Duration::from_secs(2))
 }
 
-pub(crate) fn timed_out(part: &DirectoryConfig) -> DirectoryError {
+pub(crate) fn query_timeout_error(part: &DirectoryConfig) -> DirectoryError {
     let seconds = f64::from(part.timeout_ms) / 1000.0;
     DirectoryError::new(DirectoryCode::Timeout, format!("The directory did not answer within {seconds} s."))
-        .hint(
+        .with_hint(
             "Search for more letters, for an id or with another filter; an index on the searched columns helps, or a \
              longer directory.timeout_ms.",
         )
 }
 
 /// Several rows have this ID.
-pub fn not_identified(id: &str) -> DirectoryError {
+pub fn duplicate_id_error(id: &str) -> DirectoryError {
     let said = "the column `directory.id` names does not identify them.";
     DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the id {id}: {said}"))
-        .hint("Name a column that is unique, such as the primary key.")
+        .with_hint("Name a column that is unique, such as the primary key.")
 }
 
 #[cfg(test)]
@@ -78,13 +80,13 @@ mod tests {
         let part: DirectoryConfig =
             toml::from_str("url = \"postgres://reader@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
         let told = [
-            ("changed", changed(&part, "its columns or indexes are different")),
-            ("cancelled", cancelled()),
-            ("stopped", stopped()),
-            ("locked", locked(&part, "what the server said")),
-            ("undescribed", undescribed(&part.table, Duration::from_secs(10))),
-            ("timed out", timed_out(&part)),
-            ("not identified", not_identified("7")),
+            ("changed", table_changed_error(&part, "its columns or indexes are different")),
+            ("cancelled", cancelled_error()),
+            ("stopped", query_stopped_error()),
+            ("locked", table_locked_error(&part, "what the server said")),
+            ("undescribed", describe_timeout_error(&part.table, Duration::from_secs(10))),
+            ("timed out", query_timeout_error(&part)),
+            ("not identified", duplicate_id_error("7")),
         ];
         insta::assert_snapshot!(told.map(|(case, error)| write_for_review(case, &error)).concat());
     }

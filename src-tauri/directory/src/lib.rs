@@ -27,7 +27,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use self::clock::{SystemClock, WallClock};
-pub use self::closest::closest;
+pub use self::closest::find_closest_names;
 pub use self::config::{
     DirectoryConfig, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
 };
@@ -35,26 +35,27 @@ pub use self::directory::Directory;
 pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
 pub use self::engine::{Engine, engine_name, is_srv_url};
 pub use self::error::{DirectoryCode, DirectoryError, Result};
-pub use self::faults::not_identified;
+pub use self::faults::duplicate_id_error;
 pub use self::model::{
     Caution, Column, Count, FieldKind, How, Info, LeftOut, ListRequest, Page, Place, Role, Row,
     SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::{
-    Chip, Fault, Highlights, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
+    Chip, Fault, Highlights, Suggestion, UnknownColumn, completed_column, filter_by, highlight_query,
+    suggest_completions,
 };
 pub use self::reach::hosts::{Hosts, TargetServer};
 pub use self::reach::password_source::{PasswordSource, PasswordSourceError};
-pub use self::reach::tunnel_folder::sweep as sweep_tunnel_folders;
-pub use self::reach::waking::{TellWaking, telling};
+pub use self::reach::tunnel_folder::remove_stale_folders as sweep_tunnel_folders;
+pub use self::reach::wake_up::{WakeCallback, with_wake_listener};
 pub use self::schema::secrets::holds_secret;
 pub use self::schema::{json_path, uuids};
-pub use self::widen::{Wider, wider};
-use crate::discovery::{LIMIT, offers, too_slow};
+pub use self::widen::{Wider, find_wider_searches};
+use crate::discovery::{LIMIT, discovery_timeout_error, rank_tables};
 use crate::engines::{mongodb, mysql, postgres, sqlite};
 use crate::reach::password_source::FixedPassword;
-use crate::refresh::Reopening;
+use crate::refresh::ReopeningDirectory;
 
 /// Opens the directory that `part` describes: connects, and looks up the table and all its columns.
 ///
@@ -75,7 +76,7 @@ pub async fn open_with(
     clock: Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
     choose_crypto();
-    Ok(Arc::new(Reopening::open(part, passwords, clock).await?))
+    Ok(Arc::new(ReopeningDirectory::open(part, passwords, clock).await?))
 }
 
 async fn open_engine(
@@ -90,7 +91,7 @@ async fn open_engine(
         }
         Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part, clock).await?)),
         Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, passwords, clock).await?)),
-        None => Err(no_engine()),
+        None => Err(unknown_engine_error()),
     }
 }
 
@@ -100,12 +101,12 @@ fn choose_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-fn no_engine() -> DirectoryError {
+fn unknown_engine_error() -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::ConfigInvalid,
         "directory.url does not begin with the name of a database that can be read.",
     )
-    .hint(format!(
+    .with_hint(format!(
         "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or {SQLITE_URL}"
     ))
 }
@@ -126,10 +127,14 @@ pub async fn discover_tables(
             Some(Engine::Postgres) => postgres::discover_tables(part, password).await,
             Some(Engine::Sqlite) => sqlite::discover_tables(part).await,
             Some(Engine::MongoDb) => mongodb::discover_tables(part, password).await,
-            None => Err(no_engine()),
+            None => Err(unknown_engine_error()),
         }
     };
     // The engines limit each statement; this limits all of them together.
-    let found = tokio::time::timeout(LIMIT + LIMIT / 2, found).await.unwrap_or_else(|_| Err(too_slow()));
-    Ok(offers(found.map_err(|error| if error.code == DirectoryCode::Timeout { too_slow() } else { error })?))
+    let found = tokio::time::timeout(LIMIT + LIMIT / 2, found)
+        .await
+        .unwrap_or_else(|_| Err(discovery_timeout_error()));
+    Ok(rank_tables(found.map_err(|error| {
+        if error.code == DirectoryCode::Timeout { discovery_timeout_error() } else { error }
+    })?))
 }

@@ -101,7 +101,7 @@ pub struct ListRequest {
 
 impl ListRequest {
     /// A request for the first rows that match `text`, best match first.
-    pub fn first(text: impl Into<String>, limit: u16) -> Self {
+    pub fn first_page(text: impl Into<String>, limit: u16) -> Self {
         Self { text: text.into(), sort: None, place: Place::Start, limit, everywhere: false }
     }
 }
@@ -125,7 +125,7 @@ pub enum Tier {
 
 impl Tier {
     /// For display, as in "no index serves … by prefix".
-    pub fn words(self) -> &'static str {
+    pub fn as_phrase(self) -> &'static str {
         match self {
             Self::All => "newest first",
             Self::Id => "by ID",
@@ -195,7 +195,7 @@ pub struct Count {
 }
 
 impl Count {
-    pub(crate) fn of(users: u64, cap: Option<u64>) -> Self {
+    pub(crate) fn with_cap(users: u64, cap: Option<u64>) -> Self {
         match cap {
             Some(cap) if users > cap => Self { users: cap, capped: true },
             _ => Self { users, capped: false },

@@ -15,68 +15,68 @@ use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::error::{DirectoryCode, Result};
-use crate::faults::cancelled;
+use crate::faults::cancelled_error;
 use crate::model::{Count, Info, ListRequest, Page, Row};
 use crate::open_engine;
 use crate::query::values::{KnownValues, may_be_suggested};
 use crate::reach::password_source::PasswordSource;
-use crate::reach::waking::Listener;
+use crate::reach::wake_up::WakeListener;
 
 /// Suggestions that take longer come too late.
 const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 
-pub(crate) struct Reopening {
+pub(crate) struct ReopeningDirectory {
     part: DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
     clock: Arc<dyn WallClock>,
     /// The listener of the task that first opened the directory.
-    listener: Listener,
+    listener: WakeListener,
     current: RwLock<Arc<dyn Directory>>,
     known: KnownValues,
     /// Held while reopening: concurrent queries wait and share the new directory.
     opening: tokio::sync::Mutex<()>,
 }
 
-impl Reopening {
+impl ReopeningDirectory {
     pub(crate) async fn open(
         part: &DirectoryConfig,
         passwords: Arc<dyn PasswordSource>,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
         let current = RwLock::new(open_engine(part, &passwords, &clock).await?);
-        let (listener, opening) = (Listener::present(), tokio::sync::Mutex::default());
+        let (listener, opening) = (WakeListener::of_current_task(), tokio::sync::Mutex::default());
         let (part, known) = (part.clone(), KnownValues::default());
         Ok(Self { part, passwords, clock, listener, current, known, opening })
     }
 
-    fn current(&self) -> Arc<dyn Directory> {
+    fn current_directory(&self) -> Arc<dyn Directory> {
         Arc::clone(&self.current.read())
     }
 
     /// Replaces `outdated` with a new directory, unless another query already has. The old one closes after its last
     /// query.
-    async fn reopen(&self, outdated: &Arc<dyn Directory>) -> Result<Arc<dyn Directory>> {
+    async fn replace_outdated(&self, outdated: &Arc<dyn Directory>) -> Result<Arc<dyn Directory>> {
         let _one_at_a_time = self.opening.lock().await;
-        let current = self.current();
+        let current = self.current_directory();
         if !Arc::ptr_eq(&current, outdated) {
             return Ok(current);
         }
         let opening = open_engine(&self.part, &self.passwords, &self.clock);
-        let opened = self.listener.clone().hears(opening).await?;
+        let opened = self.listener.clone().run_within(opening).await?;
         *self.current.write() = Arc::clone(&opened);
-        self.known.forget();
+        self.known.clear_values();
         Ok(opened)
     }
 
-    async fn ask<T, F: Future<Output = Result<T>>>(
+    async fn query_with_reopen<T, F: Future<Output = Result<T>>>(
         &self,
         ask: impl Fn(Arc<dyn Directory>) -> F,
     ) -> Result<T> {
-        let directory = self.current();
+        let directory = self.current_directory();
         match ask(Arc::clone(&directory)).await {
             Err(error) if error.code == DirectoryCode::Mismatch => {
                 tracing::info!("the directory is opened again: {}", error.message);
-                ask(self.reopen(&directory).await?).await
+                ask(self.replace_outdated(&directory).await?).await
             }
             answer => answer,
         }
@@ -84,34 +84,37 @@ impl Reopening {
 }
 
 #[async_trait]
-impl Directory for Reopening {
+impl Directory for ReopeningDirectory {
     fn info(&self) -> Arc<Info> {
-        self.current().info()
+        self.current_directory().info()
     }
 
-    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
-        let searched = self.ask(|directory| async move { directory.search(query, cancel).await });
+    async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
+        let searched =
+            self.query_with_reopen(|directory| async move { directory.search_users(query, cancel).await });
         let page = Box::pin(unless_cancelled(cancel, searched)).await?;
-        self.known.learn(&self.info().columns, &page.rows);
+        self.known.add_loaded_rows(&self.info().columns, &page.rows);
         Ok(page)
     }
 
-    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counted = self.ask(|directory| async move { directory.count(text, cancel).await });
+    async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let counted =
+            self.query_with_reopen(|directory| async move { directory.count_users(text, cancel).await });
         Box::pin(unless_cancelled(cancel, counted)).await
     }
 
-    async fn user(&self, id: &str) -> Result<Option<Row>> {
-        self.ask(|directory| async move { directory.user(id).await }).await
+    async fn find_user(&self, id: &str) -> Result<Option<Row>> {
+        self.query_with_reopen(|directory| async move { directory.find_user(id).await }).await
     }
 
-    async fn values(&self, column: usize) -> Result<Vec<String>> {
+    async fn read_common_values(&self, column: usize) -> Result<Vec<String>> {
         if !self.info().columns.get(column).is_some_and(may_be_suggested) {
             return Ok(Vec::new());
         }
-        let known = self.known.of(column);
+        let known = self.known.cell_for_column(column);
         let asked = known.get_or_init(|| async {
-            let values = self.ask(|directory| async move { directory.values(column).await });
+            let values =
+                self.query_with_reopen(|directory| async move { directory.read_common_values(column).await });
             match tokio::time::timeout(SUGGESTIONS_LIMIT, values).await {
                 Ok(Ok(values)) => values,
                 Ok(Err(error)) => {
@@ -126,11 +129,11 @@ impl Directory for Reopening {
     }
 
     async fn refresh(&self) -> Result<()> {
-        self.reopen(&self.current()).await.map(drop)
+        self.replace_outdated(&self.current_directory()).await.map(drop)
     }
 
     async fn close(&self) {
-        self.current().close().await;
+        self.current_directory().close().await;
     }
 }
 
@@ -141,7 +144,7 @@ async fn unless_cancelled<T>(
 ) -> Result<T> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(cancelled()),
+        () = cancel.cancelled() => Err(cancelled_error()),
         answer = answer => answer,
     }
 }

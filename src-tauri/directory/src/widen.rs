@@ -14,9 +14,9 @@ use crate::directory::Directory;
 use crate::error::Result;
 use crate::model::{Column, Count, FieldKind, ListRequest, Role, Widening};
 use crate::query;
-use crate::query::Widened;
+use crate::query::WidenedQuery;
 use crate::query::typo;
-use crate::query::typo::Words;
+use crate::query::typo::Vocabulary;
 use crate::schema::secrets::holds_secret;
 
 /// More suggestions would take too long to read.
@@ -45,7 +45,7 @@ pub struct Wider {
 
 /// Suggests searches to run instead of `text`, which has no matches: best first, at most 4. Suggestions that take too
 /// long are left out.
-pub async fn wider(
+pub async fn find_wider_searches(
     directory: &dyn Directory,
     text: &str,
     now: Timestamp,
@@ -54,16 +54,17 @@ pub async fn wider(
     let columns = &directory.info().columns;
     let mut offers: Vec<Wider> = Vec::new();
     let found = async {
-        let mut ways = meant(directory, text, columns, cancel).await?;
-        ways.extend(query::widened(text, columns, now));
-        for Widened { how, text, about } in ways {
+        let mut ways = correct_typos(directory, text, columns, cancel).await?;
+        ways.extend(query::widen_query(text, columns, now));
+        for WidenedQuery { how, text, about } in ways {
             if offers.len() == OFFERS {
                 break;
             }
             if offers.iter().any(|known| known.text == text) {
                 continue;
             }
-            let page = directory.search(&ListRequest::first(text.as_str(), COUNTED), cancel).await?;
+            let page =
+                directory.search_users(&ListRequest::first_page(text.as_str(), COUNTED), cancel).await?;
             let users = page.rows.len() as u64;
             let capped = page.next.is_some() || page.left_out.is_some();
             // Skip searches that certainly find no one. A suggested word has to exist, so there an uncertain result is
@@ -82,65 +83,68 @@ pub async fn wider(
 }
 
 /// The text with misspelled words replaced by words that exist.
-async fn meant(
+async fn correct_typos(
     directory: &dyn Directory,
     text: &str,
     columns: &[Column],
     cancel: &CancellationToken,
-) -> Result<Vec<Widened>> {
+) -> Result<Vec<WidenedQuery>> {
     let mut ways = Vec::new();
     for (column, span, typed) in query::filter_values(text, columns) {
-        let mut words = Words::default();
-        let known = directory.values(column).await?;
+        let mut words = Vocabulary::default();
+        let known = directory.read_common_values(column).await?;
         for value in known.iter().filter(|value| !value.contains(char::is_whitespace)) {
-            words.learn(value);
+            words.add_words(value);
         }
-        let Some(meant) =
-            words.meant(&typed).into_iter().find(|word| known.iter().any(|known| known == word))
+        let Some(meant) = words
+            .find_closest_namess(&typed)
+            .into_iter()
+            .find(|word| known.iter().any(|known| known == word))
         else {
             continue;
         };
-        let text = format!("{}={}{}", &text[..span.start], query::written(meant), &text[span.end..]);
-        ways.push(Widened { how: Widening::Meant, text, about: meant.to_owned() });
+        let text = format!("{}={}{}", &text[..span.start], query::quote_value(meant), &text[span.end..]);
+        ways.push(WidenedQuery { how: Widening::Meant, text, about: meant.to_owned() });
     }
     let words = query::free_words(text, columns);
     let only = words.len() == 1;
     for (span, typed) in words.into_iter().filter(|(_, word)| !typo::right_parts(word).is_empty()).take(WORDS)
     {
-        let is_known = !only && finds_somebody(directory, &typed, cancel).await?;
+        let is_known = !only && finds_any_user(directory, &typed, cancel).await?;
         if is_known {
             continue;
         }
         let bare = typed.trim_matches([',', ';']);
-        for meant in nearby(directory, bare, columns, cancel).await? {
+        for meant in find_nearby_words(directory, bare, columns, cancel).await? {
             let word = typed.replacen(bare, &meant, 1);
             let text = format!("{}{word}{}", &text[..span.start], &text[span.end..]);
-            ways.push(Widened { how: Widening::Meant, text, about: meant });
+            ways.push(WidenedQuery { how: Widening::Meant, text, about: meant });
         }
     }
     Ok(ways)
 }
 
-async fn finds_somebody(directory: &dyn Directory, word: &str, cancel: &CancellationToken) -> Result<bool> {
-    let page = directory.search(&ListRequest::first(quoted(word), 1), cancel).await?;
+async fn finds_any_user(directory: &dyn Directory, word: &str, cancel: &CancellationToken) -> Result<bool> {
+    let page = directory.search_users(&ListRequest::first_page(quote_phrase(word), 1), cancel).await?;
     Ok(!page.rows.is_empty())
 }
 
 /// Words in users' columns that share a part with `word` and are one mistake away from it; at most two.
-async fn nearby(
+async fn find_nearby_words(
     directory: &dyn Directory,
     word: &str,
     columns: &[Column],
     cancel: &CancellationToken,
 ) -> Result<Vec<String>> {
-    let mut words = Words::default();
+    let mut words = Vocabulary::default();
     for part in typo::right_parts(word) {
-        let page = directory.search(&ListRequest::first(quoted(&part), NEARBY), cancel).await?;
+        let page =
+            directory.search_users(&ListRequest::first_page(quote_phrase(&part), NEARBY), cancel).await?;
         for row in &page.rows {
             let cells = columns.iter().zip(&row.cells).filter(|(column, _)| may_be_meant(column));
-            cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.learn(value));
+            cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.add_words(value));
         }
-        let meant = words.meant(word);
+        let meant = words.find_closest_namess(word);
         if !meant.is_empty() {
             return Ok(meant.into_iter().take(2).map(str::to_owned).collect());
         }
@@ -149,7 +153,7 @@ async fn nearby(
 }
 
 /// Quoted, so that the search field takes no character for an operator.
-fn quoted(part: &str) -> String {
+fn quote_phrase(part: &str) -> String {
     format!("\"{}\"", part.replace(['"', '\\'], ""))
 }
 

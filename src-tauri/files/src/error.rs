@@ -19,7 +19,7 @@ impl FileError {
     }
 
     /// The error for a failed operation on `path`; `doing` is the operation: `read`, `write`.
-    pub fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+    pub fn from_io(doing: &str, path: &Path, cause: &io::Error) -> Self {
         let next = match cause.kind() {
             ErrorKind::StorageFull => "Free some space on the disk, then try again.",
             ErrorKind::QuotaExceeded => {

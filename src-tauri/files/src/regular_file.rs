@@ -18,21 +18,21 @@ pub const OF_CERTIFICATES: u64 = 1 << 20;
 
 /// Reads a regular file of at most `limit` bytes as text. Fails without blocking for anything else.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
-    let bytes = read(path, limit)?;
+    let bytes = read_bytes(path, limit)?;
     String::from_utf8(bytes).map_err(|_| {
         FileError::new(format!("{} is not UTF-8 text.", path.display()), "Save it as UTF-8 in your editor.")
     })
 }
 
 /// Like [`read_text`], for binary files.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let failed = |cause: io::Error| FileError::io("read", path, &cause);
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let failed = |cause: io::Error| FileError::from_io("read", path, &cause);
     refuse_device(path)?;
     // Checked before opening, because opening a device can already have effects, and again on the open file, which may
     // have been swapped in between.
-    check(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
+    check_metadata(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
     let file = open_at_once(path).map_err(failed)?;
-    check(path, &file.metadata().map_err(failed)?, limit)?;
+    check_metadata(path, &file.metadata().map_err(failed)?, limit)?;
     let mut bytes = Vec::new();
     // The file may grow while it is read.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -45,15 +45,15 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// Whether [`read`] would accept the file, without reading it.
 pub fn is_readable(path: &Path, limit: u64) -> Result<()> {
     refuse_device(path)?;
-    let metadata = std::fs::metadata(path).map_err(|cause| FileError::io("read", path, &cause))?;
-    check(path, &metadata, limit)
+    let metadata = std::fs::metadata(path).map_err(|cause| FileError::from_io("read", path, &cause))?;
+    check_metadata(path, &metadata, limit)
 }
 
-fn check(path: &Path, metadata: &Metadata, limit: u64) -> Result<()> {
+fn check_metadata(path: &Path, metadata: &Metadata, limit: u64) -> Result<()> {
     if metadata.is_file() {
         return if metadata.len() > limit { Err(too_large(path, limit)) } else { Ok(()) };
     }
-    Err(no_file(path, kind(metadata)))
+    Err(no_file(path, describe_kind(metadata)))
 }
 
 /// On Windows, such a name is a device in every folder; even querying its metadata opens a serial port.
@@ -73,7 +73,7 @@ fn too_large(path: &Path, limit: u64) -> FileError {
 }
 
 #[cfg(unix)]
-fn kind(metadata: &Metadata) -> &'static str {
+fn describe_kind(metadata: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
     match () {
@@ -164,7 +164,10 @@ mod tests {
         // A sparse file: large, but without a block on the disk.
         File::create(&file).unwrap().set_len(1 << 40).unwrap();
         assert!(
-            read(&file, OF_SETTINGS).unwrap_err().message.ends_with("larger than the 256 KiB that are read.")
+            read_bytes(&file, OF_SETTINGS)
+                .unwrap_err()
+                .message
+                .ends_with("larger than the 256 KiB that are read.")
         );
         std::fs::write(&file, [0xff, 0xfe]).unwrap();
         assert!(said(&file).ends_with("is not UTF-8 text."));

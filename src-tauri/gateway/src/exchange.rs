@@ -21,8 +21,8 @@ use crate::fault::ReachFault;
 use crate::fault_page::{Preferences, answer_fault, answer_held_back};
 use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts};
 use crate::held_back::HeldBack;
-use crate::journal::{Outcome, Record};
-use crate::session::Session;
+use crate::journal::{Record, RequestOutcome};
+use crate::session::SessionState;
 use crate::target::Target;
 
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
@@ -43,7 +43,7 @@ pub(crate) async fn exchange(
     request: Request<Incoming>,
     scheme: Scheme,
     target: Target,
-    session: Arc<Session>,
+    session: Arc<SessionState>,
 ) -> Response<Body> {
     if let Some(host) = named_host(&request)
         && !target.is_named_by(&host, &scheme)
@@ -63,21 +63,26 @@ pub(crate) async fn exchange(
     let answer = match pass_fence(&parts, body, &uri, &session).await {
         Ok(body) => forward(Request::from_parts(parts, body), uri, &record, &session).await,
         Err(held_back) => {
-            record.set_outcome(Outcome::Refused { reason: held_back.to_string() });
+            record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
             session.observer.on_held_back(&record.to_entry(), &held_back);
             return answer_held_back(&held_back, &preferences);
         }
     };
     answer.unwrap_or_else(|fault| {
-        record.set_outcome(Outcome::Failed { reason: fault.to_string() });
+        record.set_outcome(RequestOutcome::Failed { reason: fault.to_string() });
         session.journal.end_entry(&record);
         answer_fault(&fault, &preferences)
     })
 }
 
 /// Asks the fence, and gives back the body that goes on: as it comes, or whole where the fence had to read it.
-async fn pass_fence(parts: &Parts, body: Incoming, uri: &Uri, session: &Session) -> Result<Body, HeldBack> {
+async fn pass_fence(
+    parts: &Parts,
+    body: Incoming,
+    uri: &Uri,
+    session: &SessionState,
+) -> Result<Body, HeldBack> {
     let Ok(url) = Url::parse(&uri.to_string()) else { return Err(HeldBack::Unreadable) };
     let facts =
         RequestFacts { method: &parts.method, url: &url, headers: &parts.headers, body: BodyFacts::Unread };
@@ -110,7 +115,7 @@ async fn forward(
     mut request: Request<Body>,
     uri: Uri,
     record: &Arc<Record>,
-    session: &Arc<Session>,
+    session: &Arc<SessionState>,
 ) -> Result<Response<Body>, ReachFault> {
     let upgrade = wanted_upgrade(&request);
     let from_webview = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -140,7 +145,7 @@ async fn forward(
     asked.extensions.clear();
     let body = CountedBody::new(body, Arc::clone(&record.sent), || {});
     let mut response = session.upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
-    record.set_outcome(Outcome::Answered { status: response.status().as_u16() });
+    record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
 
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
         && let Some(from_webview) = from_webview
@@ -165,8 +170,8 @@ async fn forward(
 }
 
 /// The webview gets what the application once sent to all; nothing leaves the computer, or only a question.
-fn answer_from_cache(file: Response<Bytes>, record: &Record, session: &Session) -> Response<Body> {
-    record.set_outcome(Outcome::Answered { status: file.status().as_u16() });
+fn answer_from_cache(file: Response<Bytes>, record: &Record, session: &SessionState) -> Response<Body> {
+    record.set_outcome(RequestOutcome::Answered { status: file.status().as_u16() });
     record.set_from_cache();
     session.journal.end_entry(record);
     file.map(full_body)
@@ -187,7 +192,7 @@ fn relay(
     from_webview: hyper::upgrade::OnUpgrade,
     from_server: hyper::upgrade::OnUpgrade,
     record: Arc<Record>,
-    session: Arc<Session>,
+    session: Arc<SessionState>,
 ) {
     let tasks = session.tasks.clone();
     tasks.spawn(async move {

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::fence::{Decision, FenceRules, RequestFacts, SessionMode};
 
-pub(crate) struct Gate {
+pub(crate) struct FenceGate {
     rules: RwLock<FenceRules>,
     /// A sign-in's or sign-out's own requests. Each passes once.
     permits: RwLock<Vec<(Method, Url)>>,
@@ -15,7 +15,7 @@ pub(crate) struct Gate {
     sockets: RwLock<CancellationToken>,
 }
 
-impl Gate {
+impl FenceGate {
     pub(crate) fn new(rules: FenceRules) -> Self {
         Self { rules: RwLock::new(rules), permits: RwLock::default(), sockets: RwLock::default() }
     }

@@ -15,7 +15,7 @@ pub type MaskSecrets = Arc<dyn Fn(&str) -> String + Send + Sync>;
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// No answer yet.
     Waiting,
     /// The application's answer, whose body may still be on its way.
@@ -34,7 +34,7 @@ pub struct JournalEntry {
     pub method: String,
     /// With its secrets masked.
     pub url: String,
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// Since the session's gateway started, in milliseconds.
     pub started_ms: u64,
     /// Until the answer's last byte, in milliseconds, as far as it has come.
@@ -47,7 +47,7 @@ pub struct JournalEntry {
 }
 
 /// The newest requests of one session.
-pub struct Journal {
+pub struct RequestJournal {
     started: Instant,
     limit: usize,
     mask: MaskSecrets,
@@ -60,13 +60,13 @@ pub(crate) struct Record {
     method: String,
     url: String,
     started: Duration,
-    outcome: Mutex<(Outcome, Option<Duration>)>,
+    outcome: Mutex<(RequestOutcome, Option<Duration>)>,
     from_cache: AtomicBool,
     pub(crate) sent: Arc<AtomicU64>,
     pub(crate) received: Arc<AtomicU64>,
 }
 
-impl Journal {
+impl RequestJournal {
     pub(crate) fn new(limit: usize, mask: MaskSecrets) -> Self {
         Self { started: Instant::now(), limit, mask, entries: Mutex::default() }
     }
@@ -85,7 +85,7 @@ impl Journal {
             method,
             url,
             started: self.started.elapsed(),
-            outcome: Mutex::new((Outcome::Waiting, None)),
+            outcome: Mutex::new((RequestOutcome::Waiting, None)),
             from_cache: AtomicBool::new(false),
             sent: Arc::default(),
             received: Arc::default(),
@@ -103,7 +103,7 @@ impl Journal {
 }
 
 impl Record {
-    pub(crate) fn set_outcome(&self, outcome: Outcome) {
+    pub(crate) fn set_outcome(&self, outcome: RequestOutcome) {
         self.outcome.lock().0 = outcome;
     }
 
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn the_newest_requests_are_kept_with_secrets_masked() {
-        let journal = Journal::new(2, Arc::new(|text: &str| text.replace("canary", "•••")));
+        let journal = RequestJournal::new(2, Arc::new(|text: &str| text.replace("canary", "•••")));
         for path in ["one", "two?token=canary", "three"] {
             let uri = format!("https://app.example/{path}").parse().expect("a URL");
             let record = journal.begin_entry(&Method::GET, &uri);
             record.sent.store(3, Ordering::Relaxed);
-            record.set_outcome(Outcome::Answered { status: 200 });
+            record.set_outcome(RequestOutcome::Answered { status: 200 });
             journal.end_entry(&record);
         }
         let entries = journal.list_entries();

@@ -17,7 +17,7 @@ use crate::random::random_name;
 const REPORT_LIMIT: usize = 4 << 20;
 
 /// Answers the launch page's requests. The request's URI is whole (`https://app.example/<path>/…`).
-pub trait LaunchPage: Send + Sync {
+pub trait LaunchResponder: Send + Sync {
     fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
@@ -26,7 +26,7 @@ pub trait LaunchPage: Send + Sync {
 pub struct LaunchRoute {
     /// `/` and an unguessable name.
     path: String,
-    page: Arc<dyn LaunchPage>,
+    page: Arc<dyn LaunchResponder>,
 }
 
 impl LaunchRoute {
@@ -34,7 +34,7 @@ impl LaunchRoute {
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub fn create(page: Arc<dyn LaunchPage>) -> Result<Self, GatewayError> {
+    pub fn create(page: Arc<dyn LaunchResponder>) -> Result<Self, GatewayError> {
         Ok(Self { path: format!("/{}", random_name()?), page })
     }
 

@@ -36,15 +36,15 @@ use url::Url;
 pub use cache::PublicCache;
 pub use fault::{CertificateReason, ReachFault};
 pub use held_back::{FenceObserver, HeldBack};
-pub use journal::{Journal, JournalEntry, MaskSecrets, Outcome};
-pub use launch::{LaunchPage, LaunchRoute};
+pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
+pub use launch::{LaunchResponder, LaunchRoute};
 pub use outbound_proxy::OutboundProxy;
 
 use authority::SessionAuthority;
 use fence::{FenceRules, SessionMode};
-use gate::Gate;
+use gate::FenceGate;
 use inbound::Admission;
-use session::Session;
+use session::SessionState;
 use upstream::Upstream;
 
 /// Requests that a session's journal holds.
@@ -81,7 +81,7 @@ pub enum GatewayError {
 /// The gateway of one session. Dropping it ends every connection.
 pub struct Gateway {
     address: SocketAddr,
-    session: Arc<Session>,
+    session: Arc<SessionState>,
 }
 
 impl Gateway {
@@ -91,14 +91,14 @@ impl Gateway {
     /// See [`GatewayError`].
     pub async fn start(config: GatewayConfig) -> Result<Self, GatewayError> {
         let extra_roots = config.extra_roots.into_iter().map(CertificateDer::from).collect();
-        let session = Arc::new(Session {
+        let session = Arc::new(SessionState {
             admission: Admission::create()?,
             authority: SessionAuthority::create()?,
             upstream: Upstream::create(extra_roots, config.proxy)?,
-            journal: Arc::new(Journal::new(JOURNAL_LIMIT, config.mask_secrets)),
+            journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.mask_secrets)),
             launch: config.launch,
             cache: config.cache,
-            gate: Gate::new(config.rules),
+            gate: FenceGate::new(config.rules),
             observer: config.observer,
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -153,7 +153,7 @@ impl Gateway {
         self.session.gate.permit_once(method, url);
     }
 
-    pub fn journal(&self) -> &Arc<Journal> {
+    pub fn journal(&self) -> &Arc<RequestJournal> {
         &self.session.journal
     }
 

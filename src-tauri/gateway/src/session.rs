@@ -8,20 +8,20 @@ use tokio_util::task::TaskTracker;
 use crate::FenceObserver;
 use crate::PublicCache;
 use crate::authority::SessionAuthority;
-use crate::gate::Gate;
+use crate::gate::FenceGate;
 use crate::inbound::Admission;
-use crate::journal::Journal;
+use crate::journal::RequestJournal;
 use crate::launch::LaunchRoute;
 use crate::upstream::Upstream;
 
-pub(crate) struct Session {
+pub(crate) struct SessionState {
     pub(crate) admission: Admission,
     pub(crate) authority: SessionAuthority,
     pub(crate) upstream: Upstream,
     pub(crate) cache: Arc<PublicCache>,
-    pub(crate) gate: Gate,
+    pub(crate) gate: FenceGate,
     pub(crate) observer: Arc<dyn FenceObserver>,
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) journal: Arc<RequestJournal>,
     pub(crate) launch: Option<LaunchRoute>,
     /// Cancelled when the session ends: every connection closes, and with it what is in flight.
     pub(crate) ended: CancellationToken,

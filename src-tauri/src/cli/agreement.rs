@@ -5,35 +5,38 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::{Connection, Origin, SshConfig};
+use understudy_core::connection::{Connection, ConnectionSource, SshConfig};
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::secrets::way_in;
 use understudy_core::vault::{Keep, Vault};
 
-use super::named::Named;
-use super::output::complain;
+use super::named_connection::NamedConnection;
+use super::output::print_to_stderr;
 
 /// Asks whether to run what reaches the database of a file that was not added. For an added connection there is consent
 /// from when it was added; what uses it compares the two.
-pub async fn let_run(vault: &Vault, named: &Named, file: &Path, run_commands: bool) -> Result<()> {
+pub async fn let_run(vault: &Vault, named: &NamedConnection, file: &Path, run_commands: bool) -> Result<()> {
     // The report says what is wrong with the text.
-    let Ok(connection) = Connection::parse(&named.id, &named.text, Origin::Own, None) else { return Ok(()) };
+    let Ok(connection) = Connection::parse(&named.id, &named.text, ConnectionSource::Own, None) else {
+        return Ok(());
+    };
     let Some((name, destination)) = way_in(&connection) else { return Ok(()) };
     let is_saved = named.is_saved_way_in(&destination);
-    let is_handed_out = is_saved && named.saved.as_ref().is_some_and(|saved| saved.origin == Origin::System);
+    let is_handed_out =
+        is_saved && named.saved.as_ref().is_some_and(|saved| saved.origin == ConnectionSource::System);
     if !run_commands && !is_handed_out {
         if named.is_added || is_saved {
             return Ok(());
         }
-        agree_to_run(file, &commands(&connection)).await?;
+        agree_to_run(file, &list_local_commands(&connection)).await?;
     }
     vault.let_run_for_now(&name, &destination);
     Ok(())
 }
 
 /// What runs on this computer to reach the database.
-fn commands(connection: &Connection) -> Vec<String> {
+fn list_local_commands(connection: &Connection) -> Vec<String> {
     let directory = &connection.file.directory;
     let mut commands = Vec::new();
     if let Some(words) = &directory.password_command {
@@ -54,26 +57,26 @@ pub fn ssh_words(ssh: &SshConfig) -> String {
 }
 
 async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
-    complain(&format!(
+    print_to_stderr(&format!(
         "{} was not added. To reach its database, this would run as you:",
         file.display().to_string().escape_debug()
     ));
     for command in commands {
-        complain(&format!("  {command}"));
+        print_to_stderr(&format!("  {command}"));
     }
-    if agrees("Run it?", &CancellationToken::new()).await {
+    if ask_yes_or_no("Run it?", &CancellationToken::new()).await {
         return Ok(());
     }
-    Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
+    Err(Error::new(Code::Cancelled, "Nothing was run.").with_hint(
         "If you trust the author of the file, repeat the command with --run-commands, or add the file with `understudy add`.",
     ))
 }
 
 /// Runs `what`, and asks if a stored secret would go to a new destination. For an added connection, the answer is
 /// stored; for another file, it counts once.
-pub async fn asking<T>(
+pub async fn run_with_consent<T>(
     vault: &Vault,
-    named: &Named,
+    named: &NamedConnection,
     stop: &CancellationToken,
     what: impl AsyncFn() -> Result<T>,
 ) -> Result<T> {
@@ -83,14 +86,14 @@ pub async fn asking<T>(
             other => return other,
         };
         let Some(moved) = error.moved.as_deref() else { return Err(error) };
-        complain(&error.message);
+        print_to_stderr(&error.message);
         let runs = moved.is_way_in();
         for secret in &moved.secrets {
             if runs {
                 complain_destination("you allowed", secret.stored_for.as_ref());
                 complain_destination("would run", Some(&secret.now));
             } else {
-                complain(&format!("  {}", secret.name));
+                print_to_stderr(&format!("  {}", secret.name));
                 complain_destination("was stored for", secret.stored_for.as_ref());
                 complain_destination("would go to", Some(&secret.now));
             }
@@ -101,9 +104,9 @@ pub async fn asking<T>(
             (false, true) => "Use it there from now on?",
             (false, false) => "Use it there this once?",
         };
-        if !agrees(question, stop).await {
+        if !ask_yes_or_no(question, stop).await {
             if runs {
-                return Err(Error::new(error.code, "Nothing was run.").hint(
+                return Err(Error::new(error.code, "Nothing was run.").with_hint(
                     "If that is right, answer yes at a terminal, or repeat the command with --run-commands to run it \
                      this once.",
                 ));
@@ -115,25 +118,29 @@ pub async fn asking<T>(
                  name to give it its own secrets."
                     .to_owned()
             };
-            return Err(Error::new(error.code, "The secret was not used.").hint(hint));
+            return Err(Error::new(error.code, "The secret was not used.").with_hint(hint));
         }
-        vault.agree(moved, if named.is_added { Keep::Stored } else { Keep::ThisRun }).await?;
+        vault.accept_destinations(moved, if named.is_added { Keep::Stored } else { Keep::ThisRun }).await?;
     }
 }
 
 fn complain_destination(title: &str, destination: Option<&Destination>) {
     let facts = destination.map(|destination| destination.facts.as_slice()).unwrap_or_default();
     if facts.is_empty() {
-        complain(&format!("    {title:15}  (nothing is known)"));
+        print_to_stderr(&format!("    {title:15}  (nothing is known)"));
     }
     for (at, fact) in facts.iter().enumerate() {
         let title = if at == 0 { title } else { "" };
-        complain(&format!("    {title:15}  {}: {}", fact.aspect.words(), fact.value.escape_debug()));
+        print_to_stderr(&format!(
+            "    {title:15}  {}: {}",
+            fact.aspect.as_label(),
+            fact.value.escape_debug()
+        ));
     }
 }
 
 /// Asks at a terminal; without one, the answer is no. Cancelling the command cancels the question.
-pub async fn agrees(question: &str, stop: &CancellationToken) -> bool {
+pub async fn ask_yes_or_no(question: &str, stop: &CancellationToken) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;
     }

@@ -9,16 +9,16 @@ use understudy_core::check::{self, Report, Status};
 use understudy_core::directory::{self, Info};
 use understudy_core::error::Result;
 use understudy_core::home::Home;
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::SignInTestReport;
 use understudy_core::vault::Vault;
 
-use super::agreement::{asking, let_run};
-use super::named::Named;
-use super::output::{one_line, say, say_json, tell_waking};
+use super::agreement::{let_run, run_with_consent};
+use super::named_connection::NamedConnection;
+use super::output::{one_line, print_sanitized, say_json, tell_waking};
 use super::trial::try_sign_in;
 use crate::session_window::check_sandbox;
 
-pub async fn check(
+pub async fn check_connection(
     home: &Home,
     file: &Path,
     user: Option<&str>,
@@ -31,7 +31,7 @@ pub async fn check(
     {
         // A program reads the report, however far the check got.
         match user {
-            Some(_) => say_json(&Rehearsal::of_failure(error))?,
+            Some(_) => say_json(&SignInTestReport::of_failure(error))?,
             None => say_json(&Report::of_failure(error))?,
         }
     }
@@ -45,16 +45,16 @@ async fn check_openly(
     json: bool,
     run_commands: bool,
 ) -> Result<ExitCode> {
-    let named = Named::find(home, file)?;
+    let named = NamedConnection::find_connection(home, file)?;
     let vault = Vault::system();
     let_run(&vault, &named, file, run_commands).await?;
     if let Some(user) = user {
         return try_sign_in(home, &vault, &named, user, json).await;
     }
-    let typed = check::Typed::default();
-    let mut report = asking(&vault, &named, &CancellationToken::new(), async || {
-        let checked = Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed));
-        directory::telling(Arc::new(tell_waking), checked).await
+    let typed = check::TypedSecrets::default();
+    let mut report = run_with_consent(&vault, &named, &CancellationToken::new(), async || {
+        let checked = Box::pin(check::check_connection(Some(&named.id), &named.text, &vault, &typed));
+        directory::with_wake_listener(Arc::new(tell_waking), checked).await
     })
     .await?;
     check_sandbox(&mut report);
@@ -75,12 +75,12 @@ fn say_report(report: &Report) -> Result<()> {
             Status::Failed => "FAIL",
         };
         let indent = format!("\n{:1$}", "", width + 8);
-        say(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)))?;
+        print_sanitized(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)))?;
         if let Some(hint) = &step.hint {
-            say(&format!("{:1$}→ {hint}", "", width + 8))?;
+            print_sanitized(&format!("{:1$}→ {hint}", "", width + 8))?;
         }
         for more in [&step.statement, &step.details].into_iter().flatten() {
-            say(&format!("{:1$}{more}", "", width + 10))?;
+            print_sanitized(&format!("{:1$}{more}", "", width + 10))?;
         }
     }
     if let Some(info) = &report.info {
@@ -90,10 +90,10 @@ fn say_report(report: &Report) -> Result<()> {
                 .iter()
                 .zip(&row.cells)
                 .map(|(column, cell)| {
-                    format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL")))
+                    format!("{}={}", column.name, to_printable(cell.as_deref().unwrap_or("NULL")))
                 })
                 .collect();
-            say(&format!("      {}", cells.join("  ")))?;
+            print_sanitized(&format!("      {}", cells.join("  ")))?;
         }
         say_plan(info)?;
     }
@@ -109,37 +109,37 @@ fn say_plan(info: &Info) -> Result<()> {
         .map(|service| {
             let note = service.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
             let index = service.index.as_deref().unwrap_or("no index");
-            [service.tier.words().into(), service.column.clone(), format!("{index}{note}")]
+            [service.tier.as_phrase().into(), service.column.clone(), format!("{index}{note}")]
         })
         .collect();
     let width = |at: usize| cells.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
     let (tiers, columns) = (width(0), width(1));
     if info.coverage.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
-        say("\nSearch plan")?;
+        print_sanitized("\nSearch plan")?;
         let mut said: Vec<&str> = Vec::new();
         for (service, [tier, column, index]) in info.coverage.iter().zip(&cells) {
             let mark = if service.index.is_some() { "ok  " } else { "--  " };
-            say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
+            print_sanitized(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
             // One index may serve several searches.
             if let Some(advice) = service.advice.as_deref().filter(|advice| !said.contains(advice)) {
                 said.push(advice);
-                say(&format!("{:1$}→ {advice};", "", tiers + 8))?;
+                print_sanitized(&format!("{:1$}→ {advice};", "", tiers + 8))?;
             }
         }
     }
     if !info.reader.is_empty() {
-        say("\nA role that can read just this")?;
+        print_sanitized("\nA role that can read just this")?;
         for statement in &info.reader {
             // psql's own commands end with the line.
             let end = if statement.starts_with('\\') { "" } else { ";" };
-            say(&format!("      {statement}{end}"))?;
+            print_sanitized(&format!("      {statement}{end}"))?;
         }
     }
     Ok(())
 }
 
 /// A cell on one line of a terminal: without control characters, and shortened.
-fn printable(cell: &str) -> String {
+fn to_printable(cell: &str) -> String {
     let mut short: String = one_line(cell).chars().take(60).collect();
     if short.len() < cell.len() {
         short.push('…');

@@ -4,61 +4,66 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::{AddOutcome, Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::connection::{AddOutcome, Connection, ConnectionSource, Connections, DATABASE_PASSWORD};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::secrets::way_in;
 use understudy_core::vault::{SecretState, Vault};
 
-use super::agreement::{agrees, ssh_words};
-use super::named::text_of;
-use super::output::{complain, say};
+use super::agreement::{ask_yes_or_no, ssh_words};
+use super::named_connection::text_of;
+use super::output::{print_sanitized, print_to_stderr};
 
-pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
+pub async fn add_connection(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
     let (connection, outcome) = if replace { connections.replace(file)? } else { connections.add(file)? };
     if let Some((name, destination)) = way_in(&connection)
         && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
     {
-        complain(&format!(
+        print_to_stderr(&format!(
             "You will be asked before it runs anything, because your consent could not be stored: {}",
             error.message
         ));
     }
     let (name, id) = (&connection.file.name, &connection.id);
-    say(&match outcome {
+    print_sanitized(&match outcome {
         AddOutcome::Added => format!("Added {name} as `{id}`."),
         AddOutcome::Replaced => format!("Updated {name} as `{id}`."),
         AddOutcome::Unchanged => format!("Nothing changed: {name} was added as `{id}` before."),
     })?;
     if let Some(command) = &connection.file.directory.password_command {
-        say(&format!("To get the database password, it runs this program as you: {}", command.join(" ")))?;
+        print_sanitized(&format!(
+            "To get the database password, it runs this program as you: {}",
+            command.join(" ")
+        ))?;
     }
     if let Some(ssh) = &connection.file.directory.ssh {
-        say(&format!("To reach the database, it logs in by SSH as you: {}", ssh_words(ssh)))?;
+        print_sanitized(&format!("To reach the database, it logs in by SSH as you: {}", ssh_words(ssh)))?;
     }
-    for name in connection.secrets() {
-        say(&format!("Store its secret: understudy secret set {} {name}", connection.id))?;
+    for name in connection.sign_in_secret_names() {
+        print_sanitized(&format!("Store its secret: understudy secret set {} {name}", connection.id))?;
     }
     // Not every database needs a password, and none is contacted here.
     if connection.may_need_password() {
         let id = &connection.id;
-        say(&format!("If its database needs a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
+        print_sanitized(&format!(
+            "If its database needs a password: understudy secret set {id} {DATABASE_PASSWORD}"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Asks first, and says which secrets will be removed.
-pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
+pub async fn remove_connection(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
     let vault = Vault::system();
     let text = text_of(home, id)?;
     // The secrets of an unreadable file may exist, but nothing names them.
-    let parsed = Connection::parse(id, &text, Origin::Own, None);
+    let parsed = Connection::parse(id, &text, ConnectionSource::Own, None);
     let mut stored = Vec::new();
     for name in parsed.as_ref().map(Connection::secret_names).unwrap_or_default() {
         let name = SecretName::new(id, name);
-        if vault.state(&name).await.is_ok_and(|state| state != SecretState::Missing) {
+        if vault.secret_state(&name).await.is_ok_and(|state| state != SecretState::Missing) {
             stored.push(name);
         }
     }
@@ -68,10 +73,10 @@ pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Res
         (false, true) => format!("Its secrets stay in the keyring: {names}."),
         (false, false) => format!("Its secrets are removed from the keyring too: {names}."),
     };
-    complain(&format!("This removes the connection `{id}`. {goes}"));
-    if !yes && !agrees("Remove it?", &CancellationToken::new()).await {
+    print_to_stderr(&format!("This removes the connection `{id}`. {goes}"));
+    if !yes && !ask_yes_or_no("Remove it?", &CancellationToken::new()).await {
         return Err(Error::new(Code::Cancelled, "Nothing was removed.")
-            .hint("Answer y at a terminal, or repeat the command with --yes."));
+            .with_hint("Answer y at a terminal, or repeat the command with --yes."));
     }
     let mut forgotten = if keep_secrets { Vec::new() } else { stored };
     // The consent to run commands is removed too.
@@ -85,6 +90,6 @@ pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Res
         return Err(error);
     }
     aside.remove()?;
-    say(&format!("Removed `{id}`."))?;
+    print_sanitized(&format!("Removed `{id}`."))?;
     Ok(ExitCode::SUCCESS)
 }

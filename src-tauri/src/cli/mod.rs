@@ -3,7 +3,7 @@
 mod agreement;
 mod check;
 mod connections;
-mod named;
+mod named_connection;
 mod output;
 mod secrets;
 mod trial;
@@ -16,9 +16,9 @@ use clap::{Parser, Subcommand};
 use understudy_core::error::{Error, Result};
 use understudy_core::home::Home;
 
-use self::check::check;
-use self::connections::{add, remove};
-use self::output::{say, say_wrong, written};
+use self::check::check_connection;
+use self::connections::{add_connection, remove_connection};
+use self::output::{check_written, print_sanitized, say_wrong};
 use self::secrets::on_secret;
 use crate::{core_dumps, desktop, signals};
 
@@ -146,12 +146,12 @@ enum Secret {
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) => return tell(&told),
+        Err(told) => return print_clap_message(&told),
     };
     let verbose = arguments.verbose;
     let outcome = match arguments.command {
-        None => desktop::run(desktop::Start { demo: false }),
-        Some(Command::Demo) => desktop::run(desktop::Start { demo: true }),
+        None => desktop::run_desktop(desktop::StartOptions { demo: false }),
+        Some(Command::Demo) => desktop::run_desktop(desktop::StartOptions { demo: true }),
         Some(command) => in_terminal(command),
     };
     outcome.unwrap_or_else(|error| {
@@ -161,8 +161,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Prints clap's message: a mistake, the help or the version. Fails if it cannot be written.
-fn tell(told: &clap::Error) -> ExitCode {
-    match written(told.print().and_then(|()| std::io::stdout().flush())) {
+fn print_clap_message(told: &clap::Error) -> ExitCode {
+    match check_written(told.print().and_then(|()| std::io::stdout().flush())) {
         Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),
         Err(error) => {
             say_wrong(&error, false);
@@ -173,28 +173,29 @@ fn tell(told: &clap::Error) -> ExitCode {
 
 fn in_terminal(command: Command) -> Result<ExitCode> {
     core_dumps::forbid_reading();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(lack)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(startup_error)?;
     let home = Home::locate()?;
     runtime.block_on(async {
-        signals::outlive_full_files().map_err(lack)?;
+        signals::outlive_full_files().map_err(startup_error)?;
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
-            Command::Add { file, replace } => add(&home, &file, replace).await,
+            Command::Add { file, replace } => add_connection(&home, &file, replace).await,
             Command::Remove { connection, keep_secrets, yes } => {
-                remove(&home, &connection, keep_secrets, yes).await
+                remove_connection(&home, &connection, keep_secrets, yes).await
             }
             Command::Check { file, user, json, run_commands } => {
-                Box::pin(check(&home, &file, user.as_deref(), json, run_commands)).await
+                Box::pin(check_connection(&home, &file, user.as_deref(), json, run_commands)).await
             }
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
-                say(understudy_core::connection::schema().trim_end())?;
+                print_sanitized(understudy_core::connection::render_schema().trim_end())?;
                 Ok(ExitCode::SUCCESS)
             }
         }
     })
 }
 
-fn lack(cause: std::io::Error) -> Error {
-    Error::lack("start", cause)
+fn startup_error(cause: std::io::Error) -> Error {
+    Error::out_of_resources("start", cause)
 }

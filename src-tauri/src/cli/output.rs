@@ -7,36 +7,36 @@ use understudy_core::sanitize;
 
 /// Prints to standard output, with everything escaped that a terminal would interpret. Fails if it cannot be written; a
 /// closed pipe is not an error.
-pub fn say(text: &str) -> Result<()> {
-    write_out(&sanitize::lines(text))
+pub fn print_sanitized(text: &str) -> Result<()> {
+    write_out(&sanitize::sanitize_lines(text))
 }
 
 /// Does the same for JSON, where such characters can be escaped without changing the meaning.
 pub fn say_json(value: &impl serde::Serialize) -> Result<()> {
-    write_out(&sanitize::json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
+    write_out(&sanitize::sanitize_json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
 }
 
 fn write_out(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    written(writeln!(out, "{text}").and_then(|()| out.flush()))
+    check_written(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
-pub fn written(outcome: std::io::Result<()>) -> Result<()> {
+pub fn check_written(outcome: std::io::Result<()>) -> Result<()> {
     match outcome {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Code::FileFailed, format!("Could not write the output: {cause}"))
-                .hint("Check the place that it is written to, and that there is free space."))
+                .with_hint("Check the place that it is written to, and that there is free space."))
         }
         _ => Ok(()),
     }
 }
 
 /// An unknown name for an error message, shortened.
-pub fn short(typed: &str) -> String {
-    sanitize::line(typed, 100)
+pub fn shorten_input(typed: &str) -> String {
+    sanitize::sanitize_line(typed, 100)
 }
 
-pub fn complain(text: &str) {
+pub fn print_to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -56,5 +56,5 @@ pub fn one_line(text: &str) -> String {
 /// With `verbose`, prints the causes too.
 pub fn say_wrong(error: &Error, verbose: bool) {
     let text = if verbose { format!("{error:#}") } else { error.to_string() };
-    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&text));
+    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::sanitize_lines(&text));
 }

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
-use understudy_core::connection::{Connection, DEMO, Origin};
+use understudy_core::connection::{Connection, ConnectionSource, DEMO};
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 
 use super::Secret;
-use super::named::text_of;
-use super::output::{say, short};
+use super::named_connection::text_of;
+use super::output::{print_sanitized, shorten_input};
 
 pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     let vault = Vault::system();
@@ -22,25 +22,25 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret at each start."));
         }
         let text = text_of(home, id)?;
-        Connection::parse(id, &text, Origin::Own, None)
+        Connection::parse(id, &text, ConnectionSource::Own, None)
     };
     match secret {
         Secret::Set { connection, name } => {
             let file = connection_of(&connection)?;
             has_use_for(&file, &name)?;
             let value = read_secret(&format!("{name} of {connection}: "))?;
-            let destination = Destination::of(&file, &name);
+            let destination = Destination::of_secret(&file, &name);
             let wanted = SecretName::new(&connection, &name);
-            vault.store(&wanted, value, Keep::Stored, &destination).await?;
-            say(&format!("Stored {name} of {connection} in the keyring."))?;
+            vault.store_secret(&wanted, value, Keep::Stored, &destination).await?;
+            print_sanitized(&format!("Stored {name} of {connection} in the keyring."))?;
             Ok(ExitCode::SUCCESS)
         }
         Secret::Forget { connection, name } => {
-            let was_there = vault.forget(&SecretName::new(&connection, &name)).await?;
-            say(&if was_there {
+            let was_there = vault.forget_secret(&SecretName::new(&connection, &name)).await?;
+            print_sanitized(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {
-                format!("The keyring has no {} of {}.", short(&name), short(&connection))
+                format!("The keyring has no {} of {}.", shorten_input(&name), shorten_input(&connection))
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -50,14 +50,14 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 None => connection_of(&connection)?.secret_names(),
             };
             if names.is_empty() {
-                say(&format!("{connection} needs no secrets."))?;
+                print_sanitized(&format!("{connection} needs no secrets."))?;
             }
             let (mut missing, mut failed) = (false, None);
             for name in names {
                 let mut state = None;
                 // A keyring that does not answer is not asked again.
                 if failed.is_none() {
-                    match vault.state(&SecretName::new(&connection, &name)).await {
+                    match vault.secret_state(&SecretName::new(&connection, &name)).await {
                         Ok(found) => state = Some(found),
                         Err(error) => failed = Some(error),
                     }
@@ -67,7 +67,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                     // Refuse a secret that is obviously a typing mistake.
                     has_use_for(&connection_of(&connection)?, &name)?;
                 }
-                say(&match state {
+                print_sanitized(&match state {
                     Some(SecretState::Missing) => format!("{name}: missing"),
                     Some(_) => format!("{name}: stored"),
                     None => format!("{name}: unknown: the keyring cannot be reached"),
@@ -87,13 +87,12 @@ fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
         return Ok(());
     }
     let id = &connection.id;
-    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", short(name))).hint(
-        if known.is_empty() {
+    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", shorten_input(name)))
+        .with_hint(if known.is_empty() {
             "It uses no secrets.".to_owned()
         } else {
             format!("It uses: {}", known.join(", "))
-        },
-    ))
+        }))
 }
 
 /// PowerShell's pipes and Notepad's files may begin with it; a secret doesn't.
@@ -104,7 +103,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 fn read_secret(prompt: &str) -> Result<SecretString> {
     let failed = |cause: std::io::Error| {
         Error::new(Code::FileFailed, format!("Could not read the secret: {cause}"))
-            .hint("Check the file or program that it comes from.")
+            .with_hint("Check the file or program that it comes from.")
     };
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
@@ -115,10 +114,10 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
     std::io::stdin().take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
     let end = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
     let value = bytes[..end].strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes[..end]);
-    vault::fits(value.len())?;
+    vault::check_length(value.len())?;
     let text = std::str::from_utf8(value).map_err(|_| {
         Error::new(Code::FileFailed, "The secret is not UTF-8 text.")
-            .hint("Check that this is the right file. Convert a binary key to PEM or Base64 first.")
+            .with_hint("Check that this is the right file. Convert a binary key to PEM or Base64 first.")
     })?;
     Ok(SecretString::from(text))
 }

@@ -9,33 +9,33 @@ use understudy_core::clock::Clock;
 use understudy_core::error::Result;
 use understudy_core::home::Home;
 use understudy_core::settings::Settings;
-use understudy_core::sign_in::Rehearsal;
-use understudy_core::trial::{self, Trial};
+use understudy_core::sign_in::SignInTestReport;
+use understudy_core::sign_in_test::{self, SignInTest};
 use understudy_core::vault::Vault;
 use understudy_core::{check, directory};
 
-use super::agreement::asking;
-use super::lack;
-use super::named::Named;
-use super::output::{complain, one_line, say, say_json, say_wrong, tell_waking};
+use super::agreement::run_with_consent;
+use super::named_connection::NamedConnection;
+use super::output::{one_line, print_sanitized, print_to_stderr, say_json, say_wrong, tell_waking};
+use super::startup_error;
 use crate::signals::Signals;
 
 /// Signs in as a user and out again, and prints each request and answer.
 pub async fn try_sign_in(
     home: &Home,
     vault: &Vault,
-    named: &Named,
+    named: &NamedConnection,
     user: &str,
     json: bool,
 ) -> Result<ExitCode> {
     let settings = Settings::load(home)?;
     let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
-    let typed = check::Typed::default();
+    let typed = check::TypedSecrets::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
-    let mut signals = Signals::listen().map_err(lack)?;
-    let clock = Clock::wall();
-    let mut running = Box::pin(asking(vault, named, &stop, async || {
-        let trial = Trial {
+    let mut signals = Signals::listen().map_err(startup_error)?;
+    let clock = Clock::system();
+    let mut running = Box::pin(run_with_consent(vault, named, &stop, async || {
+        let trial = SignInTest {
             id: Some(&named.id),
             text: &named.text,
             saved: named.saved.as_ref(),
@@ -45,15 +45,15 @@ pub async fn try_sign_in(
             stop: stop.clone(),
             abandon: abandon.clone(),
         };
-        let tried = Box::pin(trial::run(trial, vault, &audit, &clock));
-        directory::telling(Arc::new(tell_waking), tried).await
+        let tried = Box::pin(sign_in_test::run_sign_in_test(trial, vault, &audit, &clock));
+        directory::with_wake_listener(Arc::new(tell_waking), tried).await
     }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
         // What it started in the application is ended before the program exits.
         () = signals.next() => {
             stop.cancel();
-            complain("Stopping: signing out first. Press Ctrl+C again to quit without signing out.");
+            print_to_stderr("Stopping: signing out first. Press Ctrl+C again to quit without signing out.");
             tokio::select! {
                 rehearsal = &mut running => rehearsal,
                 () = signals.next() => {
@@ -79,17 +79,17 @@ pub async fn try_sign_in(
     Ok(if rehearsal.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say_rehearsal(rehearsal: &Rehearsal) -> Result<()> {
+fn say_rehearsal(rehearsal: &SignInTestReport) -> Result<()> {
     for exchange in &rehearsal.exchanges {
         let mark = if exchange.failed.is_some() { "FAIL" } else { "ok  " };
         let by = if exchange.by_window { " (by the session's window)" } else { "" };
-        say(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms))?;
-        say(&format!("        {} {}", exchange.method, one_line(&exchange.url)))?;
+        print_sanitized(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms))?;
+        print_sanitized(&format!("        {} {}", exchange.method, one_line(&exchange.url)))?;
         for (name, value) in &exchange.headers {
-            say(&format!("        {name}: {}", one_line(value)))?;
+            print_sanitized(&format!("        {name}: {}", one_line(value)))?;
         }
         if let Some(body) = &exchange.body {
-            say(&format!("        {}", one_line(body)))?;
+            print_sanitized(&format!("        {}", one_line(body)))?;
         }
         let status = match exchange.status {
             Some(0) => "a redirect".to_owned(),
@@ -99,17 +99,17 @@ fn say_rehearsal(rehearsal: &Rehearsal) -> Result<()> {
         let to = exchange.leads_to.as_ref().map(|to| format!(" to {}", one_line(to))).unwrap_or_default();
         let answer =
             exchange.answer.as_deref().map(|answer| format!(" {}", one_line(answer))).unwrap_or_default();
-        say(&format!("      → {status}{to}{answer}"))?;
+        print_sanitized(&format!("      → {status}{to}{answer}"))?;
         if !exchange.captured.is_empty() {
-            say(&format!("        captured: {}", exchange.captured.join(", ")))?;
+            print_sanitized(&format!("        captured: {}", exchange.captured.join(", ")))?;
         }
     }
     for note in &rehearsal.notes {
-        say(&format!("warn  {note}."))?;
+        print_sanitized(&format!("warn  {note}."))?;
     }
-    say(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome))?;
+    print_sanitized(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome))?;
     if let Some(hint) = rehearsal.hint.as_deref().filter(|hint| !hint.is_empty()) {
-        say(&format!("      → {hint}"))?;
+        print_sanitized(&format!("      → {hint}"))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
-use understudy_core::check::{Report, Typed};
+use understudy_core::check::{Report, TypedSecrets};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
     Preset,
@@ -27,11 +27,11 @@ use understudy_core::error::{Error, Result};
 use understudy_core::introspection::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
-use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
+use understudy_core::sign_in::{FormChange, SignInForm, SignInTestReport};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
-use crate::leaving::{self, LeaveAnswer};
+use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
 use crate::settings::{apply_settings, is_wayland};
 
@@ -80,7 +80,7 @@ commands! {
         }
 
         search_users [core: Core<'_>] (connection: String, query: ListRequest, turn: u64) -> ListedPage {
-            core.list(&connection, &query, turn).await
+            core.list_users(&connection, &query, turn).await
         }
 
         stop_waiting [core: Core<'_>] (connection: String) -> () {
@@ -101,11 +101,11 @@ commands! {
         }
 
         count_users [core: Core<'_>] (connection: String, text: String, turn: u64) -> Count {
-            core.count(&connection, &text, turn).await
+            core.count_users(&connection, &text, turn).await
         }
 
         widen_search [core: Core<'_>] (connection: String, text: String, turn: u64) -> Vec<Wider> {
-            core.widen(&connection, &text, turn).await
+            core.widen_search(&connection, &text, turn).await
         }
 
         stop_count [core: Core<'_>] (connection: String, turn: u64) -> () {
@@ -185,7 +185,7 @@ commands! {
         }
 
         read_connection [core: Core<'_>] (connection: String) -> ConnectionDraft {
-            core.draft(&connection)
+            core.read_draft(&connection)
         }
 
         read_connection_file [] (path: PathBuf) -> ConnectionDraft {
@@ -203,7 +203,7 @@ commands! {
         check_connection [core: Core<'_>] (
             connection: Option<String>,
             text: String,
-            secrets: Typed as "Record<string, string>",
+            secrets: TypedSecrets as "Record<string, string>",
         ) -> Report {
             let mut report = core.check_connection(connection.as_deref(), &text, secrets).await?;
             let tried = tauri::async_runtime::spawn_blocking(move || {
@@ -217,9 +217,9 @@ commands! {
             connection: Option<String>,
             text: String,
             user: String,
-            secrets: Typed as "Record<string, string>",
+            secrets: TypedSecrets as "Record<string, string>",
             turn: u64,
-        ) -> Rehearsal {
+        ) -> SignInTestReport {
             core.try_sign_in(connection.as_deref(), &text, &user, secrets, turn).await
         }
 
@@ -228,13 +228,13 @@ commands! {
         }
 
         sign_in_presets [] () -> Vec<Preset> {
-            Ok(understudy_core::connection::presets().to_vec())
+            Ok(understudy_core::connection::all_presets().to_vec())
         }
 
         discover_tables [core: Core<'_>] (
             connection: Option<String>,
             directory: DirectoryConfig,
-            secrets: Typed as "Record<string, string>",
+            secrets: TypedSecrets as "Record<string, string>",
             turn: u64,
         ) -> DiscoveredTables {
             core.discover_tables(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
@@ -243,10 +243,10 @@ commands! {
         preview_directory [core: Core<'_>] (
             connection: Option<String>,
             directory: DirectoryConfig,
-            secrets: Typed as "Record<string, string>",
+            secrets: TypedSecrets as "Record<string, string>",
             turn: u64,
         ) -> Preview {
-            core.preview(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
+            core.preview_users(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
         }
 
         stop_discovery [core: Core<'_>] (turn: u64) -> () {
@@ -284,25 +284,25 @@ commands! {
 
         /// Does the same as closing the console's window.
         leave [app: AppHandle] () -> () {
-            leaving::leave(&app);
+            quit::close_console(&app);
             Ok(())
         }
 
         /// The agent's answer to the question whether to quit.
         answer_leave [app: AppHandle] (answer: LeaveAnswer) -> () {
-            leaving::answer(&app, answer);
+            quit::receive_answer(&app, answer);
             Ok(())
         }
     }
 
     bar {
         bar_state [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> BarState {
-            let session = core.session(session_of_bar(webview.label()).unwrap_or_default())?;
+            let session = core.find_session(session_of_bar(webview.label()).unwrap_or_default())?;
             windows.bar_state(session).await
         }
 
         bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
-            windows.act(session_of_bar(webview.label()).unwrap_or_default(), action).await
+            windows.run_bar_action(session_of_bar(webview.label()).unwrap_or_default(), action).await
         }
     }
 }

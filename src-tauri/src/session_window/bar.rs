@@ -6,8 +6,8 @@ use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::session::SessionView;
 
-use super::Wish;
-use super::stage::{Open, Stage};
+use super::SessionCommand;
+use super::stage::{SessionWindow, Stage};
 use super::window::with_page;
 
 /// Height of the bar in logical pixels; `ui/src/bar` is laid out for it.
@@ -47,10 +47,10 @@ pub struct BarState {
 }
 
 /// Does what a button or key asks for. Main thread only.
-pub(super) fn act(open: &Open, action: BarAction) {
+pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
     let wish = match action {
-        BarAction::End => Some(Wish::End(open.session.clone(), EndCause::Operator)),
-        BarAction::Extend => Some(Wish::Extend(open.session.clone())),
+        BarAction::End => Some(SessionCommand::End(open.session.clone(), EndCause::Operator)),
+        BarAction::Extend => Some(SessionCommand::Extend(open.session.clone())),
         _ => None,
     };
     if let Some(wish) = wish {
@@ -92,7 +92,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
     if let Ok(Err(error)) = done {
         tracing::warn!("{action:?} in a session's page: {error:#}");
     }
-    let _ = with_page(&open.session, |page| tell_bar(page.window.app_handle(), &open.session));
+    let _ = with_page(&open.session, |page| refresh_bar(page.window.app_handle(), &open.session));
 }
 
 /// The zoom steps of browsers.
@@ -106,7 +106,7 @@ fn next_zoom(now: f64, action: BarAction) -> f64 {
 }
 
 /// Makes the bar fetch its state again.
-pub(super) fn tell_bar(app: &AppHandle, session: &str) {
+pub(super) fn refresh_bar(app: &AppHandle, session: &str) {
     let _ = app.emit_to(bar_label(session), "bar_changed", ());
 }
 

@@ -9,17 +9,18 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{oneshot, watch};
 use understudy_core::browser::{
-    Answer, Browser, Gateway, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+    Answer, Browser, GatewayLogin, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered,
+    WindowOptions,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
 
-use super::blocked::Blocked;
+use super::blocked_paths::Blocked;
 use super::launch_page::{self, LaunchPage};
-use super::stage::{Open, Ready, Stage};
-use super::window::{PageView, build, place, proxy_config, take_page, with_page};
-use super::{SessionWindows, failed, gone, platform};
+use super::stage::{LaunchPageState, SessionWindow, Stage};
+use super::window::{PageView, build_window, format_connection, proxy_config, take_page, with_page};
+use super::{SessionWindows, platform, window_closed_error, window_error};
 
 /// How long a launch page may take to load. It is a local page, so after this time it never will.
 const LAUNCH_PAGE_LIMIT: Duration = Duration::from_secs(20);
@@ -32,14 +33,14 @@ pub(super) const MARKED_HOST: &str = "understudy.invalid";
 
 #[async_trait]
 impl Browser for SessionWindows {
-    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()> {
-        let Opening { origin, block, proxy } = *opening;
-        let title = format!("Signing in as {}", session.user.best());
-        let launch_page = LaunchPage::new(origin, &title, &place(session));
-        let open = Arc::new(Open {
+    async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
+        let WindowOptions { origin, block, proxy } = *opening;
+        let title = format!("Signing in as {}", session.user.display_name());
+        let launch_page = LaunchPage::new(origin, &title, &format_connection(session));
+        let open = Arc::new(SessionWindow {
             session: session.id.clone(),
             stage: Mutex::new(Stage::LaunchPage { launch_page: launch_page.clone(), said: String::new() }),
-            ready: watch::Sender::new(Ready::NotYet),
+            ready: watch::Sender::new(LaunchPageState::NotYet),
             falls: AtomicU32::new(0),
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
@@ -52,21 +53,21 @@ impl Browser for SessionWindows {
         self.open.lock().insert(session.id.clone(), Arc::clone(&open));
         let (app, session, id, opened) =
             (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
-        self.on_main(move || build(&app, &session, &opened, &launch_page)).await??;
-        self.keep_mark(&id).await?;
+        self.on_main(move || build_window(&app, &session, &opened, &launch_page)).await??;
+        self.set_marker_cookie(&id).await?;
         wait_for_launch_page(&open).await?;
         if open.blocked.paths.is_empty() {
             return Ok(());
         }
         // Before the sign-in, so that nothing gets past it.
         let (done, is_done) = oneshot::channel();
-        self.on_main(move || with_page(&id, |page| platform::block(&page.view, &open.blocked, done)))
+        self.on_main(move || with_page(&id, |page| platform::block_paths(&page.view, &open.blocked, done)))
             .await??;
-        is_done.await.map_err(|_| gone())?.map_err(failed)
+        is_done.await.map_err(|_| window_closed_error())?.map_err(window_error)
     }
 
     async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
-        let open = self.find(session)?;
+        let open = self.find_window(session)?;
         let launch_page = LaunchPage::new(origin, "One moment…", "This page opens or closes automatically.");
         open.answers.lock().clear();
         let is_page = !open.is_ours();
@@ -80,14 +81,14 @@ impl Browser for SessionWindows {
             // The page's thread is busy, stopped, or in a dialog, so nothing loads in its process. The cookies are in
             // another process.
             self.on_page(session, |page| platform::end_process(&page.view)).await?;
-            self.put_launch_page(&open, &launch_page.again("")).await?;
+            self.put_launch_page(&open, &launch_page.with_new_nonce("")).await?;
             wait_for_launch_page(&open).await?;
         }
-        if *open.ready.borrow() == Ready::Covered {
-            self.put_launch_page(&open, &launch_page.again("")).await?;
+        if *open.ready.borrow() == LaunchPageState::Covered {
+            self.put_launch_page(&open, &launch_page.with_new_nonce("")).await?;
             wait_for_launch_page(&open).await?;
         }
-        if self.has_mark(session).await? {
+        if self.has_marker_cookie(session).await? {
             return Ok(());
         }
         Err(Error::new(
@@ -96,13 +97,15 @@ impl Browser for SessionWindows {
         ))
     }
 
-    async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
-        let open = self.find(session).map_err(|_| Unanswered::Closed)?;
+    async fn send_request(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+        let open = self.find_window(session).map_err(|_| Unanswered::Closed)?;
         wait_for_launch_page(&open).await.map_err(|_| Unanswered::Closed)?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         open.answers.lock().insert(id, answered);
-        self.run(session, launch_page::send(id, request)).await.map_err(|_| Unanswered::Closed)?;
+        self.run_script(session, launch_page::request_script(id, request))
+            .await
+            .map_err(|_| Unanswered::Closed)?;
         // The launch page enforces the timeout; this is only for a launch page that is gone.
         match tokio::time::timeout(request.timeout + Duration::from_secs(5), answer).await {
             Ok(Ok(answer)) => answer,
@@ -116,49 +119,52 @@ impl Browser for SessionWindows {
         let (done, is_done) = oneshot::channel();
         self.on_main(move || with_page(&id, |page| platform::set_cookies(&page.view, cookies, done)))
             .await??;
-        is_done.await.map_err(|_| gone())?.map_err(failed)
+        is_done.await.map_err(|_| window_closed_error())?.map_err(window_error)
     }
 
-    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()> {
-        *self.find(session)?.gateway.lock() = gateway.cloned();
+    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()> {
+        *self.find_window(session)?.gateway.lock() = gateway.cloned();
         Ok(())
     }
 
-    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
+    async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
         let (id, url) = (session.to_owned(), url.clone());
         let (done, is_done) = oneshot::channel();
-        self.on_main(move || with_page(&id, |page| platform::cookies(&page.view, &url, done))).await??;
-        is_done.await.map_err(|_| gone())?.map_err(failed)
+        self.on_main(move || with_page(&id, |page| platform::fetch_cookies(&page.view, &url, done)))
+            .await??;
+        is_done.await.map_err(|_| window_closed_error())?.map_err(window_error)
     }
 
-    async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
-        let open = self.find(session)?;
+    async fn fill_storage(&self, session: &str, stored: &PageStorage) -> Result<()> {
+        let open = self.find_window(session)?;
         wait_for_launch_page(&open).await?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         open.answers.lock().insert(id, answered);
-        self.run(session, launch_page::store(id, stored)).await?;
+        self.run_script(session, launch_page::storage_script(id, stored)).await?;
         match tokio::time::timeout(LAUNCH_PAGE_LIMIT, answer).await {
             Ok(Ok(Ok(_))) => Ok(()),
             Ok(Ok(Err(Unanswered::Failed(words)))) => {
-                Err(failed(format!("its storage refused the entries ({words})")))
+                Err(window_error(format!("its storage refused the entries ({words})")))
             }
-            _ => Err(gone()),
+            _ => Err(window_closed_error()),
         }
     }
 
-    async fn follow(
+    async fn follow_link(
         &self,
         session: &str,
         link: &Url,
         origin: &Origin,
         limit: Duration,
     ) -> Result<Url, Unanswered> {
-        let open = self.find(session).map_err(|_| Unanswered::Closed)?;
+        let open = self.find_window(session).map_err(|_| Unanswered::Closed)?;
         wait_for_launch_page(&open).await.map_err(|_| Unanswered::Closed)?;
         let (arrived, arrival) = oneshot::channel();
         *open.stage.lock() = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
-        self.run(session, launch_page::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
+        self.run_script(session, launch_page::navigation_script(link.as_str()))
+            .await
+            .map_err(|_| Unanswered::Closed)?;
         let outcome = match tokio::time::timeout(limit, arrival).await {
             Ok(Ok(url)) => Ok(url),
             Ok(Err(_)) => Err(Unanswered::Closed),
@@ -182,51 +188,51 @@ impl Browser for SessionWindows {
         outcome
     }
 
-    async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
-        let (open, script) = (self.find(session)?, launch_page::refuse(refusal));
-        open.note(&script);
+    async fn show_refusal(&self, session: &str, refusal: &Refusal) -> Result<()> {
+        let (open, script) = (self.find_window(session)?, launch_page::refusal_script(refusal));
+        open.record_script(&script);
         wait_for_launch_page(&open).await?;
         // Retry has the focus within the page; this gives the page the focus within the window.
         self.on_page(session, move |page| {
-            page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
+            page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(window_error)
         })
         .await?
     }
 
-    async fn retrying(&self, session: &str) -> Result<()> {
-        let open = self.find(session)?;
-        open.note("");
+    async fn show_retrying(&self, session: &str) -> Result<()> {
+        let open = self.find_window(session)?;
+        open.record_script("");
         wait_for_launch_page(&open).await?;
-        self.keep_mark(session).await?;
-        self.run(session, launch_page::BUSY.into()).await
+        self.set_marker_cookie(session).await?;
+        self.run_script(session, launch_page::BUSY.into()).await
     }
 
-    async fn show(&self, session: &str, url: &Url) -> Result<()> {
-        let open = self.find(session)?;
+    async fn show_page(&self, session: &str, url: &Url) -> Result<()> {
+        let open = self.find_window(session)?;
         wait_for_launch_page(&open).await?;
         *open.stage.lock() = Stage::Application { is_there: false };
-        let script = launch_page::go(url.as_str());
+        let script = launch_page::navigation_script(url.as_str());
         self.on_page(session, move |page| {
-            page.view.evaluate_script(&script).map_err(failed)?;
-            page.view.focus().map_err(failed)
+            page.view.evaluate_script(&script).map_err(window_error)?;
+            page.view.focus().map_err(window_error)
         })
         .await?
     }
 
-    async fn focus(&self, session: &str) -> Result<()> {
+    async fn focus_window(&self, session: &str) -> Result<()> {
         let id = session.to_owned();
         self.on_main(move || {
             with_page(&id, |page| {
-                page.window.unminimize().and_then(|()| page.window.set_focus()).map_err(failed)
+                page.window.unminimize().and_then(|()| page.window.set_focus()).map_err(window_error)
             })
         })
         .await??
     }
 
-    async fn close(&self, session: &str) {
+    async fn close_window(&self, session: &str) {
         if let Some(open) = self.open.lock().remove(session) {
             // Wakes everything that waits for the launch page or an answer.
-            open.ready.send_replace(Ready::Closed);
+            open.ready.send_replace(LaunchPageState::Closed);
             *open.stage.lock() = Stage::Application { is_there: false };
             open.answers.lock().clear();
         }
@@ -236,7 +242,7 @@ impl Browser for SessionWindows {
                 if let Some(PageView { view, window, downloads, .. }) = take_page(&id) {
                     downloads.break_off();
                     platform::close_dialogs(&window);
-                    platform::forget(&app, &id, view);
+                    platform::discard_page(&app, &id, view);
                     // Closed rather than destroyed: only then is it saved that the window was maximised.
                     let _ = window.close();
                 }
@@ -250,8 +256,8 @@ impl Browser for SessionWindows {
 
 impl SessionWindows {
     /// Replaces the page by a launch page. Everything the page started ends with it.
-    async fn put_launch_page(&self, open: &Arc<Open>, launch_page: &LaunchPage) -> Result<()> {
-        open.put(launch_page.clone());
+    async fn put_launch_page(&self, open: &Arc<SessionWindow>, launch_page: &LaunchPage) -> Result<()> {
+        open.show_launch_page(launch_page.clone());
         let launch_page = launch_page.clone();
         self.on_page(&open.session, move |page| {
             platform::set_inspectable(&page.view, false);
@@ -264,7 +270,7 @@ impl SessionWindows {
     }
 
     /// Puts a cookie into the session's window that lasts as long as the others.
-    async fn keep_mark(&self, session: &str) -> Result<()> {
+    async fn set_marker_cookie(&self, session: &str) -> Result<()> {
         if !platform::LOSES_COOKIES {
             return Ok(());
         }
@@ -282,12 +288,12 @@ impl SessionWindows {
         self.set_cookies(session, &[mark]).await
     }
 
-    async fn has_mark(&self, session: &str) -> Result<bool> {
+    async fn has_marker_cookie(&self, session: &str) -> Result<bool> {
         if !platform::LOSES_COOKIES {
             return Ok(true);
         }
-        let marked = Url::parse(&format!("http://{MARKED_HOST}/")).map_err(failed)?;
-        Ok(!self.cookies(session, &marked).await?.is_empty())
+        let marked = Url::parse(&format!("http://{MARKED_HOST}/")).map_err(window_error)?;
+        Ok(!self.read_cookies(session, &marked).await?.is_empty())
     }
 
     async fn on_page<T: Send + 'static>(
@@ -301,24 +307,24 @@ impl SessionWindows {
 }
 
 /// Whether the launch page gets ready within this time.
-async fn is_launch_page_ready(open: &Open, limit: Duration) -> Result<bool> {
+async fn is_launch_page_ready(open: &SessionWindow, limit: Duration) -> Result<bool> {
     let mut ready = open.ready.subscribe();
-    match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {
+    match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != LaunchPageState::NotYet)).await {
         Err(_) => Ok(false),
-        Ok(Ok(ready)) if matches!(*ready, Ready::Yes | Ready::Covered) => Ok(true),
-        Ok(Ok(ready)) if *ready == Ready::Never => Err(Error::new(
+        Ok(Ok(ready)) if matches!(*ready, LaunchPageState::Yes | LaunchPageState::Covered) => Ok(true),
+        Ok(Ok(ready)) if *ready == LaunchPageState::Never => Err(Error::new(
             Code::WindowFailed,
             "The session window's web process stops as soon as it starts.",
         )
-        .hint("Try again. If it keeps happening, restart Understudy and check whether the computer is low on memory.")),
-        Ok(_) => Err(gone()),
+        .with_hint("Try again. If it keeps happening, restart Understudy and check whether the computer is low on memory.")),
+        Ok(_) => Err(window_closed_error()),
     }
 }
 
-async fn wait_for_launch_page(open: &Open) -> Result<()> {
+async fn wait_for_launch_page(open: &SessionWindow) -> Result<()> {
     if is_launch_page_ready(open, LAUNCH_PAGE_LIMIT).await? {
         return Ok(());
     }
     Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
-        .hint("Try again. If it keeps happening, restart Understudy."))
+        .with_hint("Try again. If it keeps happening, restart Understudy."))
 }

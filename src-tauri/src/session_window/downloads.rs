@@ -11,7 +11,7 @@ use understudy_core::sanitize;
 use understudy_files::device_name::is_device;
 
 use super::bar_label;
-use super::stage::Open;
+use super::stage::SessionWindow;
 use crate::CONSOLE;
 
 /// The downloads of one session's page, by their URL.
@@ -28,7 +28,7 @@ pub struct Downloads {
 }
 
 impl Downloads {
-    pub fn of(app: AppHandle, session: String, who: String) -> Self {
+    pub fn for_session(app: AppHandle, session: String, who: String) -> Self {
         Self {
             app,
             session,
@@ -40,9 +40,9 @@ impl Downloads {
     }
 
     /// Where to save a file from the page in the window; a launch page has no downloads.
-    pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
+    pub fn accept_download(&self, open: &SessionWindow, url: &str, suggested: &Path) -> Option<PathBuf> {
         let is_of_page = open.stage.lock().is_of_application();
-        if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }
+        if is_of_page && !self.is_over.get() { self.begin_download(url, suggested) } else { None }
     }
 
     /// Cancels the downloads under way and reports that: the session ends, and its cookies must not fetch anything
@@ -54,7 +54,7 @@ impl Downloads {
         }
         let left: Vec<PathBuf> = self.under_way.take().into_values().flatten().collect();
         for place in left {
-            self.say_broken(&place);
+            self.report_interrupted(&place);
         }
     }
 
@@ -65,16 +65,16 @@ impl Downloads {
     }
 
     /// Where to save the file that the webview would save to `suggested`; `None` if that fails, which is reported.
-    fn begun(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
-        match self.place(suggested) {
+    fn begin_download(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
+        match self.choose_path(suggested) {
             Ok(place) => {
                 self.under_way.borrow_mut().entry(url.to_owned()).or_default().push_back(place.clone());
                 Some(place)
             }
             Err(cause) => {
-                self.say(
+                self.show_toast(
                     ToastKind::Bad,
-                    format!("{} was not saved", name(suggested)),
+                    format!("{} was not saved", safe_file_name(suggested)),
                     format!("Understudy can't write to the downloads folder: {cause}"),
                 );
                 None
@@ -82,21 +82,21 @@ impl Downloads {
         }
     }
 
-    pub fn ended(&self, url: &str, succeeded: bool) {
+    pub fn finish_download(&self, url: &str, succeeded: bool) {
         let begun = self.under_way.borrow_mut().get_mut(url).and_then(VecDeque::pop_front);
         let Some(place) = begun else { return };
-        let (file, who) = (name(&place), &self.who);
+        let (file, who) = (safe_file_name(&place), &self.who);
         if self.is_over.get() {
-            self.say_broken(&place);
+            self.report_interrupted(&place);
         } else if succeeded {
             let folder = place.parent().unwrap_or(&place).display();
-            self.say(
+            self.show_toast(
                 ToastKind::Good,
                 format!("Saved {file}"),
                 format!("From the session as {who}, in {folder}. The file is kept after the session ends."),
             );
         } else {
-            self.say(
+            self.show_toast(
                 ToastKind::Bad,
                 format!("{file} was not saved"),
                 format!("The download was interrupted. Start it again in the session as {who}."),
@@ -104,12 +104,12 @@ impl Downloads {
         }
     }
 
-    fn say_broken(&self, place: &Path) {
+    fn report_interrupted(&self, place: &Path) {
         let hint = format!("The download was interrupted because the session as {} ended.", self.who);
-        self.say(ToastKind::Bad, format!("{} was not saved", name(place)), hint);
+        self.show_toast(ToastKind::Bad, format!("{} was not saved", safe_file_name(place)), hint);
     }
 
-    fn place(&self, suggested: &Path) -> std::io::Result<PathBuf> {
+    fn choose_path(&self, suggested: &Path) -> std::io::Result<PathBuf> {
         let paths = self.app.path();
         let folder = paths
             .download_dir()
@@ -119,10 +119,10 @@ impl Downloads {
         let under_way = self.under_way.borrow();
         let is_taken =
             |place: &Path| place.exists() || under_way.values().flatten().any(|other| other == place);
-        Ok(free(&folder, &name(suggested), is_taken))
+        Ok(find_free_path(&folder, &safe_file_name(suggested), is_taken))
     }
 
-    fn say(&self, kind: ToastKind, text: String, hint: String) {
+    fn show_toast(&self, kind: ToastKind, text: String, hint: String) {
         let toast = Toast { kind, text, hint: Some(hint), said: Vec::new() };
         let _ = self.app.emit_to(bar_label(&self.session), "said", toast.clone());
         let _ = self.app.emit_to(CONSOLE, "toast", toast);
@@ -133,7 +133,7 @@ impl Downloads {
 const LONGEST: usize = 200;
 
 /// Only the file name, without hidden or forbidden characters, because the page chose it.
-fn name(suggested: &Path) -> String {
+fn safe_file_name(suggested: &Path) -> String {
     let name = suggested.file_name().unwrap_or_default().to_string_lossy();
     let plain: String = name
         .chars()
@@ -155,7 +155,7 @@ fn name(suggested: &Path) -> String {
 }
 
 /// A free path in `folder`: `a.csv`, else `a (1).csv`, and so on.
-fn free(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
+fn find_free_path(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
     let (stem, extension) = match name.split_once('.') {
         Some((stem, extension)) => (stem, format!(".{extension}")),
         None => (name, String::new()),
@@ -187,16 +187,16 @@ mod tests {
             ("/tmp/nul .tar.gz", "_nul .tar.gz"),
             ("/tmp/console.csv", "console.csv"),
         ] {
-            assert_eq!(name(Path::new(suggested)), expected, "{suggested}");
+            assert_eq!(safe_file_name(Path::new(suggested)), expected, "{suggested}");
         }
-        let long = name(Path::new(&format!("{}.csv", "名".repeat(4_000))));
+        let long = safe_file_name(Path::new(&format!("{}.csv", "名".repeat(4_000))));
         assert!(long.len() <= LONGEST + 1 && long.ends_with("名.csv"), "{long}");
     }
 
     #[test]
     fn no_file_is_written_over() {
         let taken = ["/d/a.tar.gz", "/d/a (1).tar.gz", "/d/plain"].map(PathBuf::from);
-        let place = |name| free(Path::new("/d"), name, |place| taken.contains(&place.to_owned()));
+        let place = |name| find_free_path(Path::new("/d"), name, |place| taken.contains(&place.to_owned()));
         assert_eq!(place("a.tar.gz"), Path::new("/d/a (2).tar.gz"));
         assert_eq!(place("plain"), Path::new("/d/plain (1)"));
         assert_eq!(place("new.csv"), Path::new("/d/new.csv"));

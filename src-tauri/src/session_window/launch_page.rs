@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use understudy_core::browser::{Answer, PlannedRequest, Refusal, Stored, Unanswered};
+use understudy_core::browser::{Answer, PageStorage, PlannedRequest, Refusal, Unanswered};
 use url::Origin;
 use uuid::Uuid;
 
@@ -93,38 +93,38 @@ enum Reported {
 impl LaunchPage {
     /// A launch page at `origin` that says `title` and, smaller, `subtitle`.
     pub fn new(origin: &Origin, title: &str, subtitle: &str) -> Self {
-        Self::made(origin.ascii_serialization(), title.to_owned(), subtitle.to_owned(), "")
+        Self::with_texts(origin.ascii_serialization(), title.to_owned(), subtitle.to_owned(), "")
     }
 
     /// A copy with a new nonce, for a new web process; `first` is a script to run at once.
-    pub fn again(&self, first: &str) -> Self {
-        Self::made(self.origin.clone(), self.title.clone(), self.subtitle.clone(), first)
+    pub fn with_new_nonce(&self, first: &str) -> Self {
+        Self::with_texts(self.origin.clone(), self.title.clone(), self.subtitle.clone(), first)
     }
 
     /// A launch page that says what happened to the page it replaces.
     pub fn of_fault(origin: &Origin, fault: &LaunchFault) -> Self {
         let first = format!("understudy.fault({})", script_json(fault));
-        Self::made(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
+        Self::with_texts(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
     }
 
-    fn made(origin: String, title: String, subtitle: String, first: &str) -> Self {
+    fn with_texts(origin: String, title: String, subtitle: String, first: &str) -> Self {
         let nonce = Uuid::new_v4().simple().to_string();
         let html = PAGE
             .replace("{csp}", &Uuid::new_v4().simple().to_string())
-            .replace("{origin}", &escape(&origin))
+            .replace("{origin}", &escape_html(&origin))
             .replace("{scheme}", SCHEME)
             .replace("{nonce}", &nonce)
             // The texts go last, because they may contain placeholders.
             .replace("{first}", &first.replace('<', "\\u003c"))
-            .replace("{title}", &escape(&title))
-            .replace("{subtitle}", &escape(&subtitle));
+            .replace("{title}", &escape_html(&title))
+            .replace("{subtitle}", &escape_html(&subtitle));
         let base = format!("{origin}/understudy-{}", Uuid::new_v4().simple());
         Self { html, base, nonce, origin, title, subtitle }
     }
 }
 
 /// Reads a navigation as a report of the launch page with this nonce; `None` if it is something else.
-pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
+pub fn parse_report(url: &str, nonce: &str) -> Option<LaunchReport> {
     let rest = url.strip_prefix(SCHEME)?.strip_prefix(':')?.strip_prefix(nonce)?.strip_prefix('/')?;
     let (what, payload) = rest.split_once('#').unwrap_or((rest, ""));
     match what {
@@ -138,7 +138,7 @@ pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
             let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
             let answer = match serde_json::from_slice(&json).ok()? {
                 Reported::Answer { status, headers, body } => {
-                    Ok(Answer::read(status, headers, &BASE64_URL_SAFE_NO_PAD.decode(body).ok()?))
+                    Ok(Answer::from_parts(status, headers, &BASE64_URL_SAFE_NO_PAD.decode(body).ok()?))
                 }
                 Reported::TimedOut { .. } => Err(Unanswered::TimedOut),
                 Reported::Failed { failed } => Err(Unanswered::Failed(failed)),
@@ -149,7 +149,7 @@ pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
 }
 
 /// The script that makes the launch page send `request` and report the answer under `id`.
-pub fn send(id: u64, request: &PlannedRequest) -> String {
+pub fn request_script(id: u64, request: &PlannedRequest) -> String {
     #[derive(Serialize)]
     struct Fetch<'a> {
         method: &'a str,
@@ -169,7 +169,7 @@ pub fn send(id: u64, request: &PlannedRequest) -> String {
 }
 
 /// The script that makes the launch page fill the storage of its origin.
-pub fn store(id: u64, stored: &Stored) -> String {
+pub fn storage_script(id: u64, stored: &PageStorage) -> String {
     let pairs = |items: &[(String, SecretString)]| -> Vec<(String, String)> {
         items.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
     };
@@ -178,7 +178,7 @@ pub fn store(id: u64, stored: &Stored) -> String {
 }
 
 /// The script that makes the launch page show a refusal.
-pub fn refuse(refusal: &Refusal) -> String {
+pub fn refusal_script(refusal: &Refusal) -> String {
     format!("understudy.refuse({})", script_json(refusal))
 }
 
@@ -186,7 +186,7 @@ pub fn refuse(refusal: &Refusal) -> String {
 pub const BUSY: &str = "understudy.busy()";
 
 /// The script that replaces the launch page by the application.
-pub fn go(url: &str) -> String {
+pub fn navigation_script(url: &str) -> String {
     format!("understudy.go({})", script_json(&url))
 }
 
@@ -195,7 +195,7 @@ fn script_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers serialise")
 }
 
-fn escape(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -234,9 +234,9 @@ mod tests {
         assert_ne!(one.nonce, other.nonce);
         assert_ne!(one.base, other.base, "a page that is left cannot know where the next one is");
         let report_of = |nonce: &str| format!("{SCHEME}:{nonce}/close");
-        assert_eq!(report(&report_of(&one.nonce), &one.nonce), Some(LaunchReport::Close));
-        assert_eq!(report(&report_of(&other.nonce), &one.nonce), None);
-        assert_eq!(report(&report_of(""), &one.nonce), None);
+        assert_eq!(parse_report(&report_of(&one.nonce), &one.nonce), Some(LaunchReport::Close));
+        assert_eq!(parse_report(&report_of(&other.nonce), &one.nonce), None);
+        assert_eq!(parse_report(&report_of(""), &one.nonce), None);
     }
 
     #[test]
@@ -252,12 +252,12 @@ mod tests {
             let url = format!("{SCHEME}:n/answer/7#{}", BASE64_URL_SAFE_NO_PAD.encode(json.to_string()));
             let headers = vec![("content-type".to_owned(), kind.to_owned())];
             let expected = Answer { status: 401, headers, body: "né <b>".into() };
-            assert_eq!(report(&url, "n"), Some(LaunchReport::Answer(7, Ok(expected))));
+            assert_eq!(parse_report(&url, "n"), Some(LaunchReport::Answer(7, Ok(expected))));
         }
         let late = format!("{SCHEME}:n/answer/8#{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"timed_out":true}"#));
-        assert_eq!(report(&late, "n"), Some(LaunchReport::Answer(8, Err(Unanswered::TimedOut))));
+        assert_eq!(parse_report(&late, "n"), Some(LaunchReport::Answer(8, Err(Unanswered::TimedOut))));
         assert_eq!(
-            report(&format!("{SCHEME}:n/answer/9#???"), "n"),
+            parse_report(&format!("{SCHEME}:n/answer/9#???"), "n"),
             None,
             "what cannot be read is not heard"
         );
@@ -276,7 +276,7 @@ mod tests {
             secrets: vec![],
         };
         assert_eq!(
-            send(1, &request),
+            request_script(1, &request),
             r#"understudy.send(1, {"method":"POST","url":"https://app.example/login","headers":[["x-a","b"]],"body":"{\"a\":\"</script>\\u2028\"}","timeout":2000})"#
         );
     }

@@ -5,7 +5,7 @@
 //! a small file of its own.
 
 mod bar;
-mod blocked;
+mod blocked_paths;
 mod browser;
 mod downloads;
 mod launch_page;
@@ -36,18 +36,18 @@ use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::Url;
 
-use self::bar::act;
+use self::bar::run_bar_action;
 pub use self::bar::{BAR_HEIGHT, BarAction, BarState, REMEMBERED, bar_label, remembered_as, session_of_bar};
-use self::blocked::Blocked;
+use self::blocked_paths::Blocked;
 pub use self::sandbox_check::check_sandbox;
-use self::stage::Open;
+use self::stage::SessionWindow;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
 use self::window::with_page;
 
 /// What the operator asks for in a session's window.
 #[derive(Debug)]
-pub enum Wish {
+pub enum SessionCommand {
     Retry(String),
     /// Extend the session, as far as the policy allows.
     Extend(String),
@@ -64,21 +64,21 @@ pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
 /// All session windows.
 pub struct SessionWindows {
     app: AppHandle,
-    open: Mutex<HashMap<String, Arc<Open>>>,
-    wishes: mpsc::UnboundedSender<Wish>,
+    open: Mutex<HashMap<String, Arc<SessionWindow>>>,
+    wishes: mpsc::UnboundedSender<SessionCommand>,
 }
 
 impl SessionWindows {
     /// The windows of `app`; the receiver gets what the operator asks for in them.
-    pub fn new(app: AppHandle) -> (Arc<Self>, mpsc::UnboundedReceiver<Wish>) {
-        platform::sweep(&app);
+    pub fn new(app: AppHandle) -> (Arc<Self>, mpsc::UnboundedReceiver<SessionCommand>) {
+        platform::remove_leftovers(&app);
         let (wishes, receiver) = mpsc::unbounded_channel();
         (Arc::new(Self { app, open: Mutex::default(), wishes }), receiver)
     }
 
     /// What the bar of `session` shows.
     pub async fn bar_state(&self, session: SessionView) -> Result<BarState> {
-        let zoom = *self.find(&session.id)?.zoom.lock();
+        let zoom = *self.find_window(&session.id)?.zoom.lock();
         let id = session.id.clone();
         self.on_main(move || {
             with_page(&id, |page| {
@@ -97,13 +97,13 @@ impl SessionWindows {
     }
 
     /// Does what a button or key of the bar asks for.
-    pub async fn act(&self, session: &str, action: BarAction) -> Result<()> {
-        let open = self.find(session)?;
-        self.on_main(move || act(&open, action)).await
+    pub async fn run_bar_action(&self, session: &str, action: BarAction) -> Result<()> {
+        let open = self.find_window(session)?;
+        self.on_main(move || run_bar_action(&open, action)).await
     }
 
-    fn find(&self, session: &str) -> Result<Arc<Open>> {
-        self.open.lock().get(session).cloned().ok_or_else(gone)
+    fn find_window(&self, session: &str) -> Result<Arc<SessionWindow>> {
+        self.open.lock().get(session).cloned().ok_or_else(window_closed_error)
     }
 
     /// Runs `work` on the main thread, where windows live, and waits without blocking.
@@ -113,22 +113,22 @@ impl SessionWindows {
             .run_on_main_thread(move || {
                 let _ = done.send(work());
             })
-            .map_err(failed)?;
-        result.await.map_err(|_| gone())
+            .map_err(window_error)?;
+        result.await.map_err(|_| window_closed_error())
     }
 
-    async fn run(&self, session: &str, script: String) -> Result<()> {
+    async fn run_script(&self, session: &str, script: String) -> Result<()> {
         let id = session.to_owned();
-        self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(failed)))
+        self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(window_error)))
             .await??
     }
 }
 
-fn gone() -> Error {
+fn window_closed_error() -> Error {
     Error::new(Code::SessionUnknown, "This session window is closed.")
 }
 
-fn failed(cause: impl std::fmt::Display) -> Error {
+fn window_error(cause: impl std::fmt::Display) -> Error {
     Error::new(Code::WindowFailed, format!("The session window failed: {cause}"))
-        .hint("Try again. If it keeps happening, restart Understudy.")
+        .with_hint("Try again. If it keeps happening, restart Understudy.")
 }

@@ -11,12 +11,14 @@ pub fn check_sandbox(report: &mut Report) {
         return;
     }
     match platform::missing_sandbox() {
-        None => report.say("Sandbox", Status::Ok, "Customers' pages run in the webview's sandbox.", None),
+        None => {
+            report.add_step("Sandbox", Status::Ok, "Customers' pages run in the webview's sandbox.", None);
+        }
         Some(why) => {
             let hint = "A flaw in WebKit would give a page your rights on this computer. Install bubblewrap and \
                         xdg-dbus-proxy, and allow unprivileged user namespaces.";
             let found = format!("Customers' pages run without WebKit's sandbox: {why}.");
-            report.say("Sandbox", Status::Warning, found, Some(hint.into()));
+            report.add_step("Sandbox", Status::Warning, found, Some(hint.into()));
         }
     }
 }

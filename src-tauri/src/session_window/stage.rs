@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use understudy_core::audit::EndCause;
-use understudy_core::browser::{Answer, Gateway, Unanswered};
+use understudy_core::browser::{Answer, GatewayLogin, Unanswered};
 use url::{Origin, Url};
 use wry::ProxyConfig;
 
-use super::Wish;
-use super::blocked::Blocked;
+use super::SessionCommand;
+use super::blocked_paths::Blocked;
 use super::launch_page::{self, LaunchFault, LaunchPage, LaunchReport};
 
 /// What is in the page's area.
@@ -51,7 +51,7 @@ impl Stage {
 
 /// Whether the current launch page can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ready {
+pub(super) enum LaunchPageState {
     NotYet,
     Yes,
     /// It can, but it is under a service worker that the next launch page will be free of.
@@ -66,10 +66,10 @@ pub(super) enum Ready {
 const MOST_FALLS: u32 = 3;
 
 /// One session's window, for access from any thread.
-pub(super) struct Open {
+pub(super) struct SessionWindow {
     pub session: String,
     pub stage: Mutex<Stage>,
-    pub ready: watch::Sender<Ready>,
+    pub ready: watch::Sender<LaunchPageState>,
     /// How often the web process has ended since a launch page was ready.
     pub falls: AtomicU32,
     pub next_answer: AtomicU64,
@@ -83,14 +83,14 @@ pub(super) struct Open {
         not(target_os = "linux"),
         allow(dead_code, reason = "elsewhere the system asks the operator")
     )]
-    pub gateway: Mutex<Option<Gateway>>,
-    pub wishes: mpsc::UnboundedSender<Wish>,
+    pub gateway: Mutex<Option<GatewayLogin>>,
+    pub wishes: mpsc::UnboundedSender<SessionCommand>,
 }
 
-impl Open {
+impl SessionWindow {
     /// Makes a launch page the current one, once the window has loaded it.
-    pub fn put(&self, launch_page: LaunchPage) {
-        self.ready.send_replace(Ready::NotYet);
+    pub fn show_launch_page(&self, launch_page: LaunchPage) {
+        self.ready.send_replace(LaunchPageState::NotYet);
         *self.stage.lock() = Stage::LaunchPage { launch_page, said: String::new() };
     }
 
@@ -99,7 +99,7 @@ impl Open {
     }
 
     /// Remembers the script that the launch page runs, in case its web process ends afterwards.
-    pub fn note(&self, script: &str) {
+    pub fn record_script(&self, script: &str) {
         if let Stage::LaunchPage { said, .. } = &mut *self.stage.lock() {
             script.clone_into(said);
         }
@@ -107,19 +107,19 @@ impl Open {
 
     /// Handles the end of the page's web process. Returns the launch page to load in its place, and the URL of the page
     /// that it replaces, if any.
-    pub fn ended(&self, url: String) -> Option<(LaunchPage, Option<String>)> {
+    pub fn replace_dead_page(&self, url: String) -> Option<(LaunchPage, Option<String>)> {
         let mut stage = self.stage.lock();
         match &mut *stage {
             Stage::LaunchPage { launch_page, said } => {
-                *launch_page = launch_page.again(said);
+                *launch_page = launch_page.with_new_nonce(said);
                 for (_, waiting) in self.answers.lock().drain() {
                     let _ = waiting.send(Err(Unanswered::Broken));
                 }
                 if self.falls.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FALLS {
-                    self.ready.send_replace(Ready::Never);
+                    self.ready.send_replace(LaunchPageState::Never);
                     return None;
                 }
-                self.ready.send_replace(Ready::NotYet);
+                self.ready.send_replace(LaunchPageState::NotYet);
                 Some((launch_page.clone(), None))
             }
             // The waiting task sees the closed channel and puts a launch page there.
@@ -129,12 +129,12 @@ impl Open {
             }
             Stage::Application { .. } => {
                 drop(stage);
-                Some(self.put_fault(&launch_page::PAGE_ENDED, url))
+                Some(self.show_fault_page(&launch_page::PAGE_ENDED, url))
             }
             Stage::Fault { url, .. } => {
                 let url = url.clone().unwrap_or_default();
                 drop(stage);
-                Some(self.put_fault(&launch_page::PAGE_ENDED, url))
+                Some(self.show_fault_page(&launch_page::PAGE_ENDED, url))
             }
         }
     }
@@ -149,7 +149,7 @@ impl Open {
     }
 
     /// Records that a page of the application has loaded; returns whether it was expected.
-    pub fn came(&self) -> bool {
+    pub fn mark_page_arrived(&self) -> bool {
         let stage = &mut *self.stage.lock();
         let is_awaited =
             matches!(stage, Stage::Application { is_there: false } | Stage::Fault { is_reloading: true, .. });
@@ -160,7 +160,7 @@ impl Open {
     }
 
     /// Puts a launch page with a message in place of the application's page at `url`.
-    pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (LaunchPage, Option<String>) {
+    pub fn show_fault_page(&self, fault: &LaunchFault, url: String) -> (LaunchPage, Option<String>) {
         let launch_page = LaunchPage::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
         *self.stage.lock() =
@@ -170,7 +170,7 @@ impl Open {
 }
 
 /// Records it if this is the page that a one-time link leads to.
-pub(super) fn arrived(open: &Open, url: &str) {
+pub(super) fn report_link_arrival(open: &SessionWindow, url: &str) {
     if let Stage::Link { origin, arrived } = &mut *open.stage.lock()
         && let Ok(url) = Url::parse(url)
         && url.origin() == *origin
@@ -181,20 +181,20 @@ pub(super) fn arrived(open: &Open, url: &str) {
 }
 
 /// Handles the reports of launch pages, and only lets pages navigate to the web.
-pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
-    if open.blocked.holds(url) {
+pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
+    if open.blocked.matches_url(url) {
         return false;
     }
     let mut stage = open.stage.lock();
     match &mut *stage {
         Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
         Stage::Fault { launch_page, is_reloading, .. } => {
-            match launch_page::report(url, &launch_page.nonce) {
+            match launch_page::parse_report(url, &launch_page.nonce) {
                 Some(LaunchReport::Retry) => {
-                    let _ = open.wishes.send(Wish::Reload(open.session.clone()));
+                    let _ = open.wishes.send(SessionCommand::Reload(open.session.clone()));
                 }
                 Some(LaunchReport::Close) => {
-                    let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
+                    let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
                 }
                 Some(_) => {}
                 None => return url.starts_with(&launch_page.base) || *is_reloading && is_of_page(url),
@@ -202,13 +202,13 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
             false
         }
         Stage::LaunchPage { launch_page, .. } => {
-            match launch_page::report(url, &launch_page.nonce) {
+            match launch_page::parse_report(url, &launch_page.nonce) {
                 Some(LaunchReport::Ready) => {
                     open.falls.store(0, Ordering::Relaxed);
-                    open.ready.send_replace(Ready::Yes);
+                    open.ready.send_replace(LaunchPageState::Yes);
                 }
                 Some(LaunchReport::Covered) => {
-                    open.ready.send_replace(Ready::Covered);
+                    open.ready.send_replace(LaunchPageState::Covered);
                 }
                 Some(LaunchReport::Answer(id, answer)) => {
                     if let Some(waiting) = open.answers.lock().remove(&id) {
@@ -216,13 +216,13 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                     }
                 }
                 Some(LaunchReport::Retry) => {
-                    let _ = open.wishes.send(Wish::Retry(open.session.clone()));
+                    let _ = open.wishes.send(SessionCommand::Retry(open.session.clone()));
                 }
                 Some(LaunchReport::Renew) => {
-                    let _ = open.wishes.send(Wish::Renew(open.session.clone()));
+                    let _ = open.wishes.send(SessionCommand::Renew(open.session.clone()));
                 }
                 Some(LaunchReport::Close) => {
-                    let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
+                    let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
                 }
                 // Loading the launch page itself is a navigation to its base; a page that is being left may not
                 // navigate any more.
@@ -255,12 +255,12 @@ mod tests {
         (Stage::LaunchPage { launch_page: launch_page.clone(), said: String::new() }, launch_page)
     }
 
-    fn open(stage: Stage) -> (Open, mpsc::UnboundedReceiver<Wish>) {
+    fn open(stage: Stage) -> (SessionWindow, mpsc::UnboundedReceiver<SessionCommand>) {
         let (wishes, heard) = mpsc::unbounded_channel();
-        let open = Open {
+        let open = SessionWindow {
             session: "s1".into(),
             stage: Mutex::new(stage),
-            ready: watch::Sender::new(Ready::NotYet),
+            ready: watch::Sender::new(LaunchPageState::NotYet),
             falls: AtomicU32::new(0),
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
@@ -305,7 +305,7 @@ mod tests {
         assert!(!may_navigate(&open, "understudy-launch:wrong/close"));
         assert!(heard.try_recv().is_err());
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(Wish::Retry(session)) if session == "s1"));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Retry(session)) if session == "s1"));
     }
 
     #[test]
@@ -324,54 +324,55 @@ mod tests {
         let (open, _) = open(stage);
         let (answered, mut answer) = oneshot::channel();
         open.answers.lock().insert(1, answered);
-        open.note("understudy.refuse({})");
-        let (again, page) = open.ended(String::new()).expect("a launch page");
+        open.record_script("understudy.refuse({})");
+        let (again, page) = open.replace_dead_page(String::new()).expect("a launch page");
         assert_eq!(answer.try_recv(), Ok(Err(Unanswered::Broken)));
         assert!(
             page.is_none()
                 && again.nonce != launch_page.nonce
                 && again.html.contains("understudy.refuse({})")
         );
-        assert!(open.ended(String::new()).is_some());
-        assert!(open.ended(String::new()).is_none(), "one that never gets ready is given up");
-        assert_eq!(*open.ready.borrow(), Ready::Never);
+        assert!(open.replace_dead_page(String::new()).is_some());
+        assert!(open.replace_dead_page(String::new()).is_none(), "one that never gets ready is given up");
+        assert_eq!(*open.ready.borrow(), LaunchPageState::Never);
     }
 
     #[test]
     fn the_applications_first_page_comes_once() {
         let (open, _) = open(Stage::Application { is_there: false });
-        assert!(open.came(), "from now on it may be looked into");
-        assert!(!open.came());
+        assert!(open.mark_page_arrived(), "from now on it may be looked into");
+        assert!(!open.mark_page_arrived());
         let (stage, _) = at_launch_page();
-        assert!(!self::open(stage).0.came(), "a launch page is none");
+        assert!(!self::open(stage).0.mark_page_arrived(), "a launch page is none");
     }
 
     #[test]
     fn a_page_whose_process_ended_is_told_apart_and_reloads_or_ends() {
         let (open, mut heard) = open(Stage::Application { is_there: true });
-        let (launch_page, page) = open.ended("https://app.example/invoices".into()).expect("a page of ours");
+        let (launch_page, page) =
+            open.replace_dead_page("https://app.example/invoices".into()).expect("a page of ours");
         assert_eq!(page.as_deref(), Some("https://app.example/invoices"));
         assert!(launch_page.html.contains("This page stopped working"));
         assert!(!may_navigate(&open, "https://app.example/elsewhere"), "it is not the application's");
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(Wish::Reload(session)) if session == "s1"));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(session)) if session == "s1"));
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(Wish::End(_, EndCause::Operator))));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::End(_, EndCause::Operator))));
     }
 
     #[test]
     fn a_page_that_is_loaded_again_and_does_not_come_can_be_asked_for_once_more() {
         let (open, mut heard) = open(Stage::Application { is_there: true });
         let at = "https://app.example/invoices";
-        let (launch_page, _) = open.ended(at.into()).expect("a page of ours");
+        let (launch_page, _) = open.replace_dead_page(at.into()).expect("a page of ours");
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
         assert!(may_navigate(&open, at) && !open.is_ours());
 
         // A second press cancels the load; it is handled and begins another one.
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(Wish::Reload(_))));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(_))));
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
-        assert!(open.came() && open.reload_over_fault().is_none());
+        assert!(open.mark_page_arrived() && open.reload_over_fault().is_none());
         assert!(
             !may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)),
             "the launch page is gone"

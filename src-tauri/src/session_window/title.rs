@@ -8,9 +8,9 @@ use understudy_core::session::UserLabel;
 /// `Anna Hoffmann · anna@lindenhof.example · Acme · staging — Understudy`. Titles are cut at the end, and production
 /// must not be overlooked, so it comes first, in capitals.
 pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Environment) -> String {
-    let mut parts = vec![part(&user.best(), 40)];
-    parts.extend(user.apart().map(|apart| part(&apart, 40)));
-    parts.push(part(connection, 40));
+    let mut parts = vec![format_part(&user.display_name(), 40)];
+    parts.extend(user.distinguishing_label().map(|apart| format_part(&apart, 40)));
+    parts.push(format_part(connection, 40));
     match environment {
         Environment::Production => parts.insert(0, "PRODUCTION".into()),
         environment => parts.push(environment.as_str().into()),
@@ -19,8 +19,8 @@ pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Envi
 }
 
 /// One part of the title. A right-to-left name is isolated (UAX #9), so that it cannot reorder the others.
-fn part(text: &str, most: usize) -> String {
-    let line = sanitize::line(text, most);
+fn format_part(text: &str, most: usize) -> String {
+    let line = sanitize::sanitize_line(text, most);
     if line.chars().any(is_right_to_left) { format!("\u{2068}{line}\u{2069}") } else { line }
 }
 

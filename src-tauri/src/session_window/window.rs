@@ -18,14 +18,14 @@ use wry::{
     NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
 };
 
-use super::bar::{BarAction, act, bar_label, tell_bar};
+use super::bar::{BarAction, bar_label, refresh_bar, run_bar_action};
 use super::downloads::Downloads;
 use super::launch_page::{COOKIES_LOST, LaunchPage};
-use super::stage::{Open, arrived, is_web, may_navigate};
+use super::stage::{SessionWindow, is_web, may_navigate, report_link_arrival};
 use super::title::window_title;
-use super::{Wish, failed, gone, platform};
+use super::{SessionCommand, platform, window_closed_error, window_error};
 use crate::CONSOLE;
-use crate::revival::revive;
+use crate::crash_recovery::reload_on_crash;
 
 /// What only the main thread may touch.
 pub(super) struct PageView {
@@ -33,12 +33,12 @@ pub(super) struct PageView {
     pub window: WebviewWindow,
     pub downloads: Rc<Downloads>,
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "asked when the network process ends"))]
-    pub open: Arc<Open>,
+    pub open: Arc<SessionWindow>,
 }
 
 /// Events of a session's window; not every system reports all of them.
 #[allow(dead_code, reason = "the enum is the same on every system")]
-pub(super) enum Heard {
+pub(super) enum PageEvent {
     Key(BarAction),
     /// The page navigated within itself.
     History,
@@ -58,10 +58,10 @@ thread_local! {
 }
 
 /// Builds a session's window with its launch page. Main thread only.
-pub(super) fn build(
+pub(super) fn build_window(
     app: &AppHandle,
     session: &SessionView,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     launch_page: &LaunchPage,
 ) -> Result<()> {
     let builder = WebviewWindowBuilder::new(app, bar_label(&session.id), WebviewUrl::App("bar.html".into()))
@@ -76,8 +76,8 @@ pub(super) fn build(
         Some(console) => platform::share_process(builder, &console),
         None => builder,
     };
-    let empty = EmptyWindow(Some(builder.build().map_err(failed)?));
-    fill(empty, app, session, open, launch_page)
+    let empty = EmptyWindow(Some(builder.build().map_err(window_error)?));
+    fill_window(empty, app, session, open, launch_page)
 }
 
 /// A window without a page, which could not be closed. If it gets no page, it is destroyed.
@@ -88,7 +88,7 @@ impl EmptyWindow {
         self.0.as_ref().expect("only what fills it takes it out")
     }
 
-    fn fill(mut self, fill: impl FnOnce(WebviewWindow) -> PageView) -> PageView {
+    fn fill_with(mut self, fill: impl FnOnce(WebviewWindow) -> PageView) -> PageView {
         fill(self.0.take().expect("it is filled once"))
     }
 }
@@ -102,65 +102,68 @@ impl Drop for EmptyWindow {
 }
 
 /// Puts the page under the bar and shows the window.
-fn fill(
+fn fill_window(
     empty: EmptyWindow,
     app: &AppHandle,
     session: &SessionView,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     launch_page: &LaunchPage,
 ) -> Result<()> {
     let window = empty.window();
-    revive(window);
+    reload_on_crash(window);
     // Not the position: windows of several customers would cover each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
-    let view = platform::attach(window, open, &downloads, |bare| page(bare, app, open)).map_err(failed)?;
+    let downloads =
+        Rc::new(Downloads::for_session(app.clone(), session.id.clone(), session.user.display_name()));
+    let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
+        .map_err(window_error)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
         // If the page is gone, `Browser::close` is closing the window.
         WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
             api.prevent_close();
-            let _ = wishes.send(Wish::End(id.clone(), EndCause::WindowClosed));
+            let _ = wishes.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));
         }
         WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
-            let _ = with_page(&id, |page| platform::fit(&page.window, &page.view));
+            let _ = with_page(&id, |page| platform::fit_page(&page.window, &page.view));
         }
         _ => {}
     });
     let (app_, open_) = (app.clone(), Arc::clone(open));
-    platform::listen(window, &view, open, move |heard| hear(&app_, &open_, heard));
+    platform::listen_for_events(window, &view, open, move |heard| react_to_event(&app_, &open_, heard));
     platform::set_inspectable(&view, false);
     platform::load_launch_page(&view, launch_page, None)?;
-    window.show().map_err(failed)?;
-    view.focus().map_err(failed)?;
-    let page = empty.fill(|window| PageView { view, window, downloads, open: Arc::clone(open) });
+    window.show().map_err(window_error)?;
+    view.focus().map_err(window_error)?;
+    let page = empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
     PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), page));
     Ok(())
 }
 
-fn hear(app: &AppHandle, open: &Arc<Open>, heard: Heard) {
+fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) {
     match heard {
-        Heard::Key(action) => act(open, action),
-        Heard::History => tell_bar(app, &open.session),
-        Heard::Gone => {
-            let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::WindowClosed));
+        PageEvent::Key(action) => run_bar_action(open, action),
+        PageEvent::History => refresh_bar(app, &open.session),
+        PageEvent::Gone => {
+            let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::WindowClosed));
         }
-        Heard::ProcessEnded => {
+        PageEvent::ProcessEnded => {
             let _ = with_page(&open.session, |page| {
-                if let Some((launch_page, of)) = open.ended(page.view.url().unwrap_or_default()) {
-                    load(page, &launch_page, of.as_deref());
+                if let Some((launch_page, of)) = open.replace_dead_page(page.view.url().unwrap_or_default()) {
+                    load_launch_page(page, &launch_page, of.as_deref());
                 }
             });
-            tell_bar(app, &open.session);
+            refresh_bar(app, &open.session);
         }
-        Heard::CookiesLost => {
+        PageEvent::CookiesLost => {
             let _ = with_page(&open.session, |page| {
-                let (launch_page, of) = open.put_fault(&COOKIES_LOST, page.view.url().unwrap_or_default());
-                load(page, &launch_page, of.as_deref());
+                let (launch_page, of) =
+                    open.show_fault_page(&COOKIES_LOST, page.view.url().unwrap_or_default());
+                load_launch_page(page, &launch_page, of.as_deref());
             });
         }
-        Heard::NotPrinted(why) => {
+        PageEvent::NotPrinted(why) => {
             let toast = Toast {
                 hint: Some(format!("{why}. Try again, or print to a file.")),
                 ..Toast::info("The page was not printed", "")
@@ -181,13 +184,13 @@ pub fn network_ended(app: &AppHandle) {
             // The bar may be waiting for answers from the process that ended.
             let _ = page.window.with_webview(|bar| bar.inner().reload());
             if !page.open.is_ours() {
-                hear(app, &page.open, Heard::CookiesLost);
+                react_to_event(app, &page.open, PageEvent::CookiesLost);
             }
         }
     });
 }
 
-fn load(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
+fn load_launch_page(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
     platform::set_inspectable(&page.view, false);
     if let Err(error) = platform::load_launch_page(&page.view, launch_page, of) {
         tracing::warn!("{error:#}");
@@ -197,7 +200,11 @@ fn load(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
 }
 
 /// The page's webview: bare, incognito, and limited to the web.
-fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
+fn configure_page<'a>(
+    bare: WebViewBuilder<'a>,
+    app: &AppHandle,
+    open: &Arc<SessionWindow>,
+) -> WebViewBuilder<'a> {
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
     bare.with_incognito(true)
@@ -215,13 +222,13 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
             // Not earlier: until then the launch page could be inspected, which held the secrets.
-            PageLoadEvent::Started if loaded.came() => {
+            PageLoadEvent::Started if loaded.mark_page_arrived() => {
                 let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
             }
             PageLoadEvent::Started => {}
             PageLoadEvent::Finished => {
-                arrived(&loaded, &url);
-                tell_bar(&app_, &loading);
+                report_link_arrival(&loaded, &url);
+                refresh_bar(&app_, &loading);
             }
         })
 }
@@ -236,7 +243,7 @@ pub(super) fn proxy_config(url: &Url) -> Option<ProxyConfig> {
 }
 
 pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&PageView) -> T) -> Result<T> {
-    PAGES.with_borrow(|pages| pages.get(session).map(work)).ok_or_else(gone)
+    PAGES.with_borrow(|pages| pages.get(session).map(work)).ok_or_else(window_closed_error)
 }
 
 /// Removes a page, in order to close it. Main thread only.
@@ -244,6 +251,6 @@ pub(super) fn take_page(session: &str) -> Option<PageView> {
     PAGES.with_borrow_mut(|pages| pages.remove(session))
 }
 
-pub(super) fn place(session: &SessionView) -> String {
-    format!("{} {}", sanitize::line(&session.connection_name, 60), session.environment.as_str())
+pub(super) fn format_connection(session: &SessionView) -> String {
+    format!("{} {}", sanitize::sanitize_line(&session.connection_name, 60), session.environment.as_str())
 }

@@ -32,7 +32,7 @@ pub async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let token = "a token for the measurement";
     let began = Instant::now();
-    let demo = Demo::start(folder.path(), SecretString::from(token), understudy_demo::today()).await?;
+    let demo = Demo::start(folder.path(), SecretString::from(token), understudy_demo::today_in_utc()).await?;
     say(&format!("the demo's users made at its first start: {:.2} s", began.elapsed().as_secs_f64()));
     let stage = Stage::set(&binary).await?;
     stage.connection("shop", &demo.connection_text)?;
@@ -124,9 +124,10 @@ async fn become_and_time(
     let began = now();
     console.ui.press(Key::Control + Key::Enter).await?;
     let application = &demo.application;
-    let login =
-        application.wait_for(|one| one.path == "/login" && one.json()["reason"] == *reason, PATIENCE).await?;
-    let asked = |one: &understudy_demo::Received| one.path == "/" && one.at_ms >= began;
+    let login = application
+        .wait_for(|one| one.path == "/login" && one.json_body()["reason"] == *reason, PATIENCE)
+        .await?;
+    let asked = |one: &understudy_demo::ReceivedRequest| one.path == "/" && one.at_ms >= began;
     let page = application.wait_for(asked, PATIENCE).await?;
     let window = loop {
         let fresh = stage.desktop.windows().await?.into_iter().find(|window| !windows.contains(window));
@@ -142,8 +143,8 @@ async fn customers(demo: &Demo, count: usize) -> Result<Vec<String>> {
     let file = understudy_core::connection::read_file("shop", &demo.connection_text)?;
     let directory = directory::open(&file.directory, None).await?;
     // Ordinary people: among the newest few hundred are the edge cases, whose names cannot be searched for.
-    let query = ListRequest::first("anna", u16::try_from(count)?);
-    let page = directory.search(&query, &tokio_util::sync::CancellationToken::new()).await?;
+    let query = ListRequest::first_page("anna", u16::try_from(count)?);
+    let page = directory.search_users(&query, &tokio_util::sync::CancellationToken::new()).await?;
     Ok(page.rows.into_iter().map(|row| row.id).collect())
 }
 

@@ -14,7 +14,8 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 use understudy_core::browser::{
-    Answer, Browser, Gateway, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+    Answer, Browser, GatewayLogin, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered,
+    WindowOptions,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
@@ -33,10 +34,10 @@ pub enum Shown {
 struct Window {
     client: reqwest::Client,
     jar: Arc<Jar>,
-    stored: Stored,
+    stored: PageStorage,
     block: Vec<String>,
     shown: Shown,
-    gateway: Option<Gateway>,
+    gateway: Option<GatewayLogin>,
 }
 
 /// The windows by session; `focused` has the order in which they came to the front.
@@ -61,7 +62,7 @@ impl PlainBrowser {
     }
 
     /// The application origin's localStorage and sessionStorage.
-    pub fn stored(&self, session: &str) -> Option<Stored> {
+    pub fn stored(&self, session: &str) -> Option<PageStorage> {
         self.windows.lock().expect("no panic").get(session).map(|window| window.stored.clone())
     }
 
@@ -121,12 +122,12 @@ async fn read(response: reqwest::Response) -> Answer {
         GzDecoder::new(body.as_slice()).read_to_end(&mut read).expect("it is compressed as it says");
         body = read;
     }
-    Answer::read(status, headers, &body)
+    Answer::from_parts(status, headers, &body)
 }
 
 #[async_trait]
 impl Browser for PlainBrowser {
-    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()> {
+    async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
         let jar = Arc::new(Jar::default());
         let client = reqwest::Client::builder()
             .cookie_provider(Arc::clone(&jar))
@@ -142,7 +143,7 @@ impl Browser for PlainBrowser {
         let window = Window {
             client,
             jar,
-            stored: Stored::default(),
+            stored: PageStorage::default(),
             block: opening.block.to_vec(),
             shown: Shown::LaunchPage,
             gateway: None,
@@ -160,7 +161,7 @@ impl Browser for PlainBrowser {
         self.set(session, Shown::LaunchPage)
     }
 
-    async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+    async fn send_request(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
         let client = self.client(session).ok_or(Unanswered::Closed)?;
         if self.speechless.load(Ordering::SeqCst) {
             return Err(Unanswered::TimedOut);
@@ -185,7 +186,7 @@ impl Browser for PlainBrowser {
         }
     }
 
-    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()> {
+    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()> {
         let mut windows = self.windows.lock().expect("no panic");
         windows.get_mut(session).ok_or_else(closed)?.gateway = gateway.cloned();
         Ok(())
@@ -216,7 +217,7 @@ impl Browser for PlainBrowser {
         Ok(())
     }
 
-    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
+    async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
         let windows = self.windows.lock().expect("no panic");
         let header = windows.get(session).ok_or_else(closed)?.jar.cookies(url);
         let text = header.map(|value| value.to_str().unwrap_or_default().to_owned()).unwrap_or_default();
@@ -236,13 +237,13 @@ impl Browser for PlainBrowser {
             .collect())
     }
 
-    async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
+    async fn fill_storage(&self, session: &str, stored: &PageStorage) -> Result<()> {
         let mut windows = self.windows.lock().expect("no panic");
         windows.get_mut(session).ok_or_else(closed)?.stored = stored.clone();
         Ok(())
     }
 
-    async fn follow(
+    async fn follow_link(
         &self,
         session: &str,
         link: &Url,
@@ -268,15 +269,15 @@ impl Browser for PlainBrowser {
         Err(Unanswered::TimedOut)
     }
 
-    async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
+    async fn show_refusal(&self, session: &str, refusal: &Refusal) -> Result<()> {
         self.set(session, Shown::Refusal(refusal.clone()))
     }
 
-    async fn retrying(&self, session: &str) -> Result<()> {
+    async fn show_retrying(&self, session: &str) -> Result<()> {
         self.set(session, Shown::LaunchPage)
     }
 
-    async fn show(&self, session: &str, url: &Url) -> Result<()> {
+    async fn show_page(&self, session: &str, url: &Url) -> Result<()> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(Error::new(Code::WindowFailed, "The page cannot be shown."));
         }
@@ -284,12 +285,12 @@ impl Browser for PlainBrowser {
         self.set(session, Shown::Page(page.body))
     }
 
-    async fn focus(&self, session: &str) -> Result<()> {
+    async fn focus_window(&self, session: &str) -> Result<()> {
         self.focused.lock().expect("no panic").push(session.to_owned());
         Ok(())
     }
 
-    async fn close(&self, session: &str) {
+    async fn close_window(&self, session: &str) {
         self.windows.lock().expect("no panic").remove(session);
         self.closing.notify_waiters();
     }

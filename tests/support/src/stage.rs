@@ -53,7 +53,7 @@ impl Stage {
 
     /// The application's home.
     pub fn home(&self) -> Home {
-        Home::at(self.home.path())
+        Home::in_folder(self.home.path())
     }
 
     pub fn home_path(&self) -> &Path {

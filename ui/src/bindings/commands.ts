@@ -18,7 +18,7 @@ import type { ListedPage } from "./ListedPage";
 import type { Moved } from "./Moved";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
-import type { Rehearsal } from "./Rehearsal";
+import type { SignInTestReport } from "./SignInTestReport";
 import type { Report } from "./Report";
 import type { SecretStatus } from "./SecretStatus";
 import type { SessionView } from "./SessionView";
@@ -60,7 +60,7 @@ export type Commands = {
   draft_text: { args: { file: ConnectionFile, text: string | null }, result: string },
   parse_draft: { args: { text: string }, result: ConnectionFile },
   check_connection: { args: { connection: string | null, text: string, secrets: Record<string, string> }, result: Report },
-  try_sign_in: { args: { connection: string | null, text: string, user: string, secrets: Record<string, string>, turn: number }, result: Rehearsal },
+  try_sign_in: { args: { connection: string | null, text: string, user: string, secrets: Record<string, string>, turn: number }, result: SignInTestReport },
   stop_trial: { args: { turn: number }, result: null },
   sign_in_presets: { args: {}, result: Array<Preset> },
   discover_tables: { args: { connection: string | null, directory: DirectoryConfig, secrets: Record<string, string>, turn: number }, result: DiscoveredTables },

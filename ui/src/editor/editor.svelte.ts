@@ -5,9 +5,9 @@ import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { FileFault } from "../bindings/FileFault";
-import type { Origin } from "../bindings/Origin";
+import type { ConnectionSource } from "../bindings/ConnectionSource";
 import type { Preset } from "../bindings/Preset";
-import type { Rehearsal } from "../bindings/Rehearsal";
+import type { SignInTestReport } from "../bindings/SignInTestReport";
 import type { Report } from "../bindings/Report";
 import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
@@ -26,7 +26,7 @@ export type Busy = "loading" | "testing" | "trying" | "saving" | "converting" | 
 export class Editor {
   /** `null` until it is saved for the first time. */
   connection: string | null = $state(null);
-  origin: Origin = $state("own");
+  origin: ConnectionSource = $state("own");
   view: EditorView = $state("form");
   form: ConnectionForm = $state(toForm(template));
   text = $state("");
@@ -67,7 +67,7 @@ export class Editor {
   presets: Preset[] = $state.raw([]);
   /** Whom the sign-in is tried with: an id. */
   trialUser = $state("");
-  rehearsal: Rehearsal | null = $state.raw(null);
+  rehearsal: SignInTestReport | null = $state.raw(null);
   stoppingTrial = $state(false);
   #rehearsalOn: { view: EditorView; content: string } | null = $state.raw(null);
 

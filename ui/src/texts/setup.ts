@@ -1,7 +1,7 @@
 // Texts of setting things up: first run, connection editor, secrets, settings, a connection's menu.
 import type { FieldKind } from "../bindings/FieldKind";
 import type { Method } from "../bindings/Method";
-import type { Origin } from "../bindings/Origin";
+import type { ConnectionSource } from "../bindings/ConnectionSource";
 import type { SecretStatus } from "../bindings/SecretStatus";
 import type { Sign } from "../bindings/Sign";
 import type { Status } from "../bindings/Status";
@@ -318,7 +318,7 @@ export const setup = {
     locked: {
       system: "Handed out by IT, so it can't be changed here. Duplicate it to make a copy of your own.",
       demo: "This connection belongs to the demo, so it can't be changed.",
-    } satisfies Record<Exclude<Origin, "own">, string>,
+    } satisfies Record<Exclude<ConnectionSource, "own">, string>,
     duplicate: "Duplicate",
     leave: {
       title: "Close without saving?",
@@ -390,7 +390,7 @@ export const setup = {
       own: "",
       system: "Handed out by IT, can't be removed",
       demo: "Removed when Understudy quits",
-    } satisfies Record<Origin, string>,
+    } satisfies Record<ConnectionSource, string>,
     duplicated: (name: string) => `${name} is your own copy`,
     exported: (path: string) => `Exported to ${path}. It contains no secrets.`,
     removeTitle: (name: string) => `Remove ${name}?`,

@@ -1,7 +1,7 @@
 // Some of the sign-ins that Rust knows by name, and what trying one came to.
 import type { Exchange } from "../../src/bindings/Exchange";
 import type { Preset } from "../../src/bindings/Preset";
-import type { Rehearsal } from "../../src/bindings/Rehearsal";
+import type { SignInTestReport } from "../../src/bindings/SignInTestReport";
 
 export const presets: Preset[] = [
   {
@@ -238,7 +238,7 @@ const exchange: Exchange = {
   took_ms: 12,
 };
 
-export const rehearsal: Rehearsal = {
+export const rehearsal: SignInTestReport = {
   exchanges: [
     {
       ...exchange,
@@ -283,7 +283,7 @@ export const rehearsal: Rehearsal = {
   ok: true,
 };
 
-export const refused: Rehearsal = {
+export const refused: SignInTestReport = {
   exchanges: [
     ...rehearsal.exchanges.slice(0, 1),
     {

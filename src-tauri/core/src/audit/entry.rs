@@ -16,7 +16,7 @@ pub struct Entry {
     /// The session's ID.
     pub session: String,
     pub event: Event,
-    pub who: Who,
+    pub who: OperatorIdentity,
     pub whom: Subject,
     /// As the operator entered it; empty if the policy requires none.
     pub reason: String,
@@ -26,10 +26,10 @@ pub struct Entry {
 
 impl Entry {
     /// The first entry of a session. It is written before anything else happens.
-    pub fn begun(
+    pub fn for_new_session(
         at_ms: i64,
         session: impl Into<String>,
-        who: Who,
+        who: OperatorIdentity,
         whom: Subject,
         reason: impl Into<String>,
     ) -> Self {
@@ -46,7 +46,7 @@ impl Entry {
 
     /// The next event of the same session.
     #[must_use]
-    pub fn then(&self, at_ms: i64, event: Event) -> Self {
+    pub fn with_event(&self, at_ms: i64, event: Event) -> Self {
         Self { at_ms, event, ..self.clone() }
     }
 }
@@ -83,7 +83,7 @@ pub enum Event {
 pub const CAUSE_CHARS: usize = 300;
 
 impl Event {
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Begun => "begun",
             Self::Active => "active",
@@ -94,25 +94,25 @@ impl Event {
     }
 
     /// The columns `status` and `detail`.
-    pub(super) fn detail(&self) -> (Option<u16>, String) {
+    pub(super) fn status_and_detail(&self) -> (Option<u16>, String) {
         match self {
             Self::Begun | Self::Active => (None, String::new()),
-            Self::Refused { status, cause } => (*status, cut(cause)),
+            Self::Refused { status, cause } => (*status, truncate_cause(cause)),
             Self::Extended { minutes } => (None, minutes.to_string()),
-            Self::Ended { cause, .. } => (None, cause.word().into()),
+            Self::Ended { cause, .. } => (None, cause.as_str().into()),
         }
     }
 
     /// The column `sign_out_failed`.
     pub(super) fn sign_out_failed(&self) -> Option<String> {
         match self {
-            Self::Ended { sign_out_failed, .. } => sign_out_failed.as_deref().map(cut),
+            Self::Ended { sign_out_failed, .. } => sign_out_failed.as_deref().map(truncate_cause),
             _ => None,
         }
     }
 }
 
-fn cut(sentence: &str) -> String {
+fn truncate_cause(sentence: &str) -> String {
     sentence.chars().take(CAUSE_CHARS).collect()
 }
 
@@ -146,7 +146,7 @@ impl EndCause {
     const ALL: [Self; 6] =
         [Self::Operator, Self::WindowClosed, Self::Quit, Self::Deadline, Self::NeverOpened, Self::Crash];
 
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
             Self::WindowClosed => "window_closed",
@@ -160,7 +160,7 @@ impl EndCause {
 
 /// The operator, their account and their computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Who {
+pub struct OperatorIdentity {
     /// From the operator's settings; may be empty.
     pub operator_name: String,
     /// From the operator's settings; may be empty.
@@ -170,7 +170,7 @@ pub struct Who {
     pub host: String,
 }
 
-impl Who {
+impl OperatorIdentity {
     /// Takes name and email address from the settings; account and host come from the system.
     pub fn new(operator_name: impl Into<String>, operator_email: impl Into<String>) -> Self {
         Self {
@@ -182,7 +182,7 @@ impl Who {
     }
 
     /// How lists call the operator: by name, else by email address, else by account.
-    pub fn operator(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         [&self.operator_name, &self.operator_email]
             .into_iter()
             .find(|word| !word.is_empty())
@@ -209,39 +209,42 @@ pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator
      sign_out_failed, app_version";
 
 /// Reads one row of `SELECT COLUMNS`.
-pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| damaged(&e));
-    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|e| damaged(&e));
+pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| damaged_entry_error(&e));
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|e| damaged_entry_error(&e));
     let event = match text("event")?.as_str() {
         "begun" => Event::Begun,
         "active" => Event::Active,
-        "refused" => {
-            Event::Refused { status: row.try_get("status").map_err(|e| damaged(&e))?, cause: text("detail")? }
-        }
+        "refused" => Event::Refused {
+            status: row.try_get("status").map_err(|e| damaged_entry_error(&e))?,
+            cause: text("detail")?,
+        },
         "extended" => {
             let minutes = text("detail")?;
-            Event::Extended { minutes: minutes.parse().map_err(|_| damaged(&format!("{minutes} minutes")))? }
+            Event::Extended {
+                minutes: minutes.parse().map_err(|_| damaged_entry_error(&format!("{minutes} minutes")))?,
+            }
         }
         "ended" => {
             let word = text("detail")?;
-            let cause = EndCause::ALL.into_iter().find(|cause| cause.word() == word);
+            let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == word);
             Event::Ended {
-                cause: cause.ok_or_else(|| damaged(&format!("unknown cause \"{word}\"")))?,
+                cause: cause.ok_or_else(|| damaged_entry_error(&format!("unknown cause \"{word}\"")))?,
                 sign_out_failed: maybe("sign_out_failed")?,
             }
         }
-        word => return Err(damaged(&format!("unknown event \"{word}\""))),
+        word => return Err(damaged_entry_error(&format!("unknown event \"{word}\""))),
     };
     let word = text("environment")?;
     let environment = [Environment::Production, Environment::Staging, Environment::Development]
         .into_iter()
         .find(|environment| environment_word(*environment) == word)
-        .ok_or_else(|| damaged(&format!("unknown environment \"{word}\"")))?;
+        .ok_or_else(|| damaged_entry_error(&format!("unknown environment \"{word}\"")))?;
     Ok(Entry {
-        at_ms: row.try_get("at_ms").map_err(|e| damaged(&e))?,
+        at_ms: row.try_get("at_ms").map_err(|e| damaged_entry_error(&e))?,
         session: text("session")?,
         event,
-        who: Who {
+        who: OperatorIdentity {
             operator_name: text("operator_name")?,
             operator_email: text("operator_email")?,
             os_user: text("os_user")?,
@@ -268,7 +271,7 @@ pub(super) fn environment_word(environment: Environment) -> &'static str {
     }
 }
 
-fn damaged(cause: &dyn std::fmt::Display) -> Error {
+fn damaged_entry_error(cause: &dyn std::fmt::Display) -> Error {
     Error::new(Code::AuditFailed, format!("Could not read the audit log: an entry is damaged ({cause})."))
-        .hint("Keep the file as it is and show it to whoever reviews the log.")
+        .with_hint("Keep the file as it is and show it to whoever reviews the log.")
 }

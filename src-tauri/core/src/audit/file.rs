@@ -22,9 +22,9 @@ const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens or creates the file, migrates it to the current format and proves that it is writable.
-pub(super) async fn open(path: &Path) -> Result<SqlitePool> {
+pub(super) async fn open_pool(path: &Path) -> Result<SqlitePool> {
     refuse_what_is_no_file(path)?;
-    make(path)?;
+    ensure_file(path)?;
     open_again(path).await
 }
 
@@ -34,16 +34,16 @@ fn refuse_what_is_no_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     regular_file::is_readable(path, u64::MAX).map_err(|error| {
-        Error::new(Code::AuditFailed, format!("Could not open the audit log: {}", error.message)).hint(
+        Error::new(Code::AuditFailed, format!("Could not open the audit log: {}", error.message)).with_hint(
             "Nobody can be impersonated without it. Move what is there to another place; Understudy then begins a new log.",
         )
     })
 }
 
-fn make(path: &Path) -> Result<()> {
-    create(path).map_err(|cause| {
+fn ensure_file(path: &Path) -> Result<()> {
+    create_private_file(path).map_err(|cause| {
         Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
-            .hint("Nobody can be impersonated without it. Check that you may write to this folder.")
+            .with_hint("Nobody can be impersonated without it. Check that you may write to this folder.")
             .caused_by(cause)
     })
 }
@@ -64,10 +64,10 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
         .max_connections(1)
         .connect_with(options)
         .await
-        .map_err(|cause| failed(&doing, cause))?;
+        .map_err(|cause| audit_error(&doing, cause))?;
     let migrated = async {
-        let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, cause))?;
-        migrate(&mut connection, path, &doing).await
+        let mut connection = pool.acquire().await.map_err(|cause| audit_error(&doing, cause))?;
+        migrate_schema(&mut connection, path, &doing).await
     };
     let migrated = migrated.await;
     if migrated.is_err() {
@@ -78,7 +78,7 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
 }
 
 /// Creates missing folders and an empty file, accessible to the owner only.
-fn create(path: &Path) -> std::io::Result<()> {
+fn create_private_file(path: &Path) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new();
     // Never opens an existing file: closing it would drop SQLite's locks in this process.
     file.write(true).create_new(true);
@@ -118,8 +118,8 @@ fn close_to_others(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) -> Result<()> {
-    let fail = |cause: sqlx::Error| failed(doing, cause);
+async fn migrate_schema(connection: &mut SqliteConnection, path: &Path, doing: &str) -> Result<()> {
+    let fail = |cause: sqlx::Error| audit_error(doing, cause);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
     let application: i32 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await.map_err(fail)?;
@@ -136,7 +136,7 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) ->
             Code::AuditFailed,
             format!("{} is a database, but not an audit log.", path.display()),
         )
-        .hint("Move the file to another place; Understudy then begins a new log."));
+        .with_hint("Move the file to another place; Understudy then begins a new log."));
     }
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > STEPS.len() {
@@ -148,7 +148,7 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) ->
                 STEPS.len()
             ),
         )
-        .hint("Update Understudy on this machine."));
+        .with_hint("Update Understudy on this machine."));
     }
     for step in &STEPS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(fail)?;
@@ -174,7 +174,7 @@ pub(super) fn was_moved(cause: &sqlx::Error) -> bool {
 }
 
 /// Explains SQLite's error. `doing` completes "Could not …".
-pub(super) fn failed(doing: &str, cause: sqlx::Error) -> Error {
+pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
     let (why, next) = match &cause {
         sqlx::Error::Database(fault) => {
             // https://sqlite.org/rescode.html: the low byte is the primary code.
@@ -208,6 +208,6 @@ pub(super) fn failed(doing: &str, cause: sqlx::Error) -> Error {
         other => (other.to_string(), "Check the file and its folder."),
     };
     Error::new(Code::AuditFailed, format!("Could not {doing}: {why}."))
-        .hint(format!("Nobody can be impersonated without the audit log. {next}"))
+        .with_hint(format!("Nobody can be impersonated without the audit log. {next}"))
         .caused_by(cause)
 }

@@ -13,18 +13,18 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use ts_rs::TS;
 
-use self::held::Held;
-use self::owed::Owed;
+use self::open_log::OpenLog;
+use self::owed_entries::OwedEntries;
 use self::run::Run;
 use crate::error::{Code, Error, Result};
 
 pub mod entry;
 mod file;
-mod held;
-mod owed;
+mod open_log;
+mod owed_entries;
 mod run;
 
-pub use entry::{EndCause, Entry, Event, Subject, Who};
+pub use entry::{EndCause, Entry, Event, OperatorIdentity, Subject};
 
 /// How many of an operator's latest sessions are searched for reasons to suggest.
 const REASONS_FROM: u32 = 500;
@@ -66,8 +66,8 @@ pub struct PastSession {
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
-    held: Arc<Held>,
-    owed: Arc<Owed>,
+    held: Arc<OpenLog>,
+    owed: Arc<OwedEntries>,
     run: Arc<Run>,
     /// The computer that this run is on.
     host: String,
@@ -83,15 +83,15 @@ impl AuditLog {
     /// Each opening is a run of its own, which lives until the last clone is dropped. Until then, no other run closes
     /// its sessions as crashed.
     pub async fn open(path: &Path) -> Result<Self> {
-        let held = Held::open(path).await?;
+        let held = OpenLog::open(path).await?;
         let host = whoami::hostname().unwrap_or_else(|_| "unknown".into());
         let folder = path.parent().unwrap_or(Path::new(""));
-        let run = Run::begin(folder, &host).map_err(|cause| {
+        let run = Run::start_run(folder, &host).map_err(|cause| {
             Error::new(
                 Code::AuditFailed,
                 format!("Could not write beside the audit log {}: {cause}.", path.display()),
             )
-            .hint("Check that you may write to this folder.")
+            .with_hint("Check that you may write to this folder.")
             .caused_by(cause)
         })?;
         Ok(Self { held: Arc::new(held), owed: Arc::default(), run, host })
@@ -107,16 +107,16 @@ impl AuditLog {
     /// Fails with [`crate::error::Code::AuditFailed`] if it cannot be written or would break the order of a session:
     /// *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<()> {
-        match self.insert(&entry).await? {
-            Err(cause) if file::was_moved(&cause) => self.insert(&entry).await?,
+        match self.insert_entry(&entry).await? {
+            Err(cause) if file::was_moved(&cause) => self.insert_entry(&entry).await?,
             outcome => outcome,
         }
-        .map_err(|cause| file::failed("write to the audit log", cause))
+        .map_err(|cause| file::audit_error("write to the audit log", cause))
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
-    async fn insert(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
-        let (status, detail) = entry.event.detail();
+    async fn insert_entry(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
+        let (status, detail) = entry.event.status_and_detail();
         let sign_out_failed = entry.event.sign_out_failed();
         let inserted = sqlx::query(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
@@ -126,7 +126,7 @@ impl AuditLog {
         )
         .bind(entry.at_ms)
         .bind(&entry.session)
-        .bind(entry.event.word())
+        .bind(entry.event.as_str())
         .bind(&entry.who.operator_name)
         .bind(&entry.who.operator_email)
         .bind(&entry.who.os_user)
@@ -143,19 +143,19 @@ impl AuditLog {
         .bind(sign_out_failed)
         .bind(&entry.app_version)
         .bind(&self.run.id)
-        .execute(&self.held.pool().await?)
+        .execute(&self.held.current_pool().await?)
         .await;
         Ok(inserted.map(drop))
     }
 
     /// Whether the session has an entry with this event.
-    async fn has(&self, session: &str, event: &str) -> Result<bool> {
+    async fn has_event(&self, session: &str, event: &str) -> Result<bool> {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entries WHERE session = ? AND event = ?)")
             .bind(session)
             .bind(event)
-            .fetch_one(&self.held.pool().await?)
+            .fetch_one(&self.held.current_pool().await?)
             .await
-            .map_err(reading)
+            .map_err(read_error)
     }
 
     /// The sessions of user `user_id` in `connection`, newest first, at most `limit`.
@@ -179,10 +179,10 @@ impl AuditLog {
         .bind(connection)
         .bind(user_id)
         .bind(limit)
-        .fetch_all(&self.held.pool().await?)
+        .fetch_all(&self.held.current_pool().await?)
         .await
-        .map_err(reading)?;
-        rows.iter().map(|row| self.past_session(row).map_err(reading)).collect()
+        .map_err(read_error)?;
+        rows.iter().map(|row| self.past_session(row).map_err(read_error)).collect()
     }
 
     /// The reasons that this operator last gave in this connection, without duplicates, newest first, at most `limit`.
@@ -199,9 +199,9 @@ impl AuditLog {
         .bind(operator)
         .bind(REASONS_FROM)
         .bind(limit)
-        .fetch_all(&self.held.pool().await?)
+        .fetch_all(&self.held.current_pool().await?)
         .await
-        .map_err(reading)
+        .map_err(read_error)
     }
 
     /// Closes what crashes left open: each session that has begun and not ended, and whose run is gone, gets *ended*
@@ -222,16 +222,16 @@ impl AuditLog {
              WHERE event = 'begun' AND run IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')",
         )
-        .fetch_all(&self.held.pool().await?)
+        .fetch_all(&self.held.current_pool().await?)
         .await
-        .map_err(reading)?;
+        .map_err(read_error)?;
         let gone = of.into_iter().filter(|(run, host)| self.run.is_gone(run, host, &self.host));
         Ok(gone.map(|(run, _)| run).collect())
     }
 
     /// Closes what these runs left open, and sessions from before entries named their run.
     async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
-        let pool = self.held.pool().await?;
+        let pool = self.held.current_pool().await?;
         let gone = serde_json::to_string(gone).map_err(Error::internal)?;
         let closed: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
@@ -247,14 +247,14 @@ impl AuditLog {
              RETURNING id",
         )
         .bind(at_ms)
-        .bind(EndCause::Crash.word())
+        .bind(EndCause::Crash.as_str())
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(&self.run.id)
         .bind(gone)
         .fetch_all(&pool)
         .await
-        .map_err(|cause| file::failed("close unfinished sessions in the audit log", cause))?;
-        self.run.sweep(&self.host);
+        .map_err(|cause| file::audit_error("close unfinished sessions in the audit log", cause))?;
+        self.run.remove_stale_files(&self.host);
         let closed = serde_json::to_string(&closed).map_err(Error::internal)?;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {} FROM entries WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
@@ -263,21 +263,21 @@ impl AuditLog {
         .bind(closed)
         .fetch_all(&pool)
         .await
-        .map_err(reading)?;
-        rows.iter().map(entry::read).collect()
+        .map_err(read_error)?;
+        rows.iter().map(entry::read_entry).collect()
     }
 
     /// The latest entries, newest first, at most `limit`.
-    pub async fn entries(&self, limit: u32) -> Result<Vec<Entry>> {
+    pub async fn read_entries(&self, limit: u32) -> Result<Vec<Entry>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {} FROM entries ORDER BY id DESC LIMIT ?",
             entry::COLUMNS
         )))
         .bind(limit)
-        .fetch_all(&self.held.pool().await?)
+        .fetch_all(&self.held.current_pool().await?)
         .await
-        .map_err(reading)?;
-        rows.iter().map(entry::read).collect()
+        .map_err(read_error)?;
+        rows.iter().map(entry::read_entry).collect()
     }
 
     fn past_session(&self, row: &SqliteRow) -> sqlx::Result<PastSession> {
@@ -298,7 +298,7 @@ impl AuditLog {
             reason: row.try_get("reason")?,
             outcome: match (ended_at, signed_in) {
                 (None, _) => Outcome::Running,
-                _ if cause.as_deref() == Some(EndCause::Crash.word()) => Outcome::Crashed,
+                _ if cause.as_deref() == Some(EndCause::Crash.as_str()) => Outcome::Crashed,
                 (Some(_), true) => Outcome::Ended,
                 (Some(_), false) => Outcome::Refused,
             },
@@ -309,8 +309,8 @@ impl AuditLog {
     }
 }
 
-fn reading(cause: sqlx::Error) -> Error {
-    file::failed("read the audit log", cause)
+fn read_error(cause: sqlx::Error) -> Error {
+    file::audit_error("read the audit log", cause)
 }
 
 #[cfg(test)]
@@ -320,10 +320,10 @@ mod tests {
     use crate::error::Code;
 
     fn begun(session: &str) -> Entry {
-        Entry::begun(
+        Entry::for_new_session(
             1,
             session,
-            Who::new("Ada", "ada@example.org"),
+            OperatorIdentity::new("Ada", "ada@example.org"),
             Subject {
                 connection: "acme".into(),
                 connection_name: "Acme".into(),
@@ -342,11 +342,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
         let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&log.held.pool().await.unwrap())
+            .fetch_one(&log.held.current_pool().await.unwrap())
             .await
             .unwrap();
         let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&log.held.pool().await.unwrap())
+            .fetch_one(&log.held.current_pool().await.unwrap())
             .await
             .unwrap();
         assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
@@ -366,7 +366,7 @@ mod tests {
         second.append(begun("alive")).await.unwrap();
         let closed = log.close_runs(&gone, 9).await.unwrap();
         assert_eq!(closed.iter().map(|entry| entry.session.as_str()).collect::<Vec<_>>(), ["cut off"]);
-        let end = begun("alive").then(10, EndCause::Operator.into());
+        let end = begun("alive").with_event(10, EndCause::Operator.into());
         second.append(end).await.expect("its own end is the first");
     }
 
@@ -375,10 +375,12 @@ mod tests {
     async fn a_full_disk_refuses_the_entry_and_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
-        let pages: i64 =
-            sqlx::query_scalar("PRAGMA page_count").fetch_one(&log.held.pool().await.unwrap()).await.unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+            .fetch_one(&log.held.current_pool().await.unwrap())
+            .await
+            .unwrap();
         sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4)))
-            .execute(&log.held.pool().await.unwrap())
+            .execute(&log.held.current_pool().await.unwrap())
             .await
             .unwrap();
 
@@ -393,6 +395,6 @@ mod tests {
         assert_eq!(error.code, Code::AuditFailed);
         assert!(error.message.contains("full"), "{error}");
         assert!(error.hint.as_deref().unwrap_or_default().contains("space"), "{error}");
-        assert_eq!(log.entries(1000).await.unwrap().len(), written, "the refused entry left a trace");
+        assert_eq!(log.read_entries(1000).await.unwrap().len(), written, "the refused entry left a trace");
     }
 }

@@ -37,8 +37,8 @@ pub(super) struct Run {
 
 impl Run {
     /// Begins a run whose log is in `folder`. It sends heartbeats until it is dropped.
-    pub(super) fn begin(folder: &Path, host: &str) -> std::io::Result<Arc<Self>> {
-        Self::begin_on(folder, host, machine())
+    pub(super) fn start_run(folder: &Path, host: &str) -> std::io::Result<Arc<Self>> {
+        Self::begin_on(folder, host, hash_machine_id())
     }
 
     fn begin_on(folder: &Path, host: &str, machine: Option<String>) -> std::io::Result<Arc<Self>> {
@@ -49,18 +49,18 @@ impl Run {
         // The file gets its final name only once it is locked; otherwise another run could take it for a dead one.
         let new = path.with_extension("new");
         let mut file = make_file(&new)?;
-        file.write_all(about(host, machine.as_deref()).as_bytes())?;
+        file.write_all(describe_run(host, machine.as_deref()).as_bytes())?;
         if let Err(TryLockError::Error(cause)) = file.try_lock() {
             tracing::debug!("this run has no lock, only its heartbeat: {cause}");
         }
         std::fs::rename(&new, &path)?;
         let run = Arc::new(Self { id, path, machine, file: Some(file) });
-        tokio::spawn(beat(Arc::downgrade(&run)));
+        tokio::spawn(repeat_heartbeat(Arc::downgrade(&run)));
         Ok(run)
     }
 
     /// Sends a heartbeat. Writing sets the time by the clock of the computer that stores the file.
-    fn beat(&self) {
+    fn write_heartbeat(&self) {
         let Some(mut file) = self.file.as_ref() else { return };
         let beaten = file.rewind().and_then(|()| file.write_all(b"r"));
         if let Err(cause) = beaten {
@@ -107,11 +107,11 @@ impl Run {
 
     /// The files with entries that dead runs owed.
     pub(super) fn left_owed(&self, our_host: &str) -> Vec<PathBuf> {
-        self.left(OWED, our_host)
+        self.find_stale_files(OWED, our_host)
     }
 
     /// The files with this extension that dead runs left behind.
-    fn left(&self, wanted: &str, our_host: &str) -> Vec<PathBuf> {
+    fn find_stale_files(&self, wanted: &str, our_host: &str) -> Vec<PathBuf> {
         let Some(folder) = self.path.parent() else { return Vec::new() };
         let all = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let is_left = |path: &PathBuf| {
@@ -127,14 +127,14 @@ impl Run {
 
     /// Both times come from the clock of the computer that stores the files.
     fn is_silent(&self, file: &File) -> std::io::Result<bool> {
-        self.beat();
+        self.write_heartbeat();
         let now = std::fs::metadata(&self.path)?.modified()?;
         Ok(now.duration_since(file.metadata()?.modified()?).is_ok_and(|since| since > SILENT))
     }
 
     /// Removes the files of dead runs on this computer. Call it once their sessions are closed.
-    pub(super) fn sweep(&self, our_host: &str) {
-        for path in self.left(ENDING, our_host) {
+    pub(super) fn remove_stale_files(&self, our_host: &str) {
+        for path in self.find_stale_files(ENDING, our_host) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -148,11 +148,11 @@ impl Drop for Run {
     }
 }
 
-async fn beat(run: Weak<Run>) {
+async fn repeat_heartbeat(run: Weak<Run>) {
     loop {
         tokio::time::sleep(BEAT).await;
         let Some(run) = run.upgrade() else { return };
-        run.beat();
+        run.write_heartbeat();
     }
 }
 
@@ -161,7 +161,7 @@ fn file_of(folder: &Path, id: &str) -> PathBuf {
 }
 
 /// The content of a run's file, readable for people too. Each heartbeat rewrites its first letter.
-fn about(host: &str, machine: Option<&str>) -> String {
+fn describe_run(host: &str, machine: Option<&str>) -> String {
     let machine = machine.map(|machine| format!("machine {machine}\n")).unwrap_or_default();
     format!("run of understudy\nhost {host}\n{machine}pid {}\n", std::process::id())
 }
@@ -173,7 +173,7 @@ fn line_in(path: &Path, key: &str) -> Option<String> {
 
 /// Tells this computer from others with the same name. machine-id(5) asks programs not to expose the system's ID, but
 /// to hash it together with their name.
-fn machine() -> Option<String> {
+fn hash_machine_id() -> Option<String> {
     let id = if cfg!(target_os = "linux") {
         std::fs::read_to_string("/etc/machine-id").ok()?
     } else {
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     fn run_in(folder: &Path) -> Arc<Run> {
-        Run::begin(folder, "desk-4").unwrap()
+        Run::start_run(folder, "desk-4").unwrap()
     }
 
     #[tokio::test]
@@ -226,14 +226,14 @@ mod tests {
 
     /// What a killed process leaves: its file, without a lock.
     fn leave(folder: &Path, age: Duration) -> String {
-        leave_on(folder, age, machine().as_deref())
+        leave_on(folder, age, hash_machine_id().as_deref())
     }
 
     fn leave_on(folder: &Path, age: Duration, machine: Option<&str>) -> String {
         let id = Uuid::new_v4().to_string();
         let path = file_of(&folder.join(FOLDER), &id);
         let mut file = make_file(&path).unwrap();
-        file.write_all(about("desk-4", machine).as_bytes()).unwrap();
+        file.write_all(describe_run("desk-4", machine).as_bytes()).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();
         id
     }
@@ -257,7 +257,7 @@ mod tests {
         // The lock of another computer proves nothing here.
         let alive = leave_on(dir.path(), hour, Some("b2"));
         assert!(!ours.is_gone(&alive, "desk-4", "desk-4"));
-        ours.sweep("desk-4");
+        ours.remove_stale_files("desk-4");
         assert!(file_of(&dir.path().join(FOLDER), &alive).exists());
         // A day without a heartbeat does.
         let silent = leave_on(dir.path(), Duration::from_hours(25), Some("b2"));
@@ -275,7 +275,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (ours, other) = (run_in(dir.path()), run_in(dir.path()));
         let killed = leave(dir.path(), Duration::ZERO);
-        ours.sweep("desk-4");
+        ours.remove_stale_files("desk-4");
         let folder = dir.path().join(FOLDER);
         assert!(!file_of(&folder, &killed).exists());
         assert!(file_of(&folder, &ours.id).exists() && file_of(&folder, &other.id).exists());

@@ -38,37 +38,37 @@ const INLINE: usize = 100;
 /// a null, or a whole number beyond signed 64 bits.
 pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
     let Some(text) = text.filter(|text| !without_bom(text).trim().is_empty()) else {
-        return Ok(WantedEdit::new(file)?.fresh());
+        return Ok(FileEdit::new(file)?.to_new_text());
     };
     let current = as_json(&read_file("the text", text)?);
     let mut exact = as_json(file);
     keep_large(&current, &mut exact);
     let exact: ConnectionFile = serde_json::from_value(exact).map_err(Error::internal)?;
-    let wanted = WantedEdit::new(&exact)?;
+    let wanted = FileEdit::new(&exact)?;
     if current == wanted.json {
         return Ok(text.to_owned());
     }
     let plain = without_bom(text);
-    let Ok(mut document) = plain.parse::<DocumentMut>() else { return Ok(wanted.fresh()) };
-    merge(document.as_table_mut(), &current, &wanted.json, wanted.items.as_table(), "");
+    let Ok(mut document) = plain.parse::<DocumentMut>() else { return Ok(wanted.to_new_text()) };
+    merge_table(document.as_table_mut(), &current, &wanted.json, wanted.items.as_table(), "");
     let mut edited = document.to_string();
     if plain.contains("\r\n") {
         edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
     }
     // Losing comments is better than saving other values than the form shows.
     if !read_file("the text", &edited).is_ok_and(|read| as_json(&read) == wanted.json) {
-        return Ok(wanted.fresh());
+        return Ok(wanted.to_new_text());
     }
     Ok(if plain.len() == text.len() { edited } else { format!("\u{feff}{edited}") })
 }
 
 /// The new content: as JSON for comparing, as TOML, in the types' order, for copying.
-struct WantedEdit {
+struct FileEdit {
     json: Json,
     items: DocumentMut,
 }
 
-impl WantedEdit {
+impl FileEdit {
     fn new(file: &ConnectionFile) -> Result<Self> {
         let json = as_json(file);
         // TOML's serialiser would drop a null, and then the file would send something else than the form shows.
@@ -77,20 +77,20 @@ impl WantedEdit {
                 Code::ConnectionInvalid,
                 format!("{key}: TOML, the language of the file, knows no null."),
             )
-            .hint("Write `\"{{ none }}\"` instead: it is sent as null."));
+            .with_hint("Write `\"{{ none }}\"` instead: it is sent as null."));
         }
         let items = toml_edit::ser::to_document(file).map_err(|cause| {
             Error::new(Code::ConnectionInvalid, "The body has a number that is too large for the file.")
-                .hint("Write it as text, in quotes.")
+                .with_hint("Write it as text, in quotes.")
                 .caused_by(cause)
         })?;
         Ok(Self { json, items })
     }
 
-    fn fresh(&self) -> String {
+    fn to_new_text(&self) -> String {
         let mut document = DocumentMut::new();
         for (key, item) in self.items.iter() {
-            document.insert(key, styled(key, key, item));
+            document.insert(key, style_item(key, key, item));
         }
         document.to_string()
     }
@@ -98,7 +98,7 @@ impl WantedEdit {
 
 /// Turns `table` from `current` into `wanted`. Touches only what differs between the two, so anything else in the text
 /// (a spelt-out default, an empty table) stays.
-fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn TableLike, path: &str) {
+fn merge_table(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn TableLike, path: &str) {
     for (key, item) in items.iter() {
         if current[key] == wanted[key] {
             continue;
@@ -110,9 +110,9 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
         match (table.get_mut(written), item.as_table_like()) {
             (Some(old), Some(items)) if current[key].is_object() && old.is_table_like() => {
                 if let Some(inner) = old.as_table_like_mut() {
-                    merge(inner, &current[key], &wanted[key], items, &path);
+                    merge_table(inner, &current[key], &wanted[key], items, &path);
                 }
-                tidy(old, &current[key], &wanted[key]);
+                reformat_inline_table(old, &current[key], &wanted[key]);
             }
             (Some(Item::Value(old)), _) => {
                 // Keep the comment after a value and the space around it.
@@ -123,7 +123,7 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
                 }
             }
             _ => {
-                table.insert(key, styled(key, &path, item));
+                table.insert(key, style_item(key, &path, item));
             }
         }
     }
@@ -135,7 +135,7 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
 }
 
 /// Reformats an inline table that has gained or lost keys: `{ a = 1, b = 2 }`.
-fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
+fn reformat_inline_table(item: &mut Item, current: &Json, wanted: &Json) {
     let keys = |json: &Json| json.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
     if let Some(table) = item.as_inline_table_mut()
         && keys(current) != keys(wanted)
@@ -145,7 +145,7 @@ fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
 }
 
 /// A new value, formatted as a person would.
-fn styled(key: &str, path: &str, item: &Item) -> Item {
+fn style_item(key: &str, path: &str, item: &Item) -> Item {
     if LISTS.contains(&path)
         && let Some(list) = item.as_array()
     {
@@ -162,7 +162,7 @@ fn styled(key: &str, path: &str, item: &Item) -> Item {
     let mut table = Table::new();
     for (key, item) in items.iter() {
         // Everything in the body stays inline: its keys are the application's, not headings.
-        let item = if section { styled(key, &format!("{path}.{key}"), item) } else { item.clone() };
+        let item = if section { style_item(key, &format!("{path}.{key}"), item) } else { item.clone() };
         table.insert(key, item);
     }
     Item::Table(table)

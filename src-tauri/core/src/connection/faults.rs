@@ -35,12 +35,12 @@ impl<'text> KeyFaults<'text> {
     }
 
     /// Records where a key's value is.
-    pub(super) fn place(&mut self, key: &str, span: Range<usize>) {
+    pub(super) fn record_place(&mut self, key: &str, span: Range<usize>) {
         self.places.insert(key.to_owned(), span.start);
     }
 
     /// Adds a fault at the key's value, or, if the key is missing, at the table that lacks it.
-    pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
+    pub(super) fn add_fault(&mut self, key: &str, what: impl Into<String>) {
         let mut at = key;
         let offset = loop {
             if let Some(offset) = self.places.get(at) {
@@ -71,15 +71,16 @@ impl<'text> KeyFaults<'text> {
     /// The faults as an error: one line each, in file order, also in [`Error::faults`].
     pub(super) fn into_error(mut self) -> Error {
         self.found.sort_by_key(|fault| fault.offset);
-        let faults: Vec<FileFault> = self.found.iter().take(TOLD).map(|fault| self.locate(fault)).collect();
-        let mut lines: Vec<String> = faults.iter().map(|fault| self.line(fault)).collect();
+        let faults: Vec<FileFault> =
+            self.found.iter().take(TOLD).map(|fault| self.locate_fault(fault)).collect();
+        let mut lines: Vec<String> = faults.iter().map(|fault| self.format_fault(fault)).collect();
         if self.found.len() > TOLD {
             lines.push(format!("… and {} more.", self.found.len() - TOLD));
         }
-        Error::new(Code::ConnectionInvalid, lines.join("\n")).faults(faults)
+        Error::new(Code::ConnectionInvalid, lines.join("\n")).with_faults(faults)
     }
 
-    fn locate(&self, fault: &KeyFault) -> FileFault {
+    fn locate_fault(&self, fault: &KeyFault) -> FileFault {
         let before = self.text.get(..fault.offset).unwrap_or(self.text);
         let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
         FileFault {
@@ -90,7 +91,7 @@ impl<'text> KeyFaults<'text> {
         }
     }
 
-    fn line(&self, fault: &FileFault) -> String {
+    fn format_fault(&self, fault: &FileFault) -> String {
         let FileFault { key, line, column, message } = fault;
         let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
         format!("{}:{line}:{column}: {key}{message}", self.file)

@@ -12,7 +12,7 @@ mod presets;
 mod rules;
 mod schema;
 mod shape;
-mod signing;
+mod sign_in;
 mod store;
 
 #[cfg(test)]
@@ -33,10 +33,10 @@ pub use parse::{
     Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network,
     Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id, read_file,
 };
-pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
+pub use presets::{Preset, PresetSecret, Setting, SettingKind, all_presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};
-pub use schema::schema;
-pub use store::{AddOutcome, Aside, Connections, DEMO, no_such_connection};
+pub use schema::render_schema;
+pub use store::{AddOutcome, Connections, DEMO, SetAsideFile, no_such_connection};
 
 /// Which of the application's installations a connection is for. Each has a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -532,7 +532,7 @@ impl PolicyConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
-pub enum Origin {
+pub enum ConnectionSource {
     /// The operator's own file.
     Own,
     /// From IT's folder; shown locked.
@@ -549,7 +549,7 @@ pub struct ConnectionSummary {
     pub id: String,
     pub name: String,
     pub environment: Environment,
-    pub origin: Origin,
+    pub origin: ConnectionSource,
     pub reason: ReasonRule,
     /// How many minutes a session may last; `None`: no limit.
     pub max_minutes: Option<u32>,
@@ -581,5 +581,5 @@ pub struct ConnectionDraft {
     pub file: Option<ConnectionFile>,
     /// Why the text cannot be used as it is; `None` if it can.
     pub problem: Option<Error>,
-    pub origin: Origin,
+    pub origin: ConnectionSource,
 }

@@ -10,12 +10,12 @@ use secrecy::SecretString;
 
 use super::faults::KeyFaults;
 use super::{
-    ConnectionFile, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method, Origin, PolicyConfig,
-    ReasonRule, rules, shape,
+    ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method,
+    PolicyConfig, ReasonRule, rules, shape,
 };
-use crate::browser::Gateway;
+use crate::browser::GatewayLogin;
 use crate::directory::engine_name;
-use crate::directory::json_path::dotted;
+use crate::directory::json_path::to_dotted_name;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::template::{Expression, JsonTemplate, Scope, SignInContext, Template};
 use understudy_files::device_name::is_device;
@@ -37,7 +37,7 @@ pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories"
 pub struct Connection {
     /// The file's name without `.toml`; also the account prefix in the vault.
     pub id: String,
-    pub origin: Origin,
+    pub origin: ConnectionSource,
     /// `None` for the demo and other connections without a file.
     pub path: Option<PathBuf>,
     /// The file's text, including comments.
@@ -80,9 +80,9 @@ pub struct Request {
 
 impl Request {
     /// The names of the secrets in the request.
-    pub fn secrets(&self) -> BTreeSet<String> {
-        let in_headers = self.headers.iter().flat_map(|(_, value)| value.secrets());
-        in_headers.chain(self.body.iter().flat_map(JsonTemplate::secrets)).collect()
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        let in_headers = self.headers.iter().flat_map(|(_, value)| value.secret_names());
+        in_headers.chain(self.body.iter().flat_map(JsonTemplate::secret_names)).collect()
     }
 }
 
@@ -227,31 +227,31 @@ impl Verify {
 
     /// Whether it authenticates with a captured or answered value rather than just the window's cookies.
     pub fn shows_a_token(&self) -> bool {
-        let names = |template: &Template| !template.captured().is_empty() || template.uses("response");
+        let names = |template: &Template| !template.captured_names().is_empty() || template.uses("response");
         self.headers.iter().any(|(_, value)| names(value)) || names(&self.url)
     }
 }
 
 impl Connection {
     /// Fails with [`Code::ConnectionInvalid`] and all faults of the text, each with line, column and key.
-    pub fn parse(id: &str, text: &str, origin: Origin, path: Option<PathBuf>) -> Result<Self> {
+    pub fn parse(id: &str, text: &str, origin: ConnectionSource, path: Option<PathBuf>) -> Result<Self> {
         if !is_id(id) {
             return Err(invalid_id(id));
         }
         let name = path.as_deref().and_then(std::path::Path::file_name);
         let name = name.map_or_else(|| format!("{id}.toml"), |name| name.to_string_lossy().into_owned());
         let mut faults = KeyFaults::new(name, without_bom(text));
-        let Some(file) = shape::read(without_bom(text), &mut faults) else {
+        let Some(file) = shape::parse_file(without_bom(text), &mut faults) else {
             return Err(faults.into_error());
         };
         if file.name.trim().is_empty() {
-            faults.add("name", "cannot be empty");
+            faults.add_fault("name", "cannot be empty");
         }
-        rules::directory(&file.directory, id, &mut faults);
-        let network = rules::network(file.network.as_ref(), &mut faults);
-        let mut parts = Parts { id, fields: user_fields(&file.directory), faults };
+        rules::check_directory(&file.directory, id, &mut faults);
+        let network = rules::compile_network(file.network.as_ref(), &mut faults);
+        let mut parts = ConnectionCompiler { id, fields: user_fields(&file.directory), faults };
         let compiled = parts.sign_in_and_out(&file);
-        let policy = parts.policy(&file.policy);
+        let policy = parts.compile_policy(&file.policy);
         let faults = parts.faults;
         match (compiled, policy) {
             // A missing part is either absent from the file or faulty; the fault tells which.
@@ -271,7 +271,7 @@ impl Connection {
     }
 
     /// The names of all secrets that signing in and out needs, sorted, without the database password.
-    pub fn secrets(&self) -> Vec<String> {
+    pub fn sign_in_secret_names(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         let (sign_in, sign_out) = (&self.sign_in, &self.sign_out);
         let own = match &sign_in.recipe {
@@ -280,20 +280,20 @@ impl Connection {
             Recipe::Exchange { .. } | Recipe::Link { .. } => None,
             Recipe::Forest(forest) => {
                 names.insert(FOREST_SECRET.to_owned());
-                names.extend(forest.values.iter().flat_map(|(_, value)| value.secrets()));
+                names.extend(forest.values.iter().flat_map(|(_, value)| value.secret_names()));
                 None
             }
         };
         names.extend(self.network.gateway_user.as_ref().map(|_| GATEWAY_PASSWORD.to_owned()));
         let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
-        names.extend(own.into_iter().chain(steps).chain(&sign_out.request).flat_map(Request::secrets));
+        names.extend(own.into_iter().chain(steps).chain(&sign_out.request).flat_map(Request::secret_names));
         names.into_iter().collect()
     }
 
     /// The names of the secrets that the console's sign-out steps need, sorted. The window's sign-out needs none.
     pub fn sign_out_secrets(&self) -> Vec<String> {
         let names: BTreeSet<String> =
-            self.sign_out.steps.iter().flat_map(|step| step.request.secrets()).collect();
+            self.sign_out.steps.iter().flat_map(|step| step.request.secret_names()).collect();
         names.into_iter().collect()
     }
 
@@ -303,21 +303,22 @@ impl Connection {
     /// Fails with [`Code::FileFailed`] if it cannot be read.
     pub(crate) fn with_authority(mut self) -> Result<Self> {
         if let Some(path) = &self.network.ca {
-            self.network.authority = Some(regular_file::read(path, regular_file::OF_CERTIFICATES)?.into());
+            self.network.authority =
+                Some(regular_file::read_bytes(path, regular_file::OF_CERTIFICATES)?.into());
         }
         Ok(self)
     }
 
     /// The login for a gateway in front of the application, with the password from `context`; `None` if there is no
     /// gateway.
-    pub fn gateway(&self, context: &SignInContext) -> Option<Gateway> {
+    pub fn gateway_for(&self, context: &SignInContext) -> Option<GatewayLogin> {
         self.gateway_with(context.secret(GATEWAY_PASSWORD)?.clone())
     }
 
     /// The same with this password.
-    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<Gateway> {
+    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<GatewayLogin> {
         let user = self.network.gateway_user.clone()?;
-        Some(Gateway { origin: self.sign_in.origin.clone(), user, password })
+        Some(GatewayLogin { origin: self.sign_in.origin.clone(), user, password })
     }
 
     /// The name of the directory's password in the vault.
@@ -327,7 +328,7 @@ impl Connection {
 
     /// The names of all secrets that the connection can use: the database password, and those of its templates.
     pub fn secret_names(&self) -> Vec<String> {
-        let mut names = self.secrets();
+        let mut names = self.sign_in_secret_names();
         if self.may_need_password() {
             names.insert(0, DATABASE_PASSWORD.into());
         }
@@ -339,11 +340,11 @@ impl Connection {
         self.file.directory.may_need_password()
     }
 
-    fn engine(&self) -> &'static str {
+    fn engine_name(&self) -> &'static str {
         engine_name(&self.file.directory.url).unwrap_or("PostgreSQL")
     }
 
-    pub fn summary(&self) -> ConnectionSummary {
+    pub fn to_summary(&self) -> ConnectionSummary {
         ConnectionSummary {
             id: self.id.clone(),
             name: self.file.name.clone(),
@@ -351,7 +352,7 @@ impl Connection {
             origin: self.origin,
             reason: self.policy.reason,
             max_minutes: self.policy.max_minutes,
-            engine: self.engine().to_owned(),
+            engine: self.engine_name().to_owned(),
             has_form: matches!(self.sign_in.recipe, Recipe::Forest(_)),
         }
     }
@@ -361,7 +362,7 @@ impl Connection {
 /// people.
 pub fn read_file(name: &str, text: &str) -> Result<ConnectionFile> {
     let mut faults = KeyFaults::new(name, without_bom(text));
-    shape::read(without_bom(text), &mut faults).ok_or_else(|| faults.into_error())
+    shape::parse_file(without_bom(text), &mut faults).ok_or_else(|| faults.into_error())
 }
 
 /// Windows editors put a byte order mark at the beginning; it is not part of the text.
@@ -387,7 +388,7 @@ fn invalid_id(id: &str) -> Error {
         "small letters, digits, `-` and `_` can, at most 64"
     };
     Error::new(Code::ConnectionInvalid, format!("`{id}` cannot be a connection's name: {why}."))
-        .hint(format!("Name the file `{good}.toml`, for example."))
+        .with_hint(format!("Name the file `{good}.toml`, for example."))
 }
 
 /// A free ID for a connection of this name: `Acme GmbH` becomes `acme-gmbh`, or `acme-gmbh-2` if that is taken.
@@ -422,45 +423,50 @@ fn user_fields(part: &DirectoryConfig) -> Vec<String> {
         fields.extend(column.iter().flat_map(|column| [role.to_owned(), column.clone()]));
     }
     fields.extend(part.columns.iter().cloned());
-    fields.iter().map(|field| dotted(field)).collect()
+    fields.iter().map(|field| to_dotted_name(field)).collect()
 }
 
 /// Compiles the parts of one file and collects their faults. A faulty part is `None` or incomplete, and then there is
 /// always a fault.
-pub(super) struct Parts<'a> {
+pub(super) struct ConnectionCompiler<'a> {
     pub(super) id: &'a str,
     fields: Vec<String>,
     pub(super) faults: KeyFaults<'a>,
 }
 
-impl Parts<'_> {
-    pub(super) fn session(&self, why_no_secrets: &'static str) -> Scope {
-        Scope::session(self.fields.iter().cloned(), why_no_secrets)
+impl ConnectionCompiler<'_> {
+    pub(super) fn session_scope(&self, why_no_secrets: &'static str) -> Scope {
+        Scope::for_session(self.fields.iter().cloned(), why_no_secrets)
     }
 
-    fn policy(&mut self, part: &PolicyConfig) -> Option<Policy> {
-        let scope = Scope::user(self.fields.iter().cloned());
+    fn compile_policy(&mut self, part: &PolicyConfig) -> Option<Policy> {
+        let scope = Scope::for_user(self.fields.iter().cloned());
         let mut protect = Vec::new();
         for (at, text) in part.protect.iter().enumerate() {
             let key = format!("policy.protect[{at}]");
             let expression = Expression::parse(&key, text, &scope);
-            protect.push((text.clone(), self.take(&key, expression)?));
+            protect.push((text.clone(), self.ok_or_fault(&key, expression)?));
         }
         let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
         Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect })
     }
 
-    pub(super) fn url(&mut self, key: &str, text: &str, captured: &BTreeSet<String>) -> Option<Template> {
+    pub(super) fn compile_url(
+        &mut self,
+        key: &str,
+        text: &str,
+        captured: &BTreeSet<String>,
+    ) -> Option<Template> {
         rules::no_secret_in_query(key, text, &mut self.faults);
-        let scope = self.session(SECRETS_IN_URL).with_captured(captured);
-        self.take(key, Template::parse_url(key, text, &scope))
+        let scope = self.session_scope(SECRETS_IN_URL).with_captured(captured);
+        self.ok_or_fault(key, Template::parse_url(key, text, &scope))
     }
 
-    pub(super) fn take<T>(
+    pub(super) fn ok_or_fault<T>(
         &mut self,
         key: &str,
         parsed: Result<T, crate::template::TemplateFault>,
     ) -> Option<T> {
-        parsed.map_err(|fault| self.faults.add(key, fault.message)).ok()
+        parsed.map_err(|fault| self.faults.add_fault(key, fault.message)).ok()
     }
 }

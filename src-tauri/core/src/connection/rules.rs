@@ -57,40 +57,44 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// Checks `[directory]`. `id` is the connection's, for the command that stores the password.
-pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
+pub(super) fn check_directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
     let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
         [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
             .map(|(key, value)| (key, value.as_ref())),
     );
     for (key, value) in named {
         if value.is_some_and(|value| value.trim().is_empty()) {
-            faults.add(&format!("directory.{key}"), "cannot be empty");
+            faults.add_fault(&format!("directory.{key}"), "cannot be empty");
         }
     }
     for (key, list) in [("columns", &part.columns), ("search", part.search.as_ref().unwrap_or(&Vec::new()))] {
         for (at, _) in list.iter().enumerate().filter(|(_, column)| column.trim().is_empty()) {
-            faults.add(&format!("directory.{key}[{at}]"), "cannot be empty");
+            faults.add_fault(&format!("directory.{key}[{at}]"), "cannot be empty");
         }
     }
     if let Some(what) = directory_url_fault(&part.url, id) {
-        faults.add("directory.url", what);
+        faults.add_fault("directory.url", what);
     }
     let is_file = Engine::of_url(&part.url) == Some(Engine::Sqlite);
     if let Some(words) = &part.password_command {
         let key = "directory.password_command";
         if is_file {
-            faults.add(key, "is for a server: a file of SQLite's has no password");
+            faults.add_fault(key, "is for a server: a file of SQLite's has no password");
         } else if words.first().is_none_or(|program| program.trim().is_empty()) {
-            faults.add(key, "has to name a program: `[\"aws\", \"rds\", \"generate-db-auth-token\", …]`");
+            faults
+                .add_fault(key, "has to name a program: `[\"aws\", \"rds\", \"generate-db-auth-token\", …]`");
         } else if words.iter().any(|word| word.contains('\0')) {
-            faults.add(key, "has a character in it that no argument can have");
+            faults.add_fault(key, "has a character in it that no argument can have");
         }
     }
     if let Some(ssh) = &part.ssh {
         if is_file {
-            faults.add("directory.ssh", "is the way to a server; a file of SQLite's is opened where it is");
+            faults.add_fault(
+                "directory.ssh",
+                "is the way to a server; a file of SQLite's is opened where it is",
+            );
         } else if has_socket(&part.url) {
-            faults.add(
+            faults.add_fault(
                 "directory.url",
                 "names a local socket, which [directory.ssh] cannot reach: name host and port",
             );
@@ -100,7 +104,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults
 }
 
 /// Checks `[network]`.
-pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> Network {
+pub(super) fn compile_network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> Network {
     let Some(part) = part else { return Network::default() };
     let proxy = part.proxy.as_ref().and_then(|text| {
         let url = Url::parse(text).ok().filter(|url| {
@@ -111,7 +115,7 @@ pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> N
                 && is_bare
         });
         if url.is_none() {
-            faults.add(
+            faults.add_fault(
                 "network.proxy",
                 "has to be `http://host:port` or `socks5://host:port`, without a password",
             );
@@ -120,17 +124,17 @@ pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> N
     });
     let ca = part.ca.as_ref().map(std::path::PathBuf::from);
     if ca.as_ref().is_some_and(|path| !path.is_absolute()) {
-        faults.add("network.ca", "has to be the whole path of a PEM file");
+        faults.add_fault("network.ca", "has to be the whole path of a PEM file");
     } else if part.ca.as_ref().is_some_and(|text| text.starts_with("\\\\") || text.starts_with("//")) {
         // Windows would log in to that computer before the operator has agreed.
-        faults.add("network.ca", "has to be a file on this computer, not one on a share");
+        faults.add_fault("network.ca", "has to be a file on this computer, not one on a share");
     }
     let gateway_user = part.gateway_user.clone();
     if gateway_user
         .as_ref()
         .is_some_and(|user| user.is_empty() || user.contains(':') || user.chars().any(char::is_control))
     {
-        faults.add(
+        faults.add_fault(
             "network.gateway_user",
             "has to be a user name without a colon; its password is the secret `gateway_password`",
         );
@@ -148,23 +152,29 @@ fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
                 .any(|char| char.is_whitespace() || char.is_control() || "\"'`\\$;&|<>(){}".contains(char))
     };
     if ssh.host.contains('@') {
-        faults.add("directory.ssh.host", "names the host alone; the part before the @ belongs in `user`");
-    } else if odd(&ssh.host) || ssh.host.contains(['/', '%']) {
         faults
-            .add("directory.ssh.host", "has to be a computer's name or address, or a Host of ~/.ssh/config");
+            .add_fault("directory.ssh.host", "names the host alone; the part before the @ belongs in `user`");
+    } else if odd(&ssh.host) || ssh.host.contains(['/', '%']) {
+        faults.add_fault(
+            "directory.ssh.host",
+            "has to be a computer's name or address, or a Host of ~/.ssh/config",
+        );
     }
     if ssh.user.as_deref().is_some_and(|user| odd(user) || user.contains('%')) {
-        faults.add("directory.ssh.user", "has to be the name of an account");
+        faults.add_fault("directory.ssh.user", "has to be the name of an account");
     }
     if let Some(key) = &ssh.key {
         let whole = key.starts_with("~/") || std::path::Path::new(key).is_absolute();
         if key.contains("PRIVATE KEY") {
-            faults.add(
+            faults.add_fault(
                 "directory.ssh.key",
                 "holds a key, which does not belong in a file. Name the file that it is in",
             );
         } else if !whole || key.chars().any(char::is_control) {
-            faults.add("directory.ssh.key", "has to be a file's whole path, or one that begins with `~/`");
+            faults.add_fault(
+                "directory.ssh.key",
+                "has to be a file's whole path, or one that begins with `~/`",
+            );
         }
     }
     if let Some(key) = &ssh.host_key {
@@ -175,7 +185,7 @@ fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
             text.len() > 30 && text.chars().all(|char| char.is_ascii_alphanumeric() || "+/=".contains(char))
         };
         if !known || !words.next().is_some_and(base64) || key.chars().any(char::is_control) {
-            faults.add(
+            faults.add_fault(
                 "directory.ssh.host_key",
                 "has to be the computer's public key, `ssh-ed25519 AAAA…`: the line of its \
                  /etc/ssh/ssh_host_ed25519_key.pub",
@@ -220,7 +230,7 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
         return Some(holds_password(scheme, id).replacen("holds a password", what, 1));
     }
     let nowhere = || "has an empty place between its hosts: `host:port,host:port`".to_owned();
-    let named = Hosts::of(text);
+    let named = Hosts::from_url(text);
     let is_one = named.urls.len() == 1;
     for url in &named.urls {
         let url = match Url::parse(url) {
@@ -314,7 +324,7 @@ fn holds_password(scheme: &str, id: &str) -> String {
 
 /// Who sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sender {
+pub(super) enum RequestSender {
     /// The session's window, with its page's `fetch`.
     Window,
     /// The console, with its own HTTP client.
@@ -326,23 +336,29 @@ const CLIENTS_HEADERS: &[&str] =
     &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Checks a header field's name and value, as far as the file determines them.
-pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults: &mut KeyFaults) {
+pub(super) fn check_header(
+    key: &str,
+    name: &str,
+    value: &str,
+    sender: RequestSender,
+    faults: &mut KeyFaults,
+) {
     // RFC 9110, 5.6.2: token.
     let is_token = !name.is_empty()
         && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char));
     let lower = name.to_lowercase();
     if !is_token {
-        faults.add(key, "is no name for a header: letters, digits and `-` are");
-    } else if sender == Sender::Console {
+        faults.add_fault(key, "is no name for a header: letters, digits and `-` are");
+    } else if sender == RequestSender::Console {
         if CLIENTS_HEADERS.contains(&lower.as_str()) {
-            faults.add(key, "is a header that follows from the request itself; leave it out");
+            faults.add_fault(key, "is a header that follows from the request itself; leave it out");
         }
     } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
         || lower.starts_with("proxy-")
         || lower.starts_with("sec-")
     {
         let cause = "is a header that a browser sets itself and lets no page set";
-        faults.add(
+        faults.add_fault(
             key,
             match lower.as_str() {
                 "cookie" => {
@@ -355,14 +371,14 @@ pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults:
     }
     // `fetch` accepts a ByteString without line breaks.
     if value.chars().any(|char| char.is_control() && char != '\t' || u32::from(char) > 0xFF) {
-        faults.add(key, "has a line break or a character in it that headers cannot carry");
+        faults.add_fault(key, "has a line break or a character in it that headers cannot carry");
     }
 }
 
 /// `fetch` refuses a GET request with a body.
 pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut KeyFaults) {
     if has_body && method == Method::Get {
-        faults.add(key, "a GET request cannot have a body; use POST, or put the values into the URL");
+        faults.add_fault(key, "a GET request cannot have a body; use POST, or put the values into the URL");
     }
 }
 
@@ -372,13 +388,13 @@ pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults)
         None => {}
         Some(Value::Object(fields)) => {
             for (name, _) in fields.iter().filter(|(_, value)| value.is_object() || value.is_array()) {
-                faults.add(
+                faults.add_fault(
                     &format!("{key}.{name}"),
                     "has to be text, a number, true or false: it is sent as a form",
                 );
             }
         }
-        Some(_) => faults.add(key, "has to be a table: it is sent as a form"),
+        Some(_) => faults.add_fault(key, "has to be a table: it is sent as a form"),
     }
 }
 
@@ -402,7 +418,7 @@ pub(super) fn no_secret_in_text(
         || Template::parse(key, value, scope).is_ok_and(|template| template.is_literal());
     if literal {
         let secret = snake_case(name);
-        faults.add(
+        faults.add_fault(
             key,
             format!(
                 "holds a secret, which does not belong in a file. Write `{{{{ secret.{secret} }}}}` in its place \
@@ -445,7 +461,7 @@ pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut KeyFaults) {
         .filter_map(|pair| pair.split_once('='))
         .any(|(name, value)| names_a_secret(name) && !value.is_empty() && !value.contains("{{"));
     if held {
-        faults.add(
+        faults.add_fault(
             key,
             "holds a secret in its query, and URLs are written to logs and histories. \
              Send it in a header or in the body, as `{{ secret.<name> }}`",

@@ -51,7 +51,7 @@ fn without_null(schema: &mut Value) {
 pub(super) const COLLECTION: &str = "collection";
 
 /// The schema as the text of a file, including the alternative name of `table`.
-pub fn schema() -> String {
+pub fn render_schema() -> String {
     let mut schema = SCHEMA.clone();
     let directory = &mut schema["$defs"]["DirectoryConfig"];
     directory["properties"][COLLECTION] = json!({ "type": "string", "description": "MongoDB's word for `table`: the collection that holds the users." });
@@ -72,11 +72,11 @@ mod tests {
     fn the_committed_schema_is_the_one_of_the_types() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../connection.schema.json");
         if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(path, super::schema()).unwrap();
+            std::fs::write(path, super::render_schema()).unwrap();
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
         assert!(
-            committed == super::schema(),
+            committed == super::render_schema(),
             "src-tauri/connection.schema.json is out of date: run this test with UPDATE=1"
         );
     }

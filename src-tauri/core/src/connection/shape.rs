@@ -11,11 +11,11 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::ConnectionFile;
 use super::faults::KeyFaults;
 use super::schema::{COLLECTION, SCHEMA};
-use crate::directory::closest;
+use crate::directory::find_closest_names;
 use understudy_files::regular_file;
 
 /// The file as it is written; `None` if there are faults.
-pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile> {
+pub(super) fn parse_file(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile> {
     let limit = regular_file::OF_SETTINGS;
     if text.len() as u64 > limit {
         faults.add_at(0, "", format!("is larger than {} KiB; no connection file needs to be", limit >> 10));
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile>
         return None;
     }
     collection_is_table(document.get_mut(), faults);
-    table("", document.get_ref(), &SCHEMA, faults);
+    check_table("", document.get_ref(), &SCHEMA, faults);
     if !faults.is_empty() {
         return None;
     }
@@ -91,7 +91,7 @@ fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
     directory.insert(Spanned::new(value.span(), "table".into()), value);
 }
 
-fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
+fn check_table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
     static NONE: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(serde_json::Map::new);
     let properties = schema["properties"].as_object().unwrap_or(&NONE);
     // A key with a wrong name must not be reported as missing too.
@@ -100,16 +100,16 @@ fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
         if faults.are_too_many() {
             return;
         }
-        let inner = below(key, name.get_ref());
-        faults.place(&inner, value.span());
+        let inner = join_key(key, name.get_ref());
+        faults.record_place(&inner, value.span());
         let property = properties.get(name.get_ref().as_ref()).unwrap_or(&schema["additionalProperties"]);
         if *property == Value::Bool(false) {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            let close = closest(name.get_ref(), known.iter().copied());
+            let close = find_closest_names(name.get_ref(), known.iter().copied());
             faults.add_at(name.span().start, &inner, unknown_key(key, name.get_ref(), close, &known));
             meant.extend(close);
         } else {
-            check(&inner, value, property, faults);
+            check_value(&inner, value, property, faults);
         }
     }
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -120,7 +120,7 @@ fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
                 }
                 _ => "is missing".to_owned(),
             };
-            faults.add(&below(key, name), what);
+            faults.add_fault(&join_key(key, name), what);
         }
     }
 }
@@ -133,9 +133,9 @@ fn unknown_key(table: &str, name: &str, close: Option<&str>, known: &[&str]) -> 
     format!("this version of Understudy does not know `{name}`; {table} can have {}", known.join(", "))
 }
 
-fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFaults) {
-    let schema = resolved(schema);
-    if let Some(words) = words(schema) {
+fn check_value(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFaults) {
+    let schema = resolve_reference(schema);
+    if let Some(words) = enum_words(schema) {
         return one_of(key, value.get_ref(), &words, faults);
     }
     if let Some(choices) = schema["anyOf"].as_array() {
@@ -145,19 +145,21 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFa
             _ => false,
         };
         return match choices.iter().find(fits) {
-            Some(choice) => check(key, value, choice, faults),
-            None => faults
-                .add(key, format!("has to be a number or text in quotes, not {}", kind(value.get_ref()))),
+            Some(choice) => check_value(key, value, choice, faults),
+            None => faults.add_fault(
+                key,
+                format!("has to be a number or text in quotes, not {}", describe_kind(value.get_ref())),
+            ),
         };
     }
     match (schema["type"].as_str(), value.get_ref()) {
         (Some("string"), DeValue::String(_)) | (Some("boolean"), DeValue::Boolean(_)) => {}
-        (Some("object"), DeValue::Table(inner)) => table(key, inner, schema, faults),
+        (Some("object"), DeValue::Table(inner)) => check_table(key, inner, schema, faults),
         (Some("array"), DeValue::Array(items)) => {
             for (at, item) in items.iter().enumerate() {
                 let inner = format!("{key}[{at}]");
-                faults.place(&inner, item.span());
-                check(&inner, item, &schema["items"], faults);
+                faults.record_place(&inner, item.span());
+                check_value(&inner, item, &schema["items"], faults);
             }
         }
         (Some("integer"), DeValue::Integer(number)) => {
@@ -168,7 +170,7 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFa
             });
             if !fits {
                 let (min, max) = (min.unwrap_or(0), max.unwrap_or(i64::from(u32::MAX)));
-                faults.add(key, format!("has to be from {min} to {max}"));
+                faults.add_fault(key, format!("has to be from {min} to {max}"));
             }
         }
         (Some(wanted), found) => {
@@ -179,14 +181,14 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFa
                 "boolean" => "true or false",
                 _ => "a whole number",
             };
-            faults.add(key, format!("has to be {wanted}, not {}", kind(found)));
+            faults.add_fault(key, format!("has to be {wanted}, not {}", describe_kind(found)));
         }
-        (None, _) => json(key, value, faults),
+        (None, _) => check_json(key, value, faults),
     }
 }
 
 /// Follows a reference into `$defs`.
-fn resolved(schema: &Value) -> &Value {
+fn resolve_reference(schema: &Value) -> &Value {
     match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
         Some(pointer) => SCHEMA.pointer(pointer).unwrap_or(schema),
         None => schema,
@@ -194,21 +196,22 @@ fn resolved(schema: &Value) -> &Value {
 }
 
 /// The values of an enumeration, in each of the forms that schemars generates: it groups those without a description.
-fn words(schema: &Value) -> Option<Vec<&str>> {
-    fn of(schema: &Value) -> impl Iterator<Item = &str> {
+fn enum_words(schema: &Value) -> Option<Vec<&str>> {
+    fn words_of(schema: &Value) -> impl Iterator<Item = &str> {
         let together = schema["enum"].as_array().into_iter().flatten();
         together.chain([&schema["const"]]).filter_map(Value::as_str)
     }
     if schema["enum"].is_array() {
-        return Some(of(schema).collect());
+        return Some(words_of(schema).collect());
     }
-    Some(schema["oneOf"].as_array()?.iter().flat_map(of).collect())
+    Some(schema["oneOf"].as_array()?.iter().flat_map(words_of).collect())
 }
 
 fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
     let known = words.join(", ");
     let DeValue::String(word) = value else {
-        return faults.add(key, format!("has to be one of {known}, in quotes, not {}", kind(value)));
+        return faults
+            .add_fault(key, format!("has to be one of {known}, in quotes, not {}", describe_kind(value)));
     };
     if words.contains(&word.as_ref()) {
         return;
@@ -217,9 +220,9 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
     let plain =
         word.len() <= 20 && word.chars().all(|char| char.is_ascii_alphabetic() || "_-".contains(char));
     let said = if plain { format!("`{word}`") } else { "this value".to_owned() };
-    faults.add(
+    faults.add_fault(
         key,
-        match closest(word, words.iter().copied()) {
+        match find_closest_names(word, words.iter().copied()) {
             Some(close) => format!("{said} is not one of {known}; did you mean `{close}`?"),
             None => format!("this version of Understudy does not know {said}; it knows {known}"),
         },
@@ -227,39 +230,41 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
 }
 
 /// Accepts any value that can be sent as JSON.
-fn json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
+fn check_json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
     match value.get_ref() {
         DeValue::String(_) | DeValue::Boolean(_) => {}
         DeValue::Integer(number) => {
             let (text, radix) = (number.as_str(), number.radix());
             if i64::from_str_radix(text, radix).is_err() && u64::from_str_radix(text, radix).is_err() {
-                faults.add(key, "is beyond 64 bits; send it as text, in quotes");
+                faults.add_fault(key, "is beyond 64 bits; send it as text, in quotes");
             }
         }
         DeValue::Float(number) => {
             if !number.as_str().parse::<f64>().is_ok_and(f64::is_finite) {
-                faults.add(key, "is no number that JSON knows; send it as text, in quotes");
+                faults.add_fault(key, "is no number that JSON knows; send it as text, in quotes");
             }
         }
-        DeValue::Datetime(_) => faults.add(key, "JSON knows no dates and times; send it as text, in quotes"),
+        DeValue::Datetime(_) => {
+            faults.add_fault(key, "JSON knows no dates and times; send it as text, in quotes");
+        }
         DeValue::Array(items) => {
             for (at, item) in items.iter().enumerate() {
                 let inner = format!("{key}[{at}]");
-                faults.place(&inner, item.span());
-                json(&inner, item, faults);
+                faults.record_place(&inner, item.span());
+                check_json(&inner, item, faults);
             }
         }
         DeValue::Table(table) => {
             for (name, value) in table {
-                let inner = below(key, name.get_ref());
-                faults.place(&inner, value.span());
-                json(&inner, value, faults);
+                let inner = join_key(key, name.get_ref());
+                faults.record_place(&inner, value.span());
+                check_json(&inner, value, faults);
             }
         }
     }
 }
 
-fn kind(value: &DeValue) -> &'static str {
+fn describe_kind(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
@@ -270,6 +275,6 @@ fn kind(value: &DeValue) -> &'static str {
     }
 }
 
-fn below(key: &str, name: &str) -> String {
+fn join_key(key: &str, name: &str) -> String {
     if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }

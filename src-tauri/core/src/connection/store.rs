@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::parse::{id_for, is_id, read_file};
-use super::{Connection, ConnectionDraft, ConnectionProblem, Origin, write_into};
-use crate::directory::closest;
+use super::{Connection, ConnectionDraft, ConnectionProblem, ConnectionSource, write_into};
+use crate::directory::find_closest_names;
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
 use crate::sanitize;
@@ -33,11 +33,11 @@ pub enum AddOutcome {
 pub fn no_such_connection(id: &str, known: &[String]) -> Error {
     let error = Error::new(
         Code::ConnectionUnknown,
-        format!("There is no connection `{}`.", sanitize::line(id, MOST_OF_AN_ID)),
+        format!("There is no connection `{}`.", sanitize::sanitize_line(id, MOST_OF_AN_ID)),
     );
-    match closest(id, known.iter().map(String::as_str)) {
-        Some(close) if close != id => error.hint(format!("Did you mean `{close}`?")),
-        _ => error.hint("It may have been removed or renamed; `understudy add FILE` adds one."),
+    match find_closest_names(id, known.iter().map(String::as_str)) {
+        Some(close) if close != id => error.with_hint(format!("Did you mean `{close}`?")),
+        _ => error.with_hint("It may have been removed or renamed; `understudy add FILE` adds one."),
     }
 }
 
@@ -54,50 +54,50 @@ impl Connections {
 
     /// All connections by name, and the files that cannot be used. A file from IT wins over the operator's own with the
     /// same ID, so that a copy cannot override what IT hands out.
-    pub fn load(&self) -> (Vec<Connection>, Vec<ConnectionProblem>) {
+    pub fn load_all(&self) -> (Vec<Connection>, Vec<ConnectionProblem>) {
         let mut connections: Vec<Connection> = Vec::new();
         let mut problems = Vec::new();
         let own_folder = self.home.connections_dir();
         if let Err(error) = &own_folder {
-            problems.push(problem("", &PathBuf::new(), error));
+            problems.push(to_problem("", &PathBuf::new(), error));
         }
         for folder in self.home.open_to_others() {
-            problems.push(problem("", &folder, &open_to_others(&folder)));
+            problems.push(to_problem("", &folder, &open_to_others(&folder)));
         }
         let system = self.home.system_connections_dir();
         let of_system = match self.check_handed_out(system) {
-            Ok(true) => files(Origin::System, system),
+            Ok(true) => list_files(ConnectionSource::System, system),
             Ok(false) => Ok(Vec::new()),
             Err(error) => Err(error),
         };
         let mut found = of_system.unwrap_or_else(|error| {
-            problems.push(problem("", system, &error));
+            problems.push(to_problem("", system, &error));
             Vec::new()
         });
         let handed_out: BTreeSet<String> = found.iter().map(|(_, id, _)| id.clone()).collect();
         if let Ok(folder) = &own_folder {
-            match files(Origin::Own, folder) {
+            match list_files(ConnectionSource::Own, folder) {
                 Ok(own) => found.extend(own),
-                Err(error) => problems.push(problem("", folder, &error)),
+                Err(error) => problems.push(to_problem("", folder, &error)),
             }
         }
         for (origin, id, path) in found {
-            if origin == Origin::Own && handed_out.contains(&id) {
+            if origin == ConnectionSource::Own && handed_out.contains(&id) {
                 let error = Error::new(
                     Code::ConnectionLocked,
                     format!("{id}.toml: not used, because IT handed out a connection of this name."),
                 )
-                .hint("Rename the file to keep both, or remove it.");
-                problems.push(problem(&id, &path, &error));
+                .with_hint("Rename the file to keep both, or remove it.");
+                problems.push(to_problem(&id, &path, &error));
                 continue;
             }
             let parsed = self
                 .may_be_used(origin, &id, &path)
-                .and_then(|()| read(&path))
+                .and_then(|()| read_text(&path))
                 .and_then(|text| Connection::parse(&id, &text, origin, Some(path.clone())));
             match parsed {
                 Ok(connection) => connections.push(connection),
-                Err(error) => problems.push(problem(&id, &path, &error)),
+                Err(error) => problems.push(to_problem(&id, &path, &error)),
             }
         }
         connections.sort_by_cached_key(|one| (one.file.name.to_lowercase(), one.id.clone()));
@@ -105,16 +105,16 @@ impl Connections {
     }
 
     /// Opens a connection for editing, even if it is not valid.
-    pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
-        let (origin, path) = self.find(id)?;
-        Ok(draft(id, read(&path)?, origin))
+    pub fn read_draft(&self, id: &str) -> Result<ConnectionDraft> {
+        let (origin, path) = self.find_file(id)?;
+        Ok(to_draft(id, read_text(&path)?, origin))
     }
 
     /// Opens a file from anywhere, for a new connection.
     pub fn draft_file(path: &Path) -> Result<ConnectionDraft> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let id = if is_id(&stem) { stem.as_str() } else { "connection" };
-        Ok(draft(id, read(path)?, Origin::Own))
+        Ok(to_draft(id, read_text(path)?, ConnectionSource::Own))
     }
 
     /// Saves a text that is a valid connection. Without an `id`, it becomes a new connection, whose ID is made from its
@@ -125,58 +125,58 @@ impl Connections {
     pub fn save(&self, id: Option<&str>, text: &str) -> Result<Connection> {
         let (id, path) = match id {
             Some(id) => (id.to_owned(), self.find_own(id)?),
-            None => self.free(&read_file("the connection", text)?.name)?,
+            None => self.find_free_path(&read_file("the connection", text)?.name)?,
         };
-        write(&id, &path, text)
+        write_connection(&id, &path, text)
     }
 
     /// Hides the file from the list in a way that can be undone. Removing the connection's secrets is up to the caller.
-    pub fn set_aside(&self, id: &str) -> Result<Aside> {
+    pub fn set_aside(&self, id: &str) -> Result<SetAsideFile> {
         let path = self.find_own(id)?;
         // Neither a file with a leading dot nor one with this extension is a connection.
         let aside = path.with_file_name(format!(".{id}.removed"));
-        std::fs::rename(&path, &aside).map_err(|cause| Error::file("remove", &path, cause))?;
-        Ok(Aside { path, aside })
+        std::fs::rename(&path, &aside).map_err(|cause| Error::for_file("remove", &path, cause))?;
+        Ok(SetAsideFile { path, aside })
     }
 
     /// Makes a copy that belongs to the operator: "Acme copy". Secrets are not copied.
     pub fn duplicate(&self, id: &str) -> Result<Connection> {
-        let (origin, path) = self.find(id)?;
-        let text = read(&path)?;
+        let (origin, path) = self.find_file(id)?;
+        let text = read_text(&path)?;
         let mut file = Connection::parse(id, &text, origin, Some(path))?.file;
-        let names: BTreeSet<String> = self.load().0.into_iter().map(|one| one.file.name).collect();
+        let names: BTreeSet<String> = self.load_all().0.into_iter().map(|one| one.file.name).collect();
         let copy = format!("{} copy", file.name);
         file.name = std::iter::once(copy.clone())
             .chain((2..=u32::MAX).map(|number| format!("{copy} {number}")))
             .find(|name| !names.contains(name))
             .expect("numbers do not run out");
-        let (id, path) = self.free(&file.name)?;
-        write(&id, &path, &write_into(Some(&text), &file)?)
+        let (id, path) = self.find_free_path(&file.name)?;
+        write_connection(&id, &path, &write_into(Some(&text), &file)?)
     }
 
     /// Writes the file to another place, for a colleague. It contains no secrets.
     pub fn export(&self, id: &str, to: &Path) -> Result<()> {
-        let text = read(&self.find(id)?.1)?;
-        std::fs::write(to, text).map_err(|cause| Error::file("write", to, cause))
+        let text = read_text(&self.find_file(id)?.1)?;
+        std::fs::write(to, text).map_err(|cause| Error::for_file("write", to, cause))
     }
 
     /// Copies a file to the operator's folder, under its own name or, if that is not a valid ID, under one made from
     /// the connection's name. Adding the same file again changes nothing.
     pub fn add(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
-        let (id, text, connection) = Self::given(path)?;
-        match self.find(&id) {
+        let (id, text, connection) = Self::read_import(path)?;
+        match self.find_file(&id) {
             Err(error) if error.code == Code::ConnectionUnknown => {
-                Ok((write(&id, &self.own_path(&id)?, &text)?, AddOutcome::Added))
+                Ok((write_connection(&id, &self.own_path(&id)?, &text)?, AddOutcome::Added))
             }
             Err(error) => Err(error),
-            Ok((Origin::Own, taken)) if read(&taken).is_ok_and(|old| old == text) => {
+            Ok((ConnectionSource::Own, taken)) if read_text(&taken).is_ok_and(|old| old == text) => {
                 Ok((Connection { path: Some(taken), ..connection }, AddOutcome::Unchanged))
             }
             Ok((_, taken)) => Err(Error::new(
                 Code::ConnectionInvalid,
                 format!("There is a connection `{id}` already: {}.", taken.display()),
             )
-            .hint(format!(
+            .with_hint(format!(
                 "Rename your file to add it beside that one, or put it in its place: understudy add --replace {}",
                 path.display()
             ))),
@@ -186,21 +186,21 @@ impl Connections {
     /// Like [`Self::add`], but replaces an existing connection with the same ID. Stored secrets keep their
     /// destinations.
     pub fn replace(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
-        let (id, text, _) = Self::given(path)?;
-        match self.find(&id) {
+        let (id, text, _) = Self::read_import(path)?;
+        match self.find_file(&id) {
             Err(error) if error.code == Code::ConnectionUnknown => self.add(path),
             _ => {
                 let own = self.find_own(&id)?;
-                let is_same = read(&own).is_ok_and(|old| old == text);
+                let is_same = read_text(&own).is_ok_and(|old| old == text);
                 let outcome = if is_same { AddOutcome::Unchanged } else { AddOutcome::Replaced };
-                Ok((write(&id, &own, &text)?, outcome))
+                Ok((write_connection(&id, &own, &text)?, outcome))
             }
         }
     }
 
     /// Reads a file from elsewhere, with the ID it would get here.
-    fn given(path: &Path) -> Result<(String, String, Connection)> {
-        let text = read(path)?;
+    fn read_import(path: &Path) -> Result<(String, String, Connection)> {
+        let text = read_text(path)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let id = if is_id(&stem) && stem != DEMO {
             stem
@@ -209,7 +209,7 @@ impl Connections {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
             id_for(&read_file(&name, &text)?.name, |id| id == DEMO)
         };
-        let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
+        let connection = Connection::parse(&id, &text, ConnectionSource::Own, Some(path.to_path_buf()))?;
         Ok((id, text, connection))
     }
 
@@ -222,7 +222,7 @@ impl Connections {
     fn check_handed_out(&self, path: &Path) -> Result<bool> {
         match std::fs::symlink_metadata(path) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(cause) => return Err(Error::file("look at", path, cause)),
+            Err(cause) => return Err(Error::for_file("look at", path, cause)),
             Ok(_) => {}
         }
         trust::only_changed_by(self.home.system_is_put_by(), path).map(|()| true).map_err(|why| {
@@ -230,14 +230,14 @@ impl Connections {
                 Code::ConnectionLocked,
                 format!("Connections handed out by IT are not used from {}: {why}.", path.display()),
             )
-            .hint("Only administrators should be able to write there and to every folder above it. Ask IT to fix this.")
+            .with_hint("Only administrators should be able to write there and to every folder above it. Ask IT to fix this.")
         })
     }
 
     /// A file from IT must really come from IT; the operator's own file is not used if IT may have handed out another
     /// one with its name.
-    fn may_be_used(&self, origin: Origin, id: &str, path: &Path) -> Result<()> {
-        if origin == Origin::System {
+    fn may_be_used(&self, origin: ConnectionSource, id: &str, path: &Path) -> Result<()> {
+        if origin == ConnectionSource::System {
             return self.check_handed_out(path).map(drop);
         }
         let system = self.home.system_connections_dir();
@@ -247,14 +247,14 @@ impl Connections {
                     Code::ConnectionLocked,
                     format!("{id}.toml: not used, because IT may have handed out another connection of this name: {cause}."),
                 )
-                .hint(format!("Ask IT to let you read {}.", system.display())))
+                .with_hint(format!("Ask IT to let you read {}.", system.display())))
             }
             _ => Ok(()),
         }
     }
 
     /// The file that is in use for this ID.
-    fn find(&self, id: &str) -> Result<(Origin, PathBuf)> {
+    fn find_file(&self, id: &str) -> Result<(ConnectionSource, PathBuf)> {
         // The ID may come from the UI: only a valid one may become part of a path.
         if is_id(id) {
             let folder = self.home.system_connections_dir();
@@ -262,12 +262,12 @@ impl Connections {
             // A folder that others can change is ignored.
             if matches!(self.check_handed_out(folder), Ok(true)) && system.symlink_metadata().is_ok() {
                 self.check_handed_out(&system)?;
-                return Ok((Origin::System, system));
+                return Ok((ConnectionSource::System, system));
             }
             let own = self.own_path(id)?;
             if own.exists() {
-                self.may_be_used(Origin::Own, id, &own)?;
-                return Ok((Origin::Own, own));
+                self.may_be_used(ConnectionSource::Own, id, &own)?;
+                return Ok((ConnectionSource::Own, own));
             }
         }
         Err(no_such_connection(id, &self.ids()))
@@ -275,29 +275,29 @@ impl Connections {
 
     /// The ids of all files, whether they can be used or not.
     pub fn ids(&self) -> Vec<String> {
-        let own = self.home.connections_dir().and_then(|folder| files(Origin::Own, &folder));
-        let system = files(Origin::System, self.home.system_connections_dir());
+        let own = self.home.connections_dir().and_then(|folder| list_files(ConnectionSource::Own, &folder));
+        let system = list_files(ConnectionSource::System, self.home.system_connections_dir());
         let found = own.into_iter().chain(system).flatten();
         let ids: BTreeSet<String> = found.map(|(_, id, _)| id).filter(|id| !id.is_empty()).collect();
         ids.into_iter().collect()
     }
 
     fn find_own(&self, id: &str) -> Result<PathBuf> {
-        match self.find(id)? {
-            (Origin::Own, path) => Ok(path),
+        match self.find_file(id)? {
+            (ConnectionSource::Own, path) => Ok(path),
             _ => Err(Error::new(
                 Code::ConnectionLocked,
                 format!("The connection `{id}` was handed out by IT and cannot be changed here."),
             )
-            .hint("Duplicate it to have one of your own.")),
+            .with_hint("Duplicate it to have one of your own.")),
         }
     }
 
     fn is_free(&self, id: &str) -> bool {
-        self.find(id).is_err_and(|error| error.code == Code::ConnectionUnknown)
+        self.find_file(id).is_err_and(|error| error.code == Code::ConnectionUnknown)
     }
 
-    fn free(&self, name: &str) -> Result<(String, PathBuf)> {
+    fn find_free_path(&self, name: &str) -> Result<(String, PathBuf)> {
         let id = id_for(name, |id| id == DEMO || !self.is_free(id));
         let path = self.own_path(&id)?;
         Ok((id, path))
@@ -306,41 +306,42 @@ impl Connections {
 
 /// A connection's file that is about to be removed.
 #[must_use]
-pub struct Aside {
+pub struct SetAsideFile {
     path: PathBuf,
     aside: PathBuf,
 }
 
-impl Aside {
+impl SetAsideFile {
     pub fn put_back(self) -> Result<()> {
-        std::fs::rename(&self.aside, &self.path).map_err(|cause| Error::file("put back", &self.path, cause))
+        std::fs::rename(&self.aside, &self.path)
+            .map_err(|cause| Error::for_file("put back", &self.path, cause))
     }
 
     pub fn remove(self) -> Result<()> {
-        std::fs::remove_file(&self.aside).map_err(|cause| Error::file("remove", &self.aside, cause))
+        std::fs::remove_file(&self.aside).map_err(|cause| Error::for_file("remove", &self.aside, cause))
     }
 }
 
-fn write(id: &str, path: &Path, text: &str) -> Result<Connection> {
-    let connection = Connection::parse(id, text, Origin::Own, Some(path.to_path_buf()))?;
+fn write_connection(id: &str, path: &Path, text: &str) -> Result<Connection> {
+    let connection = Connection::parse(id, text, ConnectionSource::Own, Some(path.to_path_buf()))?;
     write_private(path, text)?;
     Ok(connection)
 }
 
-fn draft(id: &str, text: String, origin: Origin) -> ConnectionDraft {
+fn to_draft(id: &str, text: String, origin: ConnectionSource) -> ConnectionDraft {
     let file = read_file("the connection", &text).ok();
     let problem = Connection::parse(id, &text, origin, None).err();
     ConnectionDraft { text, file, problem, origin }
 }
 
 /// IDs and paths of the `.toml` files in a folder, sorted by name; none if there is no folder.
-fn files(origin: Origin, folder: &Path) -> Result<Vec<(Origin, String, PathBuf)>> {
+fn list_files(origin: ConnectionSource, folder: &Path) -> Result<Vec<(ConnectionSource, String, PathBuf)>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(Error::file("read the folder", folder, cause)),
+        Err(cause) => return Err(Error::for_file("read the folder", folder, cause)),
     };
-    let mut files: Vec<(Origin, String, PathBuf)> = entries
+    let mut files: Vec<(ConnectionSource, String, PathBuf)> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .filter_map(|path| Some((origin, path.file_stem()?.to_string_lossy().into_owned(), path)))
@@ -355,14 +356,14 @@ fn open_to_others(folder: &Path) -> Error {
         Code::FileFailed,
         format!("Others can write to {}, so they can change what Understudy reads there.", folder.display()),
     )
-    .hint(format!("Remove that access: chmod go-w {}", folder.display()))
+    .with_hint(format!("Remove that access: chmod go-w {}", folder.display()))
 }
 
-fn read(path: &Path) -> Result<String> {
+fn read_text(path: &Path) -> Result<String> {
     Ok(regular_file::read_text(path, regular_file::OF_SETTINGS)?)
 }
 
-fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
+fn to_problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
     ConnectionProblem {
         id: id.to_owned(),
         path: path.display().to_string(),
@@ -390,7 +391,7 @@ mod tests {
     impl Desk {
         fn new() -> Self {
             let base = tempfile::tempdir().unwrap();
-            let connections = Connections::new(Home::at(base.path()));
+            let connections = Connections::new(Home::in_folder(base.path()));
             Self { base, connections }
         }
 
@@ -403,7 +404,7 @@ mod tests {
         }
 
         fn ids(&self) -> Vec<String> {
-            self.connections.load().0.into_iter().map(|one| one.id).collect()
+            self.connections.load_all().0.into_iter().map(|one| one.id).collect()
         }
     }
 
@@ -423,20 +424,20 @@ mod tests {
         let names = |id| desk.connections.duplicate(id).map(|copy| (copy.id, copy.file.name));
         assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy".into(), "Zeta copy".into()));
         assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy-2".into(), "Zeta copy 2".into()));
-        let draft = desk.connections.draft("zeta-copy").unwrap();
+        let draft = desk.connections.read_draft("zeta-copy").unwrap();
         assert_eq!(draft.text, text("Zeta copy"), "with its comments");
-        assert_eq!((draft.file.unwrap().name.as_str(), draft.origin), ("Zeta copy", Origin::Own));
+        assert_eq!((draft.file.unwrap().name.as_str(), draft.origin), ("Zeta copy", ConnectionSource::Own));
 
         let exported = desk.base.path().join("for-a-colleague.toml");
         desk.connections.export("acme-gmbh", &exported).unwrap();
         assert_eq!(Connections::draft_file(&exported).unwrap().text, text("Zeta"));
 
         let aside = desk.connections.set_aside("acme-gmbh").unwrap();
-        assert_eq!(desk.connections.draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+        assert_eq!(desk.connections.read_draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
         let error = no_such_connection("acme-gnbh", &["acme-gmbh".into(), "beta".into()]);
         assert_eq!(error.to_string(), "There is no connection `acme-gnbh`.\nDid you mean `acme-gmbh`?");
         aside.put_back().unwrap();
-        assert_eq!(desk.connections.draft("acme-gmbh").unwrap().text, text("Zeta"));
+        assert_eq!(desk.connections.read_draft("acme-gmbh").unwrap().text, text("Zeta"));
         desk.connections.set_aside("acme-gmbh").unwrap().remove().unwrap();
         assert_eq!(desk.connections.set_aside("acme-gmbh").err().unwrap().code, Code::ConnectionUnknown);
         let left = std::fs::read_dir(desk.base.path().join("connections")).unwrap().count();
@@ -474,7 +475,7 @@ mod tests {
         desk.put("connections/bad.toml", &text("Bad").replace("table", "tabel"));
         desk.put("connections/Bad Name.toml", &text("Bad"));
         desk.put("connections/notes.txt", "not a connection");
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         assert_eq!(connections.len(), 1);
         let told: Vec<(&str, &str)> =
             problems.iter().map(|problem| (problem.id.as_str(), problem.message.as_str())).collect();
@@ -492,12 +493,13 @@ mod tests {
         let places: Vec<_> = problems[1].faults.iter().map(|one| (one.line, one.column, &*one.key)).collect();
         assert_eq!(places, [(6, 1, "directory.tabel")]);
         // It can still be opened for repair, and says what is wrong.
-        let draft = desk.connections.draft("bad").unwrap();
+        let draft = desk.connections.read_draft("bad").unwrap();
         assert!(draft.file.is_none() && draft.text.contains("tabel"));
         assert_eq!(draft.problem.unwrap().faults, problems[1].faults);
         // A file with valid keys and types but a wrong meaning can be shown as a form, and still reports its fault.
         let path = desk.put("connections/meant.toml", &text("Meant").replace("https", "http"));
-        for draft in [desk.connections.draft("meant").unwrap(), Connections::draft_file(&path).unwrap()] {
+        for draft in [desk.connections.read_draft("meant").unwrap(), Connections::draft_file(&path).unwrap()]
+        {
             let problem = draft.problem.unwrap();
             assert!(draft.file.is_some() && problem.message.starts_with("meant.toml:9:7: sign_in.url"));
             assert_eq!((problem.faults[0].line, &*problem.faults[0].key), (9, "sign_in.url"));
@@ -512,21 +514,24 @@ mod tests {
         let desk = Desk::new();
         desk.put("system/connections/acme.toml", &text("Acme of IT"));
         desk.put("connections/acme.toml", &text("Acme of mine"));
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         let [connection] = connections.as_slice() else { panic!("{connections:?}") };
-        assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of IT", Origin::System));
+        assert_eq!(
+            (connection.file.name.as_str(), connection.origin),
+            ("Acme of IT", ConnectionSource::System)
+        );
         assert_eq!(
             problems[0].message,
             "acme.toml: not used, because IT handed out a connection of this name.\n\
              Rename the file to keep both, or remove it."
         );
-        assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::System);
+        assert_eq!(desk.connections.read_draft("acme").unwrap().origin, ConnectionSource::System);
         for refused in
             [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.set_aside("acme").err()]
         {
             assert_eq!(refused.unwrap().code, Code::ConnectionLocked);
         }
-        assert_eq!(desk.connections.duplicate("acme").unwrap().origin, Origin::Own);
+        assert_eq!(desk.connections.duplicate("acme").unwrap().origin, ConnectionSource::Own);
         assert_eq!(desk.ids(), ["acme", "acme-of-it-copy"]);
     }
 
@@ -542,24 +547,27 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         mode(system.parent().unwrap(), 0o777);
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         let [connection] = connections.as_slice() else { panic!("{connections:?}") };
-        assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of mine", Origin::Own));
+        assert_eq!(
+            (connection.file.name.as_str(), connection.origin),
+            ("Acme of mine", ConnectionSource::Own)
+        );
         let [problem] = problems.as_slice() else { panic!("{problems:?}") };
         assert!(
             problem.message.contains("others can write to") && problem.message.contains("777"),
             "{problem:?}"
         );
-        assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::Own);
-        assert_eq!(desk.connections.draft("evil").unwrap_err().code, Code::ConnectionUnknown);
+        assert_eq!(desk.connections.read_draft("acme").unwrap().origin, ConnectionSource::Own);
+        assert_eq!(desk.connections.read_draft("evil").unwrap_err().code, Code::ConnectionUnknown);
 
         mode(system.parent().unwrap(), 0o755);
         mode(&system, 0o666);
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         let names: Vec<&str> = connections.iter().map(|one| one.file.name.as_str()).collect();
         assert_eq!(names, ["Evil"], "the folder counts again, and one's own file takes nothing's place");
         assert!(problems.iter().all(|problem| problem.id == "acme"), "{problems:?}");
-        assert_eq!(desk.connections.draft("acme").unwrap_err().code, Code::ConnectionLocked);
+        assert_eq!(desk.connections.read_draft("acme").unwrap_err().code, Code::ConnectionLocked);
         assert_eq!(desk.connections.save(None, &text("Acme")).unwrap().id, "acme-2");
     }
 
@@ -569,18 +577,18 @@ mod tests {
         let desk = Desk::new();
         desk.put("connections/acme.toml", &text("Acme of mine"));
         std::fs::create_dir_all(desk.base.path().join("system/connections/acme.toml")).unwrap();
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         assert!(connections.is_empty(), "{connections:?}");
         assert!(problems[0].message.contains("acme.toml is a folder, not a file"), "{problems:?}");
         // If the folder from IT cannot be read, it may contain a file of any name.
         std::fs::remove_dir_all(desk.base.path().join("system")).unwrap();
         desk.put("system/connections", "not a folder");
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         assert!(connections.is_empty(), "{connections:?}");
         assert!(
             problems.iter().any(|one| one.id == "acme" && one.message.contains("IT may have handed out"))
         );
-        assert_eq!(desk.connections.draft("acme").unwrap_err().code, Code::ConnectionLocked);
+        assert_eq!(desk.connections.read_draft("acme").unwrap_err().code, Code::ConnectionLocked);
     }
 
     #[cfg(unix)]
@@ -590,7 +598,7 @@ mod tests {
         let desk = Desk::new();
         let file = desk.put("connections/acme.toml", &text("Acme"));
         std::fs::set_permissions(file.parent().unwrap(), std::fs::Permissions::from_mode(0o770)).unwrap();
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         assert_eq!(connections.len(), 1);
         assert!(problems[0].message.starts_with("Others can write to"), "{problems:?}");
     }
@@ -614,7 +622,7 @@ mod tests {
             &format!("{}body = {}{}", text("Nested"), "[".repeat(20_000), "]".repeat(20_000)),
         );
         desk.put("connections/dotted.toml", &format!("{}body{} = 1", text("Dotted"), ".a".repeat(20_000)));
-        let (connections, problems) = desk.connections.load();
+        let (connections, problems) = desk.connections.load_all();
         assert_eq!(connections.len(), 1, "{connections:?}");
         let said: Vec<(&str, &str)> = problems
             .iter()
@@ -639,10 +647,10 @@ mod tests {
     fn a_file_of_nothing_but_faults_is_told_shortly() {
         let faults: Vec<String> = (0..20_000).map(|number| format!("k{number}=1\n")).collect();
         let mut many = text("Many") + &faults.concat();
-        let error = Connection::parse("many", &many, Origin::Own, None).unwrap_err();
+        let error = Connection::parse("many", &many, ConnectionSource::Own, None).unwrap_err();
         assert_eq!(error.message.lines().count(), 21, "{error}");
         many.push_str(&"# more\n".repeat(40_000));
-        let error = Connection::parse("many", &many, Origin::Own, None).unwrap_err();
+        let error = Connection::parse("many", &many, ConnectionSource::Own, None).unwrap_err();
         assert_eq!(error.message, "many.toml:1:1: is larger than 256 KiB; no connection file needs to be");
     }
 
@@ -675,7 +683,7 @@ mod tests {
         assert_eq!(desk.connections.save(None, &text("Aux")).unwrap().id, "aux-2");
         assert_eq!(desk.connections.save(None, &text("AUX")).unwrap().id, "aux-3");
         for id in ["con", "nul", "prn", "com1", "lpt9"] {
-            assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+            assert_eq!(desk.connections.read_draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
         }
         // Windows itself cannot have files with these names.
         if cfg!(windows) {
@@ -685,7 +693,7 @@ mod tests {
         assert_eq!(desk.connections.add(&given).unwrap().0.id, "acme");
         for found in ["con.toml", "COM1.toml", "lpt¹.toml", "nul .toml"] {
             let path = desk.put(&format!("connections/{found}"), &text("Beta"));
-            let (connections, problems) = desk.connections.load();
+            let (connections, problems) = desk.connections.load_all();
             assert_eq!(connections.len(), 3, "{found}");
             let id = found.strip_suffix(".toml").unwrap();
             let told = &problems[0].message;
@@ -706,7 +714,7 @@ mod tests {
         let secret = desk.put("secret.toml", &text("Secret"));
         desk.connections.save(None, &text("Acme")).unwrap();
         for id in ["../secret", "..", "", "/etc/passwd", "acme/../../secret"] {
-            assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+            assert_eq!(desk.connections.read_draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
             assert_eq!(desk.connections.set_aside(id).err().unwrap().code, Code::ConnectionUnknown, "{id}");
         }
         assert!(secret.exists());

@@ -45,7 +45,7 @@ protect     = ["user.role in ['admin', 'staff']"]     # these can never be imper
 "#;
 
 fn parse(text: &str) -> Result<Connection, Error> {
-    Connection::parse("acme", text, Origin::Own, None)
+    Connection::parse("acme", text, ConnectionSource::Own, None)
 }
 
 /// The messages for a minimal file with these lines in its sections.
@@ -71,13 +71,13 @@ fn faults(top: &str, directory: &str, sign_in: &str, rest: &str) -> Vec<String> 
 #[test]
 fn the_example_of_the_handbook_can_be_used() {
     let connection = parse(EXAMPLE).unwrap();
-    assert_eq!(connection.secrets(), ["admin_token"]);
+    assert_eq!(connection.sign_in_secret_names(), ["admin_token"]);
     assert_eq!(connection.database_secret().name, "database_password");
     assert!(connection.may_need_password());
-    let summary = connection.summary();
+    let summary = connection.to_summary();
     assert_eq!(
         (summary.engine.as_str(), summary.max_minutes, summary.origin),
-        ("PostgreSQL", Some(60), Origin::Own)
+        ("PostgreSQL", Some(60), ConnectionSource::Own)
     );
 
     let context = json!({
@@ -114,7 +114,7 @@ fn the_smallest_file_has_sensible_defaults() {
     assert!(connection.sign_in.redirect_to.is_none() && connection.sign_out.request.is_none());
     assert_eq!(connection.policy.reason, ReasonRule::Required);
     assert!(!connection.may_need_password());
-    assert_eq!(connection.summary().engine, "SQLite");
+    assert_eq!(connection.to_summary().engine, "SQLite");
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn a_collection_is_a_table_by_another_name() {
         url = 'mongodb://u@db/acme'\ncollection = 'people' # of the shop\nid = '_id'\n";
     let connection = parse(text).unwrap();
     assert_eq!(connection.file.directory.table, "people");
-    assert_eq!(connection.summary().engine, "MongoDB");
+    assert_eq!(connection.to_summary().engine, "MongoDB");
     assert!(connection.may_need_password());
 
     let mut changed = connection.file.clone();
@@ -615,7 +615,7 @@ fn ids_are_plain_names() {
     {
         assert!(!is_id(bad), "{bad}");
         assert_eq!(
-            Connection::parse(bad, EXAMPLE, Origin::Own, None).unwrap_err().code,
+            Connection::parse(bad, EXAMPLE, ConnectionSource::Own, None).unwrap_err().code,
             Code::ConnectionInvalid
         );
     }
@@ -640,7 +640,7 @@ const DIRECTORY: &str =
 
 #[test]
 fn every_preset_becomes_a_connection_with_its_examples_filled_in() {
-    for preset in presets() {
+    for preset in all_presets() {
         let mut text = format!("{DIRECTORY}[sign_in]\npreset = '{}'\n[sign_in.settings]\n", preset.name);
         for setting in &preset.settings {
             let value =
@@ -649,7 +649,7 @@ fn every_preset_becomes_a_connection_with_its_examples_filled_in() {
         }
         let connection = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
         let told: Vec<&str> = preset.secrets.iter().map(|secret| secret.name.as_str()).collect();
-        assert_eq!(connection.secrets(), told, "{}: each secret is explained", preset.name);
+        assert_eq!(connection.sign_in_secret_names(), told, "{}: each secret is explained", preset.name);
         assert!(!connection.text.contains('<'), "what is filled in stands in the file's own words");
         assert!(!preset.about.is_empty() && !preset.title.is_empty());
         for setting in preset.settings.iter().filter(|setting| setting.default.is_none()) {
@@ -780,7 +780,7 @@ fn a_path_of_windows_in_double_quotes_is_told_how_to_write_it() {
 #[test]
 fn every_recipes_page_has_a_file_that_can_be_used() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/recipes");
-    for preset in presets() {
+    for preset in all_presets() {
         let page = std::fs::read_to_string(format!("{folder}/{}.md", preset.name)).expect(&preset.name);
         let files: Vec<&str> = page
             .split("```toml\n")
@@ -792,7 +792,7 @@ fn every_recipes_page_has_a_file_that_can_be_used() {
         for file in files {
             let connection = parse(file).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
             assert!(page.contains("understudy secret set acme"), "{}", preset.name);
-            for secret in connection.secrets() {
+            for secret in connection.sign_in_secret_names() {
                 assert!(page.contains(&secret), "{}: {secret} is not explained", preset.name);
             }
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::Console;
 use crate::audit::EndCause;
-use crate::connection::{Connection, ConnectionDraft, ConnectionSummary, DEMO, Origin, no_such_connection};
+use crate::connection::{
+    Connection, ConnectionDraft, ConnectionSource, ConnectionSummary, DEMO, no_such_connection,
+};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{ConnectionList, Notice};
 use crate::secrets::{self, WAY_IN};
@@ -16,8 +18,8 @@ impl Console {
     pub fn load_connections(&self) -> ConnectionList {
         // The files are read under the lock, so that an older reading cannot replace a newer one.
         let _one_at_a_time = self.loading.lock();
-        let (loaded, problems) = self.files.load();
-        for connection in loaded.iter().filter(|connection| connection.origin == Origin::System) {
+        let (loaded, problems) = self.files.load_all();
+        for connection in loaded.iter().filter(|connection| connection.origin == ConnectionSource::System) {
             // Only IT can write these files, so they need no consent.
             if let Some((name, destination)) = secrets::way_in(connection) {
                 self.vault.let_run_for_now(&name, &destination);
@@ -27,7 +29,8 @@ impl Console {
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
         let (changed, appeared) = {
             let mut connections = self.connections.write();
-            let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
+            let demo =
+                connections.remove(DEMO).filter(|connection| connection.origin == ConnectionSource::Demo);
             let before = std::mem::replace(&mut *connections, loaded);
             let changed: Vec<String> = before
                 .iter()
@@ -59,7 +62,7 @@ impl Console {
     pub fn connection_list(&self) -> ConnectionList {
         let connections = self.connections.read();
         let mut connections: Vec<ConnectionSummary> =
-            connections.values().map(|connection| connection.summary()).collect();
+            connections.values().map(|connection| connection.to_summary()).collect();
         let problems = self.problems.read().clone();
         let order = self.settings().connection_order;
         let place = |id: &str| order.iter().position(|one| one == id).unwrap_or(usize::MAX);
@@ -100,30 +103,30 @@ impl Console {
         }
     }
 
-    pub fn connection(&self, id: &str) -> Result<Arc<Connection>> {
+    pub fn find_connection(&self, id: &str) -> Result<Arc<Connection>> {
         let connections = self.connections.read();
         connections.get(id).cloned().ok_or_else(|| {
             let problems = self.problems.read();
             match problems.iter().find(|problem| problem.id == id) {
                 Some(problem) => {
-                    Error::new(Code::ConnectionInvalid, &problem.message).faults(problem.faults.clone())
+                    Error::new(Code::ConnectionInvalid, &problem.message).with_faults(problem.faults.clone())
                 }
                 None => no_such_connection(id, &connections.keys().cloned().collect::<Vec<_>>()),
             }
         })
     }
 
-    pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
-        match self.connection(id) {
-            Ok(connection) if connection.origin == Origin::Demo => Ok(ConnectionDraft {
+    pub fn read_draft(&self, id: &str) -> Result<ConnectionDraft> {
+        match self.find_connection(id) {
+            Ok(connection) if connection.origin == ConnectionSource::Demo => Ok(ConnectionDraft {
                 text: connection.text.clone(),
                 file: Some(connection.file.clone()),
                 problem: None,
-                origin: Origin::Demo,
+                origin: ConnectionSource::Demo,
             }),
-            Ok(_) => self.files.draft(id),
+            Ok(_) => self.files.read_draft(id),
             // An invalid file can be opened for repair, unless editing cannot help, as with an invalid name.
-            Err(why) => self.files.draft(id).map_err(|error| match error.code {
+            Err(why) => self.files.read_draft(id).map_err(|error| match error.code {
                 Code::ConnectionUnknown => why,
                 _ => error,
             }),
@@ -134,15 +137,15 @@ impl Console {
     pub async fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
         let connection = self.files.save(id, text)?;
         if id.is_none() {
-            return Ok(self.added(&connection).await);
+            return Ok(self.finish_adding(&connection).await);
         }
         self.load_connections();
-        Ok(connection.summary())
+        Ok(connection.to_summary())
     }
 
     /// Completes adding a connection. Adding it is the operator's consent to what it runs now; later changes need a new
     /// consent.
-    async fn added(&self, connection: &Connection) -> ConnectionSummary {
+    async fn finish_adding(&self, connection: &Connection) -> ConnectionSummary {
         let way_in = secrets::way_in(connection);
         if let Some((name, destination)) = &way_in {
             // Before the notice makes anyone open the connection.
@@ -154,36 +157,36 @@ impl Console {
         {
             tracing::info!(code = ?error.code, "what a connection runs is let run until Understudy quits");
         }
-        connection.summary()
+        connection.to_summary()
     }
 
     pub fn duplicate_connection(&self, id: &str) -> Result<ConnectionSummary> {
         let connection = self.files.duplicate(id)?;
         self.load_connections();
-        Ok(connection.summary())
+        Ok(connection.to_summary())
     }
 
     pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
-        if self.connection(id)?.origin == Origin::Demo {
-            let text = &self.connection(id)?.text;
-            return std::fs::write(path, text).map_err(|cause| Error::file("write", path, cause));
+        if self.find_connection(id)?.origin == ConnectionSource::Demo {
+            let text = &self.find_connection(id)?.text;
+            return std::fs::write(path, text).map_err(|cause| Error::for_file("write", path, cause));
         }
         self.files.export(id, path)
     }
 
     pub async fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
         let (connection, _) = self.files.add(path)?;
-        Ok(self.added(&connection).await)
+        Ok(self.finish_adding(&connection).await)
     }
 
     /// Removes a connection and, if wanted, its secrets. Its running sessions are ended first. If this fails, the file
     /// and all its secrets stay.
     pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
-        let connection = self.connection(id)?;
+        let connection = self.find_connection(id)?;
         // Checked before anything is lost.
-        if connection.origin != Origin::Own {
+        if connection.origin != ConnectionSource::Own {
             let why = match connection.origin {
-                Origin::Demo => "goes when the console closes",
+                ConnectionSource::Demo => "goes when the console closes",
                 _ => "was handed out by IT",
             };
             let message = format!("The connection `{id}` {why}: it cannot be removed here.");

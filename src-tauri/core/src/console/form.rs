@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::Console;
 use crate::check::{self, Report};
 use crate::connection::DirectoryConfig;
-use crate::directory::{self, DiscoveredTables, TellWaking};
+use crate::directory::{self, DiscoveredTables, WakeCallback};
 use crate::error::Result;
 use crate::introspection::{self, DirectoryDraft, Preview};
 use crate::latest_only::taken_over;
 use crate::notice::{Notice, WakingDirectory};
-use crate::sign_in::Rehearsal;
-use crate::trial::{self, Trial};
+use crate::sign_in::SignInTestReport;
+use crate::sign_in_test::{self, SignInTest};
 
 /// The key of the form's requests: there is only one form.
 const FORM: &str = "form";
@@ -27,10 +27,10 @@ impl Console {
         &self,
         id: Option<&str>,
         text: &str,
-        typed: check::Typed,
+        typed: check::TypedSecrets,
     ) -> Result<Report> {
-        let checked = Box::pin(check::check(id, text, &self.vault, &typed));
-        directory::telling(self.tell_waking(), checked).await
+        let checked = Box::pin(check::check_connection(id, text, &self.vault, &typed));
+        directory::with_wake_listener(self.tell_waking(), checked).await
     }
 
     /// Signs in as one user and out again, request by request; `typed` is as in [`Self::check_connection`]. A newer
@@ -40,30 +40,30 @@ impl Console {
         id: Option<&str>,
         text: &str,
         user: &str,
-        typed: check::Typed,
+        typed: check::TypedSecrets,
         turn: u64,
-    ) -> Result<Rehearsal> {
+    ) -> Result<SignInTestReport> {
         let _under_way = self.trying.token();
-        let saved = id.and_then(|id| self.connection(id).ok());
-        let trial = Trial {
+        let saved = id.and_then(|id| self.find_connection(id).ok());
+        let trial = SignInTest {
             id,
             text,
             saved: saved.as_deref(),
             typed: &typed,
             user,
             operator: self.operator(),
-            stop: self.trials.take(FORM, turn)?,
+            stop: self.trials.take_turn(FORM, turn)?,
             abandon: CancellationToken::new(),
         };
-        let tried = Box::pin(trial::run(trial, &self.vault, &self.audit, &self.clock));
-        let tried = directory::telling(self.tell_waking(), tried).await;
-        self.impersonations.settle();
+        let tried = Box::pin(sign_in_test::run_sign_in_test(trial, &self.vault, &self.audit, &self.clock));
+        let tried = directory::with_wake_listener(self.tell_waking(), tried).await;
+        self.impersonations.settle_owed_entries();
         tried
     }
 
     /// Stops a sign-in test that is older than `turn`: it sends nothing new and ends what it began.
     pub fn stop_trial(&self, turn: u64) -> Result<()> {
-        self.trials.take(FORM, turn).map(drop)
+        self.trials.take_turn(FORM, turn).map(drop)
     }
 
     /// The tables of the database in the form, before anything is saved. A newer call replaces an older one.
@@ -71,45 +71,45 @@ impl Console {
         &self,
         id: Option<&str>,
         part: &DirectoryConfig,
-        typed: &check::Typed,
+        typed: &check::TypedSecrets,
         turn: u64,
     ) -> Result<DiscoveredTables> {
-        let cancel = self.discoveries.take(FORM, turn)?;
-        let saved = id.and_then(|id| self.connection(id).ok());
+        let cancel = self.discoveries.take_turn(FORM, turn)?;
+        let saved = id.and_then(|id| self.find_connection(id).ok());
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            discovered = directory::telling(self.tell_waking(), introspection::discover_tables(&form, &self.vault)) => discovered,
+            discovered = directory::with_wake_listener(self.tell_waking(), introspection::discover_tables(&form, &self.vault)) => discovered,
         }
     }
 
     /// A few users of the table in the form, with the columns chosen there. A newer call replaces an older one.
-    pub async fn preview(
+    pub async fn preview_users(
         &self,
         id: Option<&str>,
         part: &DirectoryConfig,
-        typed: &check::Typed,
+        typed: &check::TypedSecrets,
         turn: u64,
     ) -> Result<Preview> {
-        let cancel = self.previews.take(FORM, turn)?;
-        let saved = id.and_then(|id| self.connection(id).ok());
+        let cancel = self.previews.take_turn(FORM, turn)?;
+        let saved = id.and_then(|id| self.find_connection(id).ok());
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            preview = directory::telling(self.tell_waking(), introspection::preview(&form, &self.vault)) => preview,
+            preview = directory::with_wake_listener(self.tell_waking(), introspection::preview_users(&form, &self.vault)) => preview,
         }
     }
 
     /// Stops what the form asked of a database before `turn`, because the form was closed.
     pub fn stop_discovery(&self, turn: u64) -> Result<()> {
-        self.discoveries.take(FORM, turn)?;
-        self.previews.take(FORM, turn).map(drop)
+        self.discoveries.take_turn(FORM, turn)?;
+        self.previews.take_turn(FORM, turn).map(drop)
     }
 
     /// Reports that the form's database is waking up.
-    fn tell_waking(&self) -> TellWaking {
+    fn tell_waking(&self) -> WakeCallback {
         let notices = self.notices.clone();
         Arc::new(move |wakes| {
             notices.send(Notice::DirectoryWaking(WakingDirectory { connection: None, wakes }));

@@ -24,11 +24,11 @@ use crate::audit::AuditLog;
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::{Connection, ConnectionProblem, Connections};
-use crate::directories::{Directories, Opened};
+use crate::directories::{Directories, OpenConnection};
 use crate::directory;
 use crate::error::Result;
 use crate::home::Home;
-use crate::impersonation::{Grounds, Impersonations};
+use crate::impersonation::{ConnectionProvider, Impersonations};
 use crate::latest_only::LatestOnly;
 use crate::notice::{Notice, Notices, Toast};
 use crate::settings::Settings;
@@ -85,7 +85,7 @@ impl Console {
         let loaded = Settings::load(&home);
         let settings_are_faulty = AtomicBool::new(loaded.is_err());
         let settings = loaded.unwrap_or_else(|error| {
-            waiting.push(Toast::bad(&error));
+            waiting.push(Toast::from_error(&error));
             Settings::default()
         });
         directory::sweep_tunnel_folders();
@@ -166,15 +166,15 @@ impl Console {
     }
 
     async fn pay_before_quitting(&self) {
-        let limit = self.clock.now().plus(PAY_LIMIT_MS);
+        let limit = self.clock.now().add_ms(PAY_LIMIT_MS);
         tokio::select! {
             biased;
-            paid = self.audit.pay() => {
+            paid = self.audit.write_owed_entries() => {
                 if let Err(error) = paid {
                     tracing::error!("the audit log lacks entries: {error:#}");
                 }
             }
-            () = self.clock.until(limit) => {
+            () = self.clock.wait_until(limit) => {
                 tracing::error!("the audit log lacks entries: it was locked until Understudy quit; the next start writes them");
                 self.audit.keep_owed().await;
             }
@@ -183,12 +183,12 @@ impl Console {
 }
 
 #[async_trait]
-impl Grounds for Console {
-    fn connection(&self, id: &str) -> Result<Arc<Connection>> {
-        self.connection(id)
+impl ConnectionProvider for Console {
+    fn find_connection(&self, id: &str) -> Result<Arc<Connection>> {
+        self.find_connection(id)
     }
 
-    async fn opened(&self, id: &str) -> Result<Opened> {
+    async fn open_connection(&self, id: &str) -> Result<OpenConnection> {
         self.open_directory(id).await
     }
 }

@@ -13,8 +13,8 @@ impl Console {
     /// The secrets that the connection uses, and where each one is.
     pub async fn secret_status(&self, id: &str) -> Result<Vec<SecretStatus>> {
         let mut status = Vec::new();
-        for name in self.connection(id)?.secret_names() {
-            let state = self.vault.state(&SecretName::new(id, &name)).await?;
+        for name in self.find_connection(id)?.secret_names() {
+            let state = self.vault.secret_state(&SecretName::new(id, &name)).await?;
             status.push(SecretStatus { name, state });
         }
         Ok(status)
@@ -22,8 +22,8 @@ impl Console {
 
     /// Stores a secret for the destination that the saved connection has for it.
     pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
-        let destination = Destination::of(&*self.connection(id)?, name);
-        self.vault.store(&SecretName::new(id, name), value, keep, &destination).await?;
+        let destination = Destination::of_secret(&*self.find_connection(id)?, name);
+        self.vault.store_secret(&SecretName::new(id, name), value, keep, &destination).await?;
         if name == DATABASE_PASSWORD {
             self.directories.let_go(id);
         }
@@ -31,12 +31,12 @@ impl Console {
     }
 
     pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
-        self.vault.forget(&SecretName::new(id, name)).await
+        self.vault.forget_secret(&SecretName::new(id, name)).await
     }
 
     /// Redirects these secrets after the agent has compared their old and new destinations.
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
-        self.vault.agree(moved, Keep::Stored).await?;
+        self.vault.accept_destinations(moved, Keep::Stored).await?;
         if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
             self.directories.let_go(&moved.connection);
         }
@@ -50,6 +50,6 @@ impl Console {
 
     /// Why the keyring cannot be used; `None` if it can.
     pub async fn keyring_problem(&self) -> Option<Error> {
-        self.vault.probe().await.err()
+        self.vault.check_ready().await.err()
     }
 }

@@ -3,18 +3,19 @@
 use serde_json::{Map, Value};
 
 use super::Console;
-use crate::audit::{EndCause, Who};
+use crate::audit::{EndCause, OperatorIdentity};
 use crate::error::Result;
 use crate::impersonation::{self, ImpersonationRequest};
 use crate::session::SessionView;
 use crate::sign_in::{FormChange, SignInForm};
-use crate::trial;
+use crate::sign_in_test;
 
 impl Console {
     /// The operator's latest reasons in this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
-        let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 7).await?;
-        reasons.retain(|reason| ![trial::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
+        let mut reasons = self.audit.recent_reasons(id, self.operator().display_name(), 7).await?;
+        reasons
+            .retain(|reason| ![sign_in_test::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
         reasons.truncate(5);
         Ok(reasons)
     }
@@ -28,7 +29,8 @@ impl Console {
         reason: &str,
         given: Map<String, Value>,
     ) -> Result<SessionView> {
-        let request = ImpersonationRequest { reason: reason.to_owned(), given, ..self.request(id, user) };
+        let request =
+            ImpersonationRequest { reason: reason.to_owned(), given, ..self.impersonation_request(id, user) };
         self.impersonations.begin(request).await
     }
 
@@ -39,10 +41,10 @@ impl Console {
         user: &str,
         change: Option<&FormChange>,
     ) -> Result<SignInForm> {
-        self.impersonations.form(&self.request(id, user), change).await
+        self.impersonations.fetch_form(&self.impersonation_request(id, user), change).await
     }
 
-    fn request(&self, id: &str, user: &str) -> ImpersonationRequest {
+    fn impersonation_request(&self, id: &str, user: &str) -> ImpersonationRequest {
         ImpersonationRequest {
             connection: id.to_owned(),
             user: user.to_owned(),
@@ -56,28 +58,28 @@ impl Console {
         self.impersonations.sessions()
     }
 
-    pub fn session(&self, session: &str) -> Result<SessionView> {
-        self.impersonations.session(session)
+    pub fn find_session(&self, session: &str) -> Result<SessionView> {
+        self.impersonations.find_session(session)
     }
 
     pub async fn focus_session(&self, session: &str) -> Result<()> {
-        self.impersonations.focus(session).await
+        self.impersonations.focus_window(session).await
     }
 
     pub fn retry_session(&self, session: &str) -> Result<()> {
-        self.impersonations.retry(session)
+        self.impersonations.retry_sign_in(session)
     }
 
     /// Extends the session by the policy's time.
     pub async fn extend_session(&self, session: &str) -> Result<SessionView> {
-        self.impersonations.extend(session).await
+        self.impersonations.extend_session(session).await
     }
 
     pub async fn end_session(&self, session: &str, cause: EndCause) {
-        self.impersonations.end(session, cause).await;
+        self.impersonations.end_session(session, cause).await;
     }
 
-    pub(super) fn operator(&self) -> Who {
+    pub(super) fn operator(&self) -> OperatorIdentity {
         self.settings.read().operator()
     }
 }

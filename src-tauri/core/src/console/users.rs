@@ -5,7 +5,7 @@ use ts_rs::TS;
 
 use super::Console;
 use crate::audit::PastSession;
-use crate::directories::{Opened, stopped_waiting};
+use crate::directories::{OpenConnection, stopped_waiting};
 use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, WallClock, Wider};
 use crate::error::{Code, Error, Result};
 use crate::impersonation;
@@ -49,64 +49,65 @@ impl Console {
 
     /// Searches; cancels an older search in the same connection, on the server too. `turn` tells which is older,
     /// because requests may arrive out of order.
-    pub async fn search(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
+    pub async fn search_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
         Ok(self.search_in(id, query, turn).await?.0)
     }
 
     /// Searches, and also returns the connection and directory that answered.
-    async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, Opened)> {
-        let cancel = self.searches.take(id, turn)?;
+    async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, OpenConnection)> {
+        let cancel = self.searches.take_turn(id, turn)?;
         let opened = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
             opened = self.open_directory(id) => opened?,
         };
         let page = tokio::select! {
-            () = self.directories.impatient(id) => Err(stopped_waiting()),
-            page = opened.directory.search(query, &cancel) => page.map_err(Error::from),
+            () = self.directories.wait_until_stopped(id) => Err(stopped_waiting()),
+            page = opened.directory.search_users(query, &cancel) => page.map_err(Error::from),
         };
         Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
 
     /// Like [`Self::search`], with the policy's standing for each user found.
-    pub async fn list(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
+    pub async fn list_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
         // The policy comes from the connection that was asked, however long the answer took.
-        let (page, Opened { connection, directory }) = self.search_in(id, query, turn).await?;
-        let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
+        let (page, OpenConnection { connection, directory }) = self.search_in(id, query, turn).await?;
+        let standings = policy::judge_users(&connection.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
 
     /// Stops a search that is older than `turn`.
     pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
-        self.searches.take(id, turn).map(drop)
+        self.searches.take_turn(id, turn).map(drop)
     }
 
     /// Counts the matches of `text`. A newer count replaces an older one; searches continue in parallel.
-    pub async fn count(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
-        let cancel = self.counts.take(id, turn)?;
+    pub async fn count_users(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
+        let cancel = self.counts.take_turn(id, turn)?;
         let opened = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
             opened = self.open_directory(id) => opened?,
         };
-        opened.directory.count(text, &cancel).await.map_err(|error| opened.whose_password(error))
+        opened.directory.count_users(text, &cancel).await.map_err(|error| opened.whose_password(error))
     }
 
     /// What to search for instead of `text`, which has no matches. A newer call replaces an older one.
-    pub async fn widen(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
-        let cancel = self.widenings.take(id, turn)?;
+    pub async fn widen_search(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
+        let cancel = self.widenings.take_turn(id, turn)?;
         let opened = self.open_directory(id).await?;
-        let found = directory::wider(&**opened.directory, text, self.clock.read_time(), &cancel).await;
+        let found =
+            directory::find_wider_searches(&**opened.directory, text, self.clock.read_time(), &cancel).await;
         found.map_err(|error| opened.whose_password(error))
     }
 
     /// Stops a count that is older than `turn`.
     pub fn stop_count(&self, id: &str, turn: u64) -> Result<()> {
-        self.counts.take(id, turn).map(drop)
+        self.counts.take_turn(id, turn).map(drop)
     }
 
     /// Parses a search text: its filters, and what is wrong with them.
     pub async fn read_search(&self, id: &str, text: &str) -> Result<Highlights> {
         let directory = self.open_directory(id).await?.directory;
-        Ok(directory::reading(text, &directory.info().columns, self.clock.read_time()))
+        Ok(directory::highlight_query(text, &directory.info().columns, self.clock.read_time()))
     }
 
     /// What may be typed next at `caret`, in UTF-16 code units.
@@ -114,25 +115,25 @@ impl Console {
         let directory = self.open_directory(id).await?.directory;
         let columns = &directory.info().columns;
         let known = match directory::completed_column(text, caret, columns) {
-            Some(column) => directory.values(column).await?,
+            Some(column) => directory.read_common_values(column).await?,
             None => Vec::new(),
         };
-        Ok(directory::complete(text, caret, columns, &known, self.clock.read_time()))
+        Ok(directory::suggest_completions(text, caret, columns, &known, self.clock.read_time()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
         let opened = self.open_directory(id).await?;
-        let Opened { connection, directory } = &opened;
-        let found = directory.user(user).await.map_err(|error| opened.whose_password(error))?;
+        let OpenConnection { connection, directory } = &opened;
+        let found = directory.find_user(user).await.map_err(|error| opened.whose_password(error))?;
         let row = found.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
-                .hint("It may have been deleted: search again.")
+                .with_hint("It may have been deleted: search again.")
         })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // That entry is about a form, not about a sign-in.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
         let info = directory.info();
-        let mut standings = policy::standings(&connection.policy, &info, std::slice::from_ref(&row));
+        let mut standings = policy::judge_users(&connection.policy, &info, std::slice::from_ref(&row));
         let standing = standings.pop().unwrap_or(Standing::Undecided);
         let filter = |(at, cell): (usize, &Option<String>)| {
             directory::filter_by(&info.columns, at, cell.as_deref(), self.clock.read_time())
@@ -142,8 +143,8 @@ impl Console {
     }
 
     /// The connection as it is now, and its directory.
-    pub(super) async fn open_directory(&self, id: &str) -> Result<Opened> {
-        self.directories.open(|| self.connection(id)).await
+    pub(super) async fn open_directory(&self, id: &str) -> Result<OpenConnection> {
+        self.directories.open(|| self.find_connection(id)).await
     }
 
     /// Stops waiting for this connection's database to wake up.

@@ -90,7 +90,7 @@ pub enum Aspect {
 
 impl Aspect {
     /// The label that the command line prints.
-    pub fn words(self) -> &'static str {
+    pub fn as_label(self) -> &'static str {
         match self {
             Self::Program => "Program",
             Self::Engine => "Database",
@@ -136,7 +136,7 @@ pub struct MovedSecret {
 
 impl Destination {
     /// The destination of the secret `name` in `connection`.
-    pub fn of(connection: &Connection, name: &str) -> Self {
+    pub fn of_secret(connection: &Connection, name: &str) -> Self {
         if name == DATABASE_PASSWORD {
             Self::of_password(&connection.file.directory)
         } else {
@@ -184,7 +184,7 @@ impl Destination {
                     if engine == Some(Engine::MongoDb) { value.to_owned() } else { value.replace('+', " ") };
                 let path = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
                 // Keeps the key's spelling, because not every driver accepts each one.
-                let found = format!("{written} {}", authority(Path::new(path.as_ref())));
+                let found = format!("{written} {}", identify_authority(Path::new(path.as_ref())));
                 others.push(DestinationFact::new(Aspect::Authority, found));
             } else if !HARMLESS_OPTIONS.contains(&key.as_str()) {
                 others.push(DestinationFact::new(Aspect::Option, option));
@@ -253,24 +253,24 @@ impl Destination {
         if let Some(verify) = sign_in.verify.as_ref().filter(|verify| verify.by_console) {
             origins.extend(verify.url.origin().map(url::Origin::ascii_serialization));
         }
-        let mut facts = DestinationFact::each(Aspect::Origin, origins);
+        let mut facts = DestinationFact::from_values(Aspect::Origin, origins);
         if let Some(proxy) = &connection.network.proxy {
             facts.push(DestinationFact::new(Aspect::Proxy, proxy.as_str().trim_end_matches('/')));
         }
         if let Some(path) = &connection.network.ca {
             let found = match &connection.network.authority {
-                Some(read) => fingerprint(read),
-                None => authority(path),
+                Some(read) => sha256_fingerprint(read),
+                None => identify_authority(path),
             };
             facts.push(DestinationFact::new(Aspect::Authority, found));
         }
-        facts.extend(DestinationFact::each(Aspect::Use, uses));
+        facts.extend(DestinationFact::from_values(Aspect::Use, uses));
         Self::new(facts)
     }
 
     fn new(facts: Vec<DestinationFact>) -> Self {
         let all = serde_json::to_vec(&facts).expect("texts are JSON");
-        Self { print: hexadecimal(digest(&SHA256, &all).as_ref()), facts }
+        Self { print: encode_hex(digest(&SHA256, &all).as_ref()), facts }
     }
 
     /// A hash of all facts; equal only for equal destinations.
@@ -284,7 +284,7 @@ impl Destination {
             serde_json::to_string(&Self { print: self.print.clone(), facts }).expect("texts are JSON")
         };
         for (chars, facts) in [(usize::MAX, usize::MAX), (160, 12), (60, 12)] {
-            let cut = self.facts.iter().take(facts).map(|fact| fact.cut(chars)).collect();
+            let cut = self.facts.iter().take(facts).map(|fact| fact.truncate_value(chars)).collect();
             let kept = json(cut);
             if kept.len() <= LONGEST {
                 return kept;
@@ -304,11 +304,11 @@ impl DestinationFact {
         Self { aspect, value: value.into() }
     }
 
-    fn each(aspect: Aspect, values: BTreeSet<String>) -> Vec<Self> {
+    fn from_values(aspect: Aspect, values: BTreeSet<String>) -> Vec<Self> {
         values.into_iter().map(|value| Self::new(aspect, value)).collect()
     }
 
-    fn cut(&self, chars: usize) -> Self {
+    fn truncate_value(&self, chars: usize) -> Self {
         let mut value: String = self.value.chars().take(chars).collect();
         if value.len() < self.value.len() {
             value.push('…');
@@ -324,12 +324,12 @@ impl Moved {
     }
 
     /// The names of the secrets, for a sentence.
-    pub fn names(&self) -> String {
+    pub fn secret_names(&self) -> String {
         self.secrets.iter().map(|secret| format!("`{}`", secret.name)).collect::<Vec<_>>().join(", ")
     }
 
     /// Each secret with its full name.
-    pub fn each(&self) -> impl Iterator<Item = (SecretName, &MovedSecret)> {
+    pub fn iter_secrets(&self) -> impl Iterator<Item = (SecretName, &MovedSecret)> {
         let name = |secret: &MovedSecret| SecretName {
             connection: self.connection.clone(),
             name: secret.name.clone(),
@@ -341,30 +341,30 @@ impl Moved {
 /// The places in a request that hold the secret, each with its template.
 fn uses_in(request: &Request, name: &str) -> Vec<String> {
     let to = format!("{} {}", request.method.as_str(), request.url.source());
-    let headers = request.headers.iter().filter(|(_, value)| value.secrets().contains(name));
+    let headers = request.headers.iter().filter(|(_, value)| value.secret_names().contains(name));
     let in_headers = headers.map(|(header, value)| format!("{to} {header}: {}", value.source()));
     let body = request.body.iter().flat_map(|body| body.places_of_secret(name));
     in_headers.chain(body.map(|(at, text)| format!("{to} body{at}: {text}"))).collect()
 }
 
 /// Identifies a file of certificates by its content: a changed file with the same name is another authority.
-fn authority(path: &Path) -> String {
+fn identify_authority(path: &Path) -> String {
     // Reading from a share would make Windows log in to that computer, and the operator has not agreed to that yet.
     let text = path.to_string_lossy();
     if text.starts_with("\\\\") || text.starts_with("//") {
         return format!("{}, on a share", path.display());
     }
-    match regular_file::read(path, regular_file::OF_CERTIFICATES) {
-        Ok(bytes) => fingerprint(&bytes),
+    match regular_file::read_bytes(path, regular_file::OF_CERTIFICATES) {
+        Ok(bytes) => sha256_fingerprint(&bytes),
         Err(_) => format!("{}, which cannot be read", path.display()),
     }
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
-    format!("SHA-256 {}", &hexadecimal(digest(&SHA256, bytes).as_ref())[..40])
+fn sha256_fingerprint(bytes: &[u8]) -> String {
+    format!("SHA-256 {}", &encode_hex(digest(&SHA256, bytes).as_ref())[..40])
 }
 
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -1,8 +1,8 @@
 //! When two destinations are the same, and what each of them says.
 
 use super::*;
-use crate::connection::Origin;
-use crate::written::written;
+use crate::connection::ConnectionSource;
+use crate::path_text::to_forward_slashes;
 
 fn part(url: &str) -> DirectoryConfig {
     toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap()
@@ -13,7 +13,7 @@ fn password(url: &str) -> Destination {
 }
 
 fn told(destination: &Destination) -> Vec<String> {
-    let fact = |fact: &DestinationFact| format!("{}: {}", fact.aspect.words(), fact.value);
+    let fact = |fact: &DestinationFact| format!("{}: {}", fact.aspect.as_label(), fact.value);
     destination.facts.iter().map(fact).collect()
 }
 
@@ -88,7 +88,7 @@ fn the_way_through_ssh_and_mongodbs_options_count() {
 fn an_authority_is_known_by_its_content_and_not_by_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
-    let url = format!("mysql://reader@db/acme?ssl-ca={}", written(&file));
+    let url = format!("mysql://reader@db/acme?ssl-ca={}", to_forward_slashes(&file));
     std::fs::write(&file, "one").unwrap();
     let stored = password(&url);
     assert!(
@@ -128,8 +128,8 @@ url = "https://app.acme.com/logout"
 "#;
 
 fn token(text: &str) -> Destination {
-    let connection = Connection::parse("acme", text, Origin::Own, None).unwrap();
-    Destination::of(&connection, "admin_token")
+    let connection = Connection::parse("acme", text, ConnectionSource::Own, None).unwrap();
+    Destination::of_secret(&connection, "admin_token")
 }
 
 const NO_AUTHORITY: &str = if cfg!(windows) {
@@ -257,15 +257,15 @@ fn the_authority_that_was_read_is_the_one_that_is_compared() {
         "name = \"Acme\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\ntable = \"users\"\n\
          id = \"id\"\n[sign_in]\nurl = \"https://acme.example/login\"\nbody = {{ token = \"{{{{ secret.t }}}}\" }}\n\
          [network]\nca = \"{}\"\n",
-        written(&file)
+        to_forward_slashes(&file)
     );
-    let connection = Connection::parse("acme", &text, Origin::Own, None).unwrap();
-    let stored = Destination::of(&connection, "t");
+    let connection = Connection::parse("acme", &text, ConnectionSource::Own, None).unwrap();
+    let stored = Destination::of_secret(&connection, "t");
     let read = connection.clone().with_authority().unwrap();
     // The file is swapped right after it was read.
     std::fs::write(&file, "somebody else's").unwrap();
-    assert_ne!(Destination::of(&connection, "t"), stored);
-    assert_eq!(Destination::of(&read, "t"), stored);
+    assert_ne!(Destination::of_secret(&connection, "t"), stored);
+    assert_eq!(Destination::of_secret(&read, "t"), stored);
     assert!(crate::sign_in::Client::new(&connection.network).is_err(), "this one reads the file");
     std::fs::remove_file(&file).unwrap();
     assert_eq!(connection.with_authority().unwrap_err().code, crate::error::Code::FileFailed);

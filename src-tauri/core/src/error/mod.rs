@@ -103,7 +103,7 @@ impl Error {
         if moved.is_way_in() {
             return Self::not_let_run(moved);
         }
-        let (id, names) = (&moved.connection, moved.names());
+        let (id, names) = (&moved.connection, moved.secret_names());
         let one = moved.secrets.len() == 1;
         let is_known = moved.secrets.iter().any(|secret| secret.stored_for.is_some());
         let message = match (one, is_known) {
@@ -129,7 +129,8 @@ impl Error {
             "Check where it would go. If that is right, use it there, or store it again: {}",
             set.unwrap_or_default()
         );
-        let error = Self::new(Code::DestinationChanged, format!("{message} Nothing was sent.")).hint(hint);
+        let error =
+            Self::new(Code::DestinationChanged, format!("{message} Nothing was sent.")).with_hint(hint);
         Self { moved: Some(Box::new(moved)), ..error }
     }
 
@@ -147,38 +148,38 @@ impl Error {
         let error = Self::new(Code::DestinationChanged, format!("{message} Nothing was run."));
         let hint =
             "Look at what would run, and where it leads. If that is right, allow it here, or in a terminal";
-        let error = error.hint(format!("{hint}: understudy check {id}"));
+        let error = error.with_hint(format!("{hint}: understudy check {id}"));
         Self { moved: Some(Box::new(moved)), ..error }
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds the statement that fixes it.
     #[must_use]
-    pub fn statement(mut self, statement: impl Into<String>) -> Self {
+    pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());
         self
     }
 
     /// Adds what a driver, a library or the system reported. It must not contain secrets; doubtful texts are left out.
     #[must_use]
-    pub fn details(mut self, details: impl Into<String>) -> Self {
+    pub fn with_details(mut self, details: impl Into<String>) -> Self {
         self.details = Some(details.into());
         self
     }
 
     #[must_use]
-    pub fn faults(mut self, faults: Vec<FileFault>) -> Self {
+    pub fn with_faults(mut self, faults: Vec<FileFault>) -> Self {
         self.faults = faults;
         self
     }
 
     #[must_use]
-    pub fn secret(mut self, secret: SecretName) -> Self {
+    pub fn with_secret(mut self, secret: SecretName) -> Self {
         self.secret = Some(secret);
         self
     }
@@ -195,13 +196,13 @@ impl Error {
     /// A bug in Understudy: something that should be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
-            .hint("Please report this with the steps that led here.")
+            .with_hint("Please report this with the steps that led here.")
     }
 
     /// The system has run out of something every program needs: threads, file descriptors, memory.
-    pub fn lack(doing: &str, cause: std::io::Error) -> Self {
+    pub fn out_of_resources(doing: &str, cause: std::io::Error) -> Self {
         Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
-            .hint(if cfg!(windows) {
+            .with_hint(if cfg!(windows) {
                 "Close other programs, then try again."
             } else {
                 "Close other programs, or raise the limits that Understudy was started with (`ulimit -a`)."
@@ -210,14 +211,14 @@ impl Error {
     }
 
     /// A file could not be read or written.
-    pub fn file(doing: &str, path: &std::path::Path, cause: std::io::Error) -> Self {
-        Self::from(FileError::io(doing, path, &cause)).caused_by(cause)
+    pub fn for_file(doing: &str, path: &std::path::Path, cause: std::io::Error) -> Self {
+        Self::from(FileError::from_io(doing, path, &cause)).caused_by(cause)
     }
 }
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
-        Self::new(Code::FileFailed, error.message).hint(error.hint)
+        Self::new(Code::FileFailed, error.message).with_hint(error.hint)
     }
 }
 
@@ -300,7 +301,7 @@ mod tests {
     #[test]
     fn the_log_sees_every_cause_and_people_and_the_ui_see_none() {
         let refused = || io::Error::other("connection refused");
-        let plain = Error::new(Code::VaultUnavailable, "No keyring answers.").hint("Start one.");
+        let plain = Error::new(Code::VaultUnavailable, "No keyring answers.").with_hint("Start one.");
         let error = plain.clone().caused_by(Wrapping("the bus is gone", refused()));
         assert_eq!(error.to_string(), "No keyring answers.\nStart one.");
         assert_eq!(
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn a_files_error_and_a_directorys_keep_what_the_system_said() {
         let path = std::path::Path::new("acme.toml");
-        let error = Error::file("write", path, io::ErrorKind::PermissionDenied.into());
+        let error = Error::for_file("write", path, io::ErrorKind::PermissionDenied.into());
         assert_eq!(error.cause.lines(), ["permission denied"]);
         let mut refused = DirectoryError::new(DirectoryCode::Unreachable, "The database does not answer.");
         refused.source = Some(Arc::new(io::Error::other("reset by peer")));

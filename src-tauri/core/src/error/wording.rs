@@ -4,7 +4,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::path::Path;
 
 use super::{Error, Result};
-use crate::connection::{Connection, DATABASE_PASSWORD, Origin, no_such_connection};
+use crate::connection::{Connection, ConnectionSource, DATABASE_PASSWORD, no_such_connection};
 use crate::destination::{Destination, Moved, MovedSecret};
 use crate::directory::{DirectoryCode, DirectoryError};
 use crate::secrets::WAY_IN;
@@ -20,7 +20,7 @@ fn moved(names: &[&str], is_known: bool) -> Error {
 fn parsed(changed: &str, to: &str) -> Result<Connection> {
     let text = "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///users.sqlite'\ntable = 'users'\n\
                 id = 'id'\n[sign_in]\nurl = 'https://acme.example/login'\n";
-    Connection::parse("acme", &text.replace(changed, to), Origin::Own, None)
+    Connection::parse("acme", &text.replace(changed, to), ConnectionSource::Own, None)
 }
 
 #[test]
@@ -28,13 +28,13 @@ fn every_kind_of_sentence() {
     let known = ["acme".to_owned(), "beta".to_owned()];
     let refused =
         DirectoryError::new(DirectoryCode::Refused, "The database refuses the password of `reader`.")
-            .hint("Check it, then store it again.")
-            .statement("GRANT SELECT ON users TO reader")
-            .details("28P01");
+            .with_hint("Check it, then store it again.")
+            .with_statement("GRANT SELECT ON users TO reader")
+            .with_details("28P01");
     let told: Vec<String> = [
         ("a fault of ours", Error::internal("the shelf is empty")),
-        ("a file", Error::file("write", Path::new("acme.toml"), ErrorKind::PermissionDenied.into())),
-        ("a full disk", Error::file("write", Path::new("acme.toml"), ErrorKind::StorageFull.into())),
+        ("a file", Error::for_file("write", Path::new("acme.toml"), ErrorKind::PermissionDenied.into())),
+        ("a full disk", Error::for_file("write", Path::new("acme.toml"), ErrorKind::StorageFull.into())),
         ("no connection, and one like it", no_such_connection("amce", &known)),
         ("no connection at all", no_such_connection("shop", &[])),
         ("a secret that moved", moved(&["admin_token"], true)),
@@ -55,6 +55,6 @@ fn every_kind_of_sentence() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_the_system_lacks() {
-    let error = Error::lack("ask the keyring", IoError::from_raw_os_error(11));
+    let error = Error::out_of_resources("ask the keyring", IoError::from_raw_os_error(11));
     insta::assert_snapshot!(format!("{error:#}"));
 }

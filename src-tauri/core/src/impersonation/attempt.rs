@@ -5,21 +5,21 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use url::{Origin, Url};
 
-use super::about::explain;
-use super::{Impersonations, Running, context, read_user, user_label};
+use super::context::add_email_hint;
+use super::{Impersonations, RunningSession, read_user, template_context, user_label};
 use crate::audit::Event;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Recipe};
-use crate::directories::Opened;
+use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
-use crate::session::Limit;
-use crate::sign_in::{Landed, Redirect, SafeHtml, VerifyRequest};
-use crate::wiped::Wiped;
+use crate::session::SessionLimit;
+use crate::sign_in::{Redirect, SafeHtml, VerifyEvidence, VerifyRequest};
+use crate::zeroizing_json::ZeroizingJson;
 use crate::{policy, sign_in};
 
 /// The result of a successful attempt, already in the audit log.
-pub(super) struct Arrived {
+pub(super) struct SignInSuccess {
     /// The first page to load; `None` if the window already shows it.
     pub(super) begin: Option<Url>,
     pub(super) success: String,
@@ -30,31 +30,35 @@ pub(super) struct Arrived {
 impl Impersonations {
     /// Signs in once. After a refusal, the window is still on its launch page, or on the page that a one-time link led
     /// to. A refusal contains no secret.
-    pub(super) async fn attempt(&self, running: &Arc<Running>, is_first: bool) -> Result<Arrived, Refusal> {
+    pub(super) async fn attempt_sign_in(
+        &self,
+        running: &Arc<RunningSession>,
+        is_first: bool,
+    ) -> Result<SignInSuccess, Refusal> {
         let mut hidden = Vec::new();
         let outcome = self.attempt_openly(running, is_first, &mut hidden).await;
-        outcome.map_err(|refusal| Masks::of(&hidden).refusal(refusal))
+        outcome.map_err(|refusal| Masks::for_secrets(&hidden).mask_refusal(refusal))
     }
 
     /// The attempt itself; puts what the refusal must mask into `hidden`.
     async fn attempt_openly(
         &self,
-        running: &Arc<Running>,
+        running: &Arc<RunningSession>,
         is_first: bool,
         hidden: &mut Vec<SecretString>,
-    ) -> Result<Arrived, Refusal> {
-        let in_words = |error: Error| Refusal::from(explain(error, running));
+    ) -> Result<SignInSuccess, Refusal> {
+        let in_words = |error: Error| Refusal::from(add_email_hint(error, running));
         // For the first attempt, the user has just been read.
         if !is_first {
             self.look_again(running).await.map_err(in_words)?;
         }
         let connection = running.connection();
         let mut context = self.with_secrets(running).await.map_err(in_words)?;
-        running.release(&context);
+        running.keep_sign_out_secrets(&context);
         running.set_has_cookies(false);
-        let gateway = connection.gateway(&context);
+        let gateway = connection.gateway_for(&context);
         self.browser.pass_gateway(&running.id, gateway.as_ref()).await.map_err(in_words)?;
-        running.session().sending();
+        running.lock_session().mark_sent();
         *hidden = context.secret_values().cloned().collect();
         sign_in::refuse_unreachable(&connection).await?;
         let (handoff, secrets) = self.hand_off(running, &mut context).await?;
@@ -63,36 +67,36 @@ impl Impersonations {
             self.browser.set_cookies(&running.id, &handoff.cookies).await.map_err(in_words)?;
         }
         running.set_has_cookies(true);
-        let mut landed = Landed {
+        let mut landed = VerifyEvidence {
             notes: handoff.notes.iter().chain(&handoff.astray).cloned().collect(),
             is_exchange: matches!(connection.sign_in.recipe, Recipe::Exchange { .. }),
             is_window: true,
-            ..Landed::default()
+            ..VerifyEvidence::default()
         };
         if let Some(request) = &handoff.request {
-            let answer = self.send(running, &connection, request).await;
-            let judged = sign_in::judge(&answer, request, &context.rendered(), &secrets);
+            let answer = self.send_sign_in(running, &connection, request).await;
+            let judged = sign_in::judge_sign_in(&answer, request, &context.rendered(), &secrets);
             if judged.is_ok() || answer.as_ref().is_err_and(Unanswered::may_have_acted) {
-                running.begins();
+                running.mark_begun();
             }
             judged?;
             if let Ok(answer) = &answer {
                 landed.is_redirected = answer.is_redirect();
-                context.set_response(sign_in::response(answer));
+                context.set_response(sign_in::to_response(answer));
             }
         }
         let seen = context.rendered();
         if !handoff.storage.is_empty() {
-            let stored = sign_in::storage(&handoff.storage, &seen).map_err(in_words)?;
-            self.browser.store(&running.id, &stored).await.map_err(in_words)?;
+            let stored = sign_in::render_storage(&handoff.storage, &seen).map_err(in_words)?;
+            self.browser.fill_storage(&running.id, &stored).await.map_err(in_words)?;
         }
         let begin = match handoff.redirect_to {
             Some(url) => url,
             None => sign_in::redirect_to(&connection, &seen).map_err(in_words)?,
         };
-        let verify = sign_in::verify(&connection, &seen).map_err(in_words)?;
+        let verify = sign_in::plan_verification(&connection, &seen).map_err(in_words)?;
         if let Some(link) = &handoff.link {
-            self.follow(running, &connection, link).await?;
+            self.follow_link(running, &connection, link).await?;
         }
         // A link leads straight to the application's page; asking who is signed in there needs a launch page again.
         let is_there = handoff.link.is_some() && verify.is_none();
@@ -105,24 +109,24 @@ impl Impersonations {
         }
         let success = match handoff.success {
             Some(success) => success,
-            None => sign_in::success(&connection, &seen).map_err(in_words)?,
+            None => sign_in::render_success(&connection, &seen).map_err(in_words)?,
         };
-        let success = Masks::of(&secrets).mask(&success);
+        let success = Masks::for_secrets(&secrets).mask_text(&success);
         // *Active* is written before the page is shown: nothing happens that the log does not know.
-        let active = running.begun.then(self.clock.now_ms(), Event::Active);
-        self.write(active).await.map_err(in_words)?;
-        running.session().active(self.clock.now()).map_err(in_words)?;
+        let active = running.begun.with_event(self.clock.now_ms(), Event::Active);
+        self.write_entry(active).await.map_err(in_words)?;
+        running.lock_session().mark_active(self.clock.now()).map_err(in_words)?;
         let begin = Some(begin).filter(|_| !is_there);
-        Ok(Arrived { begin, success, said: handoff.said, refresh: handoff.refresh })
+        Ok(SignInSuccess { begin, success, said: handoff.said, refresh: handoff.refresh })
     }
 
     /// Asks who is signed in, with the window's cookies or with captured values.
     async fn ask_who(
         &self,
-        running: &Arc<Running>,
+        running: &Arc<RunningSession>,
         verify: &VerifyRequest,
-        (mut landed, signed_in_at): (Landed, Option<&Url>),
-        seen: &Wiped,
+        (mut landed, signed_in_at): (VerifyEvidence, Option<&Url>),
+        seen: &ZeroizingJson,
         mut secrets: Vec<SecretString>,
         hidden: &mut Vec<SecretString>,
     ) -> Result<(), Refusal> {
@@ -132,10 +136,10 @@ impl Impersonations {
         let answer = if verify.by_console {
             let mut kept = running.client.lock().await;
             match &mut *kept {
-                Some(client) => client.send(&verify.request, 0).await.map(|reply| {
+                Some(client) => client.send_request(&verify.request, 0).await.map(|reply| {
                     let led_to = reply.redirects_to();
-                    landed.asked_led_to = led_to.map(|to| Redirect::of(&verify.request.url, &to));
-                    reply.answer()
+                    landed.asked_led_to = led_to.map(|to| Redirect::from_urls(&verify.request.url, &to));
+                    reply.to_answer()
                 }),
                 None => Err(Unanswered::Closed),
             }
@@ -151,71 +155,74 @@ impl Impersonations {
     }
 
     /// The names of the cookies that the window would send to `url`; `None` if unknown.
-    async fn cookie_names(&self, running: &Running, url: &Url) -> Option<Vec<String>> {
-        let cookies = self.browser.cookies(&running.id, url).await.ok()?;
+    async fn cookie_names(&self, running: &RunningSession, url: &Url) -> Option<Vec<String>> {
+        let cookies = self.browser.read_cookies(&running.id, url).await.ok()?;
         Some(cookies.into_iter().map(|cookie| cookie.name).collect())
     }
 
     /// Lets the window send the request, and finds the cause if the window only reports a failure.
     async fn send_openly(
         &self,
-        running: &Running,
+        running: &RunningSession,
         connection: &Connection,
         request: &PlannedRequest,
     ) -> Result<Answer, Unanswered> {
-        match self.browser.send(&running.id, request).await {
+        match self.browser.send_request(&running.id, request).await {
             Err(why) => Err(sign_in::name_cause(connection, request, why).await),
             answered => answered,
         }
     }
 
     /// Reads the connection, its policy and the user again before another attempt.
-    async fn look_again(&self, running: &Arc<Running>) -> Result<()> {
+    async fn look_again(&self, running: &Arc<RunningSession>) -> Result<()> {
         // With the connection that began them.
         self.end_steps_before(running).await;
-        let (request, grounds) = (&running.request, self.grounds()?);
+        let (request, grounds) = (&running.request, self.connection_provider()?);
         // Checked before anything is opened that this window could not use, and again with what was opened.
-        running.can_go_on(&*grounds.connection(&request.connection)?)?;
-        let Opened { connection, directory } = self.opened(&request.connection).await?;
+        running.can_go_on(&*grounds.find_connection(&request.connection)?)?;
+        let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
         running.can_go_on(&connection)?;
         let row = read_user(&directory, &request.user).await?;
         let reason = running.view().reason;
         let info = directory.info();
-        let context = context(&request.about(&connection, &reason, &running.id), &info, &row);
+        let context =
+            template_context(&request.session_facts(&connection, &reason, &running.id), &info, &row);
         let (shown, now) = (running.view().user, user_label(&info, &context, &row));
         if shown != now {
             let message = "The user was changed since this window was opened, which still shows the old name or address.";
-            return Err(Error::new(Code::UserNotFound, message).hint("Close this window and sign in again."));
+            return Err(
+                Error::new(Code::UserNotFound, message).with_hint("Close this window and sign in again.")
+            );
         }
-        policy::decide(&connection.policy, &reason, &context.rendered(), &info, &row)?;
+        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row)?;
         let origin = &connection.sign_in.origin;
         let is_at = running.launch_page().as_ref() == Some(origin);
         if !is_at {
             self.leave_for_launch_page(running, origin).await?;
         }
-        running.session().set_limit(Limit::from(&connection.policy));
+        running.lock_session().set_limit(SessionLimit::from(&connection.policy));
         running.stand_on(connection, context);
         Ok(())
     }
 
     /// Lets the window send the sign-in, in a task of its own: if the session ends meanwhile, the task still waits for
     /// the answer, so that what the application began can be ended.
-    async fn send(
+    async fn send_sign_in(
         &self,
-        running: &Arc<Running>,
+        running: &Arc<RunningSession>,
         connection: &Connection,
         request: &PlannedRequest,
     ) -> Result<Answer, Unanswered> {
         let sending = Arc::clone(&running.sending).lock_owned().await;
-        running.is_sent();
+        running.mark_sent();
         let (browser, running, own) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
         let to = connection.clone();
         let sent = tokio::spawn(async move {
-            let answer = match browser.send(&running.id, &own).await {
+            let answer = match browser.send_request(&running.id, &own).await {
                 Err(why) => Err(sign_in::name_cause(&to, &own, why).await),
                 answered => answered,
             };
-            running.heard(answer.as_ref().err());
+            running.record_answer(answer.as_ref().err());
             drop(sending);
             answer
         });
@@ -223,18 +230,27 @@ impl Impersonations {
     }
 
     /// Opens a one-time link, which leads to the application's page.
-    async fn follow(&self, running: &Running, connection: &Connection, link: &Url) -> Result<(), Refusal> {
+    async fn follow_link(
+        &self,
+        running: &RunningSession,
+        connection: &Connection,
+        link: &Url,
+    ) -> Result<(), Refusal> {
         let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
-        running.is_sent();
-        running.begins();
-        let arrived = self.browser.follow(&running.id, link, origin, limit).await;
-        running.heard(arrived.as_ref().err());
+        running.mark_sent();
+        running.mark_begun();
+        let arrived = self.browser.follow_link(&running.id, link, origin, limit).await;
+        running.record_answer(arrived.as_ref().err());
         arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
         *running.launch_page() = None;
         Ok(())
     }
 
-    pub(super) async fn leave_for_launch_page(&self, running: &Running, origin: &Origin) -> Result<()> {
+    pub(super) async fn leave_for_launch_page(
+        &self,
+        running: &RunningSession,
+        origin: &Origin,
+    ) -> Result<()> {
         self.browser.leave_for_launch_page(&running.id, origin).await?;
         *running.launch_page() = Some(origin.clone());
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Impersonations, Running};
+use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
 use crate::error::Result;
 use crate::notice::Notice;
@@ -13,35 +13,35 @@ impl Impersonations {
     ///
     /// Fails with [`crate::error::Code::PolicyRefused`] if the policy allows no more extensions, and with
     /// [`crate::error::Code::AuditFailed`] if it cannot be recorded; the deadline then stays.
-    pub async fn extend(&self, id: &str) -> Result<SessionView> {
-        let running = self.find(id)?;
+    pub async fn extend_session(&self, id: &str) -> Result<SessionView> {
+        let running = self.find_running(id)?;
         let Ok(_alone) = running.extending.try_lock() else { return Ok(running.view()) };
-        let minutes = running.session().may_extend()?;
-        self.write(running.begun.then(self.clock.now_ms(), Event::Extended { minutes })).await?;
-        running.session().extend()?;
+        let minutes = running.lock_session().may_extend()?;
+        self.write_entry(running.begun.with_event(self.clock.now_ms(), Event::Extended { minutes })).await?;
+        running.lock_session().extend_deadline()?;
         running.extended.notify_one();
-        self.tell();
+        self.notify_sessions();
         Ok(running.view())
     }
 
     /// Warns before the deadline and ends the session at it; starts over whenever the deadline moves.
-    pub(super) async fn keep_deadline(&self, running: &Arc<Running>) {
+    pub(super) async fn keep_deadline(&self, running: &Arc<RunningSession>) {
         loop {
             let (warning, deadline) = {
-                let session = running.session();
+                let session = running.lock_session();
                 (session.warning_at(), session.deadline())
             };
             let (Some(warning), Some(deadline)) = (warning, deadline) else { return };
             let up = async {
-                self.clock.until(warning).await;
+                self.clock.wait_until(warning).await;
                 self.notices.send(Notice::SessionEndsSoon(running.view()));
-                self.clock.until(deadline).await;
+                self.clock.wait_until(deadline).await;
             };
             let shown = async {
                 loop {
-                    self.clock.look().await;
-                    if running.session().show_deadline(self.clock.now()) {
-                        self.tell();
+                    self.clock.wait_for_change().await;
+                    if running.lock_session().show_deadline(self.clock.now()) {
+                        self.notify_sessions();
                     }
                 }
             };
@@ -49,7 +49,7 @@ impl Impersonations {
                 () = running.stop.cancelled() => return,
                 () = shown => {}
                 () = running.extended.notified() => {}
-                () = up => return self.end(&running.id, EndCause::Deadline).await,
+                () = up => return self.end_session(&running.id, EndCause::Deadline).await,
             }
         }
     }

@@ -3,10 +3,10 @@
 
 use uuid::Uuid;
 
-use super::{ImpersonationRequest, Impersonations, context, read_user, user_label};
+use super::{ImpersonationRequest, Impersonations, read_user, template_context, user_label};
 use crate::audit::{EndCause, Entry, Subject};
 use crate::connection::Connection;
-use crate::directories::Opened;
+use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::policy;
 use crate::session::UserLabel;
@@ -17,17 +17,17 @@ pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
 
 impl Impersonations {
     /// The form of `request`'s sign-in; with `change`, the form after that change.
-    pub async fn form(
+    pub async fn fetch_form(
         &self,
         request: &ImpersonationRequest,
         change: Option<&FormChange>,
     ) -> Result<SignInForm> {
-        let Opened { connection, directory } = self.opened(&request.connection).await?;
+        let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
-        let mut context = context(&request.about(&connection, "", ""), &info, &row);
+        let mut context = template_context(&request.session_facts(&connection, "", ""), &info, &row);
         // A protected user's form is not fetched either. The operator's reason is not known yet.
-        policy::decide(&connection.policy, FORM_REASON, &context.rendered(), &info, &row)?;
+        policy::enforce_policy(&connection.policy, FORM_REASON, &context.rendered(), &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().contains(&about);
         if !is_logged {
@@ -38,10 +38,10 @@ impl Impersonations {
         let told = &mut |exchange: sign_in::Exchange| {
             tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
         };
-        sign_in::form(&connection, &context, change, told).await.map_err(|refusal| {
-            let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
+        sign_in::fetch_form(&connection, &context, change, told).await.map_err(|refusal| {
+            let error = Error::new(Code::SignInRefused, refusal.title).with_hint(refusal.hint);
             match refusal.secrets.into_iter().next() {
-                Some(name) => error.secret(SecretName::new(&connection.id, name)),
+                Some(name) => error.with_secret(SecretName::new(&connection.id, name)),
                 None => error,
             }
         })
@@ -63,9 +63,14 @@ impl Impersonations {
             user_email: user.email,
         };
         let session = Uuid::now_v7().to_string();
-        let begun =
-            Entry::begun(self.clock.now_ms(), session, request.operator.clone(), subject, FORM_REASON);
-        self.write(begun.clone()).await?;
-        self.write(begun.then(self.clock.now_ms(), EndCause::NeverOpened.into())).await
+        let begun = Entry::for_new_session(
+            self.clock.now_ms(),
+            session,
+            request.operator.clone(),
+            subject,
+            FORM_REASON,
+        );
+        self.write_entry(begun.clone()).await?;
+        self.write_entry(begun.with_event(self.clock.now_ms(), EndCause::NeverOpened.into())).await
     }
 }

@@ -7,16 +7,16 @@
 //! signs it in, as often as needed (`retrying`), with the console's own `steps`. `deadline` ends it on time, and every
 //! way of ending goes through `ending`. `writing` writes the audit log; `about` has what templates see.
 
-mod about;
 mod attempt;
-mod begin;
+mod audit_entries;
+mod context;
 mod deadline;
-mod ending;
 mod form;
-mod retrying;
-mod running;
+mod retry;
+mod running_session;
+mod session_end;
+mod session_start;
 mod steps;
-mod writing;
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,15 +27,15 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::about::{About, context, subject, user_label};
-use self::begin::ImpersonationTurns;
+pub(crate) use self::context::{SessionFacts, template_context, to_subject, user_label};
 pub(crate) use self::form::FORM_REASON;
-use self::running::Running;
-use crate::audit::{AuditLog, Who};
+use self::running_session::RunningSession;
+use self::session_start::ImpersonationTurns;
+use crate::audit::{AuditLog, OperatorIdentity};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::directories::Opened;
+use crate::directories::OpenConnection;
 use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices};
@@ -44,13 +44,13 @@ use crate::vault::Vault;
 
 /// Where an impersonation gets its connection and directory, each time as they are now.
 #[async_trait]
-pub trait Grounds: Send + Sync {
+pub trait ConnectionProvider: Send + Sync {
     /// The connection with this ID.
-    fn connection(&self, id: &str) -> Result<Arc<Connection>>;
+    fn find_connection(&self, id: &str) -> Result<Arc<Connection>>;
 
     /// The connection together with the directory opened for it, so that its users are never judged by the policy of
     /// another version of the file.
-    async fn opened(&self, id: &str) -> Result<Opened>;
+    async fn open_connection(&self, id: &str) -> Result<OpenConnection>;
 }
 
 /// All running sessions, and what they need.
@@ -61,8 +61,8 @@ pub struct Impersonations {
     notices: Notices,
     clock: Clock,
     /// Weak, because the owner of the connections owns this struct.
-    grounds: Weak<dyn Grounds>,
-    running: Mutex<BTreeMap<String, Arc<Running>>>,
+    grounds: Weak<dyn ConnectionProvider>,
+    running: Mutex<BTreeMap<String, Arc<RunningSession>>>,
     turns: ImpersonationTurns,
     /// The connections and users whose form was fetched in this run. Fetching it again after a change is not logged
     /// again.
@@ -84,13 +84,18 @@ pub struct ImpersonationRequest {
     pub reason: String,
     /// The operator's answers to the sign-in's form, by field.
     pub given: Map<String, Value>,
-    pub operator: Who,
+    pub operator: OperatorIdentity,
 }
 
 impl ImpersonationRequest {
-    fn about<'a>(&'a self, connection: &'a Connection, reason: &'a str, session: &'a str) -> About<'a> {
+    fn session_facts<'a>(
+        &'a self,
+        connection: &'a Connection,
+        reason: &'a str,
+        session: &'a str,
+    ) -> SessionFacts<'a> {
         let Self { operator, given, .. } = self;
-        About { connection, operator, reason, given, session }
+        SessionFacts { connection, operator, reason, given, session }
     }
 }
 
@@ -101,7 +106,7 @@ impl Impersonations {
         browser: Arc<dyn Browser>,
         notices: Notices,
         clock: Clock,
-        grounds: Weak<dyn Grounds>,
+        grounds: Weak<dyn ConnectionProvider>,
     ) -> Arc<Self> {
         Arc::new(Self {
             vault,
@@ -121,52 +126,52 @@ impl Impersonations {
 
     /// The running sessions, oldest first.
     pub fn sessions(&self) -> Vec<SessionView> {
-        let mut views: Vec<_> = self.running().values().map(|running| running.view()).collect();
+        let mut views: Vec<_> = self.lock_running().values().map(|running| running.view()).collect();
         views.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         views
     }
 
     /// A running session.
-    pub fn session(&self, id: &str) -> Result<SessionView> {
-        Ok(self.find(id)?.view())
+    pub fn find_session(&self, id: &str) -> Result<SessionView> {
+        Ok(self.find_running(id)?.view())
     }
 
     /// Tries a refused sign-in again, with the user, the connection and the secrets as they are now. Does nothing while
     /// an attempt is under way, so a double click is harmless.
-    pub fn retry(&self, id: &str) -> Result<()> {
-        let running = self.find(id)?;
-        if running.session().retried().is_ok() {
+    pub fn retry_sign_in(&self, id: &str) -> Result<()> {
+        let running = self.find_running(id)?;
+        if running.lock_session().begin_retry().is_ok() {
             running.retry.notify_one();
         }
         Ok(())
     }
 
     /// Brings a session's window to the front.
-    pub async fn focus(&self, id: &str) -> Result<()> {
-        self.find(id)?;
-        self.browser.focus(id).await
+    pub async fn focus_window(&self, id: &str) -> Result<()> {
+        self.find_running(id)?;
+        self.browser.focus_window(id).await
     }
 
-    fn grounds(&self) -> Result<Arc<dyn Grounds>> {
-        self.grounds.upgrade().ok_or_else(quitting)
+    fn connection_provider(&self) -> Result<Arc<dyn ConnectionProvider>> {
+        self.grounds.upgrade().ok_or_else(quitting_error)
     }
 
     /// The connection and its directory as they are now, with the content of the connection's `network.ca`.
-    async fn opened(&self, id: &str) -> Result<Opened> {
-        let opened = self.grounds()?.opened(id).await?;
+    async fn open_connection(&self, id: &str) -> Result<OpenConnection> {
+        let opened = self.connection_provider()?.open_connection(id).await?;
         if opened.connection.network.ca.is_none() {
             return Ok(opened);
         }
         let connection = Connection::clone(&opened.connection).with_authority()?;
-        Ok(Opened { connection: Arc::new(connection), ..opened })
+        Ok(OpenConnection { connection: Arc::new(connection), ..opened })
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
+    fn lock_running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<RunningSession>>> {
         self.running.lock()
     }
 
-    fn find(&self, id: &str) -> Result<Arc<Running>> {
-        self.running()
+    fn find_running(&self, id: &str) -> Result<Arc<RunningSession>> {
+        self.lock_running()
             .get(id)
             .cloned()
             .ok_or_else(|| Error::new(Code::SessionUnknown, "This session has ended."))
@@ -178,19 +183,19 @@ impl Impersonations {
             .find(|view| view.connection == connection && view.user.id == user && view.phase != Phase::Ending)
     }
 
-    fn tell(&self) {
+    fn notify_sessions(&self) {
         self.notices.send(Notice::Sessions(self.sessions()));
     }
 }
 
 /// The error for a session that would begin while quitting.
-fn quitting() -> Error {
+fn quitting_error() -> Error {
     Error::new(Code::Cancelled, "Understudy is quitting: no new session begins.")
 }
 
 async fn read_user(directory: &OpenDirectory, user: &str) -> Result<Row> {
-    directory.user(user).await?.ok_or_else(|| {
+    directory.find_user(user).await?.ok_or_else(|| {
         Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
-            .hint("It may have been deleted or renamed: search again.")
+            .with_hint("It may have been deleted or renamed: search again.")
     })
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde_json::Map;
 
-use super::{Impersonations, Running};
+use super::{Impersonations, RunningSession};
 use crate::browser::Refusal;
-use crate::check::Typed;
+use crate::check::TypedSecrets;
 use crate::connection::Connection;
 use crate::error::{Error, Result, SecretName};
 use crate::secrets::Secrets;
@@ -20,7 +20,7 @@ impl Impersonations {
     /// completes, so that what it began can be ended too.
     pub(super) async fn hand_off(
         &self,
-        running: &Arc<Running>,
+        running: &Arc<RunningSession>,
         context: &mut SignInContext,
     ) -> Result<(Handoff, Vec<SecretString>), Refusal> {
         let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
@@ -28,8 +28,8 @@ impl Impersonations {
         let steps = tokio::spawn(async move {
             let connection = running.connection();
             let client = kept.insert(Client::new(&connection.network)?);
-            sign_in::complete(&connection, &mut own, client.captured(), now);
-            client.pass_gateway(connection.gateway(&own));
+            sign_in::complete_context(&connection, &mut own, client.captured_values(), now);
+            client.pass_gateway(connection.gateway_for(&own));
             let stopped = || Refusal::new("The session was ended", "");
             let told = &mut |exchange: sign_in::Exchange| {
                 tracing::debug!(session = %running.id, "{}: {:?}", exchange.title, exchange.status);
@@ -45,7 +45,8 @@ impl Impersonations {
                 return Err(stopped());
             }
             let handoff = sign_in::hand_off(&connection, &own, client, told).await?;
-            let secrets: Vec<SecretString> = own.secret_values().cloned().chain(client.secrets()).collect();
+            let secrets: Vec<SecretString> =
+                own.secret_values().cloned().chain(client.collect_secrets()).collect();
             Ok((handoff, secrets, own))
         });
         // A panic's message may quote a secret, so it is dropped.
@@ -56,7 +57,7 @@ impl Impersonations {
     }
 
     /// Before another attempt, ends what the last one's steps began.
-    pub(super) async fn end_steps_before(&self, running: &Arc<Running>) {
+    pub(super) async fn end_steps_before(&self, running: &Arc<RunningSession>) {
         let mut kept = running.client.lock().await;
         if let Some(client) = &mut *kept {
             let _ = self.take_sign_out_steps(running, client).await;
@@ -65,7 +66,7 @@ impl Impersonations {
     }
 
     /// What templates see, with the secrets as the vault has them now.
-    pub(super) async fn with_secrets(&self, running: &Running) -> Result<SignInContext> {
+    pub(super) async fn with_secrets(&self, running: &RunningSession) -> Result<SignInContext> {
         let mut context = running.context();
         self.add_secrets(&running.connection(), &mut context).await?;
         Ok(context)
@@ -76,36 +77,38 @@ impl Impersonations {
         connection: &Connection,
         context: &mut SignInContext,
     ) -> Result<()> {
-        let typed = Typed::new();
+        let typed = TypedSecrets::new();
         for (name, secret) in self.secrets_of(connection, &typed).of_sign_in(connection).await? {
             context.add_secret(name, secret);
         }
         // Nothing is captured yet; the session's own client adds its captures.
-        sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
+        sign_in::complete_context(connection, context, &Map::new(), self.clock.now_ms() / 1000);
         Ok(())
     }
 
-    fn secrets_of<'a>(&'a self, connection: &'a Connection, typed: &'a Typed) -> Secrets<'a> {
+    fn secrets_of<'a>(&'a self, connection: &'a Connection, typed: &'a TypedSecrets) -> Secrets<'a> {
         Secrets { vault: &self.vault, id: Some(&connection.id), typed }
     }
 
     /// Takes each sign-out step that it can: a missing secret holds up only its own step.
     pub(super) async fn take_sign_out_steps(
         &self,
-        running: &Running,
+        running: &RunningSession,
         client: &mut Client,
     ) -> Result<(), String> {
         let connection = running.connection();
         let (mut context, mut missing) = (running.context(), Ok(()));
-        let typed = Typed::new();
+        let typed = TypedSecrets::new();
         let source = self.secrets_of(&connection, &typed);
         let at = |name: &str| SecretName::new(&connection.id, name);
         for name in connection.sign_out_secrets() {
             // From the vault, or else from the sign-in: there may be no operator to unlock a keyring.
-            let released = running.released(&name);
+            let released = running.sign_out_secret(&name);
             let found = match released {
                 Some(released) if !self.vault.is_open_for(&at(&name)).await => Ok(released),
-                released => source.of(&connection, &name).await.or_else(|error| released.ok_or(error)),
+                released => {
+                    source.require_secret(&connection, &name).await.or_else(|error| released.ok_or(error))
+                }
             };
             let secret = match found {
                 Ok(secret) => secret,
@@ -116,7 +119,12 @@ impl Impersonations {
             };
             context.add_secret(name, secret);
         }
-        sign_in::complete(&connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
+        sign_in::complete_context(
+            &connection,
+            &mut context,
+            client.captured_values(),
+            self.clock.now_ms() / 1000,
+        );
         let steps = &connection.sign_out.steps;
         let taken = sign_in::take_sign_out_steps(steps, client, &mut context, &mut |_| {}).await;
         missing.and(taken)

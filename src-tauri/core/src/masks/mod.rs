@@ -4,8 +4,8 @@
 //! Base64, and possibly only the beginning of it. [`Masks`] holds the secrets and finds all of these forms; `spelling`
 //! decodes a text.
 
+mod patterns;
 mod spelling;
-mod wanted;
 
 use std::ops::Range;
 
@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::browser::Refusal;
 use crate::template::MASK;
-use spelling::{Reading, Spelling, base64_runs};
-use wanted::Wanted;
+use patterns::SecretPatterns;
+use spelling::{DecodedText, Spelling, base64_runs};
 
 /// How many layers of escaping are undone: `&` in JSON in a form field has three.
 const DEPTH: usize = 3;
@@ -26,12 +26,12 @@ const BASE64_DEPTH: usize = 2;
 /// The secrets to find in a text.
 #[derive(Default)]
 pub struct Masks {
-    wanted: Wanted,
+    wanted: SecretPatterns,
 }
 
 impl Masks {
     /// Masks for these secrets. An empty secret masks nothing.
-    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+    pub fn for_secrets<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let (mut whole, mut cut) = (Vec::new(), Vec::new());
         for secret in secrets {
             let secret = secret.expose_secret();
@@ -42,38 +42,38 @@ impl Masks {
                     continue;
                 }
                 let wanted = if begins_with_an_address(text) { &mut whole } else { &mut cut };
-                wanted.extend(variants(text));
+                wanted.extend(list_variants(text));
                 // `%E9`: some applications and headers only know Latin-1.
                 let latin1: Option<Vec<u8>> =
                     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
                 wanted.extend(latin1.map(Zeroizing::new));
             }
         }
-        Self { wanted: Wanted::new(whole, cut) }
+        Self { wanted: SecretPatterns::new(whole, cut) }
     }
 
     /// The text with [`MASK`] in place of every secret, however it is encoded.
-    pub fn mask(&self, text: &str) -> String {
+    pub fn mask_text(&self, text: &str) -> String {
         if self.wanted.is_empty() {
             return text.to_owned();
         }
         let mut found = Vec::new();
-        self.search(&Reading::plain(text), DEPTH, &mut found);
-        replace(text, found)
+        self.find_secrets(&DecodedText::from_text(text), DEPTH, &mut found);
+        mask_ranges(text, found)
     }
 
     /// The refusal with all secrets masked.
     #[must_use]
-    pub fn refusal(&self, refusal: Refusal) -> Refusal {
+    pub fn mask_refusal(&self, refusal: Refusal) -> Refusal {
         Refusal {
-            title: self.mask(&refusal.title),
-            excerpt: refusal.excerpt.map(|excerpt| self.mask(&excerpt)),
-            hint: self.mask(&refusal.hint),
+            title: self.mask_text(&refusal.title),
+            excerpt: refusal.excerpt.map(|excerpt| self.mask_text(&excerpt)),
+            hint: self.mask_text(&refusal.hint),
             ..refusal
         }
     }
 
-    fn search(&self, reading: &Reading, depth: usize, found: &mut Vec<Range<usize>>) {
+    fn find_secrets(&self, reading: &DecodedText, depth: usize, found: &mut Vec<Range<usize>>) {
         for at in 0..reading.bytes.len() {
             if let Some(length) = self.wanted.longest_at(&reading.bytes[at..]) {
                 found.push(reading.source(at..at + length));
@@ -85,30 +85,30 @@ impl Masks {
             }
         }
         if depth > 0 {
-            let readings = Spelling::ALL.iter().filter_map(|spelling| reading.unescaped(*spelling));
+            let readings = Spelling::ALL.iter().filter_map(|spelling| reading.unescape_as(*spelling));
             for inside in readings {
-                self.search(&inside, depth - 1, found);
+                self.find_secrets(&inside, depth - 1, found);
             }
         }
     }
 
     /// The length in Base64 of the shortest secret, or beginning of one, that is searched for.
     fn shortest_base64(&self) -> usize {
-        self.wanted.shortest() * 4 / 3
+        self.wanted.shortest_len() * 4 / 3
     }
 
     /// Whether the decoded bytes contain a secret, plain or escaped. Tries all four alignments, because the run may
     /// begin in the middle of a group.
     fn is_in_base64(&self, run: &[u8], depth: usize) -> bool {
-        (0..4).filter_map(|shift| Reading::of_base64(run, shift)).any(|inside| self.is_in(&inside, depth))
+        (0..4).filter_map(|shift| DecodedText::of_base64(run, shift)).any(|inside| self.is_in(&inside, depth))
     }
 
-    fn is_in(&self, reading: &Reading, depth: usize) -> bool {
+    fn is_in(&self, reading: &DecodedText, depth: usize) -> bool {
         if (0..reading.bytes.len()).any(|at| self.wanted.longest_at(&reading.bytes[at..]).is_some()) {
             return true;
         }
         let Some(depth) = depth.checked_sub(1) else { return false };
-        let mut inside = Spelling::ALL.iter().filter_map(|spelling| reading.unescaped(*spelling));
+        let mut inside = Spelling::ALL.iter().filter_map(|spelling| reading.unescape_as(*spelling));
         inside.any(|inside| self.is_in(&inside, depth))
             || base64_runs(&reading.bytes, self.shortest_base64())
                 .into_iter()
@@ -124,7 +124,7 @@ fn begins_with_an_address(text: &str) -> bool {
 
 /// Irreversible changes that an application may make to the text: another case, hexadecimal digits, one line only, or
 /// unknown characters removed.
-fn variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+fn list_variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let hex = |digits: fn(u8) -> String| text.bytes().map(digits).collect::<String>();
     let only_ascii = |char: char| if char.is_ascii() { char } else { char::REPLACEMENT_CHARACTER };
     [
@@ -142,13 +142,13 @@ fn variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
 
 /// The text with HTML escapes decoded; `None` if it has none.
 pub(crate) fn read_html(text: &str) -> Option<String> {
-    let read = Reading::plain(text).unescaped(Spelling::Html)?;
+    let read = DecodedText::from_text(text).unescape_as(Spelling::Html)?;
     Some(String::from_utf8_lossy(&read.bytes).into_owned())
 }
 
 /// `text` with a mask in each of these places. Overlapping or touching places become one, so that nothing remains of a
 /// secret that begins or ends like another.
-fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
+fn mask_ranges(text: &str, mut places: Vec<Range<usize>>) -> String {
     places.sort_by_key(|place| (place.start, place.end));
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
@@ -182,7 +182,7 @@ mod tests {
 
     fn masked(text: &str, secrets: &[&str]) -> String {
         let secrets: Vec<SecretString> = secrets.iter().map(|secret| SecretString::from(*secret)).collect();
-        Masks::of(&secrets).mask(text)
+        Masks::for_secrets(&secrets).mask_text(text)
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
         let cookies: Vec<SecretString> = (0..5000).map(|at| cookie(at).into()).collect();
         let words = "eyJhbGciOi is how a token begins; a &amp; b, 100%25. ".repeat(2000);
         let text = format!("{words}{} {}", cookie(7), BASE64_STANDARD.encode(cookie(4999)));
-        assert_eq!(Masks::of(&cookies).mask(&text), format!("{words}•••• ••••"));
+        assert_eq!(Masks::for_secrets(&cookies).mask_text(&text), format!("{words}•••• ••••"));
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
             hint: "try s3cret&#47;s".into(),
             ..Refusal::default()
         };
-        let shown = Masks::of(&[SecretString::from("s3cret/s")]).refusal(refusal);
+        let shown = Masks::for_secrets(&[SecretString::from("s3cret/s")]).mask_refusal(refusal);
         assert_eq!((shown.title.as_str(), shown.hint.as_str()), ("/me/•••• says no", "try ••••"));
         assert_eq!(shown.excerpt.as_deref(), Some("••••"));
     }

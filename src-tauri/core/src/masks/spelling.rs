@@ -28,23 +28,23 @@ impl Spelling {
     pub const ALL: &[Self] = &[Self::Url, Self::Form, Self::Html, Self::Json, Self::Bytes, Self::Apart];
 
     /// Decodes the escaped character at the beginning of `bytes`. Returns what it stands for and its encoded length.
-    fn read(self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    fn read_escape(self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         match (self, bytes.first()?) {
             (Self::Form, b'+') => Some((b" ".to_vec(), 1)),
-            (Self::Url | Self::Form, b'%') => percent(bytes),
-            (Self::Html, b'&') => entity(bytes),
-            (Self::Json, b'\\') => backslash(bytes),
+            (Self::Url | Self::Form, b'%') => read_percent(bytes),
+            (Self::Html, b'&') => read_entity(bytes),
+            (Self::Json, b'\\') => read_backslash(bytes),
             (Self::Bytes, b'\\') if bytes.get(1) == Some(&b'x') => {
-                Some((vec![u8::try_from(hex(bytes.get(2..4))?).ok()?], 4))
+                Some((vec![u8::try_from(parse_hex(bytes.get(2..4))?).ok()?], 4))
             }
-            (Self::Apart, _) => unseen(bytes).map(|length| (Vec::new(), length)),
+            (Self::Apart, _) => measure_invisible(bytes).map(|length| (Vec::new(), length)),
             _ => None,
         }
     }
 }
 
 /// The length of a tag, a line break or a zero-width character at the beginning of `bytes`.
-fn unseen(bytes: &[u8]) -> Option<usize> {
+fn measure_invisible(bytes: &[u8]) -> Option<usize> {
     /// Soft hyphen, zero width space, non-joiner and joiner, word joiner, byte order mark.
     const WITHOUT_WIDTH: [&str; 6] = ["\u{ad}", "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}"];
     const LONGEST_TAG: usize = 500;
@@ -59,21 +59,21 @@ fn unseen(bytes: &[u8]) -> Option<usize> {
 }
 
 /// A text, decoded in one way.
-pub(super) struct Reading {
+pub(super) struct DecodedText {
     pub bytes: Vec<u8>,
     /// Where each byte comes from in the original text.
     at: Vec<Range<usize>>,
 }
 
-impl Drop for Reading {
+impl Drop for DecodedText {
     fn drop(&mut self) {
         secrecy::zeroize::Zeroize::zeroize(&mut self.bytes);
     }
 }
 
-impl Reading {
+impl DecodedText {
     /// The text as it is.
-    pub fn plain(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self {
             bytes: text.as_bytes().to_vec(),
             at: (0..text.len()).zip(1..).map(|(start, end)| start..end).collect(),
@@ -104,7 +104,7 @@ impl Reading {
     }
 
     /// Decodes this escaping; `None` if there is nothing to decode.
-    pub fn unescaped(&self, spelling: Spelling) -> Option<Self> {
+    pub fn unescape_as(&self, spelling: Spelling) -> Option<Self> {
         // Without a plus, `Form` is the same as `Url`.
         if spelling == Spelling::Form && !self.bytes.contains(&b'+') {
             return None;
@@ -112,7 +112,7 @@ impl Reading {
         let mut read = Self { bytes: Vec::new(), at: Vec::new() };
         let (mut at, mut is_changed) = (0, false);
         while at < self.bytes.len() {
-            let (bytes, length) = match spelling.read(&self.bytes[at..]) {
+            let (bytes, length) = match spelling.read_escape(&self.bytes[at..]) {
                 Some(read) => {
                     is_changed = true;
                     read
@@ -150,27 +150,27 @@ pub(super) fn base64_runs(bytes: &[u8], shortest: usize) -> Vec<Range<usize>> {
     runs
 }
 
-fn hex(bytes: Option<&[u8]>) -> Option<u32> {
+fn parse_hex(bytes: Option<&[u8]>) -> Option<u32> {
     let digits = bytes?;
     let is_hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     u32::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
 }
 
-fn character(code: u32) -> Option<Vec<u8>> {
+fn encode_char(code: u32) -> Option<Vec<u8>> {
     char::from_u32(code).map(|char| char.to_string().into_bytes())
 }
 
-fn percent(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    if let Some(byte) = hex(bytes.get(1..3)) {
+fn read_percent(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if let Some(byte) = parse_hex(bytes.get(1..3)) {
         return Some((vec![u8::try_from(byte).ok()?], 3));
     }
     // From JavaScript's old `escape()`.
-    let code = hex(bytes.get(2..6).filter(|_| bytes[1] == b'u'))?;
-    Some((character(code)?, 6))
+    let code = parse_hex(bytes.get(2..6).filter(|_| bytes[1] == b'u'))?;
+    Some((encode_char(code)?, 6))
 }
 
 /// <https://html.spec.whatwg.org/multipage/parsing.html#character-reference-state>
-fn entity(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn read_entity(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     if bytes.get(1) == Some(&b'#') {
         let is_hex = bytes.get(2).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'x'));
         let (begin, radix) = if is_hex { (3, 16) } else { (2, 10) };
@@ -178,34 +178,34 @@ fn entity(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         let code =
             u32::from_str_radix(std::str::from_utf8(&bytes[begin..begin + digits]).ok()?, radix).ok()?;
         let end = begin + digits;
-        return Some((character(code)?, end + usize::from(bytes.get(end) == Some(&b';'))));
+        return Some((encode_char(code)?, end + usize::from(bytes.get(end) == Some(&b';'))));
     }
     let name = bytes[1..].iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let with_end = 1 + name + usize::from(bytes.get(1 + name) == Some(&b';'));
     // The longest name wins: `&notin;` is not `&not` and `in;`.
     (2..=with_end).rev().find_map(|end| {
         let (first, second) = NAMED_ENTITIES.get(std::str::from_utf8(&bytes[1..end]).ok()?)?;
-        let mut text = character(*first).filter(|_| *first != 0)?;
-        text.extend(character(*second).filter(|_| *second != 0).into_iter().flatten());
+        let mut text = encode_char(*first).filter(|_| *first != 0)?;
+        text.extend(encode_char(*second).filter(|_| *second != 0).into_iter().flatten());
         Some((text, end))
     })
 }
 
-fn backslash(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn read_backslash(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let next = *bytes.get(1)?;
     let plain = |byte: u8| Some((vec![byte], 2));
     match next {
-        b'u' => match hex(bytes.get(2..6)) {
+        b'u' => match parse_hex(bytes.get(2..6)) {
             Some(high @ 0xd800..0xdc00) => {
-                let low = hex(bytes.get(8..12).filter(|_| bytes[6..8] == *b"\\u"))?;
+                let low = parse_hex(bytes.get(8..12).filter(|_| bytes[6..8] == *b"\\u"))?;
                 let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                Some((character(0x10000 + ((high - 0xd800) << 10) + low)?, 12))
+                Some((encode_char(0x10000 + ((high - 0xd800) << 10) + low)?, 12))
             }
-            Some(code) => Some((character(code)?, 6)),
+            Some(code) => Some((encode_char(code)?, 6)),
             None => plain(b'u'),
         },
-        b'x' => match hex(bytes.get(2..4)) {
-            Some(code) => Some((character(code)?, 4)),
+        b'x' => match parse_hex(bytes.get(2..4)) {
+            Some(code) => Some((encode_char(code)?, 4)),
             None => plain(b'x'),
         },
         b'n' => plain(b'\n'),

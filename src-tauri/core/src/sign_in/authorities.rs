@@ -12,20 +12,20 @@ const FOLDERS: &str = "SSL_CERT_DIR";
 
 /// Refuses an `SSL_CERT_FILE` that cannot be read or never ends (a named pipe, a device). The TLS library would hang,
 /// or silently look elsewhere.
-pub fn check() -> Result<()> {
-    variable(FILE).map_or(Ok(()), |file| check_file(&file))
+pub fn check_authorities() -> Result<()> {
+    read_variable(FILE).map_or(Ok(()), |file| check_file(&file))
 }
 
 /// The error if no certificate can be checked. `cause` is used if no variable is to blame; `named` is the file of
 /// `network.ca`.
 pub fn explain_lack(cause: &str, named: Option<&Path>) -> Error {
-    if let Some(file) = variable(FILE) {
-        return unusable(FILE, &no_certificate(&file));
+    if let Some(file) = read_variable(FILE) {
+        return variable_error(FILE, &no_certificate(&file));
     }
-    if let Some(folders) = variable(FOLDERS) {
-        return unusable(FOLDERS, &no_certificate(&folders));
+    if let Some(folders) = read_variable(FOLDERS) {
+        return variable_error(FOLDERS, &no_certificate(&folders));
     }
-    lack_on(std::env::consts::OS, named).details(cause)
+    lack_on(std::env::consts::OS, named).with_details(cause)
 }
 
 /// On Windows and macOS, the authorities are part of the system. There, the verifier itself could not be set up, most
@@ -50,20 +50,20 @@ fn lack_on(system: &str, named: Option<&Path>) -> Error {
             "Install the system's certificates (the package is most often called `ca-certificates`), then try again.",
         ),
     };
-    Error::new(Code::FileFailed, message).hint(hint)
+    Error::new(Code::FileFailed, message).with_hint(hint)
 }
 
 /// macOS and Windows use their own store and ignore the variables.
-fn variable(name: &str) -> Option<OsString> {
+fn read_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|_| cfg!(target_os = "linux"))
 }
 
 fn check_file(file: &OsStr) -> Result<()> {
-    let pem = regular_file::read(Path::new(file), regular_file::OF_CERTIFICATES)
-        .map_err(|error| unusable(FILE, &error.message))?;
+    let pem = regular_file::read_bytes(Path::new(file), regular_file::OF_CERTIFICATES)
+        .map_err(|error| variable_error(FILE, &error.message))?;
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(found) if !found.is_empty() => Ok(()),
-        _ => Err(unusable(FILE, &no_certificate(file))),
+        _ => Err(variable_error(FILE, &no_certificate(file))),
     }
 }
 
@@ -71,12 +71,14 @@ fn no_certificate(at: &OsStr) -> String {
     format!("{} holds no certificate in PEM.", Path::new(at).display())
 }
 
-fn unusable(variable: &str, why: &str) -> Error {
+fn variable_error(variable: &str, why: &str) -> Error {
     Error::new(
         Code::FileFailed,
         format!("The environment variable {variable} names no certificates that can be used. {why}"),
     )
-    .hint("Correct the variable, or unset it: without it, the certificates of this computer are trusted.")
+    .with_hint(
+        "Correct the variable, or unset it: without it, the certificates of this computer are trusted.",
+    )
 }
 
 #[cfg(test)]

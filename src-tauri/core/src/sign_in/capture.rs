@@ -12,8 +12,8 @@ use crate::connection::{Capture, CapturePlace};
 use crate::template::leads_elsewhere;
 
 /// The captured value. The error says why there is none, to follow a colon, and never quotes a value.
-pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, String> {
-    let found = at(&wanted.place, reply, client)?;
+pub fn capture_value(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, String> {
+    let found = find_value(&wanted.place, reply, client)?;
     match &wanted.claim {
         None => Ok(found),
         Some(claim) => {
@@ -22,7 +22,7 @@ pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, S
     }
 }
 
-fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, String> {
+fn find_value(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, String> {
     let cut = || {
         let limit = LONGEST >> 10;
         if reply.is_cut {
@@ -36,14 +36,17 @@ fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, Str
             let json: Value = serde_json::from_str(&reply.body)
                 .map_err(|_| format!("the answer is no JSON, so `{pointer}` is not in it{}", cut()))?;
             match json.pointer(pointer) {
-                None => Err(format!("the answer's JSON has no `{pointer}`; {}", keys(&json, pointer))),
+                None => Err(format!("the answer's JSON has no `{pointer}`; {}", list_keys(&json, pointer))),
                 Some(Value::Null) => Err(format!("`{pointer}` is null in the answer's JSON")),
                 Some(value) => Ok(value.clone()),
             }
         }
         CapturePlace::Cookie(name) => {
-            let cookie = client.cookie(name, &reply.url).ok_or_else(|| {
-                format!("no cookie `{name}` was set{}", there("; there is", client.cookie_names(&reply.url)))
+            let cookie = client.find_cookie(name, &reply.url).ok_or_else(|| {
+                format!(
+                    "no cookie `{name}` was set{}",
+                    list_names("; there is", client.cookie_names(&reply.url))
+                )
             })?;
             Ok(cookie.value.expose_secret().into())
         }
@@ -58,16 +61,16 @@ fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, Str
                 Some(value) => Ok(value.into()),
                 None => {
                     let names = reply.headers.keys().map(|name| name.as_str().to_owned()).collect();
-                    Err(format!("the answer has no header `{name}`{}", there("; it has", names)))
+                    Err(format!("the answer has no header `{name}`{}", list_names("; it has", names)))
                 }
             }
         }
-        CapturePlace::Form(name) => field(&reply.body, name)
+        CapturePlace::Form(name) => find_field(&reply.body, name)
             .map(Value::from)
             .ok_or_else(|| format!("the page has no field `{name}`{}{}", cut(), fields_there(reply, client))),
         CapturePlace::Link(start) => {
-            link(&reply.body, &reply.url, start).map(|url| url.as_str().into()).ok_or_else(|| {
-                let links = there("; its links lead to", links(&reply.body, &reply.url));
+            find_link(&reply.body, &reply.url, start).map(|url| url.as_str().into()).ok_or_else(|| {
+                let links = list_names("; its links lead to", list_link_starts(&reply.body, &reply.url));
                 format!("the page has no link to `{start}…`{}{links}", cut())
             })
         }
@@ -75,7 +78,7 @@ fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, Str
 }
 
 /// The names that were found instead, for the end of an error message: at most twelve, and none as long as a token.
-pub(super) fn there(before: &str, mut names: Vec<String>) -> String {
+pub(super) fn list_names(before: &str, mut names: Vec<String>) -> String {
     const LONGEST_NAME: usize = 40;
     names.retain(|name| !name.is_empty());
     names.sort();
@@ -111,7 +114,7 @@ fn fields_there(reply: &Reply, client: &Client) -> String {
         .map(str::to_owned)
         .collect();
     if !names.is_empty() {
-        return there("; it has", names);
+        return list_names("; it has", names);
     }
     let cookies = client.cookie_names(&reply.url);
     let token = cookies
@@ -121,12 +124,12 @@ fn fields_there(reply: &Reply, client: &Client) -> String {
         Some(name) => format!(
             "; it has no fields at all, as pages drawn by a script: take the token from the cookie `{name}`"
         ),
-        None => format!("; it has no fields at all{}", there(", and the cookies are", cookies)),
+        None => format!("; it has no fields at all{}", list_names(", and the cookies are", cookies)),
     }
 }
 
 /// The first path segments of the page's links within its origin.
-fn links(html: &str, base: &Url) -> Vec<String> {
+fn list_link_starts(html: &str, base: &Url) -> Vec<String> {
     let page = Html::parse_document(html);
     let all = Selector::parse("a[href]").expect("a selector");
     let within = page.select(&all).filter_map(|link| base.join(link.attr("href")?.trim()).ok());
@@ -137,7 +140,7 @@ fn links(html: &str, base: &Url) -> Vec<String> {
 }
 
 /// The absolute URL of the page's first link that begins with `start`, compared from its path on.
-fn link(html: &str, base: &Url, start: &str) -> Option<Url> {
+fn find_link(html: &str, base: &Url, start: &str) -> Option<Url> {
     let page = Html::parse_document(html);
     let all = Selector::parse("a[href]").expect("a selector");
     page.select(&all)
@@ -153,7 +156,7 @@ fn claim_of(token: &Value, claim: &str) -> Option<Value> {
 }
 
 /// The value of the first field with that name, or of a `<meta name content>`, where some frameworks put their token.
-fn field(html: &str, name: &str) -> Option<String> {
+fn find_field(html: &str, name: &str) -> Option<String> {
     let page = Html::parse_document(html);
     let all = Selector::parse(FIELDS).expect("a selector");
     let found = page.select(&all).find(|element| element.attr("name") == Some(name))?;
@@ -165,7 +168,7 @@ fn field(html: &str, name: &str) -> Option<String> {
 }
 
 /// The keys at the point where the pointer leaves the document, to help find a misspelt one.
-fn keys(json: &Value, pointer: &str) -> String {
+fn list_keys(json: &Value, pointer: &str) -> String {
     let mut at = json;
     let mut path = String::new();
     for part in pointer.split('/').skip(1) {
@@ -182,7 +185,7 @@ fn keys(json: &Value, pointer: &str) -> String {
     let place = if path.is_empty() { "it".to_owned() } else { format!("`{path}`") };
     match at {
         Value::Object(fields) if fields.is_empty() => format!("{place} is empty"),
-        Value::Object(fields) => there(&format!("{place} has"), fields.keys().cloned().collect()),
+        Value::Object(fields) => list_names(&format!("{place} has"), fields.keys().cloned().collect()),
         Value::Array(items) => format!("{place} is a list of {}", items.len()),
         _ => format!("{place} is a single value"),
     }
@@ -197,27 +200,27 @@ mod tests {
     fn a_field_is_found_wherever_frameworks_put_it() {
         let page = r#"<meta name="csrf-token" content="m&amp;m"><form><input type=hidden name="csrfmiddlewaretoken"
             value='a"b'><textarea name=t>x</textarea><input name=empty></form>"#;
-        assert_eq!(field(page, "csrf-token").as_deref(), Some("m&m"));
-        assert_eq!(field(page, "csrfmiddlewaretoken").as_deref(), Some("a\"b"));
-        assert_eq!(field(page, "t").as_deref(), Some("x"));
-        assert_eq!(field(page, "empty"), None);
-        assert_eq!(field("not a page <<<", "x"), None);
+        assert_eq!(find_field(page, "csrf-token").as_deref(), Some("m&m"));
+        assert_eq!(find_field(page, "csrfmiddlewaretoken").as_deref(), Some("a\"b"));
+        assert_eq!(find_field(page, "t").as_deref(), Some("x"));
+        assert_eq!(find_field(page, "empty"), None);
+        assert_eq!(find_field("not a page <<<", "x"), None);
     }
 
     #[test]
     fn a_link_is_found_by_how_it_begins_and_made_whole() {
         let base = Url::parse("https://app.example/admin/users/7").expect("a URL");
         let page = r#"<a href="/users/sign_out">x</a> <a href='../../users/masquerade/7?masquerade=a&amp;b=1'>y</a>"#;
-        let found = link(page, &base, "/users/masquerade/").expect("it is there");
+        let found = find_link(page, &base, "/users/masquerade/").expect("it is there");
         assert_eq!(found.as_str(), "https://app.example/users/masquerade/7?masquerade=a&b=1");
-        assert!(link(page, &base, "/users/masq/").is_none());
+        assert!(find_link(page, &base, "/users/masq/").is_none());
         for climbing in [
             "/users/masquerade/..;/..;/admin",
             "/users/masquerade/%2e%2e%2f..%2fadmin",
             "/users/masquerade/..%5cx",
         ] {
             let page = format!(r#"<a href="{climbing}">x</a>"#);
-            assert!(link(&page, &base, "/users/masquerade/").is_none(), "{climbing}");
+            assert!(find_link(&page, &base, "/users/masquerade/").is_none(), "{climbing}");
         }
     }
 
@@ -231,14 +234,14 @@ mod tests {
 
     #[test]
     fn what_is_there_is_named_and_never_its_values() {
-        assert_eq!(there("; it has", vec!["b".into(), "a".into(), "b".into()]), "; it has a, b");
-        assert_eq!(there("; it has", Vec::new()), "");
+        assert_eq!(list_names("; it has", vec!["b".into(), "a".into(), "b".into()]), "; it has a, b");
+        assert_eq!(list_names("; it has", Vec::new()), "");
         let many: Vec<String> = (10..40).map(|at| at.to_string()).collect();
-        assert!(there("", many).ends_with("20, 21 and 18 more"));
-        assert!(there("", vec!["t".repeat(200)]).len() < 60);
+        assert!(list_names("", many).ends_with("20, 21 and 18 more"));
+        assert!(list_names("", vec!["t".repeat(200)]).len() < 60);
         let base = Url::parse("https://app.example/x").expect("a URL");
         assert_eq!(
-            links("<a href='/magic/abc?t=1'>m</a><a href='//evil.example/x'>e</a>", &base),
+            list_link_starts("<a href='/magic/abc?t=1'>m</a><a href='//evil.example/x'>e</a>", &base),
             ["/magic"]
         );
     }
@@ -246,10 +249,10 @@ mod tests {
     #[test]
     fn a_pointer_that_leads_nowhere_is_told_with_what_is_there() {
         let json = json!({ "data": { "session": 1, "user": {} }, "list": [1] });
-        assert_eq!(keys(&json, "/data/token"), "`/data` has session, user");
-        assert_eq!(keys(&json, "/data/user/x"), "`/data/user` is empty");
-        assert_eq!(keys(&json, "/list/9"), "`/list` is a list of 1");
-        assert_eq!(keys(&json, "/x"), "it has data, list");
-        assert_eq!(keys(&json!("s"), "/x"), "it is a single value");
+        assert_eq!(list_keys(&json, "/data/token"), "`/data` has session, user");
+        assert_eq!(list_keys(&json, "/data/user/x"), "`/data/user` is empty");
+        assert_eq!(list_keys(&json, "/list/9"), "`/list` is a list of 1");
+        assert_eq!(list_keys(&json, "/x"), "it has data, list");
+        assert_eq!(list_keys(&json!("s"), "/x"), "it is a single value");
     }
 }

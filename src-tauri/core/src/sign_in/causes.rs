@@ -4,11 +4,11 @@
 
 use serde_json::Value;
 
-use super::{csrf, guards, page};
+use super::{csrf, guards, page_text};
 use crate::browser::Answer;
 
 /// A cause that an answer reveals.
-pub(super) struct Cause {
+pub(super) struct RefusalCause {
     /// What happened, if not that the application refused or failed; begins a title.
     pub said: Option<String>,
     /// What to do about it.
@@ -19,7 +19,7 @@ pub(super) struct Cause {
 
 /// Who sent the request, because hints differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum SentBy {
     /// The window: a webhook's only request.
     ByWindow,
     /// The console: a step, possibly after others.
@@ -27,14 +27,15 @@ pub(super) enum Sent {
 }
 
 /// The cause that the answer reveals; `None` if there is only the status.
-pub(super) fn told_by(answer: &Answer, sent: Sent) -> Option<Cause> {
-    let words = if page::is_html(answer) { page::all_words(&answer.body) } else { answer.body.clone() };
+pub(super) fn told_by(answer: &Answer, sent: SentBy) -> Option<RefusalCause> {
+    let words =
+        if page_text::is_html(answer) { page_text::all_words(&answer.body) } else { answer.body.clone() };
     by_code(answer)
         .or_else(|| guards::in_front(answer))
-        .or_else(|| csrf::refusal(answer.status, &words, sent))
-        .or_else(|| maintenance(answer, &words))
+        .or_else(|| csrf::detect_csrf_refusal(answer.status, &words, sent))
+        .or_else(|| detect_maintenance(answer, &words))
         .or_else(|| guards::check_for_people(answer, &words))
-        .or_else(|| challenge(answer))
+        .or_else(|| detect_challenge(answer))
 }
 
 const CLOCK: &str = "The token counts for a minute, and the application's clock says otherwise than this machine's. \
@@ -87,10 +88,10 @@ const KNOWN: &[(&str, bool, &str)] = &[
     ),
 ];
 
-fn by_code(answer: &Answer) -> Option<Cause> {
+fn by_code(answer: &Answer) -> Option<RefusalCause> {
     let body = &answer.body;
     if let Some((_, is_secrets, hint)) = KNOWN.iter().find(|(mark, ..)| body.contains(mark)) {
-        return Some(Cause {
+        return Some(RefusalCause {
             said: None,
             hint: (*hint).to_owned(),
             is_secrets: *is_secrets && *hint != CLOCK,
@@ -98,7 +99,7 @@ fn by_code(answer: &Answer) -> Option<Cause> {
     }
     // `{"error":"expired"}`, from the endpoints in our documentation.
     let error = serde_json::from_str::<Value>(body).ok()?["error"].as_str()?.to_lowercase();
-    (error == "expired" || error == "token expired").then(|| Cause {
+    (error == "expired" || error == "token expired").then(|| RefusalCause {
         said: None,
         hint: CLOCK.to_owned(),
         is_secrets: false,
@@ -142,7 +143,7 @@ const OF_APACHE: &str = "due to maintenance downtime or capacity problems";
 const OF_LARAVEL: &[&str] = &["503 service unavailable", "service unavailable"];
 
 /// The application is in maintenance.
-fn maintenance(answer: &Answer, words: &str) -> Option<Cause> {
+fn detect_maintenance(answer: &Answer, words: &str) -> Option<RefusalCause> {
     let words = words.to_lowercase().replace(OF_APACHE, "");
     let message =
         || serde_json::from_str::<Value>(&answer.body).ok()?["message"].as_str().map(str::to_lowercase);
@@ -151,17 +152,17 @@ fn maintenance(answer: &Answer, words: &str) -> Option<Cause> {
         || answer.status == 503 && answer.header("x-nextcloud-maintenance-mode").is_some();
     let is_laravel = || {
         let is_its = |text: &str| OF_LARAVEL.contains(&text.trim());
-        let is_page = page::is_html(answer) && answer.body.contains("antialiased") && is_its(&words);
+        let is_page = page_text::is_html(answer) && answer.body.contains("antialiased") && is_its(&words);
         answer.status == 503 && (is_page || message().is_some_and(|message| is_its(&message)))
     };
     if is_said {
-        return Some(Cause {
+        return Some(RefusalCause {
             said: Some("The application is down for maintenance".into()),
             hint: "It is being worked on, as its answer says: try again when that is over, or ask whoever runs it.".into(),
             is_secrets: false,
         });
     }
-    is_laravel().then(|| Cause {
+    is_laravel().then(|| RefusalCause {
         said: Some("The application is down for maintenance".into()),
         hint: "Laravel answers so in maintenance: try again when that is over (`php artisan up`), or ask whoever runs it.".into(),
         is_secrets: false,
@@ -186,7 +187,7 @@ pub(super) fn when_again(answer: &Answer) -> String {
 }
 
 /// `WWW-Authenticate` says who asks for a login, and for which (RFC 9110, 11.6.1).
-fn challenge(answer: &Answer) -> Option<Cause> {
+fn detect_challenge(answer: &Answer) -> Option<RefusalCause> {
     let challenge = answer.header("www-authenticate").filter(|_| answer.status == 401)?;
     let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
     let realm = challenge
@@ -211,7 +212,7 @@ fn challenge(answer: &Answer) -> Option<Cause> {
         ),
         _ => return None,
     };
-    Some(Cause {
+    Some(RefusalCause {
         said: None,
         hint,
         is_secrets: !matches!(scheme.to_lowercase().as_str(), "negotiate" | "ntlm" | "digest"),
@@ -297,10 +298,10 @@ mod tests {
             (403, "text/plain", "ForbiddenError: invalid csrf token", "CSRF protection refused", "own form"),
         ] {
             let cause =
-                told_by(&answer(status, kind, body), Sent::ByStep).unwrap_or_else(|| panic!("{body}"));
+                told_by(&answer(status, kind, body), SentBy::ByStep).unwrap_or_else(|| panic!("{body}"));
             assert!(cause.hint.contains(name) && cause.hint.contains(token), "{body}: {}", cause.hint);
             assert!(!cause.is_secrets);
-            let cause = told_by(&answer(status, kind, body), Sent::ByWindow).expect("the same");
+            let cause = told_by(&answer(status, kind, body), SentBy::ByWindow).expect("the same");
             assert!(cause.hint.contains("exchange"), "{}", cause.hint);
         }
         // A check of the origin needs no token.
@@ -312,13 +313,13 @@ mod tests {
                 "Django",
             ),
         ] {
-            let cause = told_by(&answer(status, html, body), Sent::ByWindow).expect("a cause");
+            let cause = told_by(&answer(status, html, body), SentBy::ByWindow).expect("a cause");
             assert!(cause.hint.contains(name) && cause.hint.contains("`Origin`"), "{}", cause.hint);
         }
         // Every page of Laravel or Rails has such a `<meta>`, and the text of a successful page may mention CSRF.
         let meta = "<head><meta name=csrf-token content=x></head><h1>404 Not Found</h1>";
-        assert!(told_by(&answer(404, html, meta), Sent::ByStep).is_none());
-        assert!(told_by(&answer(200, html, "<p>All about CSRF</p>"), Sent::ByStep).is_none());
+        assert!(told_by(&answer(404, html, meta), SentBy::ByStep).is_none());
+        assert!(told_by(&answer(200, html, "<p>All about CSRF</p>"), SentBy::ByStep).is_none());
     }
 
     #[test]
@@ -326,7 +327,7 @@ mod tests {
         let asked = |challenge: &str| {
             let mut answer = answer(401, "text/plain", "gate");
             answer.headers.push(("www-authenticate".into(), challenge.into()));
-            told_by(&answer, Sent::ByWindow).map(|cause| (cause.hint, cause.is_secrets))
+            told_by(&answer, SentBy::ByWindow).map(|cause| (cause.hint, cause.is_secrets))
         };
         let (hint, is_secrets) = asked("Basic realm=\"staging\", charset=\"UTF-8\"").expect("a cause");
         assert!(hint.contains("“staging”") && hint.contains("network.gateway_user") && is_secrets, "{hint}");
@@ -340,7 +341,7 @@ mod tests {
     fn maintenance_is_told_from_a_server_that_gets_no_answer() {
         let html = "text/html";
         let said = |status: u16, kind: &str, body: &str| {
-            told_by(&answer(status, kind, body), Sent::ByWindow).and_then(|cause| cause.said)
+            told_by(&answer(status, kind, body), SentBy::ByWindow).and_then(|cause| cause.said)
         };
         for (status, kind, body) in [
             (503, html, "maintenance"),
@@ -399,8 +400,8 @@ mod tests {
     #[test]
     fn a_check_for_people_needs_no_name() {
         let page = "<h1>One more step</h1><p>Please verify you are human to continue.</p>";
-        let cause = told_by(&answer(403, "text/html", page), Sent::ByStep).expect("a cause");
+        let cause = told_by(&answer(403, "text/html", page), SentBy::ByStep).expect("a cause");
         assert!(cause.hint.contains("a person first") && !cause.is_secrets, "{}", cause.hint);
-        assert!(told_by(&answer(200, "text/html", page), Sent::ByStep).is_none());
+        assert!(told_by(&answer(200, "text/html", page), SentBy::ByStep).is_none());
     }
 }

@@ -18,14 +18,14 @@ use serde_json::{Map, Value};
 use url::{Origin, Url};
 
 use super::authorities;
-use super::coding;
-use super::kept::{Unkept, deletion, of_path, unkept, unsent};
-use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, Unanswered};
+use super::content_coding;
+use super::cookie_rules::{CookieProblem, find_deletion, find_send_problem, find_store_problem, of_path};
+use crate::browser::{Answer, GatewayLogin, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::charset;
 use crate::connection::{Method, Network};
 use crate::error::{Code, Error, Result};
 use crate::user_agent::user_agent;
-use crate::wiped::wipe_fields;
+use crate::zeroizing_json::wipe_fields;
 use understudy_files::regular_file;
 
 /// The most bytes of an answer that are read, both compressed and decoded.
@@ -47,9 +47,9 @@ pub struct Client {
     /// certificates.
     is_window: bool,
     /// Cookies that were set and that a window would not keep.
-    unkept: Vec<Unkept>,
+    unkept: Vec<CookieProblem>,
     /// Cookies that were deleted and not set again.
-    deleted: Vec<Unkept>,
+    deleted: Vec<CookieProblem>,
     /// Where answers led unexpectedly, in sentences.
     astray: Vec<String>,
     /// An answer may have started something in the application that has to be ended.
@@ -74,15 +74,15 @@ pub struct Reply {
 impl Client {
     /// The console's own client. Fails with [`Code::FileFailed`] if `network.ca` cannot be read.
     pub fn new(network: &Network) -> Result<Self> {
-        Self::made(network, false)
+        Self::build_client(network, false)
     }
 
     /// A client in place of a session's window, which does not know `network.ca`.
     pub fn in_place_of_window(network: &Network) -> Result<Self> {
-        Self::made(&Network { ca: None, ..network.clone() }, true)
+        Self::build_client(&Network { ca: None, ..network.clone() }, true)
     }
 
-    fn made(network: &Network, is_window: bool) -> Result<Self> {
+    fn build_client(network: &Network, is_window: bool) -> Result<Self> {
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
             // A window accepts this many, and some applications set a cookie for everything.
@@ -94,17 +94,19 @@ impl Client {
         if let Some(path) = &network.ca {
             let pem = match &network.authority {
                 Some(read) => read.to_vec(),
-                None => regular_file::read(path, regular_file::OF_CERTIFICATES)?,
+                None => regular_file::read_bytes(path, regular_file::OF_CERTIFICATES)?,
             };
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
             let certificates = certificates.ok_or_else(|| {
                 Error::new(Code::FileFailed, format!("{} holds no certificate in PEM.", path.display()))
-                    .hint("Correct `network.ca`: it names a file with `-----BEGIN CERTIFICATE-----` in it.")
+                    .with_hint(
+                        "Correct `network.ca`: it names a file with `-----BEGIN CERTIFICATE-----` in it.",
+                    )
             })?;
             http = http.tls_certs_merge(certificates);
         }
-        authorities::check()?;
+        authorities::check_authorities()?;
         // Nothing else can fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
         let http = http
             .build()
@@ -126,8 +128,8 @@ impl Client {
     }
 
     /// Sends the login for the gateway in front of the application from now on, without waiting to be asked.
-    pub fn pass_gateway(&mut self, gateway: Option<Gateway>) {
-        self.gateway = gateway.map(|Gateway { origin, user, password }| {
+    pub fn pass_gateway(&mut self, gateway: Option<GatewayLogin>) {
+        self.gateway = gateway.map(|GatewayLogin { origin, user, password }| {
             let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
             let value = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
             (origin, SecretString::from(value))
@@ -135,7 +137,7 @@ impl Client {
     }
 
     /// Records that from now on the application may have something that has to be ended.
-    pub fn begin(&mut self) {
+    pub fn mark_begun(&mut self) {
         self.has_begun = true;
     }
 
@@ -154,19 +156,19 @@ impl Client {
     }
 
     /// Cookies that were set and that a window would not keep, and why.
-    pub fn unkept(&self) -> &[Unkept] {
+    pub fn cookie_problems(&self) -> &[CookieProblem] {
         &self.unkept
     }
 
     /// Cookies that were set but are not sent to `url`, and why: those for other paths of its host, and those that were
     /// deleted.
-    pub fn unsent_to(&self, url: &Url) -> Vec<Unkept> {
+    pub fn unsent_to(&self, url: &Url) -> Vec<CookieProblem> {
         let sent = self.cookie_names(url);
         let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         let elsewhere = of_host
             .filter(|cookie| !cookie.path.matches(url))
             .map(|cookie| of_path(cookie.name(), cookie.path.as_ref(), cookie.path.is_from_path_attr(), url));
-        let mut unsent: Vec<Unkept> = elsewhere.chain(self.deleted.iter().cloned()).collect();
+        let mut unsent: Vec<CookieProblem> = elsewhere.chain(self.deleted.iter().cloned()).collect();
         unsent.retain(|cookie| !sent.contains(&cookie.name));
         unsent
     }
@@ -176,26 +178,30 @@ impl Client {
         self.astray.push(sentence);
     }
 
-    pub fn astray(&self) -> &[String] {
+    pub fn stray_notes(&self) -> &[String] {
         &self.astray
     }
 
     /// What was captured so far, as templates see it.
-    pub fn captured(&self) -> &Map<String, Value> {
+    pub fn captured_values(&self) -> &Map<String, Value> {
         &self.captured
     }
 
-    pub fn keep(&mut self, name: &str, value: Value) {
+    pub fn add_capture(&mut self, name: &str, value: Value) {
         self.captured.insert(name.to_owned(), value);
     }
 
     /// Masks these values in everything that is shown from now on.
-    pub fn hide(&mut self, values: Vec<String>) {
+    pub fn hide_values(&mut self, values: Vec<String>) {
         self.hidden.extend(values.into_iter().map(SecretString::from));
     }
 
     /// Sends a request, and follows at most `redirects` redirects within its origin.
-    pub async fn send(&mut self, request: &PlannedRequest, redirects: u32) -> Result<Reply, Unanswered> {
+    pub async fn send_request(
+        &mut self,
+        request: &PlannedRequest,
+        redirects: u32,
+    ) -> Result<Reply, Unanswered> {
         let whole = async {
             let mut reply = self.send_once(request.method, &request.url, Some(request)).await?;
             for _ in 0..redirects {
@@ -222,8 +228,8 @@ impl Client {
         if request.method != Method::Get {
             as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
         }
-        let reply = self.send(&as_sent, 0).await?;
-        let answer = reply.answer();
+        let reply = self.send_request(&as_sent, 0).await?;
+        let answer = reply.to_answer();
         // With `redirect: "manual"`, a page's `fetch` only sees that there is a redirect.
         let seen = match answer.status {
             300..400 => Answer { status: 0, ..answer },
@@ -249,7 +255,7 @@ impl Client {
                 let (Ok(name), Ok(mut value)) = (
                     HeaderName::from_bytes(name.as_bytes()),
                     // Characters up to 0xff, one byte each, as `fetch` sends them.
-                    HeaderValue::from_bytes(&latin1(value.expose_secret())),
+                    HeaderValue::from_bytes(&encode_latin1(value.expose_secret())),
                 ) else {
                     return Err(Unanswered::Failed(format!("the header `{name}` cannot be sent")));
                 };
@@ -264,7 +270,7 @@ impl Client {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"))
         });
         if !names_encoding {
-            sending = sending.header(ACCEPT_ENCODING, coding::accepted(url));
+            sending = sending.header(ACCEPT_ENCODING, content_coding::accept_encoding(url));
         }
         // A request that says its cookies itself stands beside those kept here: it is of another session.
         let is_beside = request.is_some_and(|request| {
@@ -290,7 +296,7 @@ impl Client {
         let set: Vec<RawCookie<'static>> =
             set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
         if !is_beside {
-            self.store(set, url);
+            self.store_cookies(set, url);
         }
         let (mut bytes, mut is_cut) = (Zeroizing::new(Vec::new()), false);
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -301,17 +307,19 @@ impl Client {
                 break;
             }
         }
-        let (bytes, goes_on) = coding::decode(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
+        let (bytes, goes_on) =
+            content_coding::decode_body(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
         is_cut |= goes_on;
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let body = charset::decode(&bytes, kind);
+        let body = charset::decode_text(&bytes, kind);
         Ok(Reply { status, headers, body, is_cut, url: url.clone() })
     }
 
     fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
         // The store takes loopback for https.
         let is_sent = |cookie: &&Cookie<'static>| {
-            !self.is_window || in_full(cookie, url).is_some_and(|cookie| unsent(&cookie, url).is_none())
+            !self.is_window
+                || in_full(cookie, url).is_some_and(|cookie| find_send_problem(&cookie, url).is_none())
         };
         let cookies = self.cookies.matches(url).into_iter().filter(is_sent);
         let pairs: Vec<String> =
@@ -321,10 +329,10 @@ impl Client {
         Some(header)
     }
 
-    fn store(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {
+    fn store_cookies(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {
         for raw in set {
             if self.is_window
-                && let Some(unkept) = unkept(&raw, url)
+                && let Some(unkept) = find_store_problem(&raw, url)
             {
                 self.unkept.retain(|before| before.name != unkept.name);
                 self.unkept.push(unkept);
@@ -332,22 +340,27 @@ impl Client {
             }
             self.unkept.retain(|before| before.name != raw.name());
             self.deleted.retain(|before| before.name != raw.name());
-            self.deleted.extend(deletion(&raw, url));
+            self.deleted.extend(find_deletion(&raw, url));
             self.cookies.store_response_cookies(std::iter::once(raw), url);
-            let new = self.cookies.iter_any().map(key).find(|key| !self.first_set.contains(key));
+            let new = self.cookies.iter_any().map(cookie_key).find(|key| !self.first_set.contains(key));
             self.first_set.extend(new);
         }
     }
 
     /// The cookie with this name that is sent to the host of `url`: one for its path first, then the most specific
     /// path, then the oldest one (RFC 6265, 5.4).
-    pub fn cookie(&self, name: &str, url: &Url) -> Option<SessionCookie> {
-        self.best(name, url, |_| true)
+    pub fn find_cookie(&self, name: &str, url: &Url) -> Option<SessionCookie> {
+        self.find_best_cookie(name, url, |_| true)
     }
 
-    fn best(&self, name: &str, url: &Url, counts: impl Fn(&Cookie<'_>) -> bool) -> Option<SessionCookie> {
+    fn find_best_cookie(
+        &self,
+        name: &str,
+        url: &Url,
+        counts: impl Fn(&Cookie<'_>) -> bool,
+    ) -> Option<SessionCookie> {
         let rank = |cookie: &&Cookie<'static>| {
-            let age = self.first_set.iter().position(|set| *set == key(cookie));
+            let age = self.first_set.iter().position(|set| *set == cookie_key(cookie));
             (!cookie.path.matches(url), Reverse(cookie.path.as_ref().len()), age)
         };
         let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
@@ -358,7 +371,7 @@ impl Client {
     /// The cookies in `wanted` that belong to the application, whose session begins at `begin`: those that are sent
     /// there, and for `name_*` those for any path of that host. For the hosts of `origins`, any path counts. Never
     /// those in `!name` or `!name_*`. Cookies of other hosts are the operator's own.
-    pub fn cookies(&self, wanted: &[String], begin: &Url, origins: &[Url]) -> Vec<SessionCookie> {
+    pub fn select_cookies(&self, wanted: &[String], begin: &Url, origins: &[Url]) -> Vec<SessionCookie> {
         let is_named = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
             None => name == pattern,
@@ -376,8 +389,9 @@ impl Client {
                 });
                 found.extend(any.filter_map(|cookie| in_full(cookie, begin)));
             } else {
-                let of_application = self.best(pattern, begin, |cookie| cookie.path.matches(begin));
-                let elsewhere = || origins.iter().find_map(|origin| self.cookie(pattern, origin));
+                let of_application =
+                    self.find_best_cookie(pattern, begin, |cookie| cookie.path.matches(begin));
+                let elsewhere = || origins.iter().find_map(|origin| self.find_cookie(pattern, origin));
                 found.extend(of_application.or_else(elsewhere));
             }
         }
@@ -400,7 +414,7 @@ impl Client {
     }
 
     /// Puts cookies among those kept here, in the place of those with the same name, domain and path.
-    pub fn put(&mut self, cookies: &[SessionCookie]) {
+    pub fn put_cookies(&mut self, cookies: &[SessionCookie]) {
         for cookie in cookies {
             let scheme = if cookie.secure { "https" } else { "http" };
             let Ok(url) = Url::parse(&format!("{scheme}://{}/", cookie.domain)) else { continue };
@@ -413,15 +427,15 @@ impl Client {
             }
             // The window's rules are applied when a cookie is sent.
             let is_window = std::mem::take(&mut self.is_window);
-            self.store(vec![raw], &url);
+            self.store_cookies(vec![raw], &url);
             self.is_window = is_window;
         }
     }
 
     /// All values to mask in what is shown: cookies, captures, and what links in them carry.
-    pub fn secrets(&self) -> Vec<SecretString> {
+    pub fn collect_secrets(&self) -> Vec<SecretString> {
         let cookies = self.cookies.iter_any().map(|cookie| cookie.value().to_owned());
-        let captured: Vec<String> = self.captured.values().flat_map(texts).collect();
+        let captured: Vec<String> = self.captured.values().flat_map(collect_texts).collect();
         let hidden = self.hidden.iter().map(|value| value.expose_secret().to_owned());
         let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
         let carried: Vec<String> = values.iter().flat_map(|value| carried_by(value)).collect();
@@ -468,7 +482,7 @@ impl Reply {
     }
 
     /// The answer as `judge` needs it.
-    pub fn answer(&self) -> Answer {
+    pub fn to_answer(&self) -> Answer {
         let told = self.headers.iter().filter(|(name, _)| *name != SET_COOKIE);
         // One character per byte, like `fetch`.
         let text = |value: &HeaderValue| value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
@@ -484,7 +498,7 @@ impl Reply {
     }
 }
 
-fn key(cookie: &Cookie<'_>) -> (String, String, String) {
+fn cookie_key(cookie: &Cookie<'_>) -> (String, String, String) {
     let domain = match &cookie.domain {
         CookieDomain::HostOnly(host) => host.clone(),
         CookieDomain::Suffix(suffix) => format!(".{suffix}"),
@@ -524,17 +538,17 @@ fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
 }
 
 /// All strings and numbers in it.
-pub(super) fn texts(json: &Value) -> Vec<String> {
+pub(super) fn collect_texts(json: &Value) -> Vec<String> {
     match json {
         Value::String(text) => vec![text.clone()],
         Value::Number(number) => vec![number.to_string()],
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        Value::Array(items) => items.iter().flat_map(collect_texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(collect_texts).collect(),
         Value::Null | Value::Bool(_) => Vec::new(),
     }
 }
 
-fn latin1(text: &str) -> Vec<u8> {
+fn encode_latin1(text: &str) -> Vec<u8> {
     text.chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
 }
 
@@ -559,7 +573,7 @@ mod tests {
         let mut client = Client::new(&Network::default()).expect("a client");
         for (url, cookie) in set {
             let raw = RawCookie::parse((*cookie).to_owned()).expect("a cookie");
-            client.store(vec![raw], &url.parse().expect("a URL"));
+            client.store_cookies(vec![raw], &url.parse().expect("a URL"));
         }
         client
     }
@@ -567,7 +581,7 @@ mod tests {
     fn taken(client: &Client, wanted: &[&str], begin: &str, origins: &[&str]) -> Vec<String> {
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         let origins: Vec<Url> = origins.iter().map(|origin| origin.parse().expect("a URL")).collect();
-        let cookies = client.cookies(&wanted, &begin.parse().expect("a URL"), &origins);
+        let cookies = client.select_cookies(&wanted, &begin.parse().expect("a URL"), &origins);
         cookies.iter().map(|cookie| cookie.value.expose_secret().to_owned()).collect()
     }
 
@@ -627,11 +641,14 @@ mod tests {
     #[test]
     fn of_a_one_time_link_every_part_that_counts_is_a_secret() {
         let mut client = client(&[]);
-        client.keep("link", "https://app.example/tickets/accept?ticket=one%2Dtime-0815&x=1#frag-0815".into());
-        client.keep("magic", "https://app.example/magic/0123456789abcdef0123".into());
-        client.keep("plain", "https://app.example/users".into());
-        client.keep("code", 123_456.into());
-        let secrets = client.secrets();
+        client.add_capture(
+            "link",
+            "https://app.example/tickets/accept?ticket=one%2Dtime-0815&x=1#frag-0815".into(),
+        );
+        client.add_capture("magic", "https://app.example/magic/0123456789abcdef0123".into());
+        client.add_capture("plain", "https://app.example/users".into());
+        client.add_capture("code", 123_456.into());
+        let secrets = client.collect_secrets();
         let has = |text: &str| secrets.iter().any(|secret| secret.expose_secret() == text);
         for text in
             ["ticket=one%2Dtime-0815&x=1", "one-time-0815", "frag-0815", "0123456789abcdef0123", "123456"]

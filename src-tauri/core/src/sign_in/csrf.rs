@@ -1,9 +1,9 @@
 //! Recognises refusals of CSRF protections by the wording of frameworks, and says how a request gets past each.
 
-use super::causes::{Cause, Sent};
+use super::causes::{RefusalCause, SentBy};
 
 /// A framework's wording of the refusal that a request carries no token from one of the application's own forms.
-struct Framework {
+struct CsrfFramework {
     /// In lower case; any of them in the text is enough.
     marks: &'static [&'static str],
     name: &'static str,
@@ -14,15 +14,15 @@ struct Framework {
 }
 
 /// Frameworks whose wording others use too come last.
-const FRAMEWORKS: &[Framework] = &[
-    Framework {
+const FRAMEWORKS: &[CsrfFramework] = &[
+    CsrfFramework {
         marks: &["csrf verification failed", "csrf failed:"],
         name: "Django",
         token: "the form's `csrfmiddlewaretoken` (or the cookie `csrftoken` as the header `x-csrftoken`), and on https a \
                 `referer` of the application's address",
         exempt: "`@csrf_exempt`",
     },
-    Framework {
+    CsrfFramework {
         marks: &[
             "try to resubmit the form",
             "symfony\\component\\security\\csrf",
@@ -32,7 +32,7 @@ const FRAMEWORKS: &[Framework] = &[
         token: "the form's `_csrf_token`, or `_token` within the form's own name",
         exempt: "`csrf_protection: false` for that form, `enable_csrf: false` for a login",
     },
-    Framework {
+    CsrfFramework {
         marks: &[
             "the csrf token is missing",
             "the csrf session token is missing",
@@ -46,13 +46,13 @@ const FRAMEWORKS: &[Framework] = &[
         token: "the form's `csrf_token`, and on https a `referer` of the application's address",
         exempt: "`@csrf.exempt`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["csrf token mismatch", "page expired", "tokenmismatchexception"],
         name: LARAVEL,
         token: "the form's `_token`, or the cookie `XSRF-TOKEN` as the header `x-xsrf-token = \"{{ captured.csrf|urldecode }}\"`",
         exempt: "`validateCsrfTokens(except: [...])`",
     },
-    Framework {
+    CsrfFramework {
         marks: &[
             "invalidauthenticitytoken",
             "can't verify csrf token authenticity",
@@ -63,7 +63,7 @@ const FRAMEWORKS: &[Framework] = &[
         token: "the form's `authenticity_token`, or the page's `csrf-token` as the header `x-csrf-token`",
         exempt: "`skip_forgery_protection`",
     },
-    Framework {
+    CsrfFramework {
         marks: &[
             "could not verify the provided csrf token",
             "invalid csrf token 'null'",
@@ -73,19 +73,19 @@ const FRAMEWORKS: &[Framework] = &[
         token: "the form's `_csrf`, or the cookie `XSRF-TOKEN` as the header `x-xsrf-token`",
         exempt: "`csrf.ignoringRequestMatchers(\"…\")`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["antiforgery", "anti-forgery", "__requestverificationtoken"],
         name: "ASP.NET",
         token: "the form's `__RequestVerificationToken`, with the cookie of the same page",
         exempt: "`[IgnoreAntiforgeryToken]`, or `.DisableAntiforgery()`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["invalidcsrftokenerror", "invalid csrf (cross site request forgery) token"],
         name: "Phoenix",
         token: "the form's `_csrf_token`, or the page's `csrf-token` as the header `x-csrf-token`",
         exempt: "a pipeline without `:protect_from_forgery`",
     },
-    Framework {
+    CsrfFramework {
         marks: &[
             "missing csrf token cookie",
             "missing or incorrect csrf cookie",
@@ -95,31 +95,31 @@ const FRAMEWORKS: &[Framework] = &[
         token: "the form's `_csrfToken`, or the cookie `csrfToken` as the header `x-csrf-token`",
         exempt: "`skipCheckCallback`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["unable to verify your data submission"],
         name: "Yii",
         token: "the form's `_csrf`, or the page's `csrf-token` as the header `x-csrf-token`",
         exempt: "`enableCsrfValidation = false`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["the action you requested is not allowed", "the action you have requested is not allowed"],
         name: "CodeIgniter",
         token: "the form's `csrf_test_name`",
         exempt: "`except` of the filter `csrf`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["x-csrf-token request header is"],
         name: "Drupal",
         token: "the answer of `/session/token` as the header `x-csrf-token`",
         exempt: "a route without `_csrf_request_header_token`",
     },
-    Framework {
+    CsrfFramework {
         marks: &["rest_cookie_invalid_nonce", "cookie check failed"],
         name: "WordPress",
         token: "the page's nonce as the header `x-wp-nonce`",
         exempt: "a `permission_callback` that checks a secret of its own",
     },
-    Framework {
+    CsrfFramework {
         marks: &["missingcsrf", "csrf"],
         name: "",
         token: "the token of the application's own form",
@@ -158,14 +158,14 @@ const ORIGINS: &[(&str, &str, &str)] = &[
 ];
 
 /// The CSRF refusal that these words express, if any.
-pub(super) fn refusal(status: u16, words: &str, sent: Sent) -> Option<Cause> {
+pub(super) fn detect_csrf_refusal(status: u16, words: &str, sent: SentBy) -> Option<RefusalCause> {
     // A successful page may mention CSRF; but a redirect from Auth.js puts its refusal into a URL.
     if !(status >= 400 || words.contains("MissingCSRF")) {
         return None;
     }
     let words = words.to_lowercase();
     let hint = by_origin(&words).or_else(|| by_token(status, &words, sent))?;
-    Some(Cause { said: None, hint, is_secrets: false })
+    Some(RefusalCause { said: None, hint, is_secrets: false })
 }
 
 fn by_origin(words: &str) -> Option<String> {
@@ -177,18 +177,18 @@ fn by_origin(words: &str) -> Option<String> {
     ))
 }
 
-fn by_token(status: u16, words: &str, sent: Sent) -> Option<String> {
+fn by_token(status: u16, words: &str, sent: SentBy) -> Option<String> {
     let by_words = FRAMEWORKS.iter().find(|known| known.marks.iter().any(|mark| words.contains(mark)));
     let by_status = || FRAMEWORKS.iter().find(|known| status == PAGE_EXPIRED && known.name == LARAVEL);
-    let Framework { name, token, exempt, .. } = by_words.or_else(by_status)?;
+    let CsrfFramework { name, token, exempt, .. } = by_words.or_else(by_status)?;
     let who = if name.is_empty() { String::new() } else { format!(" ({name})") };
     Some(match sent {
-        Sent::ByWindow => format!(
+        SentBy::ByWindow => format!(
             "The application's CSRF protection{who} refused it: the request carries no token of a page. Leave the login \
              endpoint out of that check ({exempt}), as it has a secret of its own; or sign in by `kind = \"exchange\"`, \
              whose steps can fetch the token first."
         ),
-        Sent::ByStep => format!(
+        SentBy::ByStep => format!(
             "The application's CSRF protection{who} refused it. A step before this one has to fetch the token \
              (`capture`), and this one has to send {token}."
         ),

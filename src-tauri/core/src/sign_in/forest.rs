@@ -7,16 +7,16 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::causes::{Cause, Sent};
+use super::causes::{RefusalCause, SentBy};
 use super::client::{Client, Reply};
+use super::exchange::{self, Exchange};
 use super::handoff::Handoff;
-use super::shown::{self, Exchange};
 use super::{causes, judge, safe_html};
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
 use crate::masks::Masks;
-use crate::template::{GIVEN, MASK, signed};
+use crate::template::{GIVEN, MASK, sign_claims};
 
 /// As long as Forest's own tokens.
 const TOKEN_SECONDS: i64 = 3600;
@@ -24,7 +24,7 @@ const TOKEN_SECONDS: i64 = 3600;
 const TITLE: &str = "The Smart Action";
 
 /// A backend, and the user to call it for (in `context`). `now` is in seconds since the epoch.
-pub(super) struct Backend<'a> {
+pub(super) struct ForestBackend<'a> {
     pub connection: &'a Connection,
     pub forest: &'a Forest,
     pub context: &'a Value,
@@ -34,7 +34,7 @@ pub(super) struct Backend<'a> {
 }
 
 /// One of the requests that Forest's page sends for an action.
-pub(super) struct Call<'a> {
+pub(super) struct ForestCall<'a> {
     pub title: &'a str,
     /// What follows the action's own path.
     pub below: &'a str,
@@ -43,20 +43,20 @@ pub(super) struct Call<'a> {
 }
 
 /// Calls the action and returns what the window does next.
-pub(super) async fn act(
-    backend: &Backend<'_>,
+pub(super) async fn call_action(
+    backend: &ForestBackend<'_>,
     client: &mut Client,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<Handoff, Refusal> {
-    let &Backend { connection, forest, .. } = backend;
+    let &ForestBackend { connection, forest, .. } = backend;
     let attributes = |context: &Value| {
-        let mut attributes = selection(forest, context);
-        attributes["values"] = values(forest, context)?;
+        let mut attributes = build_selection(forest, context);
+        attributes["values"] = build_values(forest, context)?;
         Ok(attributes)
     };
-    let call = Call { title: TITLE, below: "", attributes: &attributes };
-    let understood = |reply: &Reply, masks: &Masks| understood(connection, reply, masks);
-    let mut handoff = backend.send(&call, client, told, understood).await?;
+    let call = ForestCall { title: TITLE, below: "", attributes: &attributes };
+    let understood = |reply: &Reply, masks: &Masks| read_handoff(connection, reply, masks);
+    let mut handoff = backend.send_call(&call, client, told, understood).await?;
     // The webhook comes from the backend: its URL and shape are shown, its values are not.
     if let Some(request) = &handoff.request {
         let hidden = || SecretString::from(MASK.to_owned());
@@ -70,59 +70,66 @@ pub(super) async fn act(
             that: Vec::new(),
             secrets: Vec::new(),
         };
-        handoff.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
+        handoff.shown =
+            Some(Exchange::for_request("The webhook that the action answered with", true, &shape));
     }
     Ok(handoff)
 }
 
-impl Backend<'_> {
+impl ForestBackend<'_> {
     /// Sends a request with a token for the operator; `understood` interprets the answer.
-    pub async fn send<T>(
+    pub async fn send_call<T>(
         &self,
-        call: &Call<'_>,
+        call: &ForestCall<'_>,
         client: &mut Client,
         told: &mut (dyn FnMut(Exchange) + Send),
         understood: impl FnOnce(&Reply, &Masks) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let key = self.context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
-        let token = signed(&claims(self.forest, self.context, self.now), key).map_err(|words| {
-            Refusal::from(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
-        })?;
-        let masked = self.request(call, &shown::masked(self.context), MASK)?;
-        let mut exchange = Exchange::of(call.title, false, &masked);
-        let planned = self.request(call, self.context, &token)?;
+        let token =
+            sign_claims(&build_claims(self.forest, self.context, self.now), key).map_err(|words| {
+                Refusal::from(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
+            })?;
+        let masked = self.plan_request(call, &exchange::mask_context(self.context), MASK)?;
+        let mut exchange = Exchange::for_request(call.title, false, &masked);
+        let planned = self.plan_request(call, self.context, &token)?;
         let begun = Instant::now();
-        client.hide(vec![token]);
-        let reply = client.send(&planned, 0).await;
+        client.hide_values(vec![token]);
+        let reply = client.send_request(&planned, 0).await;
         let outcome = match &reply {
             Ok(reply) => {
                 let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
                 // What the webhook carries is a secret between the backend and the application.
                 for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
-                    client.keep(name, json["webhook"][part].clone());
+                    client.add_capture(name, json["webhook"][part].clone());
                 }
                 // A link may sign in by itself; then its last part is a secret.
                 for (name, link) in
                     [("redirect_to", &json["redirectTo"]), ("webhook_url", &json["webhook"]["url"])]
                 {
-                    client.keep(name, carried(link).into());
+                    client.add_capture(name, link_token(link).into());
                 }
-                exchange.answered(&Ok(reply.answer()));
-                understood(reply, &Masks::of(self.secrets.iter().chain(&client.secrets())))
+                exchange.record_answer(&Ok(reply.to_answer()));
+                understood(reply, &Masks::for_secrets(self.secrets.iter().chain(&client.collect_secrets())))
             }
-            Err(unanswered) => Err(judge::unanswered(call.title, &planned, unanswered)),
+            Err(unanswered) => Err(judge::unanswered_refusal(call.title, &planned, unanswered)),
         };
-        let masks = Masks::of(self.secrets.iter().chain(&client.secrets()));
-        let outcome = outcome.map_err(|refusal| masks.refusal(refusal));
-        exchange.ended(begun, outcome.as_ref().map(drop));
-        exchange.mask(&masks);
+        let masks = Masks::for_secrets(self.secrets.iter().chain(&client.collect_secrets()));
+        let outcome = outcome.map_err(|refusal| masks.mask_refusal(refusal));
+        exchange.record_outcome(begun, outcome.as_ref().map(drop));
+        exchange.mask_secrets(&masks);
         told(exchange);
         outcome
     }
 
-    fn request(&self, call: &Call<'_>, context: &Value, token: &str) -> Result<PlannedRequest, Error> {
+    fn plan_request(
+        &self,
+        call: &ForestCall<'_>,
+        context: &Value,
+        token: &str,
+    ) -> Result<PlannedRequest, Error> {
         let url = format!("{}{}", self.forest.url.render(context)?, call.below);
-        let mut url = super::url("sign_in.forest.backend", &url)?;
+        let mut url = super::parse_url("sign_in.forest.backend", &url)?;
         // Every backend requires a timezone for an action.
         url.query_pairs_mut().append_pair("timezone", "UTC");
         let attributes = (call.attributes)(context)?;
@@ -145,7 +152,7 @@ impl Backend<'_> {
 }
 
 /// What Forest's own page says about its signed-in user.
-fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
+fn build_claims(forest: &Forest, context: &Value, now: i64) -> Value {
     let operator = &context["operator"];
     let name = operator["name"].as_str().unwrap_or_default();
     let (first, last) = name.split_once(' ').unwrap_or((name, ""));
@@ -165,7 +172,7 @@ fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
 }
 
 /// The record for which the action is called.
-pub(super) fn selection(forest: &Forest, context: &Value) -> Value {
+pub(super) fn build_selection(forest: &Forest, context: &Value) -> Value {
     let part = &forest.part;
     let slug = part.action.rsplit('/').next().unwrap_or_default();
     let id = match &context["user"]["id"] {
@@ -186,7 +193,7 @@ pub(super) fn selection(forest: &Forest, context: &Value) -> Value {
 }
 
 /// The form's values: the operator's, and those from the file.
-fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
+fn build_values(forest: &Forest, context: &Value) -> Result<Value, Error> {
     let mut values = context[GIVEN].as_object().cloned().unwrap_or_default();
     for (name, value) in &forest.values {
         values.insert(name.clone(), value.render(context)?);
@@ -195,13 +202,13 @@ fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
 }
 
 /// The ways in which a backend refuses any request.
-pub(super) fn refused(reply: &Reply, masks: &Masks) -> Option<Refusal> {
+pub(super) fn find_refusal(reply: &Reply, masks: &Masks) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let told = causes::told_by(&reply.answer(), Sent::ByStep);
+    let told = causes::told_by(&reply.to_answer(), SentBy::ByStep);
     // The backend's own words are read below; here, only services that answer in its place matter.
-    if let Some(Cause { said: Some(said), hint, .. }) = told {
+    if let Some(RefusalCause { said: Some(said), hint, .. }) = told {
         let title = format!("{said}: {}", judge::status_words(reply.status));
-        return Some(Refusal { secrets: Vec::new(), ..refusal(title, &hint, reply, &json, masks) });
+        return Some(Refusal { secrets: Vec::new(), ..build_refusal(title, &hint, reply, &json, masks) });
     }
     let (title, hint) = match reply.status {
         200..300 => return None,
@@ -226,35 +233,35 @@ pub(super) fn refused(reply: &Reply, masks: &Masks) -> Option<Refusal> {
             let title = if said.is_empty() {
                 format!("The action failed: {}", judge::status_words(status))
             } else {
-                format!("The action said no: {}", masks.mask(said))
+                format!("The action said no: {}", masks.mask_text(said))
             };
             (title, judge::hint_for(status))
         }
     };
-    Some(refusal(title, hint, reply, &json, masks))
+    Some(build_refusal(title, hint, reply, &json, masks))
 }
 
-fn refusal(title: String, hint: &str, reply: &Reply, json: &Value, masks: &Masks) -> Refusal {
+fn build_refusal(title: String, hint: &str, reply: &Reply, json: &Value, masks: &Masks) -> Refusal {
     Refusal {
         title,
         status: Some(reply.status),
-        excerpt: message(json)
-            .map(|text| masks.mask(&text))
-            .or_else(|| shown::excerpt(&reply.answer(), masks)),
+        excerpt: read_message(json)
+            .map(|text| masks.mask_text(&text))
+            .or_else(|| exchange::excerpt_answer(&reply.to_answer(), masks)),
         hint: hint.into(),
         secrets: if reply.status == 401 { vec![FOREST_SECRET.to_owned()] } else { Vec::new() },
     }
 }
 
-fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<Handoff, Refusal> {
-    if let Some(refusal) = refused(reply, masks) {
+fn read_handoff(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<Handoff, Refusal> {
+    if let Some(refusal) = find_refusal(reply, masks) {
         return Err(refusal);
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, masks));
+    let refuse = |title: String, hint: &str| Err(build_refusal(title, hint, reply, &json, masks));
     // An agent always sends this; it only matters if it lists something.
     let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
-    let success = json["success"].as_str().map(|text| masks.mask(text));
+    let success = json["success"].as_str().map(|text| masks.mask_text(text));
     let origin = &connection.sign_in.origin;
     let redirect_to = match json["redirectTo"].as_str() {
         Some(text) => {
@@ -274,7 +281,7 @@ fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<H
     };
     let request = match &json["webhook"] {
         Value::Null => None,
-        webhook => match self::webhook(connection, webhook) {
+        webhook => match self::plan_webhook(connection, webhook) {
             Ok(request) => Some(request),
             Err(what) => {
                 return refuse(
@@ -291,8 +298,8 @@ fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<H
         );
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
-    let mut said = json["html"].as_str().map(safe_html::read).unwrap_or_default();
-    safe_html::each_text(&mut said, &|text| masks.mask(text));
+    let mut said = json["html"].as_str().map(safe_html::parse_safe_html).unwrap_or_default();
+    safe_html::each_text(&mut said, &|text| masks.mask_text(text));
     Ok(Handoff { request, link, redirect_to, success, said, refresh, ..Handoff::default() })
 }
 
@@ -306,7 +313,7 @@ fn plain_address(url: &Url) -> Url {
 }
 
 /// The parts of a link that may be a token: the last part of its path, or its query; empty for a plain address.
-fn carried(link: &Value) -> String {
+fn link_token(link: &Value) -> String {
     let link = link.as_str().unwrap_or_default();
     let path =
         link.split_once("://").map_or(link, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
@@ -318,7 +325,7 @@ fn carried(link: &Value) -> String {
 }
 
 /// The webhook as the action describes it: `{url, method, headers, body}`.
-fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, String> {
+fn plan_webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, String> {
     let url = webhook["url"].as_str().and_then(|text| Url::parse(text).ok());
     let url = url.ok_or("The action's webhook has no URL")?;
     if url.origin() != connection.sign_in.origin {
@@ -357,11 +364,11 @@ fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, S
 }
 
 /// The action's message as text; HTML in it has no effect.
-fn message(json: &Value) -> Option<String> {
+fn read_message(json: &Value) -> Option<String> {
     let html = json["html"]
         .as_str()
         .or_else(|| json["errors"][0]["detail"].as_str())
         .or_else(|| json["error"].as_str())?;
-    let text = safe_html::text(&safe_html::read(html));
+    let text = safe_html::to_text(&safe_html::parse_safe_html(html));
     (!text.is_empty()).then_some(text)
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use ts_rs::TS;
 
 use super::client::{Client, Reply};
-use super::forest::{self, Backend, Call};
-use super::shown::Exchange;
+use super::exchange::Exchange;
+use super::forest::{self, ForestBackend, ForestCall};
 use crate::browser::Refusal;
 use crate::connection::{Connection, Forest, ForestFieldConfig, FormFieldKind, Recipe};
 use crate::masks::Masks;
@@ -70,7 +70,7 @@ pub struct FormChange {
 const TITLE: &str = "The action's form";
 
 /// What has to be asked before this sign-in; nothing for most.
-pub async fn form(
+pub async fn fetch_form(
     connection: &Connection,
     context: &SignInContext,
     change: Option<&FormChange>,
@@ -78,11 +78,11 @@ pub async fn form(
 ) -> Result<SignInForm, Refusal> {
     let Recipe::Forest(forest) = &connection.sign_in.recipe else { return Ok(SignInForm::default()) };
     let mut client = Client::new(&connection.network)?;
-    client.pass_gateway(connection.gateway(context));
+    client.pass_gateway(connection.gateway_for(context));
     let attributes = |context: &Value| {
-        let mut attributes = forest::selection(forest, context);
+        let mut attributes = forest::build_selection(forest, context);
         if let Some(change) = change {
-            let mut fields: Vec<Value> = change.fields.iter().map(described).collect();
+            let mut fields: Vec<Value> = change.fields.iter().map(describe_field).collect();
             // The form may depend on values from the file, which the operator did not see.
             for field in &mut fields {
                 let name = field["field"].as_str().unwrap_or_default();
@@ -96,24 +96,24 @@ pub async fn form(
         Ok(attributes)
     };
     let below = if change.is_some() { "/hooks/change" } else { "/hooks/load" };
-    let call = Call { title: TITLE, below, attributes: &attributes };
-    let understood = |reply: &Reply, masks: &Masks| understood(forest, reply, masks);
+    let call = ForestCall { title: TITLE, below, attributes: &attributes };
+    let understood = |reply: &Reply, masks: &Masks| read_form(forest, reply, masks);
     let (seen, secrets) = (context.rendered(), context.secret_values().cloned().collect::<Vec<_>>());
-    let backend = Backend { connection, forest, context: &seen, secrets: &secrets, now: context.now() };
-    backend.send(&call, &mut client, told, understood).await
+    let backend = ForestBackend { connection, forest, context: &seen, secrets: &secrets, now: context.now() };
+    backend.send_call(&call, &mut client, told, understood).await
 }
 
-fn understood(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInForm, Refusal> {
+fn read_form(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInForm, Refusal> {
     // forest-express only describes a form that code fills in.
     if reply.status == 404 {
         return Ok(SignInForm { fields: forest.part.fields.iter().map(of_file).collect() });
     }
-    if let Some(refusal) = forest::refused(reply, masks) {
+    if let Some(refusal) = forest::find_refusal(reply, masks) {
         return Err(refusal);
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let mut form = SignInForm::default();
-    for mut field in json["fields"].as_array().into_iter().flatten().filter_map(read) {
+    for mut field in json["fields"].as_array().into_iter().flatten().filter_map(read_field) {
         // Forest's page identifies fields by name only.
         if form.fields.iter().any(|before| before.name == field.name) {
             continue;
@@ -155,7 +155,7 @@ impl SignInForm {
 }
 
 /// A field, as either kind of backend describes it; `None` if it is not a field.
-fn read(source: &Value) -> Option<FormField> {
+fn read_field(source: &Value) -> Option<FormField> {
     let text = |key: &str| source[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let name = text("field")?;
     // Agents send this for Forest's page while they have no fields yet.
@@ -163,7 +163,7 @@ fn read(source: &Value) -> Option<FormField> {
         return None;
     }
     let widget = &source["widgetEdit"];
-    let choices = choices(source, widget);
+    let choices = read_choices(source, widget);
     let (is_list, of) = match &source["type"] {
         Value::Array(of) => (true, of.first().and_then(Value::as_str).unwrap_or_default()),
         other => (false, other.as_str().unwrap_or_default()),
@@ -202,7 +202,7 @@ fn read(source: &Value) -> Option<FormField> {
     })
 }
 
-fn choices(source: &Value, widget: &Value) -> Vec<FormChoice> {
+fn read_choices(source: &Value, widget: &Value) -> Vec<FormChoice> {
     let plain = |value: &Value| FormChoice {
         label: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
         value: value.clone(),
@@ -219,7 +219,7 @@ fn choices(source: &Value, widget: &Value) -> Vec<FormChoice> {
 }
 
 /// The field in the backend's own format, with its current value.
-fn described(field: &FormField) -> Value {
+fn describe_field(field: &FormField) -> Value {
     let mut source = field.source.clone();
     source["value"] = field.value.clone();
     source
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn an_agents_fields_are_read() {
-        let field = read(&json!({
+        let field = read_field(&json!({
             "field": "Channel", "label": "How", "description": "Where they wrote", "isRequired": true,
             "isReadOnly": false, "type": "Enum", "enums": ["Phone", "E-mail"], "value": "E-mail",
             "hook": "changeHook", "widgetEdit": null,
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(field.choices[0], FormChoice { value: "Phone".into(), label: "Phone".into() });
         let mut changed = field.clone();
         changed.value = "Phone".into();
-        assert_eq!(described(&changed)["value"], "Phone");
-        assert_eq!(described(&changed)["enums"][1], "E-mail", "all else comes back as it was");
+        assert_eq!(describe_field(&changed)["value"], "Phone");
+        assert_eq!(describe_field(&changed)["enums"][1], "E-mail", "all else comes back as it was");
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
             for (key, value) in more.as_object().expect("a table") {
                 source[key] = value.clone();
             }
-            read(&source).expect("a field").kind
+            read_field(&source).expect("a field").kind
         };
         for (more, expected) in [
             (json!({ "type": "String" }), FormFieldKind::Text),
@@ -305,7 +305,7 @@ mod tests {
         }
         let drop_down = json!({ "field": "a", "type": "String", "widgetEdit": { "name": "dropdown",
             "parameters": { "static": { "options": [{ "label": "One", "value": 1 }, "two"] } } } });
-        let field = read(&drop_down).expect("a field");
+        let field = read_field(&drop_down).expect("a field");
         assert_eq!(field.kind, FormFieldKind::Choice);
         assert_eq!(field.choices[0], FormChoice { value: 1.into(), label: "One".into() });
         assert_eq!(field.choices[1].label, "two");
@@ -313,9 +313,9 @@ mod tests {
 
     #[test]
     fn what_is_no_field_is_not_asked() {
-        assert_eq!(read(&json!({ "field": "Loading...", "type": "String" })), None);
-        assert_eq!(read(&json!({ "type": "String" })), None);
-        assert_eq!(read(&json!("a")), None);
+        assert_eq!(read_field(&json!({ "field": "Loading...", "type": "String" })), None);
+        assert_eq!(read_field(&json!({ "type": "String" })), None);
+        assert_eq!(read_field(&json!("a")), None);
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
                 json!({ "field": "Note" }),
                 more,
             ];
-            SignInForm { fields: fields.iter().filter_map(read).collect() }.filled_in(&"Trying".into())
+            SignInForm { fields: fields.iter().filter_map(read_field).collect() }.filled_in(&"Trying".into())
         };
         assert_eq!(
             form(Value::Null).map(Value::Object),

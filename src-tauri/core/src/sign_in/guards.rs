@@ -2,19 +2,19 @@
 //! sign-in. Each is recognised by its own pages and headers, never by headers that it also adds to the application's
 //! answers.
 
-use super::causes::Cause;
-use super::page;
+use super::causes::RefusalCause;
+use super::page_text;
 use crate::browser::Answer;
 
 /// A service, one of its ways of stopping a request, and how to recognise that.
 struct Guard {
     name: &'static str,
-    deed: Deed,
+    deed: GuardAction,
     /// One of these groups, with all marks in it.
-    marks: &'static [&'static [Mark]],
+    marks: &'static [&'static [GuardMark]],
 }
 
-enum Deed {
+enum GuardAction {
     /// It requires a browser and a person first.
     Doubts,
     /// Its rules refuse the request.
@@ -29,7 +29,7 @@ enum Deed {
     Proxies,
 }
 
-enum Mark {
+enum GuardMark {
     /// The value of this header contains this text, in lower case; an empty text means that the header is there.
     Header(&'static str, &'static str),
     /// The body contains this text, in lower case. For a successful answer, only HTML counts.
@@ -38,17 +38,17 @@ enum Mark {
     Status(u16, u16),
 }
 
-use Deed::{Asks, Blocks, Doubts, Limits, Loses, Proxies};
-use Mark::{Body, Header, Status};
+use GuardAction::{Asks, Blocks, Doubts, Limits, Loses, Proxies};
+use GuardMark::{Body, Header, Status};
 
 /// The answer is an error, whoever is to blame.
-const NO: Mark = Status(400, 599);
-const REFUSED: Mark = Status(400, 499);
-const FAILED: Mark = Status(500, 599);
+const NO: GuardMark = Status(400, 599);
+const REFUSED: GuardMark = Status(400, 499);
+const FAILED: GuardMark = Status(500, 599);
 
-const CLOUDFLARE: Mark = Header("server", "cloudflare");
-const AKAMAI: Mark = Header("server", "akamaighost");
-const AZURE: Mark = Header("x-azure-ref", "");
+const CLOUDFLARE: GuardMark = Header("server", "cloudflare");
+const AKAMAI: GuardMark = Header("server", "akamaighost");
+const AZURE: GuardMark = Header("x-azure-ref", "");
 
 const PLAINLY: &str = "Let these paths through there, or use the address behind it.";
 const SERVICE_TOKEN: &str = "Have it let these paths through, or send the headers `cf-access-client-id` and \
@@ -379,12 +379,12 @@ const GUARDS: &[Guard] = &[
 ];
 
 /// The service that gave this answer in the application's place, if any.
-pub(super) fn in_front(answer: &Answer) -> Option<Cause> {
+pub(super) fn in_front(answer: &Answer) -> Option<RefusalCause> {
     // A window cannot see anything of a redirect.
     if answer.is_redirect() {
         return None;
     }
-    let body = if answer.status >= 400 || page::is_html(answer) {
+    let body = if answer.status >= 400 || page_text::is_html(answer) {
         answer.body.to_lowercase()
     } else {
         String::new()
@@ -392,10 +392,10 @@ pub(super) fn in_front(answer: &Answer) -> Option<Cause> {
     let found = GUARDS
         .iter()
         .find(|guard| guard.marks.iter().any(|all| all.iter().all(|mark| mark.is_on(answer, &body))));
-    found.map(Guard::cause)
+    found.map(Guard::to_cause)
 }
 
-impl Mark {
+impl GuardMark {
     /// `body` is the answer's body in lower case.
     fn is_on(&self, answer: &Answer, body: &str) -> bool {
         match self {
@@ -412,7 +412,7 @@ const LET_THROUGH: &str = "Let these paths through there (by address, or by a he
      address behind it.";
 
 impl Guard {
-    fn cause(&self) -> Cause {
+    fn to_cause(&self) -> RefusalCause {
         let name = self.name;
         let hint = match &self.deed {
             Doubts => format!(
@@ -443,7 +443,7 @@ impl Guard {
             Loses => format!("{name} did not reach the application"),
             _ => format!("{name} stopped the request"),
         };
-        Cause { said: Some(said), hint, is_secrets: false }
+        RefusalCause { said: Some(said), hint, is_secrets: false }
     }
 }
 
@@ -465,10 +465,10 @@ const FOR_PEOPLE: &[&str] = &[
 ];
 
 /// A bot check from an unknown service, recognised by its wording.
-pub(super) fn check_for_people(answer: &Answer, words: &str) -> Option<Cause> {
+pub(super) fn check_for_people(answer: &Answer, words: &str) -> Option<RefusalCause> {
     let is_refusal = matches!(answer.status, 403 | 405 | 429 | 503);
     let words = words.to_lowercase();
-    (is_refusal && FOR_PEOPLE.iter().any(|mark| words.contains(mark))).then(|| Cause {
+    (is_refusal && FOR_PEOPLE.iter().any(|mark| words.contains(mark))).then(|| RefusalCause {
         said: Some("A check for bots stopped the request".into()),
         hint: format!("The answer wants to see a browser and a person first. {LET_THROUGH}"),
         is_secrets: false,

@@ -5,11 +5,11 @@ use serde_json::Value;
 use url::{Origin, Url};
 
 use super::client::Client;
-use super::forest::Backend;
+use super::exchange::{self, Exchange};
+use super::forest::ForestBackend;
 use super::safe_html::SafeHtml;
-use super::shown::{self, Exchange};
-use super::{capture, forest, kept, planned};
-use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
+use super::{capture, cookie_rules, forest, plan_request};
+use crate::browser::{PageStorage, PlannedRequest, Refusal, SessionCookie};
 use crate::connection::{Connection, Recipe, StorageItem};
 use crate::error::Result;
 use crate::template::{SignInContext, leads_elsewhere};
@@ -53,23 +53,23 @@ pub async fn hand_off(
     match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
             let timeout = sign_in.timeout;
-            let masked = planned(request, timeout, &shown::masked(&seen))?;
-            let request = planned(request, timeout, &seen)?;
-            client.hide(shown::made_of_secrets(&request, &masked));
+            let masked = plan_request(request, timeout, &exchange::mask_context(&seen))?;
+            let request = plan_request(request, timeout, &seen)?;
+            client.hide_values(exchange::made_of_secrets(&request, &masked));
             Ok(Handoff {
                 request: Some(request),
-                shown: Some(Exchange::of("The login endpoint", true, &masked)),
-                storage: items(&sign_in.recipe),
+                shown: Some(Exchange::for_request("The login endpoint", true, &masked)),
+                storage: storage_items(&sign_in.recipe),
                 ..Handoff::default()
             })
         }
         Recipe::Storage { request: None, .. } => {
-            Ok(Handoff { storage: items(&sign_in.recipe), ..Handoff::default() })
+            Ok(Handoff { storage: storage_items(&sign_in.recipe), ..Handoff::default() })
         }
         Recipe::Exchange { cookies, origins } => {
             let begin = super::redirect_to(connection, &seen)?;
             let (got, notes) = for_window(cookies, origins, &begin, client)?;
-            Ok(Handoff { cookies: got, notes, astray: client.astray().to_vec(), ..Handoff::default() })
+            Ok(Handoff { cookies: got, notes, astray: client.stray_notes().to_vec(), ..Handoff::default() })
         }
         Recipe::Link { open, origins } => {
             let text = context.captured(open).and_then(Value::as_str).unwrap_or_default();
@@ -90,8 +90,8 @@ pub async fn hand_off(
         }
         Recipe::Forest(forest) => {
             let (secrets, now) = (context.secret_values().cloned().collect::<Vec<_>>(), context.now());
-            let backend = Backend { connection, forest, context: &seen, secrets: &secrets, now };
-            forest::act(&backend, client, told).await
+            let backend = ForestBackend { connection, forest, context: &seen, secrets: &secrets, now };
+            forest::call_action(&backend, client, told).await
         }
     }
 }
@@ -104,7 +104,7 @@ pub fn cookies_for_window(
     client: &Client,
 ) -> Result<Vec<SessionCookie>> {
     let Recipe::Exchange { cookies, origins } = &connection.sign_in.recipe else { return Ok(Vec::new()) };
-    Ok(client.cookies(cookies, &super::redirect_to(connection, context)?, origins))
+    Ok(client.select_cookies(cookies, &super::redirect_to(connection, context)?, origins))
 }
 
 /// The cookies that the window gets, and notes about those that it does not.
@@ -114,11 +114,11 @@ fn for_window(
     begin: &Url,
     client: &Client,
 ) -> Result<(Vec<SessionCookie>, Vec<String>), Refusal> {
-    let all = client.cookies(wanted, begin, origins);
+    let all = client.select_cookies(wanted, begin, origins);
     let is_there = |name: &str| all.iter().any(|cookie| cookie.name == name);
     let is_exact = |name: &&String| !name.starts_with('!') && !name.ends_with('*');
     let absent: Vec<&String> = wanted.iter().filter(is_exact).filter(|name| !is_there(name)).collect();
-    let there = capture::there("there is", client.cookie_names(begin));
+    let there = capture::list_names("there is", client.cookie_names(begin));
     let there = if there.is_empty() { String::new() } else { format!("; {there}") };
     let origin = begin.origin().ascii_serialization();
     let lost = client.unsent_to(begin);
@@ -126,9 +126,9 @@ fn for_window(
         let lost = lost
             .iter()
             .filter(|cookie| is_wanted(wanted, &cookie.name))
-            .map(|cookie| upper(&cookie.to_string()));
+            .map(|cookie| capitalize_first(&cookie.to_string()));
         let known: String =
-            client.astray().iter().cloned().chain(lost).map(|sentence| sentence + ". ").collect();
+            client.stray_notes().iter().cloned().chain(lost).map(|sentence| sentence + ". ").collect();
         return Err(Refusal::new(
             format!(
                 "The sign-in was answered, but no cookie {} was set for {origin}{there}",
@@ -142,12 +142,13 @@ fn for_window(
     }
     let (unsent, got): (Vec<_>, Vec<_>) = all.into_iter().partition(|cookie| {
         // A cookie of another host is sent to that host, so it does not concern this one.
-        begin.host_str().is_some_and(|host| cookie.domain == host) && kept::unsent(cookie, begin).is_some()
+        begin.host_str().is_some_and(|host| cookie.domain == host)
+            && cookie_rules::find_send_problem(cookie, begin).is_some()
     });
     let mut notes: Vec<String> = unsent
         .iter()
-        .filter_map(|cookie| kept::unsent(cookie, begin))
-        .map(|unsent| upper(&unsent.to_string()))
+        .filter_map(|cookie| cookie_rules::find_send_problem(cookie, begin))
+        .map(|unsent| capitalize_first(&unsent.to_string()))
         .collect();
     if got.is_empty() {
         return Err(Refusal::new(
@@ -161,7 +162,7 @@ fn for_window(
         ));
     }
     notes.extend(absent.iter().map(|name| match lost.iter().find(|cookie| cookie.name == **name) {
-        Some(cookie) => upper(&cookie.to_string()),
+        Some(cookie) => capitalize_first(&cookie.to_string()),
         None => format!("No cookie `{name}` was set, which `sign_in.cookies` names{there}"),
     }));
     Ok((got, notes))
@@ -175,12 +176,12 @@ fn is_wanted(wanted: &[String], name: &str) -> bool {
     })
 }
 
-fn upper(sentence: &str) -> String {
+fn capitalize_first(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn items(recipe: &Recipe) -> Vec<StorageItem> {
+fn storage_items(recipe: &Recipe) -> Vec<StorageItem> {
     match recipe {
         Recipe::Storage { items, .. } => items.clone(),
         _ => Vec::new(),
@@ -188,8 +189,8 @@ fn items(recipe: &Recipe) -> Vec<StorageItem> {
 }
 
 /// The content of the page's storage. `context` has `captured`, and `response` if the window sent a request.
-pub fn storage(items: &[StorageItem], context: &Value) -> Result<Stored> {
-    let mut stored = Stored::default();
+pub fn render_storage(items: &[StorageItem], context: &Value) -> Result<PageStorage> {
+    let mut stored = PageStorage::default();
     for item in items {
         let value = match item.value.render(context)? {
             Value::String(text) => text,

@@ -5,31 +5,33 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use super::causes::{Cause, Sent};
+use super::causes::{RefusalCause, SentBy};
 use super::client::Reply;
-use super::landed::Landed;
-use super::shown::{excerpt, path};
-use super::{VerifyRequest, capture, causes, guards, page, reach, reason, redirects};
+use super::exchange::{excerpt_answer, readable_path};
+use super::verify_evidence::VerifyEvidence;
+use super::{VerifyRequest, capture, causes, guards, page_text, reachability, reason, redirects};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method};
 use crate::directory::uuids::in_one_spelling;
 use crate::masks::Masks;
-use crate::wiped::Wiped;
+use crate::zeroizing_json::ZeroizingJson;
 
 /// Checks that the application accepted the sign-in.
-pub fn judge(
+pub fn judge_sign_in(
     answer: &Result<Answer, Unanswered>,
     request: &PlannedRequest,
     context: &Value,
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
-    let answer = answered(answer, request)?;
-    let masks = Masks::of(secrets);
+    let answer = require_answer(answer, request)?;
+    let masks = Masks::for_secrets(secrets);
     if request.accepts(answer) && !is_stopped(answer) {
-        return untrue("The login endpoint", request, answer, context, &masks).map_or(Ok(()), Err);
+        return find_failed_expectation("The login endpoint", request, answer, context, &masks)
+            .map_or(Ok(()), Err);
     }
     let by_status = || reason::told_by_status(answer, &masks);
-    let Cause { said, hint, is_secrets } = causes::told_by(answer, Sent::ByWindow).unwrap_or_else(by_status);
+    let RefusalCause { said, hint, is_secrets } =
+        causes::told_by(answer, SentBy::ByWindow).unwrap_or_else(by_status);
     let what = said.unwrap_or_else(|| match answer.status {
         500.. => "The application failed".into(),
         _ => "The application refused the sign-in".into(),
@@ -37,7 +39,7 @@ pub fn judge(
     Err(Refusal {
         title: format!("{what}: {}", status_words(answer.status)),
         status: Some(answer.status),
-        excerpt: excerpt(answer, &masks),
+        excerpt: excerpt_answer(answer, &masks),
         hint: format!("{hint}{}", causes::when_again(answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     })
@@ -49,27 +51,27 @@ pub(super) fn is_stopped(answer: &Answer) -> bool {
 }
 
 /// The refusal for an answer with a good status that does not meet the file's expectations.
-pub(super) fn untrue(
+pub(super) fn find_failed_expectation(
     title: &str,
     request: &PlannedRequest,
     answer: &Answer,
     context: &Value,
     masks: &Masks,
 ) -> Option<Refusal> {
-    let mut context = Wiped::from(context.clone());
+    let mut context = ZeroizingJson::from(context.clone());
     if !request.that.is_empty() {
-        context["response"] = super::response(answer);
+        context["response"] = super::to_response(answer);
     }
     let untrue = request.that.iter().find_map(|that| match that.eval(&context) {
         Ok(true) => None,
         Ok(false) => Some(format!("`{}` is not true for this answer.", that.source())),
         Err(error) => Some(format!("`{}` could not be decided: {}", that.source(), error.message)),
     })?;
-    let cause = causes::told_by(answer, Sent::ByStep);
+    let cause = causes::told_by(answer, SentBy::ByStep);
     Some(Refusal {
         title: format!("{title}: the answer is not what is expected"),
         status: Some(answer.status).filter(|status| *status != 0),
-        excerpt: excerpt(answer, masks),
+        excerpt: excerpt_answer(answer, masks),
         hint: cause.map_or(untrue, |cause| cause.hint),
         secrets: request.secrets.clone(),
     })
@@ -77,28 +79,28 @@ pub(super) fn untrue(
 
 /// The refusal for a step that was not answered with success.
 pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply, masks: &Masks) -> Refusal {
-    let answer = reply.answer();
+    let answer = reply.to_answer();
     let by_status = || {
         match answer.status {
-        200..300 if request.method != Method::Get && page::is_html(&answer) => Cause {
+        200..300 if request.method != Method::Get && page_text::is_html(&answer) => RefusalCause {
             said: None,
             hint: "The page came again, most often because the user name or the password is wrong: check the secrets of \
                    this connection, and what the step expects."
                 .into(),
             is_secrets: true,
         },
-        200..300 => Cause {
+        200..300 => RefusalCause {
             said: None,
             hint: "It worked, as far as the status says: check what the step expects.".into(),
             is_secrets: false,
         },
         _ => {
             let cause = reason::told_by_status(&answer, masks);
-            Cause { is_secrets: cause.is_secrets || is_oauth_no(&answer), ..cause }
+            RefusalCause { is_secrets: cause.is_secrets || is_oauth_no(&answer), ..cause }
         }
     }
     };
-    let Cause { said, hint, is_secrets } = causes::told_by(&answer, Sent::ByStep)
+    let RefusalCause { said, hint, is_secrets } = causes::told_by(&answer, SentBy::ByStep)
         .or_else(|| reply.redirects_to().map(|to| redirects::of_step(&reply.url, &to)))
         .unwrap_or_else(by_status);
     let words = status_words(answer.status);
@@ -110,7 +112,7 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
     Refusal {
         title: format!("{title}: {what}"),
         status: Some(answer.status),
-        excerpt: excerpt(&answer, masks),
+        excerpt: excerpt_answer(&answer, masks),
         hint: format!("{hint}{}", causes::when_again(&answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     }
@@ -130,8 +132,8 @@ fn is_oauth_no(answer: &Answer) -> bool {
 }
 
 /// The refusal for a step without an answer.
-pub(super) fn unanswered(title: &str, request: &PlannedRequest, why: &Unanswered) -> Refusal {
-    let refusal = answered(&Err(why.clone()), request).expect_err("there is no answer");
+pub(super) fn unanswered_refusal(title: &str, request: &PlannedRequest, why: &Unanswered) -> Refusal {
+    let refusal = require_answer(&Err(why.clone()), request).expect_err("there is no answer");
     Refusal { title: format!("{title}: {}", refusal.title), ..refusal }
 }
 
@@ -146,7 +148,7 @@ pub(super) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
             None => format!("The link was answered with {words}"),
         },
         status: Some(answer.status),
-        excerpt: excerpt(answer, masks),
+        excerpt: excerpt_answer(answer, masks),
         hint: cause.map_or_else(
             || {
                 "A link works only once and only for a short time. Check what the application says of it."
@@ -184,7 +186,7 @@ pub fn link_failed(
 
 /// Checks that the application accepted the sign-out. The error says why not, to follow a colon.
 pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequest) -> Result<(), String> {
-    let answer = answered(answer, request).map_err(|refusal| refusal.title)?;
+    let answer = require_answer(answer, request).map_err(|refusal| refusal.title)?;
     if answer.is_success() {
         return Ok(());
     }
@@ -207,25 +209,25 @@ pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
     verify: &VerifyRequest,
-    landed: &Landed,
+    landed: &VerifyEvidence,
     context: &Value,
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
-    let answer = answered(answer, &verify.request)?;
+    let answer = require_answer(answer, &verify.request)?;
     // As it is shown, because it may contain captured values.
-    let path = path(&verify.masked.url);
-    let masks = Masks::of(secrets);
+    let path = readable_path(&verify.masked.url);
+    let masks = Masks::for_secrets(secrets);
     let refuse = |title: String, hint: &str| {
         Err(Refusal {
             title,
             status: Some(answer.status).filter(|status| *status != 0),
-            excerpt: excerpt(answer, &masks),
+            excerpt: excerpt_answer(answer, &masks),
             hint: hint.into(),
             secrets: Vec::new(),
         })
     };
     let nobody = || format!("The sign-in was answered, but {path} says nobody is signed in");
-    let told = |cause: Cause| {
+    let told = |cause: RefusalCause| {
         let title = match &cause.said {
             Some(said) => format!(
                 "The sign-in was answered, but at {path} {}: {}",
@@ -240,7 +242,7 @@ pub fn judge_verify(
         return told(cause);
     }
     if answer.is_redirect() || !answer.is_success() {
-        if let Some(cause) = causes::told_by(answer, Sent::ByWindow) {
+        if let Some(cause) = causes::told_by(answer, SentBy::ByWindow) {
             return told(cause);
         }
         return match answer.status {
@@ -270,15 +272,19 @@ pub fn judge_verify(
         return refuse(nobody(), &landed.why_nobody(verify, answer));
     }
     let there = match &body {
-        Some(Value::Object(fields)) => capture::there(" The answer has", fields.keys().cloned().collect()),
+        Some(Value::Object(fields)) => {
+            capture::list_names(" The answer has", fields.keys().cloned().collect())
+        }
         _ => String::new(),
     };
-    let mut context = Wiped::from(context.clone());
-    context["response"] = super::response(answer);
+    let mut context = ZeroizingJson::from(context.clone());
+    context["response"] = super::to_response(answer);
     match verify.expect.eval(&context) {
         Ok(true) => Ok(()),
         // Two spellings of one UUID are the same user.
-        Ok(false) if matches!(verify.expect.eval(&Wiped::from(in_one_spelling(&context))), Ok(true)) => {
+        Ok(false)
+            if matches!(verify.expect.eval(&ZeroizingJson::from(in_one_spelling(&context))), Ok(true)) =>
+        {
             Ok(())
         }
         Ok(false) => refuse(
@@ -296,7 +302,7 @@ pub fn judge_verify(
     }
 }
 
-fn answered<'a>(
+fn require_answer<'a>(
     answer: &'a Result<Answer, Unanswered>,
     request: &PlannedRequest,
 ) -> Result<&'a Answer, Refusal> {
@@ -308,11 +314,11 @@ fn answered<'a>(
             format!("{origin} did not answer within {} s", request.timeout.as_secs()),
             "Try again; if the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
         )),
-        Err(Unanswered::Failed(words)) if reach::is_certificate(words) => Err(refusal(
+        Err(Unanswered::Failed(words)) if reachability::is_certificate(words) => Err(refusal(
             format!("{origin} has a certificate that is not trusted here ({words})"),
             &format!(
                 "If a private authority signed it, install that in the system: {}. Then restart Understudy.",
-                reach::how_to_install("ca.pem")
+                reachability::how_to_install("ca.pem")
             ),
         )),
         Err(Unanswered::Failed(words)) => Err(refusal(
@@ -398,11 +404,17 @@ mod tests {
         let file = "name = 'Shop'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\n\
                     [sign_in]\nurl = 'https://app.example/login'\n\
                     [sign_in.verify]\nurl = 'https://app.example/me'\nexpect = 'response.json.user.id == user.id'\n";
-        let connection =
-            crate::connection::Connection::parse("shop", file, crate::connection::Origin::Own, None).unwrap();
+        let connection = crate::connection::Connection::parse(
+            "shop",
+            file,
+            crate::connection::ConnectionSource::Own,
+            None,
+        )
+        .unwrap();
         let (uuid, other) = ("0b5a2a3e6f0e4a569f3c5d1a9f1f7c11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c12");
         let context = json!({ "user": { "id": uuid } });
-        let verify = crate::sign_in::verify(&connection, &context).unwrap().expect("it is verified");
+        let verify =
+            crate::sign_in::plan_verification(&connection, &context).unwrap().expect("it is verified");
         for (id, is_meant) in [
             (uuid, true),
             ("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11", true),
@@ -412,7 +424,7 @@ mod tests {
             ("0b5a2a3e", false),
         ] {
             let answer = answer(200, &json!({ "user": { "id": id } }).to_string());
-            let judged = judge_verify(&answer, &verify, &Landed::default(), &context, &[]);
+            let judged = judge_verify(&answer, &verify, &VerifyEvidence::default(), &context, &[]);
             assert_eq!(judged.is_ok(), is_meant, "{id}");
         }
     }
@@ -420,7 +432,7 @@ mod tests {
     #[test]
     fn two_hundreds_and_redirects_are_a_yes() {
         for status in [200, 201, 204, 0] {
-            assert!(judge(&answer(status, ""), &request(), &Value::Null, &[]).is_ok(), "{status}");
+            assert!(judge_sign_in(&answer(status, ""), &request(), &Value::Null, &[]).is_ok(), "{status}");
         }
     }
 
@@ -428,7 +440,8 @@ mod tests {
     fn a_refusal_says_status_answer_and_next_step_without_the_secret() {
         let secrets = [SecretString::from("s3cret-token")];
         let refusal =
-            judge(&answer(401, "bad token s3cret-token"), &request(), &Value::Null, &secrets).unwrap_err();
+            judge_sign_in(&answer(401, "bad token s3cret-token"), &request(), &Value::Null, &secrets)
+                .unwrap_err();
         assert_eq!(refusal.title, "The application refused the sign-in: 401 Unauthorized");
         assert_eq!(refusal.status, Some(401));
         assert_eq!(refusal.excerpt.as_deref(), Some("bad token ••••"));
@@ -445,10 +458,11 @@ mod tests {
 
     #[test]
     fn no_answer_names_the_origin() {
-        let refusal = judge(&Err(Unanswered::TimedOut), &request(), &Value::Null, &[]).unwrap_err();
+        let refusal = judge_sign_in(&Err(Unanswered::TimedOut), &request(), &Value::Null, &[]).unwrap_err();
         assert_eq!(refusal.title, "https://app.example did not answer within 30 s");
         let refusal =
-            judge(&Err(Unanswered::Failed("refused".into())), &request(), &Value::Null, &[]).unwrap_err();
+            judge_sign_in(&Err(Unanswered::Failed("refused".into())), &request(), &Value::Null, &[])
+                .unwrap_err();
         assert!(refusal.title.contains("could not be reached (refused)"));
     }
 }

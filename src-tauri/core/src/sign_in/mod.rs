@@ -7,23 +7,23 @@ mod authorities;
 mod capture;
 mod causes;
 mod client;
-mod coding;
+mod content_coding;
+mod cookie_rules;
 mod csrf;
+mod exchange;
 mod forest;
 mod form;
 mod guards;
 mod handoff;
 mod judge;
-mod kept;
-mod landed;
-mod page;
-mod reach;
+mod page_text;
+mod reachability;
 mod reason;
 mod redirects;
-mod rehearsal;
 mod safe_html;
-mod shown;
 mod steps;
+mod test_run;
+mod verify_evidence;
 
 use std::time::Duration;
 
@@ -32,22 +32,22 @@ use serde_json::{Map, Value};
 use url::Url;
 
 pub use client::Client;
-pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
-pub use handoff::{Handoff, cookies_for_window, hand_off, storage};
-pub use judge::{confirm_sign_out, judge, judge_sign_out, judge_verify, link_failed};
-pub use landed::Landed;
-pub use reach::{name_cause, refuse_unreachable};
+pub use exchange::Exchange;
+pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};
+pub use handoff::{Handoff, cookies_for_window, hand_off, render_storage};
+pub use judge::{confirm_sign_out, judge_sign_in, judge_sign_out, judge_verify, link_failed};
+pub use reachability::{name_cause, refuse_unreachable};
 pub use redirects::Redirect;
-pub use rehearsal::{Refused, Rehearsal, Rehearsed, rehearse, response};
 pub use safe_html::SafeHtml;
-pub use shown::Exchange;
-pub use steps::{one as take_step, sign_out as take_sign_out_steps};
+pub use steps::{sign_out as take_sign_out_steps, take_step};
+pub use test_run::{SignInTestReport, SignInTestResult, TestRefusal, perform_sign_in_test, to_response};
+pub use verify_evidence::VerifyEvidence;
 
 use crate::browser::PlannedRequest;
 use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
 use crate::template::{Expression, MASK, SignInContext, Template};
-use crate::wiped::Wiped;
+use crate::zeroizing_json::ZeroizingJson;
 
 /// How long a sign-out may take before the window closes without an answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,13 +74,13 @@ pub struct VerifyRequest {
 impl VerifyRequest {
     /// The parts of the request that `masked` masks.
     pub fn made_of_secrets(&self) -> Vec<SecretString> {
-        shown::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
+        exchange::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
     }
 }
 
 /// Adds what templates see besides the user: captured values, and the facts that tokens are made of. `now` is in
 /// seconds since the epoch.
-pub fn complete(
+pub fn complete_context(
     connection: &Connection,
     context: &mut SignInContext,
     captured: &Map<String, Value>,
@@ -93,31 +93,31 @@ pub fn complete(
 pub fn redirect_to(connection: &Connection, context: &Value) -> Result<Url> {
     let sign_in = &connection.sign_in;
     match &sign_in.redirect_to {
-        Some(template) => url("sign_in.redirect_to", &template.render(context)?),
-        None => url("sign_in.url", &format!("{}/", sign_in.origin.ascii_serialization())),
+        Some(template) => parse_url("sign_in.redirect_to", &template.render(context)?),
+        None => parse_url("sign_in.url", &format!("{}/", sign_in.origin.ascii_serialization())),
     }
 }
 
 /// The success message.
-pub fn success(connection: &Connection, context: &Value) -> Result<String> {
+pub fn render_success(connection: &Connection, context: &Value) -> Result<String> {
     match &connection.sign_in.success {
         Some(template) => template.render(context),
-        None => Ok(format!("Impersonating user {}", label(context))),
+        None => Ok(format!("Impersonating user {}", describe_user(context))),
     }
 }
 
 /// The question who is signed in; `None` if the connection has none.
-pub fn verify(connection: &Connection, context: &Value) -> Result<Option<VerifyRequest>> {
+pub fn plan_verification(connection: &Connection, context: &Value) -> Result<Option<VerifyRequest>> {
     let sign_in = &connection.sign_in;
     let Some(verify) = &sign_in.verify else { return Ok(None) };
     let request = |context: &Value| {
-        let mut headers = headers(&verify.headers, context)?;
+        let mut headers = render_headers(&verify.headers, context)?;
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
             headers.push(("accept".into(), "application/json, text/html;q=0.9".to_owned().into()));
         }
         Ok::<_, Error>(PlannedRequest {
             method: Method::Get,
-            url: url("sign_in.verify.url", &verify.url.render(context)?)?,
+            url: parse_url("sign_in.verify.url", &verify.url.render(context)?)?,
             headers,
             body: None,
             timeout: sign_in.timeout,
@@ -129,14 +129,14 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<VerifyR
     Ok(Some(VerifyRequest {
         request: request(context)?,
         by_console: verify.by_console,
-        masked: request(&shown::masked(context))?,
+        masked: request(&exchange::mask_context(context))?,
         expect: verify.expect.clone(),
         source: verify.source.clone(),
     }))
 }
 
 /// What a sign-in will do, as far as is known before anything is sent.
-pub struct Outline {
+pub struct SignInOutline {
     /// Each as method and URL, in order.
     pub requests: Vec<String>,
     pub is_verified: bool,
@@ -145,9 +145,9 @@ pub struct Outline {
 
 /// Renders a whole sign-in and sign-out for the user of `context`, with placeholders for captured values. Sends
 /// nothing.
-pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
+pub fn render_outline(connection: &Connection, context: &Value) -> Result<SignInOutline> {
     let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
-    let mut context = Wiped::from(context.clone());
+    let mut context = ZeroizingJson::from(context.clone());
     let steps = sign_in.steps.iter().chain(&sign_out.steps);
     for name in steps.clone().flat_map(|step| &step.capture).map(|capture| &capture.name) {
         context["captured"][name] = MASK.into();
@@ -159,20 +159,21 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
         _ => None,
     };
     for request in steps.map(|step| &step.request).chain(&sign_out.request) {
-        planned(request, sign_in.timeout, &context)?;
+        plan_request(request, sign_in.timeout, &context)?;
     }
     let mut requests = Vec::new();
     for request in sign_in.steps.iter().map(|step| &step.request).chain(own) {
-        let planned = planned(request, sign_in.timeout, &context)?;
+        let planned = plan_request(request, sign_in.timeout, &context)?;
         requests.push(format!("{} {}", planned.method.as_str(), planned.url));
     }
     if let Recipe::Forest(action) = &sign_in.recipe {
         requests.push(format!("POST {}", action.url.render(&context)?));
     }
-    success(connection, &context)?;
-    Ok(Outline {
+    render_success(connection, &context)?;
+    Ok(SignInOutline {
         requests,
-        is_verified: sign_in.verify.is_some() && (!is_known || verify(connection, &context)?.is_some()),
+        is_verified: sign_in.verify.is_some()
+            && (!is_known || plan_verification(connection, &context)?.is_some()),
         redirect_to: redirect_to(connection, &context)?,
     })
 }
@@ -183,12 +184,12 @@ pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<
         .sign_out
         .request
         .as_ref()
-        .map(|request| planned(request, SIGN_OUT_TIMEOUT, context))
+        .map(|request| plan_request(request, SIGN_OUT_TIMEOUT, context))
         .transpose()
 }
 
 /// Renders header values and checks that a header can carry them.
-fn headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
+fn render_headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
     let mut headers = Vec::with_capacity(templates.len() + 1);
     for (name, template) in templates {
         let value = template.render(context)?;
@@ -202,13 +203,13 @@ fn headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(Str
 }
 
 /// Renders one request.
-fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<PlannedRequest> {
-    let url = url("url", &request.url.render(context)?)?;
-    let mut headers = headers(&request.headers, context)?;
+fn plan_request(request: &Request, timeout: Duration, context: &Value) -> Result<PlannedRequest> {
+    let url = parse_url("url", &request.url.render(context)?)?;
+    let mut headers = render_headers(&request.headers, context)?;
     let body = match &request.body {
         Some(template) => {
-            let body = Wiped::from(template.render(context)?);
-            Some(SecretString::from(encoded(request.encoding, &body)))
+            let body = ZeroizingJson::from(template.render(context)?);
+            Some(SecretString::from(encode_body(request.encoding, &body)))
         }
         None => None,
     };
@@ -227,7 +228,7 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         timeout,
         expect: request.expect.clone(),
         that: request.that.clone(),
-        secrets: request.secrets().into_iter().collect(),
+        secrets: request.secret_names().into_iter().collect(),
     })
 }
 
@@ -237,17 +238,17 @@ fn not_a_header(name: &str, template: &Template) -> Error {
         Code::TemplateFailed,
         format!("The header `{name}` would hold characters that no HTTP header can carry."),
     );
-    let secrets: Vec<String> = template.secrets().iter().map(|name| format!("`{name}`")).collect();
+    let secrets: Vec<String> = template.secret_names().iter().map(|name| format!("`{name}`")).collect();
     if secrets.is_empty() {
-        return error.hint("Send that value in the body instead, or through `| urlencode`.");
+        return error.with_hint("Send that value in the body instead, or through `| urlencode`.");
     }
-    error.hint(format!(
+    error.with_hint(format!(
         "Check the secret {}: a line break, an emoji or a control character may have been stored with it. Store it again without them.",
         secrets.join(" and ")
     ))
 }
 
-fn encoded(encoding: Encoding, body: &Value) -> String {
+fn encode_body(encoding: Encoding, body: &Value) -> String {
     match (encoding, body) {
         (Encoding::Form, Value::Object(fields)) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -260,15 +261,15 @@ fn encoded(encoding: Encoding, body: &Value) -> String {
     }
 }
 
-fn url(key: &str, text: &str) -> Result<Url> {
+fn parse_url(key: &str, text: &str) -> Result<Url> {
     Url::parse(text).map_err(|cause| {
         Error::new(Code::TemplateFailed, format!("`{key}` does not become a URL for this user: {cause}."))
-            .hint("Correct the connection file.")
+            .with_hint("Correct the connection file.")
     })
 }
 
 /// What sentences call the user.
-fn label(context: &Value) -> String {
+fn describe_user(context: &Value) -> String {
     ["name", "email", "id"]
         .iter()
         .find_map(|key| match &context["user"][*key] {
@@ -287,14 +288,14 @@ mod tests {
 
     #[test]
     fn who_the_user_is_falls_back_from_name_to_id() {
-        assert_eq!(label(&json!({"user": {"id": 7, "email": null, "name": ""}})), "7");
-        assert_eq!(label(&json!({"user": {"id": 7, "email": "a@b.example"}})), "a@b.example");
+        assert_eq!(describe_user(&json!({"user": {"id": 7, "email": null, "name": ""}})), "7");
+        assert_eq!(describe_user(&json!({"user": {"id": 7, "email": "a@b.example"}})), "a@b.example");
     }
 
     #[test]
     fn a_form_is_encoded_as_forms_are() {
         let body = json!({ "user_pk": 7, "next": "/a b&c", "yes": true });
-        assert_eq!(encoded(Encoding::Form, &body), "user_pk=7&next=%2Fa+b%26c&yes=true");
-        assert_eq!(encoded(Encoding::Json, &json!({ "a": 1 })), r#"{"a":1}"#);
+        assert_eq!(encode_body(Encoding::Form, &body), "user_pk=7&next=%2Fa+b%26c&yes=true");
+        assert_eq!(encode_body(Encoding::Json, &json!({ "a": 1 })), r#"{"a":1}"#);
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::causes::Cause;
+use super::causes::RefusalCause;
 use super::judge::hint_for;
-use super::page;
+use super::page_text;
 use crate::browser::Answer;
 use crate::masks::Masks;
 
@@ -59,7 +59,7 @@ const OF_SECRETS: &[&str] = &[
 
 /// What a no means by its status alone, or by the reason that its answer gives. 403 says that the application knows
 /// who asks: another secret helps only where the answer says so.
-pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> Cause {
+pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
     let reason = (answer.status == 403).then(|| own_words(answer)).flatten();
     let is_about_secrets = reason.as_ref().is_some_and(|reason| {
         let reason = reason.to_lowercase();
@@ -69,11 +69,11 @@ pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> Cause {
         _ if is_about_secrets => hint_for(401).to_owned(),
         Some(reason) => format!(
             "Its reason: “{}”. If this user should be impersonated, have that changed in the application.",
-            shortened(&masks.mask(&reason))
+            shortened(&masks.mask_text(&reason))
         ),
         None => hint_for(answer.status).to_owned(),
     };
-    Cause { said: None, hint, is_secrets: answer.status == 401 || is_about_secrets }
+    RefusalCause { said: None, hint, is_secrets: answer.status == 401 || is_about_secrets }
 }
 
 /// The reason in the answer; `None`: it says no more than its status.
@@ -81,7 +81,7 @@ fn own_words(answer: &Answer) -> Option<String> {
     let words = match serde_json::from_str::<Value>(&answer.body) {
         Ok(Value::String(text)) => text,
         Ok(json) => FIELDS.iter().find_map(|field| Some(json.pointer(field)?.as_str()?.to_owned()))?,
-        Err(_) if page::is_html(answer) => page::words(&answer.body),
+        Err(_) if page_text::is_html(answer) => page_text::extract_words(&answer.body),
         Err(_) => answer.body.clone(),
     };
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -104,9 +104,9 @@ mod tests {
 
     use super::*;
 
-    fn told(status: u16, kind: &str, body: &str) -> Cause {
+    fn told(status: u16, kind: &str, body: &str) -> RefusalCause {
         let headers = vec![("content-type".into(), kind.into())];
-        let masks = Masks::of(&[SecretString::from("canary-1234")]);
+        let masks = Masks::for_secrets(&[SecretString::from("canary-1234")]);
         told_by_status(&Answer { status, headers, body: body.into() }, &masks)
     }
 

@@ -3,20 +3,20 @@
 
 use url::{Host, Url};
 
-use super::causes::Cause;
-use super::shown;
+use super::causes::RefusalCause;
+use super::exchange;
 
 /// An observed redirect, for the message if no one turns out to be signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// Where it leads: a path of the same origin, or an origin with a path.
     place: String,
-    lead: Lead,
+    lead: RedirectKind,
 }
 
 /// How the new address relates to the one that redirected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Lead {
+enum RedirectKind {
     /// The same address, which is how forms answer whether they succeeded or not.
     Back,
     /// The same address in its proper spelling.
@@ -190,20 +190,20 @@ const FAULT_NAMES: &[&str] = &[
 
 impl Redirect {
     /// An answer from `url` that redirects to `to`.
-    pub fn of(url: &Url, to: &Url) -> Self {
-        let place = shown::place(to);
+    pub fn from_urls(url: &Url, to: &Url) -> Self {
+        let place = exchange::mask_link(to);
         let here = to.origin().ascii_serialization();
         let place = match place.strip_prefix(&here).filter(|_| url.origin() == to.origin()) {
             Some("") => "/".to_owned(),
             Some(path) => path.to_owned(),
             None => place,
         };
-        Self { place, lead: Lead::of(url, to) }
+        Self { place, lead: RedirectKind::from_urls(url, to) }
     }
 
     /// Why the request should go to another URL; `None` if its URL is right.
-    pub(super) fn moved(&self) -> Option<String> {
-        let Self { place, lead: Lead::Moved(spelling) } = self else { return None };
+    pub(super) fn explain_move(&self) -> Option<String> {
+        let Self { place, lead: RedirectKind::Moved(spelling) } = self else { return None };
         let lost = "and what was sent does not come along: write it so.";
         Some(match spelling {
             PathSpelling::WithSlash => {
@@ -220,46 +220,46 @@ impl Redirect {
     }
 
     /// A sentence for a note, without a full stop: `whose` leads there.
-    pub fn told(&self, whose: &str) -> String {
+    pub fn describe_for(&self, whose: &str) -> String {
         let Self { place, lead } = self;
         let what = match lead {
-            Lead::Back => ", the same address again".to_owned(),
-            Lead::Moved(_) | Lead::Within => String::new(),
-            Lead::Gate(name) => format!(", where {name} asks for a sign-in"),
-            Lead::SignIn { .. } => ", a sign-in page".into(),
-            Lead::Fault(word) => format!(", an error page (`{word}`)"),
-            Lead::Elsewhere => ", which is another origin".into(),
+            RedirectKind::Back => ", the same address again".to_owned(),
+            RedirectKind::Moved(_) | RedirectKind::Within => String::new(),
+            RedirectKind::Gate(name) => format!(", where {name} asks for a sign-in"),
+            RedirectKind::SignIn { .. } => ", a sign-in page".into(),
+            RedirectKind::Fault(word) => format!(", an error page (`{word}`)"),
+            RedirectKind::Elsewhere => ", which is another origin".into(),
         };
         format!("{whose} leads to {place}{what}")
     }
 
     /// Whether it means that the sign-in failed, whatever the status is.
     pub fn is_astray(&self) -> bool {
-        !matches!(self.lead, Lead::Back | Lead::Within)
+        !matches!(self.lead, RedirectKind::Back | RedirectKind::Within)
     }
 
     /// What to do about a login endpoint that redirects there; `None` if unknown.
-    pub(super) fn advice(&self) -> Option<String> {
+    pub(super) fn suggest_fix(&self) -> Option<String> {
         Some(match &self.lead {
-            Lead::Gate(_) | Lead::SignIn { is_here: false } => format!("{} {PASS}", self.who()),
-            Lead::SignIn { is_here: true } => "The application did not take the sign-in: check the secrets of this \
+            RedirectKind::Gate(_) | RedirectKind::SignIn { is_here: false } => format!("{} {PASS}", self.describe_gate()),
+            RedirectKind::SignIn { is_here: true } => "The application did not take the sign-in: check the secrets of this \
                  connection, and that the login endpoint needs no session."
                 .into(),
-            Lead::Fault(_) => "The application says there what went wrong: look into its log, and check the secrets of this \
+            RedirectKind::Fault(_) => "The application says there what went wrong: look into its log, and check the secrets of this \
                  connection and that this user may be impersonated."
                 .into(),
-            Lead::Back | Lead::Moved(_) | Lead::Elsewhere | Lead::Within => return None,
+            RedirectKind::Back | RedirectKind::Moved(_) | RedirectKind::Elsewhere | RedirectKind::Within => return None,
         })
     }
 
     /// Whether the question who is signed in never reached the application.
     pub(super) fn is_of_gate(&self) -> bool {
-        matches!(self.lead, Lead::Gate(_) | Lead::SignIn { is_here: false })
+        matches!(self.lead, RedirectKind::Gate(_) | RedirectKind::SignIn { is_here: false })
     }
 
-    fn who(&self) -> String {
+    fn describe_gate(&self) -> String {
         let name = match self.lead {
-            Lead::Gate(name) => name,
+            RedirectKind::Gate(name) => name,
             _ => "A service",
         };
         format!(
@@ -272,36 +272,38 @@ const PASS: &str = "Let these paths through there, or use the address behind it;
      itself, it did not take the request: check the secrets of this connection.";
 
 /// Why a step's answer redirects to `to` unexpectedly.
-pub(super) fn of_step(url: &Url, to: &Url) -> Cause {
-    let redirect = Redirect::of(url, to);
+pub(super) fn of_step(url: &Url, to: &Url) -> RefusalCause {
+    let redirect = Redirect::from_urls(url, to);
     let place = &redirect.place;
-    let secrets = |hint: String| Cause { said: None, hint, is_secrets: true };
-    if let Some(hint) = redirect.moved() {
-        return Cause { said: None, hint, is_secrets: false };
+    let secrets = |hint: String| RefusalCause { said: None, hint, is_secrets: true };
+    if let Some(hint) = redirect.explain_move() {
+        return RefusalCause { said: None, hint, is_secrets: false };
     }
     match &redirect.lead {
-        Lead::Gate(_) | Lead::SignIn { is_here: false } => {
-            secrets(format!("{}. {} {PASS}", redirect.told("It"), redirect.who()))
+        RedirectKind::Gate(_) | RedirectKind::SignIn { is_here: false } => {
+            secrets(format!("{}. {} {PASS}", redirect.describe_for("It"), redirect.describe_gate()))
         }
-        Lead::SignIn { is_here: true } => secrets(format!(
+        RedirectKind::SignIn { is_here: true } => secrets(format!(
             "It leads to {place}: a sign-in page. Check the secrets of this connection, and what the step expects."
         )),
-        Lead::Fault(_) => {
-            secrets(format!("{}. {}", redirect.told("It"), redirect.advice().unwrap_or_default()))
-        }
-        Lead::Back => secrets(format!(
+        RedirectKind::Fault(_) => secrets(format!(
+            "{}. {}",
+            redirect.describe_for("It"),
+            redirect.suggest_fix().unwrap_or_default()
+        )),
+        RedirectKind::Back => secrets(format!(
             "It leads to {place}, the same address again. Forms answer so when it worked: then the step needs `expect = [301, \
              302, 303]`; and when it did not: then check the secrets of this connection, and what the step sends."
         )),
-        Lead::Moved(_) | Lead::Elsewhere | Lead::Within => secrets(format!(
+        RedirectKind::Moved(_) | RedirectKind::Elsewhere | RedirectKind::Within => secrets(format!(
             "It leads to {place}. Many applications answer so when it worked: then the step needs `expect = [301, 302, 303]`. \
              If it did not, check the secrets of this connection."
         )),
     }
 }
 
-impl Lead {
-    fn of(url: &Url, to: &Url) -> Self {
+impl RedirectKind {
+    fn from_urls(url: &Url, to: &Url) -> Self {
         let is_here = url.origin() == to.origin();
         let is_same_path = url.path() == to.path();
         if let Some(word) = fault_in_query(to).filter(|_| is_here && is_same_path) {
@@ -311,10 +313,10 @@ impl Lead {
             let is_asked = is_sign_in_page(to.path()) && url.query() != to.query();
             return if is_asked { Self::SignIn { is_here } } else { Self::Back };
         }
-        if let Some(spelling) = spelling(url, to) {
+        if let Some(spelling) = find_spelling(url, to) {
             return Self::Moved(spelling);
         }
-        if let Some(name) = gate(to) {
+        if let Some(name) = find_gate(to) {
             return Self::Gate(name);
         }
         if is_sign_in_page(to.path()) || asks_for_sign_in(to) {
@@ -331,7 +333,7 @@ impl Lead {
 }
 
 /// The same address in the spelling that the application wants, if that is all that differs.
-fn spelling(url: &Url, to: &Url) -> Option<PathSpelling> {
+fn find_spelling(url: &Url, to: &Url) -> Option<PathSpelling> {
     let is_same_host = url.host_str() == to.host_str();
     let is_same_path = url.path() == to.path();
     if is_same_host && is_same_path && url.scheme() == "http" && to.scheme() == "https" {
@@ -358,7 +360,7 @@ fn host_without_www(url: &Url) -> String {
     host.strip_prefix("www.").unwrap_or(host).to_owned()
 }
 
-fn gate(to: &Url) -> Option<&'static str> {
+fn find_gate(to: &Url) -> Option<&'static str> {
     let host = match to.host() {
         Some(Host::Domain(name)) => name.to_ascii_lowercase(),
         _ => String::new(),
@@ -372,7 +374,7 @@ fn gate(to: &Url) -> Option<&'static str> {
 fn is_sign_in_page(path: &str) -> bool {
     let path = path.to_lowercase();
     let end = path.trim_end_matches('/');
-    words(&path).any(|word| SIGN_IN.contains(&word.as_str()))
+    split_words(&path).any(|word| SIGN_IN.contains(&word.as_str()))
         || ["/sessions/new", "/session/new"].iter().any(|new| end.ends_with(new))
 }
 
@@ -387,7 +389,7 @@ fn asks_for_sign_in(to: &Url) -> bool {
 }
 
 fn fault_in_path(path: &str) -> Option<String> {
-    words(&path.to_lowercase()).find(|word| FAULTS.contains(&word.as_str()))
+    split_words(&path.to_lowercase()).find(|word| FAULTS.contains(&word.as_str()))
 }
 
 /// Only the name: its value may contain anything.
@@ -397,7 +399,7 @@ fn fault_in_query(to: &Url) -> Option<String> {
 }
 
 /// The segments of a path, without file extensions and hyphens.
-fn words(path: &str) -> impl Iterator<Item = String> {
+fn split_words(path: &str) -> impl Iterator<Item = String> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     parts.map(|part| part.split('.').next().unwrap_or_default().replace(['-', '_'], ""))
 }
@@ -408,7 +410,7 @@ mod tests {
 
     fn redirect(url: &str, to: &str) -> Redirect {
         let url: Url = url.parse().expect("a URL");
-        Redirect::of(&url, &url.join(to).expect("a URL"))
+        Redirect::from_urls(&url, &url.join(to).expect("a URL"))
     }
 
     #[test]
@@ -485,17 +487,18 @@ mod tests {
             ("/dashboard?token=canary", "It leads to /dashboard"),
             ("/magic/0123456789abcdef0123456789abcdef", "It leads to /magic/••••"),
         ] {
-            let said = redirect("https://app.acme.example/become", to).told("It");
+            let said = redirect("https://app.acme.example/become", to).describe_for("It");
             assert!(said.contains(told) && !said.contains("canary"), "{to}: {said}");
         }
-        let again = redirect("https://app.acme.example/login", "/login?next=canary").told("It");
+        let again = redirect("https://app.acme.example/login", "/login?next=canary").describe_for("It");
         assert_eq!(again, "It leads to /login, a sign-in page");
-        let okta =
-            redirect("https://app.acme.example/become", "https://acme.okta.com/x").advice().expect("advice");
+        let okta = redirect("https://app.acme.example/become", "https://acme.okta.com/x")
+            .suggest_fix()
+            .expect("advice");
         assert!(okta.contains("Okta in front of the application"), "{okta}");
-        assert_eq!(redirect("https://a.example/x", "/x").advice(), None, "post-redirect-get");
+        assert_eq!(redirect("https://a.example/x", "/x").suggest_fix(), None, "post-redirect-get");
         assert_eq!(
-            redirect("https://notokta.com.example/x", "https://notokta.com/y").advice(),
+            redirect("https://notokta.com.example/x", "https://notokta.com/y").suggest_fix(),
             None,
             "another name's end"
         );
@@ -515,7 +518,7 @@ mod tests {
             ("/de/imp", false),
             ("https://acme.okta.com/imp", false),
         ] {
-            assert_eq!(redirect("http://a.example/imp", to).moved().is_some(), is_moved, "{to}");
+            assert_eq!(redirect("http://a.example/imp", to).explain_move().is_some(), is_moved, "{to}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum SafeHtmlTag {
     Break,
 }
 
-fn tag(element: &Element) -> Option<SafeHtmlTag> {
+fn tag_for(element: &Element) -> Option<SafeHtmlTag> {
     Some(match element.name() {
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => SafeHtmlTag::Heading,
         "p" | "div" | "section" | "article" => SafeHtmlTag::Paragraph,
@@ -65,14 +65,14 @@ fn tag(element: &Element) -> Option<SafeHtmlTag> {
 }
 
 /// Reads the words in `html` and the few elements that structure them.
-pub fn read(html: &str) -> Vec<SafeHtml> {
+pub fn parse_safe_html(html: &str) -> Vec<SafeHtml> {
     // Ammonia removes scripts and styles with their content; the rest is read as elements and words.
     let page = Html::parse_fragment(&ammonia::clean(&html[..html.floor_char_boundary(LONGEST)]));
     let mut left = MOST;
-    children(*page.root_element(), 0, &mut left)
+    read_children(*page.root_element(), 0, &mut left)
 }
 
-fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> Vec<SafeHtml> {
+fn read_children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> Vec<SafeHtml> {
     let mut found = Vec::new();
     for child in of.children() {
         if *left == 0 {
@@ -81,7 +81,7 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
         match child.value() {
             Node::Text(text) => {
                 let is_preformatted = tag_of(of) == Some(SafeHtmlTag::Preformatted);
-                let words = if is_preformatted { text.to_string() } else { squeezed(text) };
+                let words = if is_preformatted { text.to_string() } else { collapse_whitespace(text) };
                 if !words.is_empty() {
                     *left -= 1;
                     found.push(SafeHtml::Text(words));
@@ -90,15 +90,15 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
             // Anything nested deeper becomes plain words, because the author must not control the recursion.
             Node::Element(_) if depth == DEEPEST => {
                 let words = child.descendants().filter_map(|node| node.value().as_text());
-                let words = squeezed(&words.map(|text| &**text).collect::<Vec<&str>>().concat());
+                let words = collapse_whitespace(&words.map(|text| &**text).collect::<Vec<&str>>().concat());
                 if !words.is_empty() {
                     *left -= 1;
                     found.push(SafeHtml::Text(words));
                 }
             }
             Node::Element(element) => {
-                let tag = tag(element);
-                let within = children(child, depth + 1, left);
+                let tag = tag_for(element);
+                let within = read_children(child, depth + 1, left);
                 match tag {
                     // Empty elements have nothing to read.
                     Some(tag) if !within.is_empty() || tag == SafeHtmlTag::Break => {
@@ -119,7 +119,7 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
 }
 
 fn tag_of(node: ego_tree::NodeRef<'_, Node>) -> Option<SafeHtmlTag> {
-    node.value().as_element().and_then(tag)
+    node.value().as_element().and_then(tag_for)
 }
 
 fn is_block(tag: SafeHtmlTag) -> bool {
@@ -127,7 +127,7 @@ fn is_block(tag: SafeHtmlTag) -> bool {
 }
 
 /// Collapses white space as browsers do.
-fn squeezed(text: &str) -> String {
+fn collapse_whitespace(text: &str) -> String {
     let mut words = String::new();
     for char in text.chars() {
         match char {
@@ -153,17 +153,17 @@ pub fn each_text(tree: &mut [SafeHtml], change: &dyn Fn(&str) -> String) {
 }
 
 /// Only the words, on one line.
-pub fn text(tree: &[SafeHtml]) -> String {
-    fn collect<'a>(tree: &'a [SafeHtml], words: &mut Vec<&'a str>) {
+pub fn to_text(tree: &[SafeHtml]) -> String {
+    fn collect_words<'a>(tree: &'a [SafeHtml], words: &mut Vec<&'a str>) {
         for one in tree {
             match one {
                 SafeHtml::Text(text) => words.extend(text.split_whitespace()),
-                SafeHtml::Element { children, .. } => collect(children, words),
+                SafeHtml::Element { children, .. } => collect_words(children, words),
             }
         }
     }
     let mut words = Vec::new();
-    collect(tree, &mut words);
+    collect_words(tree, &mut words);
     words.join(" ")
 }
 
@@ -193,7 +193,7 @@ mod tests {
             vec![cell(SafeHtmlTag::HeaderCell, "Seats"), cell(SafeHtmlTag::Cell, "4")],
         );
         assert_eq!(
-            read(html),
+            parse_safe_html(html),
             [
                 element(SafeHtmlTag::Heading, vec![words("Account")]),
                 element(
@@ -208,8 +208,11 @@ mod tests {
 
     #[test]
     fn words_alone_are_in_one_line() {
-        assert_eq!(text(&read("<p>Ask <strong>billing</strong>\n first.</p>")), "Ask billing first.");
-        assert_eq!(text(&read("a < b & c")), "a < b & c");
+        assert_eq!(
+            to_text(&parse_safe_html("<p>Ask <strong>billing</strong>\n first.</p>")),
+            "Ask billing first."
+        );
+        assert_eq!(to_text(&parse_safe_html("a < b & c")), "a < b & c");
     }
 
     #[test]
@@ -222,14 +225,14 @@ mod tests {
                 })
                 .sum()
         }
-        assert!(count(&read(&"<p>x</p>".repeat(100_000))) <= 2 * MOST);
-        assert_eq!(text(&read(&format!("{}deep", "<div>".repeat(10_000)))), "deep");
+        assert!(count(&parse_safe_html(&"<p>x</p>".repeat(100_000))) <= 2 * MOST);
+        assert_eq!(to_text(&parse_safe_html(&format!("{}deep", "<div>".repeat(10_000)))), "deep");
     }
 
     proptest! {
         #[test]
         fn whatever_is_read_nothing_of_it_is_lost_to_a_panic(html in "\\PC{0,400}") {
-            let _ = text(&read(&html));
+            let _ = to_text(&parse_safe_html(&html));
         }
     }
 }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn scope() -> Scope {
-        Scope::user(["id"]).with_response()
+        Scope::for_user(["id"]).with_response()
     }
 
     #[test]

@@ -7,20 +7,20 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{FACTS, GIVEN};
-use crate::wiped::Wiped;
+use crate::zeroizing_json::ZeroizingJson;
 
 /// The context of one sign-in. It prints no value, and is overwritten in memory when it is dropped.
 #[derive(Clone, Default)]
 pub struct SignInContext {
     /// `user`, `operator`, `reason`, `session` and `connection`: no secrets, and yet of somebody.
-    open: Wiped,
+    open: ZeroizingJson,
     /// What the sign-in's form asked for.
-    given: Wiped,
+    given: ZeroizingJson,
     /// By name, in the order in which they were added.
     secrets: Vec<(String, SecretString)>,
-    captured: Wiped,
+    captured: ZeroizingJson,
     /// The answer of the sign-in, once there is one.
-    response: Option<Wiped>,
+    response: Option<ZeroizingJson>,
     facts: Option<SigningFacts>,
 }
 
@@ -92,7 +92,7 @@ impl SignInContext {
     }
 
     /// All of it as templates see it.
-    pub fn rendered(&self) -> Wiped {
+    pub fn rendered(&self) -> ZeroizingJson {
         let mut seen = self.open.clone();
         seen["secret"] = json!({});
         for (name, secret) in &self.secrets {

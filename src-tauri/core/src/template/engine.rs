@@ -33,12 +33,13 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// Statements that introduce no name, so every name in a template comes from the context.
 const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "raw", "endraw"];
 
-static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Exact));
-static URL: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Url));
-static URL_SHAPE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::UrlShape));
-static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Words));
+static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| build_environment(TemplateFlavour::Exact));
+static URL: LazyLock<Environment<'static>> = LazyLock::new(|| build_environment(TemplateFlavour::Url));
+static URL_SHAPE: LazyLock<Environment<'static>> =
+    LazyLock::new(|| build_environment(TemplateFlavour::UrlShape));
+static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| build_environment(TemplateFlavour::Words));
 
-pub(super) fn engine(flavour: TemplateFlavour) -> &'static Environment<'static> {
+pub(super) fn select_engine(flavour: TemplateFlavour) -> &'static Environment<'static> {
     match flavour {
         TemplateFlavour::Exact => &EXACT,
         TemplateFlavour::Url => &URL,
@@ -47,7 +48,7 @@ pub(super) fn engine(flavour: TemplateFlavour) -> &'static Environment<'static> 
     }
 }
 
-fn environment(flavour: TemplateFlavour) -> Environment<'static> {
+fn build_environment(flavour: TemplateFlavour) -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
@@ -75,11 +76,11 @@ fn environment(flavour: TemplateFlavour) -> Environment<'static> {
     if flavour == TemplateFlavour::Exact {
         sign::add_to(&mut engine);
     }
-    engine.set_formatter(move |out, state, value| write(flavour, out, state, value));
+    engine.set_formatter(move |out, state, value| write_value(flavour, out, state, value));
     engine
 }
 
-fn write(
+fn write_value(
     flavour: TemplateFlavour,
     out: &mut Output,
     state: &mut State,
@@ -109,27 +110,28 @@ pub(super) fn names_of_template(
 ) -> Result<BTreeSet<String>, TemplateFault> {
     bounds::check_template(source)?;
     only_known_statements(source)?;
-    let template = engine(flavour).template_from_str(source).map_err(|error| syntax(&error))?;
-    Ok(names(flavour, template.undeclared_variables(true)))
+    let template = select_engine(flavour).template_from_str(source).map_err(|error| syntax_fault(&error))?;
+    Ok(undeclared_names(flavour, template.undeclared_variables(true)))
 }
 
 /// All names that the expression uses, in full.
 pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, TemplateFault> {
     bounds::check_expression(source)?;
-    let expression =
-        engine(TemplateFlavour::Exact).compile_expression(source).map_err(|error| syntax(&error))?;
-    Ok(names(TemplateFlavour::Exact, expression.undeclared_variables(true)))
+    let expression = select_engine(TemplateFlavour::Exact)
+        .compile_expression(source)
+        .map_err(|error| syntax_fault(&error))?;
+    Ok(undeclared_names(TemplateFlavour::Exact, expression.undeclared_variables(true)))
 }
 
 /// Of the names that the engine calls undeclared, those that are not functions.
-fn names(flavour: TemplateFlavour, found: HashSet<String>) -> BTreeSet<String> {
+fn undeclared_names(flavour: TemplateFlavour, found: HashSet<String>) -> BTreeSet<String> {
     found
         .into_iter()
         .filter(|name| flavour != TemplateFlavour::Exact || !sign::FUNCTIONS.contains(&name.as_str()))
         .collect()
 }
 
-fn syntax(error: &minijinja::Error) -> TemplateFault {
+fn syntax_fault(error: &minijinja::Error) -> TemplateFault {
     // The detail of a syntax error names kinds of tokens; the only text it may quote is an identifier.
     TemplateFault::new(match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
@@ -162,7 +164,7 @@ pub(super) fn try_out(
     for sample in [serde_json::Value::from("1"), serde_json::Value::Null] {
         let mut context = serde_json::Map::new();
         for name in names {
-            place(&mut context, name, &sample);
+            insert_nested(&mut context, name, &sample);
         }
         if let Err(error) = run(Value::from(Serde(&context))) {
             let unknown = error.detail().and_then(|detail| detail.split(' ').nth(1)).unwrap_or_default();
@@ -183,7 +185,11 @@ pub(super) fn try_out(
     Ok(())
 }
 
-fn place(context: &mut serde_json::Map<String, serde_json::Value>, name: &str, value: &serde_json::Value) {
+fn insert_nested(
+    context: &mut serde_json::Map<String, serde_json::Value>,
+    name: &str,
+    value: &serde_json::Value,
+) {
     match name.split_once('.') {
         None => {
             context.entry(name).or_insert_with(|| value.clone());
@@ -194,7 +200,7 @@ fn place(context: &mut serde_json::Map<String, serde_json::Value>, name: &str, v
             if !inner.is_object() {
                 *inner = serde_json::json!({});
             }
-            place(inner.as_object_mut().expect("it was made an object"), rest, value);
+            insert_nested(inner.as_object_mut().expect("it was made an object"), rest, value);
         }
     }
 }

@@ -27,9 +27,9 @@ use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 pub use context::SignInContext;
-use engine::{TemplateFlavour, engine, names_of_expression, names_of_template, try_out};
+use engine::{TemplateFlavour, names_of_expression, names_of_template, select_engine, try_out};
 pub use scope::Scope;
-pub use sign::{FACTS, GIVEN, MASK, signed};
+pub use sign::{FACTS, GIVEN, MASK, sign_claims};
 pub use url::{is_loopback, leads_elsewhere};
 
 /// Why a text is not a valid template; completes "`<key>`: …".
@@ -53,29 +53,29 @@ impl std::fmt::Display for TemplateFault {
 /// The common part of all templates. Parsing proves that the text compiles and collects its names. It is compiled again
 /// for each rendering, which takes microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Source {
+struct TemplateSource {
     /// The key in the connection file: `sign_in.body.userId`.
     key: String,
     text: String,
     names: BTreeSet<String>,
 }
 
-impl Source {
+impl TemplateSource {
     /// The names that the text uses below `group.`.
-    fn below(&self, group: &str) -> BTreeSet<String> {
+    fn names_below(&self, group: &str) -> BTreeSet<String> {
         let inside = |name: &str| name.strip_prefix(group)?.strip_prefix('.').map(str::to_owned);
         self.names.iter().filter_map(|name| inside(name)).collect()
     }
 
     /// Names the key that failed and, judging by the names it uses, the reason. The engine's own text may contain
     /// values and is not used.
-    fn failed(&self, context: &Value, cause: &EngineError) -> Error {
+    fn render_error(&self, context: &Value, cause: &EngineError) -> Error {
         if let Some(words) = cause.detail().and_then(|detail| detail.strip_prefix(sign::SAID)) {
             return Error::new(
                 Code::TemplateFailed,
                 format!("{} could not be evaluated: {words}.", self.key),
             )
-            .hint("Correct the connection file, or store another secret.");
+            .with_hint("Correct the connection file, or store another secret.");
         }
         let absent: Vec<String> = self
             .names
@@ -91,18 +91,18 @@ impl Source {
                 Code::TemplateFailed,
                 format!("{key} could not be evaluated: {}.", cause.kind()),
             )
-            .hint("Correct it in the connection file.");
+            .with_hint("Correct it in the connection file.");
         }
         let (names, have) = (absent.join(", "), if absent.len() == 1 { "has" } else { "have" });
         Error::new(Code::TemplateFailed, format!("{key} could not be evaluated: {names} {have} no value."))
-            .hint("If that is allowed, say in the connection file what stands in for it: `{{ user.email or 'none' }}`.")
+            .with_hint("If that is allowed, say in the connection file what stands in for it: `{{ user.email or 'none' }}`.")
     }
 }
 
 /// A text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    source: Source,
+    source: TemplateSource,
     flavour: TemplateFlavour,
     /// Set for URL templates.
     origin: Option<::url::Origin>,
@@ -126,20 +126,24 @@ impl Template {
         scope: &Scope,
     ) -> Result<Self, TemplateFault> {
         let names = names_of_template(flavour, text)?;
-        scope.check(&names)?;
-        try_out(&names, |context| engine(flavour).render_str(text, context).map(drop))?;
-        Ok(Self { source: Source { key: key.into(), text: text.into(), names }, flavour, origin: None })
+        scope.check_names(&names)?;
+        try_out(&names, |context| select_engine(flavour).render_str(text, context).map(drop))?;
+        Ok(Self {
+            source: TemplateSource { key: key.into(), text: text.into(), names },
+            flavour,
+            origin: None,
+        })
     }
 
     /// Fails with [`Code::TemplateFailed`] if a value is absent or does not fit.
     pub fn render(&self, context: &Value) -> Result<String> {
-        let rendered = engine(self.flavour)
+        let rendered = select_engine(self.flavour)
             .render_str(&self.source.text, Rendered::from(Serde(context)))
-            .map_err(|cause| self.source.failed(context, &cause))?;
+            .map_err(|cause| self.source.render_error(context, &cause))?;
         if let Some(origin) = &self.origin {
-            let shape = engine(TemplateFlavour::UrlShape)
+            let shape = select_engine(TemplateFlavour::UrlShape)
                 .render_str(&self.source.text, Rendered::from(Serde(context)))
-                .map_err(|cause| self.source.failed(context, &cause))?;
+                .map_err(|cause| self.source.render_error(context, &cause))?;
             self.check_rendered_url(origin, &rendered, &shape)?;
         }
         Ok(rendered)
@@ -151,18 +155,18 @@ impl Template {
     }
 
     /// The names below `secret.`. The template uses no other secrets.
-    pub fn secrets(&self) -> BTreeSet<String> {
-        self.source.below("secret")
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        self.source.names_below("secret")
     }
 
     /// The names below `captured.`.
-    pub fn captured(&self) -> BTreeSet<String> {
-        self.source.below("captured")
+    pub fn captured_names(&self) -> BTreeSet<String> {
+        self.source.names_below("captured")
     }
 
     /// Whether the template uses a name of this group.
     pub fn uses(&self, group: &str) -> bool {
-        !self.source.below(group).is_empty()
+        !self.source.names_below(group).is_empty()
     }
 
     /// Whether the template uses no names and so always renders the same text.
@@ -174,24 +178,24 @@ impl Template {
 /// JSON whose strings are templates. A string that is a single `{{ … }}` becomes the value with its JSON type; keys,
 /// numbers, booleans and null stay as they are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JsonTemplate(Node);
+pub struct JsonTemplate(JsonNode);
 
 #[derive(Debug, Clone, PartialEq)]
-enum Node {
+enum JsonNode {
     /// A number, a boolean or null.
     Plain(Value),
     Text(Template),
     /// The inside of a string that is a single `{{ … }}`.
-    Whole(Source),
-    Array(Vec<Node>),
-    Object(Vec<(String, Node)>),
+    Whole(TemplateSource),
+    Array(Vec<JsonNode>),
+    Object(Vec<(String, JsonNode)>),
 }
 
 impl JsonTemplate {
     /// Fails with all faults, each with its key: `sign_in.body.user.id`, `sign_in.body.ids[0]`.
     pub fn parse(key: &str, json: &Value, scope: &Scope) -> Result<Self, Vec<(String, TemplateFault)>> {
         let mut faults = Vec::new();
-        let node = Node::parse(key, json, scope, &mut faults);
+        let node = JsonNode::parse(key, json, scope, &mut faults);
         if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
     }
 
@@ -200,12 +204,12 @@ impl JsonTemplate {
         self.0.render(context)
     }
 
-    pub fn secrets(&self) -> BTreeSet<String> {
-        self.below("secret")
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        self.names_below("secret")
     }
 
-    pub fn captured(&self) -> BTreeSet<String> {
-        self.below("captured")
+    pub fn captured_names(&self) -> BTreeSet<String> {
+        self.names_below("captured")
     }
 
     /// The places that use the secret `name`, such as `.user.ids[0]`, each with its template.
@@ -215,14 +219,14 @@ impl JsonTemplate {
         found
     }
 
-    fn below(&self, group: &str) -> BTreeSet<String> {
+    fn names_below(&self, group: &str) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        self.0.below(group, &mut names);
+        self.0.collect_names_below(group, &mut names);
         names
     }
 }
 
-impl Node {
+impl JsonNode {
     fn parse(key: &str, json: &Value, scope: &Scope, faults: &mut Vec<(String, TemplateFault)>) -> Self {
         match json {
             Value::Null | Value::Bool(_) | Value::Number(_) => Self::Plain(json.clone()),
@@ -266,9 +270,9 @@ impl Node {
             let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
             let inside = inside.strip_suffix(['-', '+']).unwrap_or(inside);
             if let Ok(names) = names_of_expression(inside) {
-                scope.check(&names)?;
-                try_out(&names, |context| evaluate(inside, context).map(drop))?;
-                return Ok(Self::Whole(Source { key: key.into(), text: inside.into(), names }));
+                scope.check_names(&names)?;
+                try_out(&names, |context| evaluate_expression(inside, context).map(drop))?;
+                return Ok(Self::Whole(TemplateSource { key: key.into(), text: inside.into(), names }));
             }
         }
         Template::parse(key, text, scope).map(Self::Text)
@@ -278,9 +282,9 @@ impl Node {
         Ok(match self {
             Self::Plain(value) => value.clone(),
             Self::Text(template) => Value::String(template.render(context)?),
-            Self::Whole(source) => evaluate(&source.text, Rendered::from(Serde(context)))
+            Self::Whole(source) => evaluate_expression(&source.text, Rendered::from(Serde(context)))
                 .and_then(|value| exactly_as_json(&value))
-                .map_err(|cause| source.failed(context, &cause))?,
+                .map_err(|cause| source.render_error(context, &cause))?,
             Self::Array(items) => {
                 Value::Array(items.iter().map(|item| item.render(context)).collect::<Result<_>>()?)
             }
@@ -293,22 +297,26 @@ impl Node {
         })
     }
 
-    fn below(&self, group: &str, found: &mut BTreeSet<String>) {
+    fn collect_names_below(&self, group: &str, found: &mut BTreeSet<String>) {
         match self {
             Self::Plain(_) => {}
-            Self::Text(template) => found.extend(template.source.below(group)),
-            Self::Whole(source) => found.extend(source.below(group)),
-            Self::Array(items) => items.iter().for_each(|item| item.below(group, found)),
-            Self::Object(fields) => fields.iter().for_each(|(_, node)| node.below(group, found)),
+            Self::Text(template) => found.extend(template.source.names_below(group)),
+            Self::Whole(source) => found.extend(source.names_below(group)),
+            Self::Array(items) => items.iter().for_each(|item| item.collect_names_below(group, found)),
+            Self::Object(fields) => {
+                for (_, node) in fields {
+                    node.collect_names_below(group, found);
+                }
+            }
         }
     }
 
     fn places_of_secret(&self, name: &str, at: &str, found: &mut Vec<(String, String)>) {
         match self {
-            Self::Text(template) if template.secrets().contains(name) => {
+            Self::Text(template) if template.secret_names().contains(name) => {
                 found.push((at.to_owned(), template.source.text.clone()));
             }
-            Self::Whole(source) if source.below("secret").contains(name) => {
+            Self::Whole(source) if source.names_below("secret").contains(name) => {
                 found.push((at.to_owned(), format!("{{{{{}}}}}", source.text)));
             }
             Self::Plain(_) | Self::Text(_) | Self::Whole(_) => {}
@@ -329,7 +337,7 @@ impl Node {
 /// An expression that is true or false: `user.plan == 'pro'`. Compiled once, because a list evaluates it for each row.
 #[derive(Clone)]
 pub struct Expression {
-    source: Source,
+    source: TemplateSource,
     compiled: Arc<minijinja::Expression<'static, 'static>>,
 }
 
@@ -353,11 +361,11 @@ impl Expression {
             return Err(TemplateFault::new("an expression is written without `{{` and `}}`"));
         }
         let names = names_of_expression(text)?;
-        scope.check(&names)?;
-        try_out(&names, |context| evaluate(text, context).map(drop))?;
-        let compiled = engine(TemplateFlavour::Exact).compile_expression_owned(text.to_owned());
+        scope.check_names(&names)?;
+        try_out(&names, |context| evaluate_expression(text, context).map(drop))?;
+        let compiled = select_engine(TemplateFlavour::Exact).compile_expression_owned(text.to_owned());
         let compiled = compiled.map_err(|cause| TemplateFault::new(cause.kind().to_string()))?;
-        let source = Source { key: key.into(), text: text.into(), names };
+        let source = TemplateSource { key: key.into(), text: text.into(), names };
         Ok(Self { source, compiled: Arc::new(compiled) })
     }
 
@@ -368,7 +376,7 @@ impl Expression {
 
     /// The names that it uses below `user.`.
     pub fn of_user(&self) -> BTreeSet<String> {
-        self.source.below("user")
+        self.source.names_below("user")
     }
 
     /// Fails with [`Code::TemplateFailed`] if a value is missing, or the result is neither true nor false.
@@ -376,8 +384,8 @@ impl Expression {
         let value = self
             .compiled
             .eval(Rendered::from(Serde(context)))
-            .and_then(defined)
-            .map_err(|cause| self.source.failed(context, &cause))?;
+            .and_then(require_defined)
+            .map_err(|cause| self.source.render_error(context, &cause))?;
         bool::try_from(value.clone()).ok().filter(|_| value.kind() == ValueKind::Bool).ok_or_else(|| {
             let kind = match value.kind() {
                 ValueKind::Number => "a number",
@@ -390,16 +398,19 @@ impl Expression {
                 Code::TemplateFailed,
                 format!("{} is {kind}; it has to be true or false.", self.source.key),
             )
-            .hint("Compare the value with something, as in `user.plan == 'pro'`.")
+            .with_hint("Compare the value with something, as in `user.plan == 'pro'`.")
         })
     }
 }
 
-fn evaluate(expression: &str, context: Rendered) -> Result<Rendered, EngineError> {
-    engine(TemplateFlavour::Exact).compile_expression(expression)?.eval(context).and_then(defined)
+fn evaluate_expression(expression: &str, context: Rendered) -> Result<Rendered, EngineError> {
+    select_engine(TemplateFlavour::Exact)
+        .compile_expression(expression)?
+        .eval(context)
+        .and_then(require_defined)
 }
 
-fn defined(value: Rendered) -> Result<Rendered, EngineError> {
+fn require_defined(value: Rendered) -> Result<Rendered, EngineError> {
     if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
 }
 

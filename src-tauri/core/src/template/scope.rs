@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TemplateFault;
-use crate::directory::closest;
+use crate::directory::find_closest_names;
 
 /// What a name refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Names {
+enum ScopeNames {
     /// A single value: text, a number, a boolean, or null.
     Value,
     /// A group of values. It cannot be used as a whole, so the file names everything that is sent.
-    Group(BTreeMap<String, Names>),
+    Group(BTreeMap<String, ScopeNames>),
     /// The vault: any name, one level deep.
     Secrets,
     /// JSON from the application: may be used as a whole or by any path.
@@ -21,26 +21,26 @@ enum Names {
 /// The names that are known at one place of the connection file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    names: BTreeMap<String, Names>,
+    names: BTreeMap<String, ScopeNames>,
     /// Why there are no secrets here, if there are none.
     no_secrets: &'static str,
 }
 
 impl Scope {
     /// `user` with these fields: for `[policy] protect`.
-    pub fn user(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn for_user(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let scope = Self { names: BTreeMap::new(), no_secrets: "a secret has no use in an expression" };
-        scope.group("user", fields)
+        scope.with_group("user", fields)
     }
 
     /// Everything that is known when a session begins, except secrets; `why` says why they are missing and completes
     /// "…, so secrets are not available here".
-    pub fn session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {
-        let mut scope = Self::user(fields)
-            .group("operator", ["name", "email"])
-            .group("session", ["id"])
-            .group("connection", ["id", "name", "environment"]);
-        scope.names.insert("reason".into(), Names::Value);
+    pub fn for_session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {
+        let mut scope = Self::for_user(fields)
+            .with_group("operator", ["name", "email"])
+            .with_group("session", ["id"])
+            .with_group("connection", ["id", "name", "environment"]);
+        scope.names.insert("reason".into(), ScopeNames::Value);
         scope.no_secrets = why;
         scope
     }
@@ -48,7 +48,7 @@ impl Scope {
     /// Adds `secret.<any name>`.
     #[must_use]
     pub fn with_secrets(mut self) -> Self {
-        self.names.insert("secret".into(), Names::Secrets);
+        self.names.insert("secret".into(), ScopeNames::Secrets);
         self
     }
 
@@ -56,37 +56,37 @@ impl Scope {
     #[must_use]
     pub fn with_response(mut self) -> Self {
         let response = BTreeMap::from([
-            ("status".into(), Names::Value),
-            ("json".into(), Names::Json),
-            ("text".into(), Names::Value),
+            ("status".into(), ScopeNames::Value),
+            ("json".into(), ScopeNames::Json),
+            ("text".into(), ScopeNames::Value),
         ]);
-        self.names.insert("response".into(), Names::Group(response));
+        self.names.insert("response".into(), ScopeNames::Group(response));
         self
     }
 
     /// Adds `captured.<name>`: what earlier steps of the sign-in took from their answers.
     #[must_use]
     pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.group("captured", names)
+        self.with_group("captured", names)
     }
 
-    fn group(mut self, name: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    fn with_group(mut self, name: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let mut group = BTreeMap::new();
         for field in fields {
-            place(&mut group, &field.into());
+            insert_name(&mut group, &field.into());
         }
-        self.names.insert(name.into(), Names::Group(group));
+        self.names.insert(name.into(), ScopeNames::Group(group));
         self
     }
 
     /// Checks full names (`user.id`); the fault lists all unknown ones.
-    pub(super) fn check(&self, names: &BTreeSet<String>) -> Result<(), TemplateFault> {
-        let faults: Vec<String> = names.iter().filter_map(|name| self.fault(name)).collect();
+    pub(super) fn check_names(&self, names: &BTreeSet<String>) -> Result<(), TemplateFault> {
+        let faults: Vec<String> = names.iter().filter_map(|name| self.find_fault(name)).collect();
         if faults.is_empty() { Ok(()) } else { Err(TemplateFault::new(faults.join("; "))) }
     }
 
     /// What is wrong with one name; `None` if it is known.
-    fn fault(&self, name: &str) -> Option<String> {
+    fn find_fault(&self, name: &str) -> Option<String> {
         if name.split('.').next() == Some("secret") && !self.names.contains_key("secret") {
             return Some(format!("{}, so `{name}` is not available here", self.no_secrets));
         }
@@ -97,18 +97,18 @@ impl Scope {
                 rest.split_once('.').map_or((rest, None), |(part, after)| (part, Some(after)));
             let above = &name[..name.len() - rest.len()];
             match (fields.get(part), after) {
-                (None, _) => return Some(self.unknown(name, above, part, fields)),
-                (Some(Names::Value), None) | (Some(Names::Json), _) => return None,
-                (Some(Names::Value), Some(after)) => {
+                (None, _) => return Some(self.describe_unknown(name, above, part, fields)),
+                (Some(ScopeNames::Value), None) | (Some(ScopeNames::Json), _) => return None,
+                (Some(ScopeNames::Value), Some(after)) => {
                     return Some(format!(
                         "unknown name `{name}`: `{above}{part}` is a single value; \
                          a filter is written `{above}{part}|{after}`"
                     ));
                 }
-                (Some(Names::Group(inner)), None) if inner.is_empty() => {
+                (Some(ScopeNames::Group(inner)), None) if inner.is_empty() => {
                     return Some(format!("`{name}` is empty here"));
                 }
-                (Some(Names::Group(inner)), None) => {
+                (Some(ScopeNames::Group(inner)), None) => {
                     let inner: Vec<String> =
                         inner.keys().map(|key| format!("`{above}{part}.{key}`")).collect();
                     return Some(format!(
@@ -116,24 +116,30 @@ impl Scope {
                         inner.join(", ")
                     ));
                 }
-                (Some(Names::Group(inner)), Some(after)) => {
+                (Some(ScopeNames::Group(inner)), Some(after)) => {
                     fields = inner;
                     rest = after;
                 }
-                (Some(Names::Secrets), after) => return secret_fault(after),
+                (Some(ScopeNames::Secrets), after) => return secret_fault(after),
             }
         }
     }
 
     /// Describes an unknown `part`, which is not among `fields`, the names below `above` (`user.`).
-    fn unknown(&self, name: &str, above: &str, part: &str, fields: &BTreeMap<String, Names>) -> String {
-        let suggested = closest(part, fields.keys().map(String::as_str))
+    fn describe_unknown(
+        &self,
+        name: &str,
+        above: &str,
+        part: &str,
+        fields: &BTreeMap<String, ScopeNames>,
+    ) -> String {
+        let suggested = find_closest_names(part, fields.keys().map(String::as_str))
             .map(|close| format!("{above}{close}{}", &name[above.len() + part.len()..]))
-            .filter(|close| self.fault(close).is_none())
+            .filter(|close| self.find_fault(close).is_none())
             .or_else(|| {
                 // `email` alone means `user.email`. Searched backwards, to find the user's before the operator's.
                 let group = fields.iter().rev().find_map(|(group, names)| match names {
-                    Names::Group(inner) if inner.contains_key(name) => Some(group),
+                    ScopeNames::Group(inner) if inner.contains_key(name) => Some(group),
                     _ => None,
                 });
                 group.map(|group| format!("{group}.{name}"))
@@ -168,13 +174,13 @@ fn secret_fault(after: Option<&str>) -> Option<String> {
 }
 
 /// Adds a field to `names`, in groups if it has dots. A name that already is a value stays one.
-fn place(names: &mut BTreeMap<String, Names>, field: &str) {
+fn insert_name(names: &mut BTreeMap<String, ScopeNames>, field: &str) {
     match field.split_once('.') {
-        None => drop(names.insert(field.to_owned(), Names::Value)),
+        None => drop(names.insert(field.to_owned(), ScopeNames::Value)),
         Some((group, rest)) => {
-            let inner = names.entry(group.to_owned()).or_insert_with(|| Names::Group(BTreeMap::new()));
-            if let Names::Group(inner) = inner {
-                place(inner, rest);
+            let inner = names.entry(group.to_owned()).or_insert_with(|| ScopeNames::Group(BTreeMap::new()));
+            if let ScopeNames::Group(inner) = inner {
+                insert_name(inner, rest);
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
 
 /// A JWT (RFC 7519) of the claims, signed with `key`: by `EdDSA`, ES256 or RS256 if it is a PEM private key, otherwise
 /// by HS256. Error texts never contain the key.
-pub fn signed(claims: &Value, key: &str) -> Result<String, String> {
+pub fn sign_claims(claims: &Value, key: &str) -> Result<String, String> {
     let (algorithm, key) = if key.trim_start().starts_with("-----BEGIN") {
         private_key(key.trim())?
     } else {
@@ -85,15 +85,17 @@ fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> 
         return Ok(MASK.into());
     }
     if key.len() < SHORTEST_KEY {
-        return fail("jwt: the key is too short; 32 characters are the least: `openssl rand -base64 32`");
+        return fail_with(
+            "jwt: the key is too short; 32 characters are the least: `openssl rand -base64 32`",
+        );
     }
     let facts = state.lookup(FACTS).unwrap_or_default();
     let now = facts.get_attr("now").ok().and_then(|now| i64::try_from(now).ok());
-    let Some(now) = now else { return fail("jwt: it is not known what time it is") };
+    let Some(now) = now else { return fail_with("jwt: it is not known what time it is") };
     let expires = match claims.get::<Option<Rendered>>("expires")? {
-        Some(given) => match seconds(&given).filter(|seconds| (1..=LONGEST).contains(seconds)) {
+        Some(given) => match parse_seconds(&given).filter(|seconds| (1..=LONGEST).contains(seconds)) {
             Some(seconds) => seconds,
-            None => return fail("jwt: `expires` is from \"1s\" to \"60m\""),
+            None => return fail_with("jwt: `expires` is from \"1s\" to \"60m\""),
         },
         None => EXPIRES,
     };
@@ -110,7 +112,7 @@ fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> 
     {
         body.insert(name.into(), value);
     }
-    signed(&Value::Object(body), key).or_else(|words| fail(&format!("jwt: {words}")))
+    sign_claims(&Value::Object(body), key).or_else(|words| fail_with(&format!("jwt: {words}")))
 }
 
 /// `hmac(secret.<name>, text, encoding="hex")`: HMAC-SHA-256 (RFC 2104), as "hex", "base64" or "base64url".
@@ -128,7 +130,7 @@ fn hmac_of(key: &str, text: &str, options: Kwargs) -> Result<String, EngineError
         }
         Some("base64") => Ok(BASE64_STANDARD.encode(tag)),
         Some("base64url") => Ok(BASE64_URL_SAFE_NO_PAD.encode(tag)),
-        Some(_) => fail("hmac: `encoding` is \"hex\", \"base64\" or \"base64url\""),
+        Some(_) => fail_with("hmac: `encoding` is \"hex\", \"base64\" or \"base64url\""),
     }
 }
 
@@ -144,7 +146,7 @@ fn text_of(state: &State, group: &str, names: &[&str]) -> String {
 }
 
 /// `60`, `"60s"` or `"5m"`.
-fn seconds(value: &Rendered) -> Option<i64> {
+fn parse_seconds(value: &Rendered) -> Option<i64> {
     if value.kind() == ValueKind::Number {
         return i64::try_from(value.clone()).ok();
     }
@@ -162,7 +164,7 @@ fn to_json(value: &Rendered) -> Result<Value, EngineError> {
     serde_json::to_value(value).map_err(|_| ErrorKind::BadSerialization.into())
 }
 
-fn fail<T>(words: &str) -> Result<T, EngineError> {
+fn fail_with<T>(words: &str) -> Result<T, EngineError> {
     Err(EngineError::new(ErrorKind::InvalidOperation, format!("{SAID}{words}")))
 }
 
@@ -177,12 +179,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::{JsonTemplate, Scope, Template};
-    use super::{FACTS, MASK, signed};
+    use super::{FACTS, MASK, sign_claims};
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
     fn scope() -> Scope {
-        Scope::session(["id", "email"], "a URL is written to logs").with_secrets()
+        Scope::for_session(["id", "email"], "a URL is written to logs").with_secrets()
     }
 
     fn context(key: &str) -> Value {
@@ -292,9 +294,9 @@ mod tests {
         ];
         for (name, pem, algorithm, public) in cases {
             let token =
-                signed(&json!({ "sub": "7" }), &pem).unwrap_or_else(|words| panic!("{name}: {words}"));
+                sign_claims(&json!({ "sub": "7" }), &pem).unwrap_or_else(|words| panic!("{name}: {words}"));
             assert_eq!(part(&token, 0)["alg"], name);
-            assert!(signed(&json!({}), &pem.replace('\n', "")).is_ok(), "{name}, pasted into one line");
+            assert!(sign_claims(&json!({}), &pem.replace('\n', "")).is_ok(), "{name}, pasted into one line");
             let (body, tag) = token.rsplit_once('.').expect("three parts");
             let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).expect("base64url");
             UnparsedPublicKey::new(algorithm, public).verify(body.as_bytes(), &tag).expect(name);
@@ -321,6 +323,6 @@ mod tests {
         }
         let whole =
             JsonTemplate::parse("b", &json!({ "t": "{{ jwt(secret.key) }}" }), &scope()).expect("a body");
-        assert_eq!(whole.secrets().into_iter().collect::<Vec<_>>(), ["key"]);
+        assert_eq!(whole.secret_names().into_iter().collect::<Vec<_>>(), ["key"]);
     }
 }

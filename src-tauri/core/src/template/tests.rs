@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn scope() -> Scope {
-    Scope::session(["id", "email", "name", "plan"], "a URL is written to logs").with_secrets()
+    Scope::for_session(["id", "email", "name", "plan"], "a URL is written to logs").with_secrets()
 }
 
 fn context() -> Value {
@@ -97,7 +97,7 @@ fn a_name_that_nobody_knows_is_refused_with_the_one_that_was_meant() {
 
 #[test]
 fn every_secret_is_known_from_the_text_alone() {
-    let secrets = |text: &str| Template::parse("key", text, &scope()).unwrap().secrets();
+    let secrets = |text: &str| Template::parse("key", text, &scope()).unwrap().secret_names();
     assert_eq!(
         secrets("{{ secret.a }}{{ 'x' if user.id else secret.b|upper }}"),
         BTreeSet::from(["a".into(), "b".into()])
@@ -119,10 +119,10 @@ fn every_secret_is_known_from_the_text_alone() {
     assert!(fault("{{ secret.database_password }}").contains("for the directory alone"));
     let json = json!({ "a": ["{{ secret.z }}", { "b": "x{{ secret.y }}" }] });
     assert_eq!(
-        JsonTemplate::parse("body", &json, &scope()).unwrap().secrets(),
+        JsonTemplate::parse("body", &json, &scope()).unwrap().secret_names(),
         BTreeSet::from(["y".into(), "z".into()])
     );
-    let without = Scope::session(["id"], "a URL is written to logs");
+    let without = Scope::for_session(["id"], "a URL is written to logs");
     assert_eq!(
         Template::parse("key", "{{ secret.a }}", &without).unwrap_err().message,
         "a URL is written to logs, so `secret.a` is not available here"
@@ -192,7 +192,7 @@ fn words_for_people_show_a_dash_where_there_is_nothing() {
 
 #[test]
 fn an_expression_is_true_or_false() {
-    let scope = Scope::session(["id", "role"], "no").with_response();
+    let scope = Scope::for_session(["id", "role"], "no").with_response();
     let eval =
         |text: &str, context: &Value| Expression::parse("verify.expect", text, &scope).unwrap().eval(context);
     let answer = json!({ "user": { "id": 42, "role": null }, "response": { "status": 200, "json": { "id": 42, "users": [{ "id": 7 }] } } });
@@ -215,7 +215,7 @@ fn an_expression_is_true_or_false() {
     );
     assert_eq!(fault("{{ user.id == 1 }}"), "an expression is written without `{{` and `}}`");
     assert_eq!(fault("user.id ="), "syntax error: unexpected input after expression");
-    let protect = Scope::user(["id", "role"]);
+    let protect = Scope::for_user(["id", "role"]);
     assert_eq!(
         Expression::parse("k", "secret.x == 1", &protect).unwrap_err().message,
         "a secret has no use in an expression, so `secret.x` is not available here"
@@ -224,7 +224,7 @@ fn an_expression_is_true_or_false() {
 
 #[test]
 fn no_value_leads_up_the_path_or_leaves_a_part_of_it_empty() {
-    let scope = Scope::session(["id", "name"], "a URL is written to logs").with_captured(["link"]);
+    let scope = Scope::for_session(["id", "name"], "a URL is written to logs").with_captured(["link"]);
     let with = |text: &str, name: &str| {
         let context = json!({ "user": { "name": name, "id": 7 }, "captured": { "link": name } });
         Template::parse_url("sign_in.url", text, &scope).expect("a URL").render(&context)
@@ -293,7 +293,11 @@ fn no_value_leads_up_the_path_or_leaves_a_part_of_it_empty() {
 #[test]
 fn a_url_keeps_its_origin_whatever_the_values_are() {
     let url = |text: &str| {
-        Template::parse_url("sign_in.url", text, &Scope::session(["id", "name"], "a URL is written to logs"))
+        Template::parse_url(
+            "sign_in.url",
+            text,
+            &Scope::for_session(["id", "name"], "a URL is written to logs"),
+        )
     };
     let with = |text: &str, name: &str| {
         url(text).unwrap().render(&json!({ "user": { "name": name } })).map_err(|error| error.message)
@@ -393,7 +397,7 @@ proptest! {
 
     #[test]
     fn no_value_leaves_its_place_in_a_url(value in ".*") {
-        let url = Template::parse_url("key", "https://app.acme.com/u/{{ user.name }}/end?q={{ user.name }}&x", &Scope::user(["name"])).unwrap();
+        let url = Template::parse_url("key", "https://app.acme.com/u/{{ user.name }}/end?q={{ user.name }}&x", &Scope::for_user(["name"])).unwrap();
         if let Ok(url) = url.render(&json!({ "user": { "name": value } })) {
             let url = ::url::Url::parse(&url).unwrap();
             prop_assert_eq!(url.path_segments().unwrap().count(), 3);

@@ -28,7 +28,9 @@ impl Template {
         if !url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
             let message =
                 format!("{} does not become a URL of {}.", self.source.key, origin.ascii_serialization());
-            return Err(Error::new(Code::TemplateFailed, message).hint("Correct it in the connection file."));
+            return Err(
+                Error::new(Code::TemplateFailed, message).with_hint("Correct it in the connection file.")
+            );
         }
         let (path, meant) = (path_of(rendered), path_of(shape));
         if leads_elsewhere(path) && !leads_elsewhere(meant) || empty_parts(path) > empty_parts(meant) {
@@ -37,7 +39,7 @@ impl Template {
                 self.source.key
             );
             let hint = "Put another of the user's values into the path, such as the id.";
-            return Err(Error::new(Code::TemplateFailed, message).hint(hint));
+            return Err(Error::new(Code::TemplateFailed, message).with_hint(hint));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Whose files are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trusted {
+pub enum TrustedOwners {
     /// Only the system's administrators.
     Administrators,
     /// Administrators, and the account that runs this process.
@@ -20,10 +20,10 @@ pub enum Trusted {
 
 /// Checks that only trusted accounts can change what is at `path`, including every folder above it and the targets of
 /// links. The error completes a sentence that says why.
-pub fn only_changed_by(trusted: Trusted, path: &Path) -> Result<(), String> {
+pub fn only_changed_by(trusted: TrustedOwners, path: &Path) -> Result<(), String> {
     let real = path.canonicalize().map_err(|cause| format!("{} cannot be found: {cause}", path.display()))?;
     let mut checked: Vec<PathBuf> = Vec::new();
-    for (is_parent, place) in places(path).chain(places(&real)) {
+    for (is_parent, place) in list_ancestors(path).chain(list_ancestors(&real)) {
         if checked.iter().all(|before| *before != place) {
             only_this_changed_by(trusted, &place, is_parent)?;
             checked.push(place);
@@ -33,7 +33,7 @@ pub fn only_changed_by(trusted: Trusted, path: &Path) -> Result<(), String> {
 }
 
 /// The path and its ancestors, each with whether it is an ancestor.
-fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
+fn list_ancestors(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
     path.ancestors()
         .filter(|place| !place.as_os_str().is_empty())
         .map(Path::to_path_buf)
@@ -42,11 +42,11 @@ fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
 }
 
 #[cfg(unix)]
-fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
+fn only_this_changed_by(trusted: TrustedOwners, place: &Path, is_parent: bool) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(place)
         .map_err(|cause| format!("{} cannot be checked: {cause}", place.display()))?;
-    let is_own = trusted == Trusted::Myself && metadata.uid() == rustix::process::geteuid().as_raw();
+    let is_own = trusted == TrustedOwners::Myself && metadata.uid() == rustix::process::geteuid().as_raw();
     let shown = place.display();
     if metadata.uid() != 0 && !is_own {
         return Err(format!("{shown} belongs to another account (user id {})", metadata.uid()));
@@ -60,12 +60,12 @@ fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Resu
 }
 
 #[cfg(windows)]
-fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
+fn only_this_changed_by(trusted: TrustedOwners, place: &Path, is_parent: bool) -> Result<(), String> {
     let failed = |cause| format!("the permissions of {} cannot be read: {cause}", place.display());
     let text = windows::security_of(place).map_err(failed)?;
     let own = match trusted {
-        Trusted::Administrators => None,
-        Trusted::Myself => Some(windows::own_account().map_err(failed)?),
+        TrustedOwners::Administrators => None,
+        TrustedOwners::Myself => Some(windows::own_account().map_err(failed)?),
     };
     sddl::only_changed_by(own.as_deref(), &text, is_parent)
         .map_err(|who| format!("{} can be changed by {who}", place.display()))
@@ -106,7 +106,7 @@ mod tests {
             mode(&place, 0o755);
         }
         mode(&file, 0o644);
-        let check = || only_changed_by(Trusted::Myself, &file);
+        let check = || only_changed_by(TrustedOwners::Myself, &file);
         assert_eq!(check(), Ok(()));
         for (place, open, shut) in [
             (&file, 0o664, 0o644),
@@ -125,7 +125,7 @@ mod tests {
         // A sticky folder protects what is in it, but others can add files.
         mode(&base.path().join("a"), 0o1777);
         assert_eq!(check(), Ok(()));
-        assert!(only_changed_by(Trusted::Myself, &base.path().join("a")).is_err());
+        assert!(only_changed_by(TrustedOwners::Myself, &base.path().join("a")).is_err());
     }
 
     #[test]
@@ -141,9 +141,10 @@ mod tests {
         std::fs::write(&file, "").expect("written");
         mode(&file, 0o644);
         symlink(&file, good.join("acme.toml")).expect("linked");
-        let why = only_changed_by(Trusted::Myself, &good.join("acme.toml")).expect_err("its folder is open");
+        let why =
+            only_changed_by(TrustedOwners::Myself, &good.join("acme.toml")).expect_err("its folder is open");
         assert!(why.contains("open"), "{why}");
-        assert!(only_changed_by(Trusted::Myself, &base.path().join("nothing")).is_err());
+        assert!(only_changed_by(TrustedOwners::Myself, &base.path().join("nothing")).is_err());
     }
 
     #[test]
@@ -157,7 +158,7 @@ mod tests {
             std::os::unix::fs::chown(&file, Some(65_534), None).expect("root may");
         }
         // Without root, the tester's own file is another account's in the eyes of `Administrators`.
-        let trusted = if is_root { Trusted::Myself } else { Trusted::Administrators };
+        let trusted = if is_root { TrustedOwners::Myself } else { TrustedOwners::Administrators };
         let why = only_changed_by(trusted, &file).expect_err("not theirs");
         assert!(why.contains("belongs to another account"), "{why}");
     }

@@ -50,11 +50,11 @@ const RIGHTS: &[(&str, u32)] = &[
 /// only the right to replace its content counts: everyone may create folders in `C:\` and `C:\ProgramData`.
 pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) -> Result<(), String> {
     let is_trusted = |who: &str| ADMINISTRATORS.contains(&who) || own == Some(who);
-    let owner = part(sddl, "O:").unwrap_or_default();
+    let owner = find_section(sddl, "O:").unwrap_or_default();
     if !is_trusted(owner) {
         return Err(format!("its owner ({owner})"));
     }
-    let Some(list) = part(sddl, "D:") else { return Err("everybody: it has no access list".into()) };
+    let Some(list) = find_section(sddl, "D:") else { return Err("everybody: it has no access list".into()) };
     let flags = &list[..list.find('(').unwrap_or(list.len())];
     if flags.contains("NO_ACCESS_CONTROL") {
         return Err("everybody: it has no access list".into());
@@ -68,7 +68,7 @@ pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) ->
         // Inherit-only: applies to what is created inside, not to the folder itself.
         let only_inherited = inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO");
         let wanted = if is_parent { REPLACE } else { WRITE };
-        if allows && !only_inherited && !is_trusted(who) && mask(rights) & wanted != 0 {
+        if allows && !only_inherited && !is_trusted(who) && parse_rights(rights) & wanted != 0 {
             return Err(who.to_owned());
         }
     }
@@ -76,14 +76,14 @@ pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) ->
 }
 
 /// The text after a mark, up to the next one.
-fn part<'a>(sddl: &'a str, mark: &str) -> Option<&'a str> {
+fn find_section<'a>(sddl: &'a str, mark: &str) -> Option<&'a str> {
     let rest = &sddl[sddl.find(mark)? + mark.len()..];
     let end = ["O:", "G:", "D:", "S:"].iter().filter_map(|mark| rest.find(mark)).min();
     Some(&rest[..end.unwrap_or(rest.len())])
 }
 
 /// Rights that cannot be parsed count as all rights.
-fn mask(rights: &str) -> u32 {
+fn parse_rights(rights: &str) -> u32 {
     if let Some(hex) = rights.strip_prefix("0x") {
         return u32::from_str_radix(hex, 16).unwrap_or(u32::MAX);
     }

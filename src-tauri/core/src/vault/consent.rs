@@ -6,7 +6,7 @@
 use secrecy::ExposeSecret;
 
 use super::Vault;
-use super::entries::{beside, read, write};
+use super::entries::{destination_entry, read_entry, write_entry};
 use crate::destination::Destination;
 use crate::error::{Code, Result, SecretName};
 use crate::secrets::WAY_IN;
@@ -18,7 +18,8 @@ impl Vault {
             return Ok(());
         }
         let wanted = name.clone();
-        let kept = self.ask_aloud(move |keyring| read(keyring, &beside(&wanted), &wanted)).await;
+        let kept =
+            self.ask_aloud(move |keyring| read_entry(keyring, &destination_entry(&wanted), &wanted)).await;
         let kept = match kept {
             Ok(text) => text.and_then(|text| Destination::from_kept(text.expose_secret())),
             Err(error) if error.code == Code::VaultUnavailable => None,
@@ -30,7 +31,7 @@ impl Vault {
             return Ok(());
         }
         let known = kept.or_else(|| self.let_run().get(name).cloned());
-        Err(self.refuse(name, known, destination))
+        Err(self.refuse_destination(name, known, destination))
     }
 
     /// Records the operator's consent until Understudy quits.
@@ -42,8 +43,11 @@ impl Vault {
     pub async fn let_run_from_now_on(&self, name: &SecretName, destination: &Destination) -> Result<()> {
         self.let_run_for_now(name, destination);
         let (wanted, kept) = (name.clone(), destination.to_kept());
-        let written =
-            self.ask_aloud(move |keyring| write(keyring, &beside(&wanted), &wanted, kept.as_bytes())).await;
+        let written = self
+            .ask_aloud(move |keyring| {
+                write_entry(keyring, &destination_entry(&wanted), &wanted, kept.as_bytes())
+            })
+            .await;
         written.or_else(|error| if error.code == Code::VaultUnavailable { Ok(()) } else { Err(error) })
     }
 }

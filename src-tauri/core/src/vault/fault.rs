@@ -11,20 +11,20 @@ use keyring_core::Error as Fault;
 use crate::error::{Code, Error, SecretName};
 
 /// The keyring could not be opened.
-pub(super) fn opening(cause: Fault) -> Error {
-    let error = match classify(&cause).unwrap_or(Code::VaultUnavailable) {
-        Code::VaultDenied => denied("open", &words(&cause)),
-        _ => unavailable(&words(&cause)),
+pub(super) fn open_error(cause: Fault) -> Error {
+    let error = match classify_cause(&cause).unwrap_or(Code::VaultUnavailable) {
+        Code::VaultDenied => denied_error("open", &describe_cause(&cause)),
+        _ => unavailable_error(&describe_cause(&cause)),
     };
     keep_cause(error, cause)
 }
 
 /// The keyring could not do something with one secret. `verb` completes "could not …".
-pub(super) fn using(verb: &str, name: &SecretName, cause: Fault) -> Error {
-    let error = match classify(&cause).unwrap_or(Code::VaultDenied) {
-        Code::VaultLocked => locked("it was not unlocked"),
-        Code::VaultUnavailable => unavailable(&words(&cause)),
-        _ => denied(&format!("{verb} \"{}/{}\"", name.connection, name.name), &words(&cause)),
+pub(super) fn entry_error(verb: &str, name: &SecretName, cause: Fault) -> Error {
+    let error = match classify_cause(&cause).unwrap_or(Code::VaultDenied) {
+        Code::VaultLocked => locked_error("it was not unlocked"),
+        Code::VaultUnavailable => unavailable_error(&describe_cause(&cause)),
+        _ => denied_error(&format!("{verb} \"{}/{}\"", name.connection, name.name), &describe_cause(&cause)),
     };
     keep_cause(error, cause)
 }
@@ -49,7 +49,7 @@ fn keep_cause(error: Error, cause: Fault) -> Error {
 pub(super) fn not_text(name: &SecretName) -> Error {
     let SecretName { connection, name } = name;
     Error::new(Code::VaultDenied, format!("The keyring's entry \"{connection}/{name}\" is not text."))
-        .hint(format!("Store it again: understudy secret set {connection} {name}"))
+        .with_hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
 /// The entry is longer than any secret, so Understudy did not write it.
@@ -59,7 +59,7 @@ pub(super) fn too_long(name: &SecretName) -> Error {
         Code::VaultDenied,
         format!("The keyring's entry \"{connection}/{name}\" is longer than any secret may be."),
     )
-    .hint(format!("Store it again: understudy secret set {connection} {name}"))
+    .with_hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
 /// The parts belong to different values: a write was interrupted, or two programs stored the secret at once.
@@ -69,38 +69,38 @@ pub(super) fn not_whole(name: &SecretName) -> Error {
         Code::VaultDenied,
         format!("The keyring holds \"{connection}/{name}\" in parts that do not belong together."),
     )
-    .hint(format!("Store it again: understudy secret set {connection} {name}"))
+    .with_hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
 /// The operator was asked to unlock the keyring and did not.
 #[cfg(target_os = "linux")]
 pub(super) fn still_locked() -> Error {
-    Error { message: "The keyring is still locked.".into(), ..locked("") }
+    Error { message: "The keyring is still locked.".into(), ..locked_error("") }
 }
 
 /// The operator did not answer in time.
 pub(super) fn nobody_unlocked(after: Duration) -> Error {
-    locked(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))
+    locked_error(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))
 }
 
 /// The keyring's service did not answer in time.
 pub(super) fn no_answer(after: Duration) -> Error {
-    unavailable(&format!("it did not answer within {} s", after.as_secs()))
+    unavailable_error(&format!("it did not answer within {} s", after.as_secs()))
 }
 
 /// The Secret Service itself returned an error.
 #[cfg(target_os = "linux")]
-pub(super) fn looking(cause: secret_service::Error) -> Error {
+pub(super) fn lookup_error(cause: secret_service::Error) -> Error {
     let error = match service_code(&cause) {
-        Some(Code::VaultLocked) => locked("it has to be unlocked first"),
-        Some(Code::VaultDenied) => denied("be looked at", &platform_words(&cause)),
-        _ => unavailable(&platform_words(&cause)),
+        Some(Code::VaultLocked) => locked_error("it has to be unlocked first"),
+        Some(Code::VaultDenied) => denied_error("be looked at", &platform_words(&cause)),
+        _ => unavailable_error(&platform_words(&cause)),
     };
     error.caused_by(cause)
 }
 
-fn locked(how: &str) -> Error {
-    Error::new(Code::VaultLocked, format!("The keyring is locked: {how}.")).hint(next_step(
+fn locked_error(how: &str) -> Error {
+    Error::new(Code::VaultLocked, format!("The keyring is locked: {how}.")).with_hint(next_step(
         "Enter its password in the window that asks for it (or unlock it in \"Passwords and Keys\" or \
          KDE Wallet), then try again. Or type the secret in the console, for this run only.",
         "Unlock the login keychain in Keychain Access, then try again. Or type the secret in the console, for this run only.",
@@ -108,8 +108,8 @@ fn locked(how: &str) -> Error {
     ))
 }
 
-fn unavailable(why: &str) -> Error {
-    Error::new(Code::VaultUnavailable, format!("There is no keyring to keep secrets in: {why}.")).hint(
+fn unavailable_error(why: &str) -> Error {
+    Error::new(Code::VaultUnavailable, format!("There is no keyring to keep secrets in: {why}.")).with_hint(
         next_step(
             "Start a keyring service (GNOME Keyring, KDE Wallet or KeePassXC) in this session and give it a \
          default keyring; no restart is needed. Or type the secret in the console, for this run only.",
@@ -120,8 +120,8 @@ fn unavailable(why: &str) -> Error {
     )
 }
 
-fn denied(doing: &str, why: &str) -> Error {
-    Error::new(Code::VaultDenied, format!("The keyring refused to {doing}: {why}.")).hint(next_step(
+fn denied_error(doing: &str, why: &str) -> Error {
+    Error::new(Code::VaultDenied, format!("The keyring refused to {doing}: {why}.")).with_hint(next_step(
         "Allow Understudy in the settings of your keyring, then try again.",
         "Choose \"Always Allow\" when macOS asks, or allow Understudy under \"Access Control\" of the entry \
          in Keychain Access.",
@@ -140,7 +140,7 @@ const fn next_step(linux: &'static str, macos: &'static str, windows: &'static s
 }
 
 /// Describes the cause without any secret.
-fn words(cause: &Fault) -> String {
+fn describe_cause(cause: &Fault) -> String {
     match cause {
         Fault::BadEncoding(_) | Fault::BadDataFormat(..) => "the entry is damaged".into(),
         Fault::Ambiguous(entries) => format!(
@@ -171,7 +171,7 @@ fn platform_words(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> St
 }
 
 /// Which of the three codes it is, if the cause tells.
-fn classify(cause: &Fault) -> Option<Code> {
+fn classify_cause(cause: &Fault) -> Option<Code> {
     match cause {
         Fault::NoDefaultStore => Some(Code::VaultUnavailable),
         // keyring-core: "typically because of access rules; for example, the store is locked". On Windows it means that
@@ -250,10 +250,10 @@ mod tests {
     #[test]
     fn bytes_of_an_entry_are_in_no_message_and_no_cause() {
         let name = SecretName::new("shop", "admin_token");
-        let damaged = using("read", &name, Fault::BadEncoding(b"canary".to_vec()));
+        let damaged = entry_error("read", &name, Fault::BadEncoding(b"canary".to_vec()));
         assert_eq!(damaged.cause.lines(), [""; 0]);
         let inner = std::io::Error::other("canary");
-        let damaged = using("read", &name, Fault::BadDataFormat(b"canary".to_vec(), Box::new(inner)));
+        let damaged = entry_error("read", &name, Fault::BadDataFormat(b"canary".to_vec(), Box::new(inner)));
         assert!(!format!("{damaged:#} {damaged:?}").contains("canary"), "{damaged:?}");
         assert_eq!(
             damaged.message,
@@ -273,13 +273,13 @@ mod tests {
             ("too long", too_long(&name)),
             ("not whole", not_whole(&name)),
             ("still locked", still_locked()),
-            ("locked", looking(secret_service::Error::Locked)),
-            ("no default keyring", opening(service(secret_service::Error::NoResult))),
+            ("locked", lookup_error(secret_service::Error::Locked)),
+            ("no default keyring", open_error(service(secret_service::Error::NoResult))),
             (
                 "the service failed",
-                using("store", &name, service(secret_service::Error::Zbus(zbus::Error::InvalidReply))),
+                entry_error("store", &name, service(secret_service::Error::Zbus(zbus::Error::InvalidReply))),
             ),
-            ("twice", using("read", &name, Fault::Ambiguous(Vec::new()))),
+            ("twice", entry_error("read", &name, Fault::Ambiguous(Vec::new()))),
         ]
         .map(|(kind, error)| format!("# {kind}\n{error}"))
         .into();
@@ -293,7 +293,7 @@ mod tests {
             let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
             secret_service::Error::Zbus(zbus::Error::InputOutput(Arc::new(cause)))
         };
-        for error in [looking(gone()), opening(Fault::NoStorageAccess(Box::new(gone())))] {
+        for error in [lookup_error(gone()), open_error(Fault::NoStorageAccess(Box::new(gone())))] {
             assert_eq!(
                 error.message,
                 "There is no keyring to keep secrets in: no Secret Service answers on the session's D-Bus."
@@ -303,7 +303,7 @@ mod tests {
             assert!(format!("{error:#}").contains("caused by: ") && format!("{error:#}").contains("refused"));
         }
         let broken = secret_service::Error::Zbus(zbus::Error::InvalidReply);
-        let error = opening(Fault::PlatformFailure(Box::new(broken)));
+        let error = open_error(Fault::PlatformFailure(Box::new(broken)));
         assert!(error.message.ends_with("the keyring service answered with an error."), "{error}");
         assert!(!error.message.contains("zbus"), "{error}");
     }

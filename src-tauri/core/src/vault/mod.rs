@@ -24,8 +24,8 @@ mod fault;
 mod keyring;
 mod parts;
 
-use entries::{beside, read, remove_all, store_both, write};
-use keyring::{Given, Keyring, System};
+use entries::{destination_entry, read_entry, remove_all, store_both, write_entry};
+use keyring::{Keyring, StoreKeyring, SystemKeyring};
 use parts::read_secret;
 
 /// How long the operator has to answer the keyring's password prompt.
@@ -79,7 +79,7 @@ pub struct SecretStatus {
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<dyn Keyring>,
-    this_run: Arc<Mutex<HashMap<SecretName, Typed>>>,
+    this_run: Arc<Mutex<HashMap<SecretName, TypedSecret>>>,
     /// Destinations refused in this run; only these can be agreed to.
     refused: Arc<Mutex<HashMap<(SecretName, String), Destination>>>,
     /// What the operator has agreed to run, as far as this run knows.
@@ -90,13 +90,13 @@ pub struct Vault {
 }
 
 /// Not `Debug`, because it holds the secret.
-struct Typed {
+struct TypedSecret {
     value: SecretString,
     destination: Destination,
 }
 
 /// The result of looking for a secret.
-enum FoundEntry {
+enum SecretLookup {
     Secret(SecretString),
     /// It is for another destination, or it is unknown for which.
     Elsewhere(Option<Destination>),
@@ -106,14 +106,14 @@ enum FoundEntry {
 impl Vault {
     /// The keyring of this system: Secret Service, Keychain or Credential Manager.
     pub fn system() -> Self {
-        Self::with(Arc::new(System))
+        Self::with_keyring(Arc::new(SystemKeyring))
     }
 
     /// Another credential store, which `open` opens each time it is needed.
     pub fn with_store(
         open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
     ) -> Self {
-        Self::with(Arc::new(Given { open, longest_entry: LONGEST }))
+        Self::with_keyring(Arc::new(StoreKeyring { open, longest_entry: LONGEST }))
     }
 
     /// The same for a store with a limit on the length of its entries, such as Credential Manager.
@@ -121,10 +121,10 @@ impl Vault {
         open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
         longest_entry: usize,
     ) -> Self {
-        Self::with(Arc::new(Given { open, longest_entry }))
+        Self::with_keyring(Arc::new(StoreKeyring { open, longest_entry }))
     }
 
-    fn with(keyring: Arc<dyn Keyring>) -> Self {
+    fn with_keyring(keyring: Arc<dyn Keyring>) -> Self {
         Self {
             keyring,
             this_run: Arc::default(),
@@ -137,7 +137,7 @@ impl Vault {
 
     /// Sets how long the operator has to unlock the keyring.
     #[must_use]
-    pub fn patience(self, patience: Duration) -> Self {
+    pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
@@ -145,35 +145,42 @@ impl Vault {
     ///
     /// Fails with [`Code::DestinationChanged`] if it was stored for another destination, or without one.
     pub async fn get(&self, name: &SecretName, destination: &Destination) -> Result<Option<SecretString>> {
-        match self.find(name, destination).await? {
-            FoundEntry::Secret(value) => Ok(Some(value)),
-            FoundEntry::Nothing => Ok(None),
-            FoundEntry::Elsewhere(stored_for) => Err(self.refuse(name, stored_for, destination)),
+        match self.find_secret(name, destination).await? {
+            SecretLookup::Secret(value) => Ok(Some(value)),
+            SecretLookup::Nothing => Ok(None),
+            SecretLookup::Elsewhere(stored_for) => {
+                Err(self.refuse_destination(name, stored_for, destination))
+            }
         }
     }
 
-    async fn find(&self, name: &SecretName, destination: &Destination) -> Result<FoundEntry> {
-        if let Some(typed) = self.typed().get(name) {
+    async fn find_secret(&self, name: &SecretName, destination: &Destination) -> Result<SecretLookup> {
+        if let Some(typed) = self.lock_typed().get(name) {
             return Ok(if typed.destination == *destination {
-                FoundEntry::Secret(typed.value.clone())
+                SecretLookup::Secret(typed.value.clone())
             } else {
-                FoundEntry::Elsewhere(Some(typed.destination.clone()))
+                SecretLookup::Elsewhere(Some(typed.destination.clone()))
             });
         }
         let (wanted, destination) = (name.clone(), destination.clone());
         self.ask_aloud(move |keyring| {
-            let Some(value) = read_secret(keyring, &wanted)? else { return Ok(FoundEntry::Nothing) };
-            let kept = read(keyring, &beside(&wanted), &wanted)?;
+            let Some(value) = read_secret(keyring, &wanted)? else { return Ok(SecretLookup::Nothing) };
+            let kept = read_entry(keyring, &destination_entry(&wanted), &wanted)?;
             let stored_for = kept.and_then(|text| Destination::from_kept(text.expose_secret()));
             Ok(match stored_for {
-                Some(stored_for) if stored_for == destination => FoundEntry::Secret(value),
-                stored_for => FoundEntry::Elsewhere(stored_for),
+                Some(stored_for) if stored_for == destination => SecretLookup::Secret(value),
+                stored_for => SecretLookup::Elsewhere(stored_for),
             })
         })
         .await
     }
 
-    fn refuse(&self, name: &SecretName, stored_for: Option<Destination>, now: &Destination) -> Error {
+    fn refuse_destination(
+        &self,
+        name: &SecretName,
+        stored_for: Option<Destination>,
+        now: &Destination,
+    ) -> Error {
         let key = (name.clone(), now.print.clone());
         self.refused.lock().insert(key, now.clone());
         let secret = MovedSecret { name: name.name.clone(), stored_for, now: now.clone() };
@@ -184,17 +191,22 @@ impl Vault {
     /// [`Keep::ThisRun`] until Understudy quits, in which case the keyring is not changed.
     ///
     /// Only a destination that [`get`](Self::get) refused in this run can be agreed to.
-    pub async fn agree(&self, moved: &Moved, keep: Keep) -> Result<()> {
-        for (name, secret) in moved.each() {
+    pub async fn accept_destinations(&self, moved: &Moved, keep: Keep) -> Result<()> {
+        for (name, secret) in moved.iter_secrets() {
             let key = (name.clone(), secret.now.print.clone());
             let asked = self.refused.lock().get(&key).cloned();
             let destination = asked.ok_or_else(|| Error::internal("nobody asked about this destination"))?;
-            self.redirect(&name, destination, keep).await?;
+            self.change_destination(&name, destination, keep).await?;
         }
         Ok(())
     }
 
-    async fn redirect(&self, name: &SecretName, destination: Destination, keep: Keep) -> Result<()> {
+    async fn change_destination(
+        &self,
+        name: &SecretName,
+        destination: Destination,
+        keep: Keep,
+    ) -> Result<()> {
         if consent::is_consent(name) {
             return match keep {
                 Keep::Stored => self.let_run_from_now_on(name, &destination).await,
@@ -204,7 +216,7 @@ impl Vault {
                 }
             };
         }
-        if let Some(typed) = self.typed().get_mut(name) {
+        if let Some(typed) = self.lock_typed().get_mut(name) {
             typed.destination = destination;
             return Ok(());
         }
@@ -212,29 +224,30 @@ impl Vault {
         let value = self
             .ask_aloud(move |keyring| {
                 if keep == Keep::Stored {
-                    write(keyring, &beside(&wanted), &wanted, for_entry.to_kept().as_bytes()).map(|()| None)
+                    write_entry(keyring, &destination_entry(&wanted), &wanted, for_entry.to_kept().as_bytes())
+                        .map(|()| None)
                 } else {
                     read_secret(keyring, &wanted)
                 }
             })
             .await?;
         if let Some(value) = value {
-            self.typed().insert(name.clone(), Typed { value, destination });
+            self.lock_typed().insert(name.clone(), TypedSecret { value, destination });
         }
         Ok(())
     }
 
     /// Like [`get`](Self::get), but a missing secret is [`Code::SecretMissing`], with the command that stores it. Every
     /// error names the secret, because typing it for this run always helps.
-    pub async fn require(&self, name: &SecretName, destination: &Destination) -> Result<SecretString> {
-        self.get(name, destination).await.map_err(|error| error.secret(name.clone()))?.ok_or_else(|| {
+    pub async fn require_secret(&self, name: &SecretName, destination: &Destination) -> Result<SecretString> {
+        self.get(name, destination).await.map_err(|error| error.with_secret(name.clone()))?.ok_or_else(|| {
             let SecretName { connection, name: secret } = name;
             Error::new(
                 Code::SecretMissing,
                 format!("The secret \"{secret}\" of the connection \"{connection}\" is not in the keyring."),
             )
-            .hint(format!("Store it: understudy secret set {connection} {secret}"))
-            .secret(name.clone())
+            .with_hint(format!("Store it: understudy secret set {connection} {secret}"))
+            .with_secret(name.clone())
         })
     }
 
@@ -242,7 +255,7 @@ impl Vault {
     /// typed for this run.
     ///
     /// Fails with [`Code::SettingsInvalid`] if it is empty or longer than [`LONGEST`].
-    pub async fn store(
+    pub async fn store_secret(
         &self,
         name: &SecretName,
         value: SecretString,
@@ -252,15 +265,15 @@ impl Vault {
         let bytes = value.expose_secret().len();
         if bytes == 0 {
             return Err(Error::new(Code::SettingsInvalid, format!("The secret \"{}\" is empty.", name.name))
-                .hint("Type or paste its value."));
+                .with_hint("Type or paste its value."));
         }
         // The vault adds a slash and a suffix to names for its own entries.
         if name.name.contains('/') {
             return Err(Error::internal("a secret's name with a slash in it"));
         }
-        fits(bytes)?;
+        check_length(bytes)?;
         if keep == Keep::ThisRun {
-            self.typed().insert(name.clone(), Typed { value, destination: destination.clone() });
+            self.lock_typed().insert(name.clone(), TypedSecret { value, destination: destination.clone() });
             return Ok(());
         }
         let (wanted, kept) = (name.clone(), destination.to_kept());
@@ -268,18 +281,18 @@ impl Vault {
             store_both(keyring, &wanted, value.expose_secret().as_bytes(), kept.as_bytes())
         })
         .await?;
-        self.typed().remove(name);
+        self.lock_typed().remove(name);
         Ok(())
     }
 
     /// Removes the secret from the keyring and from memory. Returns whether there was one.
-    pub async fn forget(&self, name: &SecretName) -> Result<bool> {
+    pub async fn forget_secret(&self, name: &SecretName) -> Result<bool> {
         Ok(self.forget_all(std::slice::from_ref(name)).await? > 0)
     }
 
     /// Removes all of these secrets, or none if the keyring fails midway. Returns how many there were.
     pub async fn forget_all(&self, names: &[SecretName]) -> Result<usize> {
-        let is_typed: Vec<bool> = names.iter().map(|name| self.typed().contains_key(name)).collect();
+        let is_typed: Vec<bool> = names.iter().map(|name| self.lock_typed().contains_key(name)).collect();
         let wanted = names.to_vec();
         let stored = self.ask_aloud(move |keyring| remove_all(keyring, &wanted)).await;
         let is_stored = match stored {
@@ -290,30 +303,30 @@ impl Vault {
             stored => stored?,
         };
         for name in names {
-            self.typed().remove(name);
+            self.lock_typed().remove(name);
             self.let_run().remove(name);
         }
         Ok(is_typed.iter().zip(&is_stored).filter(|(typed, stored)| **typed || **stored).count())
     }
 
     /// Where the secret is. Never makes the keyring prompt for its password.
-    pub async fn state(&self, name: &SecretName) -> Result<SecretState> {
-        if self.typed().contains_key(name) {
+    pub async fn secret_state(&self, name: &SecretName) -> Result<SecretState> {
+        if self.lock_typed().contains_key(name) {
             return Ok(SecretState::ThisRun);
         }
         let wanted = name.clone();
-        let stored = self.ask_quietly(move |keyring| keyring.holds(&wanted)).await?;
+        let stored = self.ask_quietly(move |keyring| keyring.has_secret(&wanted)).await?;
         Ok(if stored { SecretState::Stored } else { SecretState::Missing })
     }
 
     /// Whether the keyring is usable right now. Never makes it prompt for its password.
-    pub async fn probe(&self) -> Result<()> {
-        self.ask_quietly(|keyring| keyring.ready()).await
+    pub async fn check_ready(&self) -> Result<()> {
+        self.ask_quietly(|keyring| keyring.check_ready()).await
     }
 
     /// Whether [`get`](Self::get) would answer without a prompt.
     pub async fn is_open_for(&self, name: &SecretName) -> bool {
-        self.typed().contains_key(name) || self.probe().await.is_ok()
+        self.lock_typed().contains_key(name) || self.check_ready().await.is_ok()
     }
 
     /// Makes the keyring prompt for its password if it is locked. Fails like [`get`](Self::get).
@@ -321,7 +334,7 @@ impl Vault {
         self.ask_aloud(|keyring| keyring.unlock()).await
     }
 
-    fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, Typed>> {
+    fn lock_typed(&self) -> MutexGuard<'_, HashMap<SecretName, TypedSecret>> {
         self.this_run.lock()
     }
 
@@ -337,7 +350,7 @@ impl Vault {
         let asked = async {
             let _turn = self.turn.lock().await;
             self.ask_quietly(|keyring| {
-                keyring.hear();
+                keyring.wait_for_answer();
                 Ok(())
             })
             .await?;
@@ -371,7 +384,7 @@ impl Vault {
                 // After a timeout, no one receives the answer.
                 let _ = answer.send(question(&*keyring));
             })
-            .map_err(|cause| Error::lack("ask the keyring", cause))?;
+            .map_err(|cause| Error::out_of_resources("ask the keyring", cause))?;
         let answer = answered.await;
         let answer = answer.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?;
         // The sentence for people leaves out the service's own words.
@@ -387,7 +400,7 @@ impl std::fmt::Debug for Vault {
 }
 
 /// Checks that a secret of `bytes` bytes can be stored. Fails with [`Code::SettingsInvalid`].
-pub fn fits(bytes: usize) -> Result<()> {
+pub fn check_length(bytes: usize) -> Result<()> {
     if bytes <= LONGEST {
         return Ok(());
     }
@@ -395,7 +408,7 @@ pub fn fits(bytes: usize) -> Result<()> {
         Code::SettingsInvalid,
         format!("The secret is longer than the {LONGEST} bytes that a secret may have."),
     )
-    .hint("Check that this is the right file."))
+    .with_hint("Check that this is the right file."))
 }
 
 #[cfg(test)]
@@ -404,8 +417,8 @@ mod tests {
 
     #[test]
     fn a_secret_longer_than_anybody_takes_is_refused_with_the_number() {
-        fits(LONGEST).unwrap();
-        let error = fits(LONGEST + 1).unwrap_err();
+        check_length(LONGEST).unwrap();
+        let error = check_length(LONGEST + 1).unwrap_err();
         assert!(error.message.contains("65536") && error.hint.is_some(), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{CredentialStore, Error as Fault, mock};
 use secrecy::{ExposeSecret, SecretString};
-use understudy_core::connection::{Connection, Origin};
+use understudy_core::connection::{Connection, ConnectionSource};
 use understudy_core::destination::{Destination, Moved};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::vault::{self, Keep, SecretState, Vault};
@@ -31,7 +31,10 @@ fn at(origin: &str) -> Destination {
         "name = \"Acme\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\ntable = \"users\"\n\
          id = \"id\"\n[sign_in]\nurl = \"{origin}/login\"\nbody = {{ token = \"{{{{ secret.admin_token }}}}\" }}\n"
     );
-    Destination::of(&Connection::parse("acme", &text, Origin::Own, None).unwrap(), "admin_token")
+    Destination::of_secret(
+        &Connection::parse("acme", &text, ConnectionSource::Own, None).unwrap(),
+        "admin_token",
+    )
 }
 
 fn canary() -> SecretString {
@@ -105,21 +108,21 @@ impl Fickle {
 #[tokio::test]
 async fn a_secret_is_stored_replaced_read_and_forgotten() {
     let vault = Fickle::new().vault();
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
-    assert!(!vault.forget(&name()).await.unwrap());
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
+    assert!(!vault.forget_secret(&name()).await.unwrap());
 
-    vault.store(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
-    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    vault.store_secret(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
+    vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
-    assert!(vault.forget(&name()).await.unwrap());
+    assert!(vault.forget_secret(&name()).await.unwrap());
     assert_eq!(read(&vault).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
-    let error = refused(Fickle::new().vault().require(&name(), &here()).await, Code::SecretMissing);
+    let error = refused(Fickle::new().vault().require_secret(&name(), &here()).await, Code::SecretMissing);
     assert_eq!(error.secret, Some(name()));
     assert!(error.hint.unwrap().contains("understudy secret set acme admin_token"));
 }
@@ -128,21 +131,25 @@ async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
 async fn what_is_typed_for_this_run_comes_first_and_stays_in_memory() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
-    vault.store(&name(), "stored".into(), Keep::Stored, &here()).await.unwrap();
-    vault.clone().store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::ThisRun);
-    assert_eq!(vault.require(&name(), &here()).await.unwrap().expose_secret(), CANARY);
+    vault.store_secret(&name(), "stored".into(), Keep::Stored, &here()).await.unwrap();
+    vault.clone().store_secret(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::ThisRun);
+    assert_eq!(vault.require_secret(&name(), &here()).await.unwrap().expose_secret(), CANARY);
     // Another run sees only what was stored.
     assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some("stored"));
 
     // Storing a secret replaces the typed one.
-    vault.store(&name(), "newer".into(), Keep::Stored, &here()).await.unwrap();
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    vault.store_secret(&name(), "newer".into(), Keep::Stored, &here()).await.unwrap();
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some("newer"));
 
-    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
-    assert!(vault.forget(&name()).await.unwrap());
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing, "only one place was forgotten");
+    vault.store_secret(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
+    assert!(vault.forget_secret(&name()).await.unwrap());
+    assert_eq!(
+        vault.secret_state(&name()).await.unwrap(),
+        SecretState::Missing,
+        "only one place was forgotten"
+    );
 }
 
 #[track_caller]
@@ -156,23 +163,23 @@ async fn a_secret_is_given_for_the_place_that_it_was_stored_for_alone() {
     for keep in [Keep::Stored, Keep::ThisRun] {
         let vault = keyring.vault();
         let elsewhere = at("https://evil.example");
-        vault.store(&name(), canary(), keep, &here()).await.unwrap();
+        vault.store_secret(&name(), canary(), keep, &here()).await.unwrap();
         let asked = moved(vault.get(&name(), &elsewhere).await);
         assert_eq!((&asked.connection, &asked.secrets[0].name), (&"acme".into(), &"admin_token".into()));
         assert_eq!(asked.secrets[0].stored_for, Some(here()));
         assert_eq!(asked.secrets[0].now, elsewhere);
-        moved(vault.require(&name(), &elsewhere).await);
+        moved(vault.require_secret(&name(), &elsewhere).await);
         assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
         // Only a refused destination can be agreed to, and the consent is stored.
         let mut made_up = asked.clone();
         made_up.secrets[0].now = at("https://another.example");
-        assert_eq!(vault.agree(&made_up, Keep::Stored).await.unwrap_err().code, Code::Internal);
-        vault.agree(&asked, Keep::Stored).await.unwrap();
+        assert_eq!(vault.accept_destinations(&made_up, Keep::Stored).await.unwrap_err().code, Code::Internal);
+        vault.accept_destinations(&asked, Keep::Stored).await.unwrap();
         let there = vault.get(&name(), &elsewhere).await.unwrap().unwrap();
         assert_eq!(there.expose_secret(), CANARY);
         assert_eq!(moved(vault.get(&name(), &here()).await).secrets[0].stored_for, Some(elsewhere));
-        vault.forget(&name()).await.unwrap();
+        vault.forget_secret(&name()).await.unwrap();
     }
 }
 
@@ -181,9 +188,9 @@ async fn an_agreement_for_this_run_leaves_what_is_stored_as_it_is() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     let elsewhere = at("https://staging.acme.com");
-    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+    vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
     let asked = moved(vault.get(&name(), &elsewhere).await);
-    vault.agree(&asked, Keep::ThisRun).await.unwrap();
+    vault.accept_destinations(&asked, Keep::ThisRun).await.unwrap();
     assert!(vault.get(&name(), &elsewhere).await.unwrap().is_some());
     let next = keyring.vault();
     assert_eq!(read(&next).await.unwrap().as_deref(), Some(CANARY));
@@ -201,7 +208,7 @@ async fn a_secret_without_a_place_is_asked_about_once() {
     assert_eq!(asked.secrets[0].stored_for, None);
     entry("acme/admin_token/for").set_secret(b"not ours").unwrap();
     assert_eq!(moved(vault.get(&name(), &here()).await), asked);
-    vault.agree(&asked, Keep::Stored).await.unwrap();
+    vault.accept_destinations(&asked, Keep::Stored).await.unwrap();
     assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some(CANARY));
     // Another program changes the value; the destination stays.
     entry("acme/admin_token").set_secret(b"renewed").unwrap();
@@ -214,7 +221,7 @@ async fn secrets_are_forgotten_together_or_not_at_all() {
     let vault = keyring.vault();
     let other = SecretName { connection: "acme".into(), name: "database_password".into() };
     for name in [&other, &name()] {
-        vault.store(name, canary(), Keep::Stored, &here()).await.unwrap();
+        vault.store_secret(name, canary(), Keep::Stored, &here()).await.unwrap();
     }
     let both = [other.clone(), name()];
     // Each of the two secrets and their destinations is read, then removed.
@@ -235,10 +242,10 @@ async fn a_secret_and_what_it_is_for_are_stored_together_or_not_at_all() {
             let keyring = Fickle::new();
             let vault = keyring.vault();
             if held_before {
-                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+                vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
             }
             let fails = keyring.vault_that_fails_at(nth);
-            let stored = fails.store(&name(), "the new one".into(), Keep::Stored, &elsewhere).await;
+            let stored = fails.store_secret(&name(), "the new one".into(), Keep::Stored, &elsewhere).await;
             if stored.is_ok() {
                 assert!(nth >= 6, "each of three entries is read and written");
                 let new = vault.get(&name(), &elsewhere).await.unwrap().unwrap();
@@ -260,9 +267,9 @@ async fn a_keyring_that_is_gone_in_the_middle_never_leaves_a_secret_for_another_
     for nth in 0..6 {
         let keyring = Fickle::new();
         let vault = keyring.vault();
-        vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+        vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
         let fails = keyring.vault_that_is_gone_from(nth);
-        fails.store(&name(), "the new one".into(), Keep::Stored, &elsewhere).await.unwrap_err();
+        fails.store_secret(&name(), "the new one".into(), Keep::Stored, &elsewhere).await.unwrap_err();
         // Whichever value is there, it only goes where it always went, or nowhere without consent.
         let there = vault.get(&name(), &here()).await.map(|value| value.unwrap().expose_secret().to_owned());
         match there {
@@ -277,8 +284,8 @@ async fn a_keyring_that_is_gone_in_the_middle_never_leaves_a_secret_for_another_
 async fn an_empty_secret_is_refused() {
     let vault = Fickle::new().vault();
     for keep in [Keep::Stored, Keep::ThisRun] {
-        refused(vault.store(&name(), "".into(), keep, &here()).await, Code::SettingsInvalid);
-        assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+        refused(vault.store_secret(&name(), "".into(), keep, &here()).await, Code::SettingsInvalid);
+        assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
     }
 }
 
@@ -287,18 +294,18 @@ async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_rememb
     let keyring = Fickle::new();
     let vault = keyring.vault();
     keyring.reachable.store(false, Ordering::SeqCst);
-    refused(vault.probe().await, Code::VaultUnavailable);
-    refused(vault.require(&name(), &here()).await, Code::VaultUnavailable);
-    refused(vault.store(&name(), canary(), Keep::Stored, &here()).await, Code::VaultUnavailable);
-    refused(vault.state(&name()).await, Code::VaultUnavailable);
-    refused(vault.forget(&name()).await, Code::VaultUnavailable);
+    refused(vault.check_ready().await, Code::VaultUnavailable);
+    refused(vault.require_secret(&name(), &here()).await, Code::VaultUnavailable);
+    refused(vault.store_secret(&name(), canary(), Keep::Stored, &here()).await, Code::VaultUnavailable);
+    refused(vault.secret_state(&name()).await, Code::VaultUnavailable);
+    refused(vault.forget_secret(&name()).await, Code::VaultUnavailable);
 
-    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
+    vault.store_secret(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
-    assert!(vault.forget(&name()).await.unwrap());
+    assert!(vault.forget_secret(&name()).await.unwrap());
 
     keyring.reachable.store(true, Ordering::SeqCst);
-    vault.probe().await.unwrap();
+    vault.check_ready().await.unwrap();
     assert_eq!(read(&vault).await.unwrap(), None);
 }
 
@@ -306,7 +313,7 @@ async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_rememb
 async fn a_refusal_is_told_apart_and_carries_no_secret() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
-    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+    vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
 
     keyring.fail_next(Fault::PlatformFailure("not for you".into()));
     let error = refused(vault.get(&name(), &here()).await, Code::VaultDenied);
@@ -322,9 +329,9 @@ async fn a_refusal_is_told_apart_and_carries_no_secret() {
 
     // If a removal or change is refused, the secret stays.
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
-    refused(vault.forget(&name()).await, Code::VaultDenied);
+    refused(vault.forget_secret(&name()).await, Code::VaultDenied);
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
-    refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultDenied);
+    refused(vault.store_secret(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultDenied);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 }
 
@@ -342,8 +349,11 @@ async fn what_is_longer_than_any_secret_is_neither_kept_nor_taken_from_the_keyri
     let vault = keyring.vault();
     let long = "x".repeat(vault::LONGEST + 1);
     for keep in [Keep::Stored, Keep::ThisRun] {
-        refused(vault.store(&name(), long.as_str().into(), keep, &here()).await, Code::SettingsInvalid);
-        assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+        refused(
+            vault.store_secret(&name(), long.as_str().into(), keep, &here()).await,
+            Code::SettingsInvalid,
+        );
+        assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
     }
     let entry = keyring.store.build("understudy", "acme/admin_token", None).unwrap();
     entry.set_secret(long.as_bytes()).unwrap();
@@ -359,23 +369,23 @@ async fn a_secret_in_parts_is_one_secret_to_whoever_asks() {
     let open = move || Ok(Arc::clone(&store) as Arc<CredentialStore>);
     let vault = Vault::with_store_of_short_entries(Arc::new(open), 2560);
     let key = "line of a key\n".repeat(500);
-    vault.store(&name(), key.as_str().into(), Keep::Stored, &here()).await.unwrap();
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    vault.store_secret(&name(), key.as_str().into(), Keep::Stored, &here()).await.unwrap();
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_ref(), Some(&key));
 
     let elsewhere = at("https://other.acme.com");
     let asked = moved(vault.get(&name(), &elsewhere).await);
-    vault.agree(&asked, Keep::ThisRun).await.unwrap();
+    vault.accept_destinations(&asked, Keep::ThisRun).await.unwrap();
     assert_eq!(vault.get(&name(), &elsewhere).await.unwrap().unwrap().expose_secret(), key);
-    assert!(vault.forget(&name()).await.unwrap());
-    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+    assert!(vault.forget_secret(&name()).await.unwrap());
+    assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
 }
 
 #[tokio::test]
 async fn printing_a_vault_shows_nothing_of_what_it_holds() {
     let vault = Fickle::new().vault();
-    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
-    let secret = vault.require(&name(), &here()).await.unwrap();
+    vault.store_secret(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
+    let secret = vault.require_secret(&name(), &here()).await.unwrap();
     let printed = format!("{vault:?} {secret:?}");
     assert!(!printed.contains(CANARY) && !printed.contains("admin_token"), "{printed}");
 }
@@ -402,7 +412,7 @@ mod gnome_keyring {
         keyring.start_bus().await.unwrap();
         keyring.start_daemon().await.unwrap();
         let vault = Vault::system();
-        vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+        vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
         vault
     }
 
@@ -446,13 +456,13 @@ mod gnome_keyring {
                 keyring.start_daemon().await.unwrap();
                 let log = Log::everything();
                 let vault = Vault::system();
-                vault.probe().await.unwrap();
-                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
-                refused(vault.require(&name(), &here()).await, Code::SecretMissing);
+                vault.check_ready().await.unwrap();
+                assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
+                refused(vault.require_secret(&name(), &here()).await, Code::SecretMissing);
 
-                vault.store(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
-                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
-                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+                vault.store_secret(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
+                vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+                assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
                 assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
                 assert_eq!(
                     keyring.count(&[("service", "understudy")]).await.unwrap(),
@@ -463,9 +473,9 @@ mod gnome_keyring {
                 let lookup = ["lookup", "service", "understudy", "username", "acme/admin_token"];
                 assert_eq!(secret_tool(&lookup), (true, CANARY.into()));
 
-                assert!(vault.forget(&name()).await.unwrap());
-                assert!(!vault.forget(&name()).await.unwrap());
-                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+                assert!(vault.forget_secret(&name()).await.unwrap());
+                assert!(!vault.forget_secret(&name()).await.unwrap());
+                assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Missing);
                 assert_eq!(keyring.count(&[("service", "understudy")]).await.unwrap(), 0);
 
                 let log = log.text();
@@ -488,11 +498,11 @@ mod gnome_keyring {
             std::io::Write::write_all(&mut store.stdin.take().unwrap(), CANARY.as_bytes()).unwrap();
             assert!(store.wait().unwrap().success());
             let vault = Vault::system();
-            assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+            assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
             // The other program did not store a destination.
             let asked = moved(vault.get(&name(), &here()).await);
             assert_eq!(asked.secrets[0].stored_for, None);
-            vault.agree(&asked, Keep::Stored).await.unwrap();
+            vault.accept_destinations(&asked, Keep::Stored).await.unwrap();
             assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
         });
     }
@@ -505,15 +515,18 @@ mod gnome_keyring {
                 let vault = start_with_the_canary(&mut keyring).await;
 
                 keyring.lock().await.unwrap();
-                refused(vault.probe().await, Code::VaultLocked);
+                refused(vault.check_ready().await, Code::VaultLocked);
                 // Without a prompter, the prompt is dismissed at once, as by Cancel.
-                refused(vault.require(&name(), &here()).await, Code::VaultLocked);
-                refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultLocked);
-                refused(vault.forget(&name()).await, Code::VaultLocked);
+                refused(vault.require_secret(&name(), &here()).await, Code::VaultLocked);
+                refused(
+                    vault.store_secret(&name(), "other".into(), Keep::Stored, &here()).await,
+                    Code::VaultLocked,
+                );
+                refused(vault.forget_secret(&name()).await, Code::VaultLocked);
                 let error = refused(vault.unlock().await, Code::VaultLocked);
                 assert!(error.message.starts_with("The keyring is"), "{error}");
                 // Whether it exists is known without unlocking.
-                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+                assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
 
                 keyring.stop_daemon().await.unwrap();
                 keyring.start_daemon().await.unwrap();
@@ -536,12 +549,12 @@ mod gnome_keyring {
                 let waiting = tokio::spawn(async move { read(&patient).await });
                 prompts.asked().await.unwrap();
                 // A second request waits for the first one's window and opens none of its own.
-                let hasty = vault.clone().patience(Duration::from_millis(100));
-                let error = refused(hasty.forget(&name()).await, Code::VaultLocked);
+                let hasty = vault.clone().with_patience(Duration::from_millis(100));
+                let error = refused(hasty.forget_secret(&name()).await, Code::VaultLocked);
                 assert!(error.message.contains("nobody unlocked it"), "{error}");
                 // What needs no window still works.
-                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
-                refused(vault.probe().await, Code::VaultLocked);
+                assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
+                refused(vault.check_ready().await, Code::VaultLocked);
                 assert_eq!(prompts.count(), 1, "the keyring asked more than once");
 
                 // A request that is aborted makes room for the next one.
@@ -562,7 +575,7 @@ mod gnome_keyring {
                 keyring.start_bus().await.unwrap();
                 keyring.start_daemon().await.unwrap();
                 keyring.freeze_daemon().await.unwrap();
-                let stored = Vault::system().store(&name(), canary(), Keep::Stored, &here()).await;
+                let stored = Vault::system().store_secret(&name(), canary(), Keep::Stored, &here()).await;
                 let error = refused(stored, Code::VaultUnavailable);
                 assert!(error.message.contains("it did not answer within 10 s"), "{error}");
             },
@@ -576,20 +589,20 @@ mod gnome_keyring {
             async |mut keyring: Keyring| {
                 let vault = Vault::system();
                 let absent = async || {
-                    refused(vault.probe().await, Code::VaultUnavailable);
-                    refused(vault.state(&name()).await, Code::VaultUnavailable);
+                    refused(vault.check_ready().await, Code::VaultUnavailable);
+                    refused(vault.secret_state(&name()).await, Code::VaultUnavailable);
                     refused(
-                        vault.store(&name(), canary(), Keep::Stored, &here()).await,
+                        vault.store_secret(&name(), canary(), Keep::Stored, &here()).await,
                         Code::VaultUnavailable,
                     );
-                    refused(vault.require(&name(), &here()).await, Code::VaultUnavailable)
+                    refused(vault.require_secret(&name(), &here()).await, Code::VaultUnavailable)
                 };
                 absent().await;
                 keyring.start_bus().await.unwrap();
                 absent().await;
                 keyring.start_daemon().await.unwrap();
-                vault.probe().await.unwrap();
-                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+                vault.check_ready().await.unwrap();
+                vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
                 assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
                 keyring.stop().await.unwrap();

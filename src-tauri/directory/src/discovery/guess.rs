@@ -7,7 +7,7 @@ use ts_rs::TS;
 
 use crate::discovery::FoundColumn;
 use crate::model::FieldKind;
-use crate::schema::likeness::{plain, words};
+use crate::schema::name_words::{normalize_name, split_name};
 
 /// The guessed values for the connection file's `[directory]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -163,19 +163,22 @@ const OWN: &[&str] =
     &["account", "attributes", "contact", "data", "details", "info", "personal", "person", "profile", "user"];
 
 impl Guess {
-    pub(crate) fn of(columns: &[FoundColumn]) -> Self {
+    pub(crate) fn from_columns(columns: &[FoundColumn]) -> Self {
         // Lists in the form are separated by commas, and real columns have none in their names.
-        let columns: Vec<Known> =
-            columns.iter().filter(|column| !column.name.contains(',')).map(Known::of).collect();
-        let first = |names: &[&str], fits: &dyn Fn(&Known) -> bool| -> Option<String> {
+        let columns: Vec<ColumnCandidate> = columns
+            .iter()
+            .filter(|column| !column.name.contains(','))
+            .map(ColumnCandidate::from_column)
+            .collect();
+        let first = |names: &[&str], fits: &dyn Fn(&ColumnCandidate) -> bool| -> Option<String> {
             let ranked = columns.iter().filter(|column| fits(column)).filter_map(|column| {
                 let rank = names.iter().position(|name| column.plain == *name)?;
                 Some(((rank, column.depth), column))
             });
             ranked.min_by_key(|(rank, _)| *rank).map(|(_, column)| column.name.to_owned())
         };
-        let is_text = |column: &Known| column.kind == FieldKind::Text;
-        let any = |_: &Known| true;
+        let is_text = |column: &ColumnCandidate| column.kind == FieldKind::Text;
+        let any = |_: &ColumnCandidate| true;
 
         let key = columns.iter().find(|column| column.is_key).map(|column| column.name.to_owned());
         let id = key
@@ -183,7 +186,7 @@ impl Guess {
             .or_else(|| columns.first().map(|column| column.name.to_owned()));
         // For a list of addresses, all are searched and the first is shown.
         let email = first(EMAILS, &is_text).map(|path| without_places(&path)).or_else(|| {
-            let speaks = |column: &&Known| {
+            let speaks = |column: &&ColumnCandidate| {
                 is_text(column)
                     && (column.plain.contains("email") || column.words.iter().any(|word| word == "mail"))
                     && !column.words.iter().any(|word| NO_EMAIL.contains(&word.as_str()))
@@ -230,7 +233,7 @@ fn without_places(path: &str) -> String {
 }
 
 /// A column with its name split up.
-struct Known<'a> {
+struct ColumnCandidate<'a> {
     name: &'a str,
     kind: FieldKind,
     is_key: bool,
@@ -241,20 +244,22 @@ struct Known<'a> {
     depth: usize,
 }
 
-impl<'a> Known<'a> {
-    fn of(column: &'a FoundColumn) -> Self {
+impl<'a> ColumnCandidate<'a> {
+    fn from_column(column: &'a FoundColumn) -> Self {
         let segments: Vec<&str> = column.name.split('.').collect();
         let (last, above) = segments.split_last().unwrap_or((&"", &[]));
         let telling = above
             .iter()
-            .filter(|segment| segment.parse::<usize>().is_err() && !OWN.contains(&plain(segment).as_str()))
+            .filter(|segment| {
+                segment.parse::<usize>().is_err() && !OWN.contains(&normalize_name(segment).as_str())
+            })
             .chain(std::iter::once(last));
         Self {
             name: &column.name,
             kind: column.kind,
             is_key: column.is_key,
-            words: words(&column.name),
-            plain: telling.map(|segment| plain(segment)).collect(),
+            words: split_name(&column.name),
+            plain: telling.map(|segment| normalize_name(segment)).collect(),
             depth: above.len(),
         }
     }
@@ -286,7 +291,7 @@ mod tests {
             })
             .filter(|column| !crate::schema::secrets::holds_secret(&column.name, column.kind))
             .collect();
-        Guess::of(&columns)
+        Guess::from_columns(&columns)
     }
 
     /// One line: `id | email | name | created_at | columns | search`.

@@ -15,7 +15,7 @@ use ts_rs::TS;
 pub use self::guess::Guess;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::model::FieldKind;
-use crate::schema::likeness::likeness;
+use crate::schema::name_words::score_table_name;
 use crate::schema::secrets::{self, holds_secret};
 
 /// The maximum number of tables to examine. If there are more, those with the likeliest names are kept.
@@ -131,23 +131,23 @@ pub(crate) struct Findings {
     pub(crate) own_first: bool,
 }
 
-pub(crate) fn too_slow() -> DirectoryError {
+pub(crate) fn discovery_timeout_error() -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Timeout,
         format!("The database did not list its tables within {} s.", LIMIT.as_secs()),
     )
-    .hint("Try again, or type the name of the table.")
+    .with_hint("Try again, or type the name of the table.")
 }
 
 /// Keeps the tables whose columns are worth reading, likeliest first.
-pub(crate) fn shortlist(findings: &mut Findings) {
+pub(crate) fn shortlist_tables(findings: &mut Findings) {
     let own_first = findings.own_first;
     findings.tables.sort_by_cached_key(|table| {
-        (own_first && !table.at_hand, Reverse(likeness(&table.name)), !table.at_hand)
+        (own_first && !table.at_hand, Reverse(score_table_name(&table.name)), !table.at_hand)
     });
     findings.left_out = findings.tables.len().saturating_sub(MOST);
     findings.tables.truncate(MOST);
-    findings.unreadable.sort_by_cached_key(|name| Reverse(likeness(last_part(name))));
+    findings.unreadable.sort_by_cached_key(|name| Reverse(score_table_name(last_part(name))));
     findings.unreadable.truncate(UNREADABLE);
 }
 
@@ -156,14 +156,14 @@ fn last_part(written: &str) -> &str {
     written.rsplit('.').next().unwrap_or(written)
 }
 
-pub(crate) fn offers(findings: Findings) -> DiscoveredTables {
+pub(crate) fn rank_tables(findings: Findings) -> DiscoveredTables {
     let own_first = findings.own_first;
     let mut tables: Vec<(bool, i32, TableOffer)> = findings
         .tables
         .into_iter()
         .map(|table| {
             let elsewhere = own_first && !table.at_hand;
-            let (score, offer) = offer(table);
+            let (score, offer) = score_table(table);
             (elsewhere, score, offer)
         })
         .collect();
@@ -181,15 +181,15 @@ pub(crate) fn offers(findings: Findings) -> DiscoveredTables {
 }
 
 /// Turns a table into an offer and scores how likely it is to hold users.
-fn offer(table: FoundTable) -> (i32, TableOffer) {
-    let named = likeness(&table.name);
+fn score_table(table: FoundTable) -> (i32, TableOffer) {
+    let named = score_table_name(&table.name);
     let has_passwords = table.columns.iter().any(|column| secrets::is_password(&column.name, column.kind));
     let (withheld, columns): (Vec<FoundColumn>, Vec<FoundColumn>) = table
         .columns
         .into_iter()
         // The key is offered whatever its name: no user can be identified without it.
         .partition(|column| !column.is_key && holds_secret(&column.name, column.kind));
-    let guess = Guess::of(&columns);
+    let guess = Guess::from_columns(&columns);
     let signs: Vec<Sign> =
         [(named >= 3, Sign::Name), (guess.email.is_some(), Sign::Email), (has_passwords, Sign::Password)]
             .into_iter()
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn names(tables: Vec<FoundTable>) -> Vec<String> {
-        let discovered = offers(Findings { tables, ..Findings::default() });
+        let discovered = rank_tables(Findings { tables, ..Findings::default() });
         discovered.tables.into_iter().map(|offer| offer.name).collect()
     }
 
@@ -279,21 +279,24 @@ mod tests {
             table("invoices", 10, &["id", "number"]),
             table("members", 10, &["id", "email"]),
         ];
-        let discovered = offers(Findings { tables, own_first: true, ..Findings::default() });
+        let discovered = rank_tables(Findings { tables, own_first: true, ..Findings::default() });
         let names: Vec<&str> = discovered.tables.iter().map(|offer| offer.name.as_str()).collect();
         assert_eq!(names, ["members", "invoices", "other.users"]);
     }
 
     #[test]
     fn an_offer_says_why_and_keeps_secrets_back() {
-        let (_, offer) =
-            offer(table("customers", 10, &["id", "mail", "crypted_password", "api_token", "full_name"]));
+        let (_, offer) = score_table(table(
+            "customers",
+            10,
+            &["id", "mail", "crypted_password", "api_token", "full_name"],
+        ));
         assert!(offer.likely);
         assert_eq!(offer.signs, [Sign::Name, Sign::Email, Sign::Password]);
         assert_eq!(offer.withheld, ["crypted_password", "api_token"]);
         let columns: Vec<&str> = offer.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(columns, ["id", "mail", "full_name"]);
-        let (_, offer) = crate::discovery::offer(table("invoices", 10, &["id", "number", "total"]));
+        let (_, offer) = crate::discovery::score_table(table("invoices", 10, &["id", "number", "total"]));
         assert!(!offer.likely && offer.signs.is_empty());
     }
 
@@ -302,7 +305,7 @@ mod tests {
         let mut tables: Vec<FoundTable> = (0..1000).map(|at| table(&format!("shard_{at}"), 1, &[])).collect();
         tables.push(table("users", 1, &[]));
         let mut findings = Findings { tables, ..Findings::default() };
-        shortlist(&mut findings);
+        shortlist_tables(&mut findings);
         assert_eq!((findings.tables.len(), findings.left_out), (MOST, 701));
         assert_eq!(findings.tables[0].name, "users");
     }

@@ -5,16 +5,19 @@ use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexUse, TableColumn};
 
 /// An engine's advice on missing indexes.
-pub(crate) trait Advise<T> {
+pub(crate) trait IndexAdvisor<T> {
     /// The statement that creates an index for this tier and these columns. `None` if the engine has no such index or
     /// the columns belong to a view.
-    fn index(&self, tier: Tier, columns: &[&TableColumn<T>]) -> Option<String>;
+    fn suggest_index(&self, tier: Tier, columns: &[&TableColumn<T>]) -> Option<String>;
     /// What the engine's index for "contains" cannot do.
     const CONTAINS_NOTE: &'static str;
 }
 
 /// One entry per tier and column, in the order in which a search runs.
-pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A) -> Vec<SearchCoverage> {
+pub(crate) fn list_search_coverage<T: Clone, A: IndexAdvisor<T>>(
+    mapping: &Mapping<T>,
+    advise: &A,
+) -> Vec<SearchCoverage> {
     let mut services = Vec::new();
     let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&IndexUse>, note: Option<&str>| {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -24,7 +27,11 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
             column: names.join(", "),
             index: served.map(|served| served.index.clone()),
             note: served.and(note).map(str::to_owned),
-            advice: if complete { None } else { advise.index(wanted(mapping, tier, columns), columns) },
+            advice: if complete {
+                None
+            } else {
+                advise.suggest_index(find_serving_tier(mapping, tier, columns), columns)
+            },
         });
     };
     let minds_case = |served: Option<&IndexUse>| {
@@ -56,7 +63,7 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
 }
 
 /// The tier to give advice for. A unique index on the ID also orders the list, so one piece of advice covers both.
-fn wanted<T: Clone>(mapping: &Mapping<T>, tier: Tier, columns: &[&TableColumn<T>]) -> Tier {
+fn find_serving_tier<T: Clone>(mapping: &Mapping<T>, tier: Tier, columns: &[&TableColumn<T>]) -> Tier {
     let is_id = columns.iter().all(|column| column.name == mapping.id().name);
     if tier == Tier::All && is_id && mapping.id().access.equals.is_none() { Tier::Id } else { tier }
 }

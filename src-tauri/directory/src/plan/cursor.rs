@@ -27,7 +27,7 @@ pub(crate) struct Cursor {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct SealedCursor {
     #[serde(flatten)]
     cursor: Cursor,
     sum: u64,
@@ -35,8 +35,8 @@ struct Sealed {
 
 impl Cursor {
     pub(crate) fn encode(self, query: &ListRequest) -> String {
-        let sum = checksum(&self, query);
-        let json = serde_json::to_vec(&Sealed { cursor: self, sum }).expect("a cursor is plain JSON");
+        let sum = compute_checksum(&self, query);
+        let json = serde_json::to_vec(&SealedCursor { cursor: self, sum }).expect("a cursor is plain JSON");
         URL_SAFE_NO_PAD.encode(json)
     }
 
@@ -44,7 +44,7 @@ impl Cursor {
         URL_SAFE_NO_PAD
             .decode(text)
             .ok()
-            .and_then(|json| serde_json::from_slice::<Sealed>(&json).ok())
+            .and_then(|json| serde_json::from_slice::<SealedCursor>(&json).ok())
             .map(|sealed| sealed.cursor)
             // Re-encoding verifies the checksum, and rejects variations that the JSON parser would accept.
             .filter(|cursor| cursor.clone().encode(query) == text)
@@ -53,13 +53,13 @@ impl Cursor {
                     DirectoryCode::QueryInvalid,
                     "The place to continue from is damaged or of another search.",
                 )
-                .hint("Search again from the beginning.")
+                .with_hint("Search again from the beginning.")
             })
     }
 }
 
 /// Protects against accidents, not attackers: the cursor comes from our own window.
-fn checksum(cursor: &Cursor, query: &ListRequest) -> u64 {
+fn compute_checksum(cursor: &Cursor, query: &ListRequest) -> u64 {
     let mut hasher = DefaultHasher::new();
     cursor.hash(&mut hasher);
     query.text.trim().hash(&mut hasher);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> ListRequest {
-        ListRequest::first(text, 50)
+        ListRequest::first_page(text, 50)
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

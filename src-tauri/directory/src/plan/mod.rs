@@ -28,7 +28,7 @@ const PART_OF_LIMIT: u64 = 10;
 
 /// A condition on a row. Columns are indexes into [`Mapping::search`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Test {
+pub(crate) enum PassTest {
     Everything,
     /// The ID equals this text.
     Id(String),
@@ -43,7 +43,7 @@ pub(crate) enum Test {
     /// At least one of the columns starts with or contains the text.
     Any {
         columns: Vec<usize>,
-        how: Match,
+        how: MatchKind,
         text: String,
     },
     /// Each word is contained in at least one of the columns.
@@ -91,7 +91,7 @@ pub(crate) enum Order {
 pub(crate) struct SearchPass {
     pub(crate) tier: Tier,
     /// A row matches if it passes any of these.
-    pub(crate) tests: Vec<Test>,
+    pub(crate) tests: Vec<PassTest>,
     pub(crate) reach: AccessPath,
     pub(crate) order: Order,
     pub(crate) descending: bool,
@@ -99,13 +99,13 @@ pub(crate) struct SearchPass {
 
 /// The table's size, and how long it may be read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
+pub(crate) struct TableSize {
     /// The estimate or count; `None` if unknown, in which case the table counts as large.
     pub(crate) rows: Option<u64>,
     pub(crate) limit_ms: u32,
 }
 
-impl Size {
+impl TableSize {
     /// Whether the whole table can be read at every keystroke without a noticeable load.
     pub(crate) fn is_small(self) -> bool {
         self.rows.is_some_and(|rows| rows <= u64::from(self.limit_ms) / PART_OF_LIMIT * ROWS_PER_MS)
@@ -135,11 +135,11 @@ impl Plan {
 }
 
 /// The input of the planner.
-pub(crate) struct Planning<'a, T> {
+pub(crate) struct Planner<'a, T> {
     mapping: &'a Mapping<T>,
     query: &'a ListRequest,
     asked: &'a ParsedQuery,
-    size: Size,
+    size: TableSize,
     /// The texts in the query that could be an ID in this table.
     ids: Vec<String>,
     may_read: bool,
@@ -147,12 +147,12 @@ pub(crate) struct Planning<'a, T> {
     folds_itself: bool,
 }
 
-impl<'a, T: Clone> Planning<'a, T> {
+impl<'a, T: Clone> Planner<'a, T> {
     pub(crate) fn new(
         mapping: &'a Mapping<T>,
         query: &'a ListRequest,
         asked: &'a ParsedQuery,
-        size: Size,
+        size: TableSize,
         ids: Vec<String>,
         folds_itself: bool,
     ) -> Self {
@@ -161,27 +161,39 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     /// `sorted`: the shown column that the operator sorts by (`None`: the ID), and whether in descending order.
-    pub(crate) fn plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
+    pub(crate) fn build_plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
         let mut passes = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
                 let served = column.is_none_or(|at| self.mapping.shown[at].access.order.is_some());
                 let order = column.map_or(Order::Id, Order::Shown);
-                vec![pass(Tier::All, Test::Everything, reach(served, AccessPath::Quick), order, descending)]
+                vec![build_pass(
+                    Tier::All,
+                    PassTest::Everything,
+                    choose_access_path(served, AccessPath::Quick),
+                    order,
+                    descending,
+                )]
             }
             (true, None) => {
                 // Without an index on the creation time, a large table is listed by ID instead.
-                vec![pass(Tier::All, Test::Everything, AccessPath::Quick, self.newest(), true)]
+                vec![build_pass(
+                    Tier::All,
+                    PassTest::Everything,
+                    AccessPath::Quick,
+                    self.newest_order(),
+                    true,
+                )]
             }
             (false, Some((column, descending))) => self.in_one_order(column, descending),
             (false, None) => self.in_tiers(),
         };
-        self.filtered(&mut passes);
-        self.guarded(passes)
+        self.apply_filters(&mut passes);
+        self.limit_table_reads(passes)
     }
 
     /// Adjusts the passes for the filters. With an index for one filter, few enough rows remain to test the rest.
     /// Without one, a filtered list of everything may have to scan far for its next row.
-    fn filtered(&self, passes: &mut [SearchPass]) {
+    fn apply_filters(&self, passes: &mut [SearchPass]) {
         let mut filters = self.asked.filters.iter().peekable();
         if filters.peek().is_none() {
             return;
@@ -191,11 +203,12 @@ impl<'a, T: Clone> Planning<'a, T> {
         for pass in passes {
             let along_the_order = || {
                 self.asked.filters.iter().all(|filter| {
-                    let ranges = filter.any.iter().all(|test| matches!(test, query::Test::Range { .. }));
+                    let ranges =
+                        filter.any.iter().all(|test| matches!(test, query::FilterTest::Range { .. }));
                     pass.order == Order::Shown(filter.column) && ranges && is_served(column(filter), filter)
                 })
             };
-            let everything = pass.tests == [Test::Everything];
+            let everything = pass.tests == [PassTest::Everything];
             if pass.reach == AccessPath::Read && served || everything && served && !along_the_order() {
                 pass.reach = AccessPath::Gathered;
             } else if everything && !served {
@@ -210,30 +223,30 @@ impl<'a, T: Clone> Planning<'a, T> {
         let text = &self.asked.text;
         let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(text);
         // Equal values and prefixes contain the text too.
-        let any = Test::Any { columns, how: Match::Contains, text: text.clone() };
-        let ids = self.ids.iter().cloned().map(Test::Id);
+        let any = PassTest::Any { columns, how: MatchKind::Contains, text: text.clone() };
+        let ids = self.ids.iter().cloned().map(PassTest::Id);
         // An index that finds the text does not find its other spellings.
-        let alike = (!served).then(|| self.alike()).into_iter().flatten();
+        let alike = (!served).then(|| self.build_spelling_tests()).into_iter().flatten();
         let tests = std::iter::once(any).chain(ids).chain(alike).collect();
         let order = column.map_or(Order::Id, Order::Shown);
-        let reach = reach(served, AccessPath::Gathered);
+        let reach = choose_access_path(served, AccessPath::Gathered);
         vec![SearchPass { tier: Tier::Contains, tests, reach, order, descending }]
     }
 
     fn in_tiers(&self) -> Vec<SearchPass> {
         let mut passes = Vec::new();
-        let newest = self.newest();
-        let either = |tier, tests: Vec<Test>, reach, order| {
+        let newest = self.newest_order();
+        let either = |tier, tests: Vec<PassTest>, reach, order| {
             (!tests.is_empty()).then_some(SearchPass { tier, tests, reach, order, descending: true })
         };
         let served = self.mapping.id().access.equals.is_some();
-        let ids = self.ids.iter().cloned().map(Test::Id).collect();
-        passes.extend(either(Tier::Id, ids, reach(served, AccessPath::Quick), Order::Id));
+        let ids = self.ids.iter().cloned().map(PassTest::Id).collect();
+        passes.extend(either(Tier::Id, ids, choose_access_path(served, AccessPath::Quick), Order::Id));
         if let Some(at) = self.mapping.searched_email {
             let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
             let emails = |form| {
                 let addresses = self.asked.identities.iter().filter_map(|identity| match identity {
-                    query::Identity::Email(address) => Some(Test::Email(address.clone(), form)),
+                    query::Identity::Email(address) => Some(PassTest::Email(address.clone(), form)),
                     query::Identity::Id(_) => None,
                 });
                 addresses.collect::<Vec<_>>()
@@ -250,7 +263,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         for (at, column) in self.mapping.search.iter().enumerate() {
             let form = column.access.prefix.as_ref().map(|served| served.form);
             if let Some(form) = form {
-                let mut spellings = spellings(self.text(), form);
+                let mut spellings = list_case_variants(self.text(), form);
                 if self
                     .mapping
                     .searched_email
@@ -260,8 +273,8 @@ impl<'a, T: Clone> Planning<'a, T> {
                 }
                 spellings.extend(self.other_spellings(at, form));
                 passes.extend(spellings.into_iter().map(|spelling| {
-                    let test = Test::Begins { column: at, text: spelling, form };
-                    pass(Tier::Prefix, test, AccessPath::Quick, Order::Searched(at, form), false)
+                    let test = PassTest::Begins { column: at, text: spelling, form };
+                    build_pass(Tier::Prefix, test, AccessPath::Quick, Order::Searched(at, form), false)
                 }));
             }
             if !form.is_some_and(|form| form.any_case(self.text())) {
@@ -269,32 +282,38 @@ impl<'a, T: Clone> Planning<'a, T> {
             }
         }
         let begins = self.text().chars().next().is_some_and(char::is_alphanumeric);
-        passes.extend(self.anywhere(Tier::Prefix, &unordered, begins));
+        passes.extend(self.build_text_passes(Tier::Prefix, &unordered, begins));
         let all: Vec<usize> = (0..self.mapping.search.len()).collect();
-        passes.extend(self.anywhere(Tier::Contains, &all, has_trigram(self.text())));
+        passes.extend(self.build_text_passes(Tier::Contains, &all, has_trigram(self.text())));
 
         let words = self.asked.words.clone();
         if words.len() > 1 && !all.is_empty() {
             let served =
                 all.iter().all(|&at| self.serves_contains(at)) && words.iter().any(|word| has_trigram(word));
-            let test = Test::Words { columns: all, words };
-            passes.push(pass(Tier::Words, test, reach(served, AccessPath::Gathered), newest, true));
+            let test = PassTest::Words { columns: all, words };
+            passes.push(build_pass(
+                Tier::Words,
+                test,
+                choose_access_path(served, AccessPath::Gathered),
+                newest,
+                true,
+            ));
         }
-        passes.extend(either(Tier::Alike, self.alike(), AccessPath::Read, newest));
+        passes.extend(either(Tier::Alike, self.build_spelling_tests(), AccessPath::Read, newest));
         passes
     }
 
     /// Tests for other spellings, which no index finds. Accents are ignored only if the table is read anyway.
-    fn alike(&self) -> Vec<Test> {
+    fn build_spelling_tests(&self) -> Vec<PassTest> {
         let mut tests = Vec::new();
         if self.may_read && self.is_spelled() {
             let columns = (0..self.mapping.search.len()).collect();
-            tests.push(Test::Alike { columns, words: self.asked.words.clone() });
+            tests.push(PassTest::Alike { columns, words: self.asked.words.clone() });
         }
         let columns: Vec<usize> =
-            (0..self.mapping.search.len()).filter(|&at| self.role(at) == Role::Other).collect();
+            (0..self.mapping.search.len()).filter(|&at| self.column_role(at) == Role::Other).collect();
         if let Some(digits) = self.asked.phone.clone().filter(|_| !columns.is_empty()) {
-            tests.push(Test::Digits { columns, digits });
+            tests.push(PassTest::Digits { columns, digits });
         }
         tests
     }
@@ -309,8 +328,8 @@ impl<'a, T: Clone> Planning<'a, T> {
     /// Other spellings whose prefix an index may find: a name in reverse order, or a phone number without its
     /// punctuation.
     fn other_spellings(&self, at: usize, form: IndexForm) -> Vec<String> {
-        match (self.role(at), &self.asked.inverted, &self.asked.phone) {
-            (Role::Name, Some(inverted), _) => spellings(inverted, form),
+        match (self.column_role(at), &self.asked.inverted, &self.asked.phone) {
+            (Role::Name, Some(inverted), _) => list_case_variants(inverted, form),
             (Role::Other, _, Some(digits)) => {
                 let mut written = vec![digits.clone(), format!("+{digits}"), format!("0{digits}")];
                 written.retain(|written| written != self.text());
@@ -321,7 +340,7 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     /// The role of a searched column. Columns that do not hold text are treated as IDs.
-    fn role(&self, at: usize) -> Role {
+    fn column_role(&self, at: usize) -> Role {
         let column = &self.mapping.search[at];
         let shown = self.mapping.columns.iter().find(|shown| shown.name == column.name.as_str());
         match shown.map_or(Role::Other, |shown| shown.role) {
@@ -332,22 +351,22 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// Passes for the text at the start of or anywhere in `columns`, split by whether an index can be used.
     /// `has_letters`: there are enough letters for such an index.
-    fn anywhere(&self, tier: Tier, columns: &[usize], has_letters: bool) -> Vec<SearchPass> {
-        let how = if tier == Tier::Prefix { Match::Prefix } else { Match::Contains };
+    fn build_text_passes(&self, tier: Tier, columns: &[usize], has_letters: bool) -> Vec<SearchPass> {
+        let how = if tier == Tier::Prefix { MatchKind::Prefix } else { MatchKind::Contains };
         let (served, unserved): (Vec<usize>, Vec<usize>) =
             columns.iter().partition(|&&at| has_letters && self.serves_contains(at));
         [(served, AccessPath::Gathered), (unserved, AccessPath::Read)]
             .into_iter()
             .filter(|(columns, _)| !columns.is_empty())
             .map(|(columns, reach)| {
-                let test = Test::Any { columns, how, text: self.text().to_owned() };
-                pass(tier, test, reach, self.newest(), true)
+                let test = PassTest::Any { columns, how, text: self.text().to_owned() };
+                build_pass(tier, test, reach, self.newest_order(), true)
             })
             .collect()
     }
 
     /// If the table may not be read, replaces the passes without an index by one over the newest rows, at the end.
-    fn guarded(&self, passes: Vec<SearchPass>) -> Plan {
+    fn limit_table_reads(&self, passes: Vec<SearchPass>) -> Plan {
         let filters = self.asked.filters.clone();
         if self.may_read {
             return Plan { passes, filters, left_out: None, unfolded: None };
@@ -358,7 +377,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         let Some(last) = unserved.last() else {
             return Plan { passes, filters, left_out: None, unfolded };
         };
-        let all_of_it = last.tests == [Test::Everything] && self.asked.filters.is_empty();
+        let all_of_it = last.tests == [PassTest::Everything] && self.asked.filters.is_empty();
         let walks = !all_of_it && self.query.sort.is_none() && self.newest_is_served();
         if walks {
             let tests = unserved.iter().flat_map(|pass| pass.tests.clone()).collect();
@@ -368,7 +387,7 @@ impl<'a, T: Clone> Planning<'a, T> {
                 tier: usual.unwrap_or(last).tier,
                 tests,
                 reach: AccessPath::Newest,
-                order: self.newest(),
+                order: self.newest_order(),
                 descending: true,
             });
         }
@@ -377,12 +396,12 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     fn leaves_out(&self, looked_at: Option<u32>, spellings: bool) -> LeftOut {
-        let Size { rows, limit_ms } = self.size;
-        LeftOut { rows, limit_ms, looked_at, exact: self.exact(), spellings }
+        let TableSize { rows, limit_ms } = self.size;
+        LeftOut { rows, limit_ms, looked_at, exact: self.suggest_exact_text(), spellings }
     }
 
     /// The query rewritten to match whole values where an index finds those but not parts of them.
-    fn exact(&self) -> Option<String> {
+    fn suggest_exact_text(&self) -> Option<String> {
         let finds_whole_values = |column: usize| {
             let access = &self.mapping.shown[column].access;
             access.equals.is_some() && access.contains.is_none()
@@ -391,7 +410,7 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     /// By creation time, unless that means sorting a large table; then by ID.
-    fn newest(&self) -> Order {
+    fn newest_order(&self) -> Order {
         let by_time = self.mapping.created_at;
         by_time
             .filter(|&at| self.size.is_small() || self.mapping.shown[at].access.order.is_some())
@@ -399,7 +418,7 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     fn newest_is_served(&self) -> bool {
-        let column: &TableColumn<T> = match self.newest() {
+        let column: &TableColumn<T> = match self.newest_order() {
             Order::Shown(at) => &self.mapping.shown[at],
             _ => self.mapping.id(),
         };
@@ -415,11 +434,11 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 }
 
-fn pass(tier: Tier, test: Test, reach: AccessPath, order: Order, descending: bool) -> SearchPass {
+fn build_pass(tier: Tier, test: PassTest, reach: AccessPath, order: Order, descending: bool) -> SearchPass {
     SearchPass { tier, tests: vec![test], reach, order, descending }
 }
 
-fn reach(served: bool, by: AccessPath) -> AccessPath {
+fn choose_access_path(served: bool, by: AccessPath) -> AccessPath {
     if served { by } else { AccessPath::Read }
 }
 
@@ -431,7 +450,7 @@ pub(crate) fn has_trigram(text: &str) -> bool {
 /// The likely spellings of `text`, for an index that is case-sensitive. If the index ignores case, `text` stays as
 /// typed and the statement folds it: only the database knows its own lower case (for ς, İ and the letters of other
 /// alphabets).
-pub(crate) fn spellings(text: &str, form: IndexForm) -> Vec<String> {
+pub(crate) fn list_case_variants(text: &str, form: IndexForm) -> Vec<String> {
     if form.any_case(text) {
         return vec![text.to_owned()];
     }
@@ -459,27 +478,27 @@ pub(crate) fn is_served<T>(column: &TableColumn<T>, filter: &Filter) -> bool {
     let access = &column.access;
     !filter.negated
         && filter.any.iter().all(|test| match test {
-            query::Test::Is(_) => access.equals.is_some(),
-            query::Test::Range { .. } => access.order.is_some(),
-            query::Test::Contains(text) | query::Test::EndsWith(text) => {
+            query::FilterTest::Is(_) => access.equals.is_some(),
+            query::FilterTest::Range { .. } => access.order.is_some(),
+            query::FilterTest::Contains(text) | query::FilterTest::EndsWith(text) => {
                 access.contains.is_some() && has_trigram(text)
             }
-            query::Test::BeginsWith(_) => access.contains.is_some(),
-            query::Test::Digits(_) | query::Test::Null | query::Test::NotNull => false,
+            query::FilterTest::BeginsWith(_) => access.contains.is_some(),
+            query::FilterTest::Digits(_) | query::FilterTest::Null | query::FilterTest::NotNull => false,
         })
 }
 
 /// Where in a value the text may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Match {
+pub(crate) enum MatchKind {
     Prefix,
     Contains,
     Suffix,
 }
 
-impl Match {
+impl MatchKind {
     /// `text` escaped as a LIKE pattern; the escape character is `\`.
-    pub(crate) fn pattern(self, text: &str) -> String {
+    pub(crate) fn to_like_pattern(self, text: &str) -> String {
         let mut pattern = String::with_capacity(text.len() + 2);
         if self != Self::Prefix {
             pattern.push('%');
@@ -501,7 +520,7 @@ impl Info {
     /// Whether the table is small enough to be read at each keystroke, even without an index. In a larger one that
     /// waits for [`ListRequest::everywhere`].
     pub fn is_small(&self, part: &DirectoryConfig) -> bool {
-        Size { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
+        TableSize { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
     }
 }
 
@@ -513,11 +532,11 @@ mod tests {
     fn what_an_index_would_miss_is_searched_in_its_likely_spellings() {
         let (plain, ascii) =
             (IndexForm::default(), IndexForm { folds: true, ascii: true, ..IndexForm::default() });
-        assert_eq!(spellings("ada b", plain), ["ada b", "Ada B", "ADA B"]);
-        assert_eq!(spellings("ada", ascii), ["ada"]);
-        assert_eq!(spellings("märz", ascii), ["märz", "März", "MÄRZ"]);
-        assert_eq!(spellings("Østergård", ascii), ["Østergård", "østergård", "ØSTERGÅRD"]);
-        assert_eq!(spellings("Ada", IndexForm { lower: true, ..plain }), ["Ada"]);
+        assert_eq!(list_case_variants("ada b", plain), ["ada b", "Ada B", "ADA B"]);
+        assert_eq!(list_case_variants("ada", ascii), ["ada"]);
+        assert_eq!(list_case_variants("märz", ascii), ["märz", "März", "MÄRZ"]);
+        assert_eq!(list_case_variants("Østergård", ascii), ["Østergård", "østergård", "ØSTERGÅRD"]);
+        assert_eq!(list_case_variants("Ada", IndexForm { lower: true, ..plain }), ["Ada"]);
     }
 
     #[test]

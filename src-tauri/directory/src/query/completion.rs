@@ -9,10 +9,10 @@ use ts_rs::TS;
 
 use crate::model::{Column, FieldKind};
 use crate::query::highlights::{byte_at, utf16_span};
-use crate::query::lexer::{Form, lex};
+use crate::query::lexer::{WordKind, lex_query};
 use crate::query::names;
-use crate::query::rewrite::written;
-use crate::query::spelling::folded;
+use crate::query::rewrite::quote_value;
+use crate::query::spelling::fold_text;
 
 /// More suggestions would cover the list of users.
 const SUGGESTIONS: usize = 8;
@@ -34,31 +34,36 @@ pub struct Suggestion {
 }
 
 /// The part of the query being typed.
-enum Spot {
+enum CompletionTarget {
     Name { typed: String, span: Range<usize> },
     Value { column: usize, typed: String, span: Range<usize>, is_exact: bool },
 }
 
 /// What is at `caret` (in bytes) in `text`; `None` if nothing can be suggested there.
-fn spot(text: &str, caret: usize, columns: &[Column]) -> Option<Spot> {
-    let word = lex(text, |name| names::find(columns, name))
+fn find_completion_target(text: &str, caret: usize, columns: &[Column]) -> Option<CompletionTarget> {
+    let word = lex_query(text, |name| names::find_column(columns, name))
         .into_iter()
         .find(|word| word.span.start < caret && caret <= word.span.end)?;
     match word.form {
         // No one starts a filter in the middle of a word.
-        Form::Free(_) if caret == word.span.end => {
+        WordKind::Free(_) if caret == word.span.end => {
             let typed = &text[word.span.clone()];
             let name = typed.strip_prefix('-').unwrap_or(typed);
-            Some(Spot::Name { typed: name.to_owned(), span: caret - name.len()..caret })
+            Some(CompletionTarget::Name { typed: name.to_owned(), span: caret - name.len()..caret })
         }
-        Form::Filter { column, name, .. } if caret > name.end => {
+        WordKind::Filter { column, name, .. } if caret > name.end => {
             let value = &text[name.end + 1..word.span.end];
             let is_text = columns[column].kind == FieldKind::Text;
             let at = caret - name.end - 1;
             let (start, end) = if is_text { text_at(value, at)? } else { operand_at(value, at)? };
             let span = name.end + 1 + start..name.end + 1 + end;
             let is_exact = is_text && text[..span.start].ends_with('=');
-            Some(Spot::Value { column, typed: text[span.start..caret].to_lowercase(), span, is_exact })
+            Some(CompletionTarget::Value {
+                column,
+                typed: text[span.start..caret].to_lowercase(),
+                span,
+                is_exact,
+            })
         }
         _ => None,
     }
@@ -66,31 +71,33 @@ fn spot(text: &str, caret: usize, columns: &[Column]) -> Option<Spot> {
 
 /// The column whose value is being typed at `caret` (in UTF-16 code units), if knowing its values helps to complete it.
 pub fn completed_column(text: &str, caret: usize, columns: &[Column]) -> Option<usize> {
-    match spot(text, byte_at(text, caret), columns)? {
-        Spot::Value { column, .. } => Some(column).filter(|&at| columns[at].kind == FieldKind::Text),
-        Spot::Name { .. } => None,
+    match find_completion_target(text, byte_at(text, caret), columns)? {
+        CompletionTarget::Value { column, .. } => {
+            Some(column).filter(|&at| columns[at].kind == FieldKind::Text)
+        }
+        CompletionTarget::Name { .. } => None,
     }
 }
 
 /// Up to 8 suggestions for `caret` (in UTF-16 code units), likeliest first. `known`: values of the column that
 /// [`completed_column`] returned.
-pub fn complete(
+pub fn suggest_completions(
     text: &str,
     caret: usize,
     columns: &[Column],
     known: &[String],
     now: Timestamp,
 ) -> Vec<Suggestion> {
-    let Some(spot) = spot(text, byte_at(text, caret), columns) else { return Vec::new() };
+    let Some(spot) = find_completion_target(text, byte_at(text, caret), columns) else { return Vec::new() };
     let (found, span) = match spot {
-        Spot::Name { typed, span } => {
+        CompletionTarget::Name { typed, span } => {
             let names = column_names(&typed, columns).into_iter();
             (names.map(|(name, label)| (name.clone(), label, name)).collect::<Vec<_>>(), span)
         }
-        Spot::Value { column, typed, span, is_exact } => {
+        CompletionTarget::Value { column, typed, span, is_exact } => {
             let is_text = columns[column].kind == FieldKind::Text;
             let mut found = if is_text { whole_values(known, &typed, is_exact) } else { Vec::new() };
-            let mut others = values(columns[column].kind, now);
+            let mut others = list_fixed_values(columns[column].kind, now);
             others
                 .retain(|(label, _)| label.starts_with(&typed) && *label != typed && !(is_text && is_exact));
             // Leave room for the values that every column has.
@@ -108,10 +115,10 @@ pub fn complete(
 /// Known values of a column that start with `typed`, then those with a later word that does. Each has its label, its
 /// detail, and its spelling as a whole value.
 fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, String, String)> {
-    let typed = folded(typed);
-    let begins = |value: &&String| folded(value).starts_with(&typed);
+    let typed = fold_text(typed);
+    let begins = |value: &&String| fold_text(value).starts_with(&typed);
     let later = |value: &&String| {
-        let value = folded(value);
+        let value = fold_text(value);
         let mut words = value.split(|char: char| !char.is_alphanumeric()).skip(1);
         !value.starts_with(&typed) && words.any(|word| word.starts_with(&typed))
     };
@@ -120,7 +127,7 @@ fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, S
         .filter(|value| !(is_exact && value.to_lowercase() == typed))
         .map(|value| {
             let sign = if is_exact { "" } else { "=" };
-            (value.clone(), "whole value".to_owned(), format!("{sign}{}", written(value)))
+            (value.clone(), "whole value".to_owned(), format!("{sign}{}", quote_value(value)))
         })
         .collect()
 }
@@ -128,14 +135,15 @@ fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, S
 /// The columns whose name starts with `typed`, then those with a later word that does (`login` matches
 /// `last_login_at`).
 fn column_names(typed: &str, columns: &[Column]) -> Vec<(String, String)> {
-    let typed = names::plain(typed);
+    let typed = names::normalize_label(typed);
     if typed.chars().count() < LETTERS {
         return Vec::new();
     }
     let inner = ["_", "."].map(|before| format!("{before}{typed}"));
-    let begins = |word: &String| names::plain(word).starts_with(&typed);
-    let has = |word: &String| inner.iter().any(|inner| names::plain(word).contains(inner));
-    let spellings: Vec<Vec<String>> = (0..columns.len()).map(|at| names::spellings(columns, at)).collect();
+    let begins = |word: &String| names::normalize_label(word).starts_with(&typed);
+    let has = |word: &String| inner.iter().any(|inner| names::normalize_label(word).contains(inner));
+    let spellings: Vec<Vec<String>> =
+        (0..columns.len()).map(|at| names::list_spellings(columns, at)).collect();
     let first = (0..columns.len()).map(|at| (at, spellings[at].iter().find(|word| begins(word))));
     let later = (0..columns.len())
         .filter(|&at| !spellings[at].iter().any(begins))
@@ -173,7 +181,7 @@ fn operand_at(value: &str, caret: usize) -> Option<(usize, usize)> {
 }
 
 /// The predefined values for a kind of column, with their meaning.
-fn values(kind: FieldKind, now: Timestamp) -> Vec<(String, String)> {
+fn list_fixed_values(kind: FieldKind, now: Timestamp) -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
     let mut known = |value: String, meaning: &str| values.push((value, meaning.to_owned()));
     match kind {
@@ -212,7 +220,7 @@ mod tests {
     /// The suggestions at the position of `|`.
     fn suggested(text: &str) -> Vec<Suggestion> {
         let caret = text[..text.find('|').unwrap()].encode_utf16().count();
-        complete(&text.replace('|', ""), caret, &columns(), &[], now())
+        suggest_completions(&text.replace('|', ""), caret, &columns(), &[], now())
     }
 
     fn labels(text: &str) -> Vec<String> {
@@ -247,7 +255,7 @@ mod tests {
         let path = crate::query::stories::column("profile->address->>city", Role::Other, FieldKind::Text);
         columns.push(path);
         for typed in ["profile", "addr", "ci", "profile.ad"] {
-            let suggested = complete(typed, typed.len(), &columns, &[], now());
+            let suggested = suggest_completions(typed, typed.len(), &columns, &[], now());
             assert!(
                 suggested.iter().any(|one| one.label == "profile.address.city:"),
                 "{typed}: {suggested:?}"
@@ -278,7 +286,7 @@ mod tests {
         let known = ["pro", "Free", "North Star, Inc.", "Ångström Pro", "say \"hi\""].map(str::to_owned);
         let suggested = |text: &str| {
             let caret = text[..text.find('|').unwrap()].encode_utf16().count();
-            complete(&text.replace('|', ""), caret, &columns(), &known, now())
+            suggest_completions(&text.replace('|', ""), caret, &columns(), &known, now())
         };
         for (text, expected) in [
             (

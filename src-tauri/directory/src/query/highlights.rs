@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::model::Column;
-use crate::query::filter::ReadFilter;
+use crate::query::filter::FilterDescription;
 use crate::query::names;
 
 /// A parsed search text, for display.
@@ -75,7 +75,7 @@ impl Chip {
         span: &Range<usize>,
         column: &Column,
         negated: bool,
-        ReadFilter { relation, value }: ReadFilter,
+        FilterDescription { relation, value }: FilterDescription,
     ) -> Self {
         let (start, end) = utf16_span(text, span);
         let (column, label) = (column.name.clone(), column.label.clone());
@@ -107,7 +107,7 @@ impl UnknownColumn {
         }
         let end = span.start + named.len();
         let (start, end) = utf16_span(text, &(end - name.len()..end));
-        Some(Self { start, end, name: name.to_owned(), closest: names::meant(columns, name) })
+        Some(Self { start, end, name: name.to_owned(), closest: names::find_closest_spelling(columns, name) })
     }
 }
 

@@ -4,7 +4,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::query::lexer::{Form, lex};
+use crate::query::lexer::{WordKind, lex_query};
 
 /// Each candidate costs a database query, so keep them few.
 const IDENTITIES: usize = 4;
@@ -20,7 +20,7 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    fn of(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         if is_address(text) { Self::Email(text.to_owned()) } else { Self::Id(text.to_owned()) }
     }
 
@@ -35,23 +35,23 @@ impl Identity {
 ///
 /// `Ada <ada@acme.com>` and `mailto:ada@acme.com` yield the address, `https://admin.acme.com/users/42` yields 42,
 /// `#42.` yields 42 and itself, and any other text yields itself.
-pub(crate) fn identities(text: &str) -> Vec<Identity> {
+pub(crate) fn find_identities(text: &str) -> Vec<Identity> {
     let text = text.trim().replace('\0', "");
-    let words = || text.split_whitespace().map(bare);
+    let words = || text.split_whitespace().map(trim_punctuation);
     let mut found: Vec<String> = Vec::new();
-    found.extend(text.rsplit_once('<').and_then(|(_, rest)| address(rest.split('>').next()?)));
-    found.extend(words().filter(|word| has_scheme(word, "mailto:")).filter_map(address));
-    found.extend(words().filter_map(location).flat_map(|url| ids_in(&url)));
+    found.extend(text.rsplit_once('<').and_then(|(_, rest)| parse_address(rest.split('>').next()?)));
+    found.extend(words().filter(|word| has_scheme(word, "mailto:")).filter_map(parse_address));
+    found.extend(words().filter_map(parse_loose_url).flat_map(|url| ids_in(&url)));
     let plain = found.is_empty();
     found.extend(words().filter(|word| is_address(word)).map(str::to_owned));
     if plain {
-        found.push(bare(&text).to_owned());
+        found.push(trim_punctuation(&text).to_owned());
         found.push(text.clone());
     }
     let mut identities: Vec<Identity> = Vec::new();
     for text in found.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
         if !identities.iter().any(|known| known.as_str() == text) {
-            identities.push(Identity::of(text));
+            identities.push(Identity::from_text(text));
         }
     }
     identities.truncate(IDENTITIES);
@@ -60,16 +60,16 @@ pub(crate) fn identities(text: &str) -> Vec<Identity> {
 
 /// The words of `text` without duplicates, at most 8; a quoted phrase is one word. The comma of `Lovelace, Ada` is not
 /// part of the name.
-pub(crate) fn words(text: &str) -> Vec<String> {
+pub(crate) fn split_words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in lex(text, |_| None) {
+    for word in lex_query(text, |_| None) {
         let word = match word.form {
-            Form::Phrase(phrase) => phrase,
-            Form::Free(word) => match word.trim_matches([',', ';']) {
+            WordKind::Phrase(phrase) => phrase,
+            WordKind::Free(word) => match word.trim_matches([',', ';']) {
                 "" => word,
                 trimmed => trimmed.to_owned(),
             },
-            Form::Filter { .. } => continue,
+            WordKind::Filter { .. } => continue,
         };
         if !word.trim().is_empty() && !words.contains(&word) {
             words.push(word);
@@ -80,7 +80,7 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 /// `Anna Hoffmann` for `Hoffmann, Anna`; `None` for anything else.
-pub(crate) fn inverted(text: &str) -> Option<String> {
+pub(crate) fn invert_name(text: &str) -> Option<String> {
     let (last, first) = text.split_once(',')?;
     let (last, first) = (last.trim(), first.trim());
     let is_name = |text: &str| text.contains(char::is_alphabetic) && !text.contains([',', '@']);
@@ -88,7 +88,7 @@ pub(crate) fn inverted(text: &str) -> Option<String> {
 }
 
 /// Strips punctuation around a word.
-fn bare(text: &str) -> &str {
+fn trim_punctuation(text: &str) -> &str {
     text.trim_start_matches(['#', '"', '\'', '<', '(', '[', '{', '“', '„', '‘', '«'])
         .trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'', '>', ')', ']', '}', '”', '“', '’', '»'])
         .trim()
@@ -104,7 +104,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The address in `ada@acme.com` or `mailto:ada@acme.com?subject=Hello` (RFC 6068).
-fn address(text: &str) -> Option<String> {
+fn parse_address(text: &str) -> Option<String> {
     let text = text.trim();
     if !has_scheme(text, "mailto:") {
         return is_address(text).then(|| text.to_owned());
@@ -119,7 +119,7 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
 }
 
 /// Parses a URL, which may lack its scheme (`admin.acme.com/users/42`) or its host (`/users/42`).
-fn location(word: &str) -> Option<Url> {
+fn parse_loose_url(word: &str) -> Option<Url> {
     if has_scheme(word, "http://") || has_scheme(word, "https://") {
         return Url::parse(word).ok();
     }
@@ -196,32 +196,32 @@ mod tests {
             ("https://acme.com/", &["https://acme.com/"]),
             ("see https://admin.acme.com/users/42 (ada@acme.com)", &["42", "ada@acme.com"]),
         ] {
-            let found = identities(text);
+            let found = find_identities(text);
             assert_eq!(found.iter().map(Identity::as_str).collect::<Vec<_>>(), expected, "{text}");
         }
     }
 
     #[test]
     fn addresses_are_told_from_ids() {
-        assert_eq!(identities("ada@acme.com"), [Identity::Email("ada@acme.com".into())]);
-        assert_eq!(identities("42"), [Identity::Id("42".into())]);
-        assert_eq!(identities("a@b@c"), [Identity::Id("a@b@c".into())]);
+        assert_eq!(find_identities("ada@acme.com"), [Identity::Email("ada@acme.com".into())]);
+        assert_eq!(find_identities("42"), [Identity::Id("42".into())]);
+        assert_eq!(find_identities("a@b@c"), [Identity::Id("a@b@c".into())]);
     }
 
     #[test]
     fn a_name_may_stand_the_other_way_round() {
-        assert_eq!(inverted("Hoffmann, Anna").as_deref(), Some("Anna Hoffmann"));
-        assert_eq!(inverted("van der Berg,Jo Ann ").as_deref(), Some("Jo Ann van der Berg"));
+        assert_eq!(invert_name("Hoffmann, Anna").as_deref(), Some("Anna Hoffmann"));
+        assert_eq!(invert_name("van der Berg,Jo Ann ").as_deref(), Some("Jo Ann van der Berg"));
         for text in ["Hoffmann Anna", "Hoffmann,", ", Anna", "a, b, c", "1,5", "ada@acme.com, Ada"] {
-            assert_eq!(inverted(text), None, "{text}");
+            assert_eq!(invert_name(text), None, "{text}");
         }
     }
 
     #[test]
     fn words_are_those_of_a_name() {
-        assert_eq!(words("Lovelace, Ada"), ["Lovelace", "Ada"]);
-        assert_eq!(words("\"ada  lovelace\" acme acme , \" \""), ["ada  lovelace", "acme", ","]);
-        assert_eq!(words("  "), Vec::<String>::new());
-        assert_eq!(words("1 2 3 4 5 6 7 8 9").len(), 8);
+        assert_eq!(split_words("Lovelace, Ada"), ["Lovelace", "Ada"]);
+        assert_eq!(split_words("\"ada  lovelace\" acme acme , \" \""), ["ada  lovelace", "acme", ","]);
+        assert_eq!(split_words("  "), Vec::<String>::new());
+        assert_eq!(split_words("1 2 3 4 5 6 7 8 9").len(), 8);
     }
 }

@@ -8,11 +8,11 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct Word {
     pub(crate) span: Range<usize>,
-    pub(crate) form: Form,
+    pub(crate) form: WordKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum Form {
+pub(crate) enum WordKind {
     Free(String),
     /// The content, without the quotes.
     Phrase(String),
@@ -37,11 +37,11 @@ pub(crate) struct FilterValue {
 struct Glyph {
     at: usize,
     char: char,
-    sense: Sense,
+    sense: GlyphKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sense {
+enum GlyphKind {
     /// May be an operator.
     Bare,
     /// Was quoted, so it has no special meaning.
@@ -51,24 +51,24 @@ enum Sense {
 }
 
 /// Splits all of `text`; `find` looks up the column for a name before a colon.
-pub(crate) fn lex(text: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Word> {
+pub(crate) fn lex_query(text: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Word> {
     let mut words = Vec::new();
     let mut at = 0;
     while let Some(skipped) = text[at..].find(|char: char| !char.is_whitespace()) {
         let start = at + skipped;
         let form;
-        (form, at) = word(text, start, &find);
+        (form, at) = lex_word(text, start, &find);
         words.push(Word { span: start..at, form });
     }
     words
 }
 
 /// The word that starts at `start`, and its end.
-fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (Form, usize) {
+fn lex_word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (WordKind, usize) {
     if text[start..].starts_with('"') {
         let mut phrase = String::new();
-        let (end, _) = quoted(text, start + 1, |_, char| phrase.push(char));
-        return (Form::Phrase(phrase), end);
+        let (end, _) = lex_quoted(text, start + 1, |_, char| phrase.push(char));
+        return (WordKind::Phrase(phrase), end);
     }
     let end = text[start..].find(char::is_whitespace).map_or(text.len(), |length| start + length);
     let bare = &text[start..end];
@@ -76,16 +76,16 @@ fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (For
         let name = named.strip_prefix('-').unwrap_or(named);
         if let Some(column) = find(name) {
             let colon = start + named.len();
-            let (value, end) = value(text, colon + 1);
+            let (value, end) = lex_value(text, colon + 1);
             let negated = name.len() < named.len();
-            return (Form::Filter { column, negated, name: colon - name.len()..colon, value }, end);
+            return (WordKind::Filter { column, negated, name: colon - name.len()..colon, value }, end);
         }
     }
-    (Form::Free(bare.replace('\0', "")), end)
+    (WordKind::Free(bare.replace('\0', "")), end)
 }
 
 /// The value that starts at `start`, and its end: the first white space outside quotes.
-fn value(text: &str, start: usize) -> (FilterValue, usize) {
+fn lex_value(text: &str, start: usize) -> (FilterValue, usize) {
     let mut glyphs: Vec<Glyph> = Vec::new();
     let mut unclosed = false;
     // A quotation mark opens quotes only at the start of an operand; elsewhere it is a character, as in `5"`.
@@ -93,11 +93,11 @@ fn value(text: &str, start: usize) -> (FilterValue, usize) {
     let mut at = start;
     while let Some(char) = text[at..].chars().next().filter(|char| !char.is_whitespace()) {
         if char == '"' && begins {
-            glyphs.push(Glyph { at, char, sense: Sense::Quote });
-            let literal = |at, char| glyphs.push(Glyph { at, char, sense: Sense::Literal });
-            let (end, closed) = quoted(text, at + 1, literal);
+            glyphs.push(Glyph { at, char, sense: GlyphKind::Quote });
+            let literal = |at, char| glyphs.push(Glyph { at, char, sense: GlyphKind::Literal });
+            let (end, closed) = lex_quoted(text, at + 1, literal);
             if closed {
-                glyphs.push(Glyph { at: end - 1, char, sense: Sense::Quote });
+                glyphs.push(Glyph { at: end - 1, char, sense: GlyphKind::Quote });
             }
             unclosed = !closed;
             begins = false;
@@ -107,12 +107,12 @@ fn value(text: &str, start: usize) -> (FilterValue, usize) {
         begins = match char {
             ',' => true,
             '<' | '>' | '=' | '*' => begins,
-            '.' => glyphs.last().is_some_and(|before| before.is('.')),
+            '.' => glyphs.last().is_some_and(|before| before.is_bare_char('.')),
             _ => false,
         };
         // No database stores NUL in text.
         if char != '\0' {
-            glyphs.push(Glyph { at, char, sense: Sense::Bare });
+            glyphs.push(Glyph { at, char, sense: GlyphKind::Bare });
         }
         at += char.len_utf8();
     }
@@ -121,7 +121,7 @@ fn value(text: &str, start: usize) -> (FilterValue, usize) {
 
 /// Passes the quoted characters after an opening quotation mark to `take`. Returns where the quotes end and whether
 /// they were closed; unclosed quotes extend to the end.
-fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize, bool) {
+fn lex_quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize, bool) {
     let mut chars = text[start..].char_indices().map(|(at, char)| (start + at, char)).peekable();
     while let Some((at, char)) = chars.next() {
         match char {
@@ -139,40 +139,40 @@ fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize
 
 impl FilterValue {
     /// The parts between commas. An empty value is one empty operand.
-    pub(crate) fn operands(&self) -> impl Iterator<Item = Written<'_>> {
-        self.glyphs.split(|glyph| glyph.is(',')).map(Written)
+    pub(crate) fn operands(&self) -> impl Iterator<Item = RawOperand<'_>> {
+        self.glyphs.split(|glyph| glyph.is_bare_char(',')).map(RawOperand)
     }
 
     /// Whether the value ends in an opening quotation mark with nothing after it.
     pub(crate) fn ends_in_open_quote(&self) -> bool {
-        self.unclosed && self.glyphs.last().is_some_and(|glyph| glyph.sense == Sense::Quote)
+        self.unclosed && self.glyphs.last().is_some_and(|glyph| glyph.sense == GlyphKind::Quote)
     }
 }
 
 impl Glyph {
-    fn is(self, char: char) -> bool {
-        self.sense == Sense::Bare && self.char == char
+    fn is_bare_char(self, char: char) -> bool {
+        self.sense == GlyphKind::Bare && self.char == char
     }
 }
 
 /// A part of a value, as written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Written<'a>(&'a [Glyph]);
+pub(crate) struct RawOperand<'a>(&'a [Glyph]);
 
-impl Written<'_> {
+impl RawOperand<'_> {
     /// Whether there is nothing here, not even quotes.
     pub(crate) fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
     /// The text without its quotation marks.
-    pub(crate) fn text(self) -> String {
-        self.0.iter().filter(|glyph| glyph.sense != Sense::Quote).map(|glyph| glyph.char).collect()
+    pub(crate) fn to_text(self) -> String {
+        self.0.iter().filter(|glyph| glyph.sense != GlyphKind::Quote).map(|glyph| glyph.char).collect()
     }
 
     /// The text, if no part of it is quoted.
-    pub(crate) fn bare(self) -> Option<String> {
-        self.0.iter().all(|glyph| glyph.sense == Sense::Bare).then(|| self.text())
+    pub(crate) fn to_bare_text(self) -> Option<String> {
+        self.0.iter().all(|glyph| glyph.sense == GlyphKind::Bare).then(|| self.to_text())
     }
 
     /// The span in bytes; `None` if it is empty.
@@ -183,17 +183,17 @@ impl Written<'_> {
 
     /// The rest after an unquoted `char` at the start, if there is one.
     pub(crate) fn strip_start(self, char: char) -> Option<Self> {
-        self.0.split_first().filter(|(first, _)| first.is(char)).map(|(_, rest)| Self(rest))
+        self.0.split_first().filter(|(first, _)| first.is_bare_char(char)).map(|(_, rest)| Self(rest))
     }
 
     /// The rest before an unquoted `char` at the end, if there is one.
     pub(crate) fn strip_end(self, char: char) -> Option<Self> {
-        self.0.split_last().filter(|(last, _)| last.is(char)).map(|(_, rest)| Self(rest))
+        self.0.split_last().filter(|(last, _)| last.is_bare_char(char)).map(|(_, rest)| Self(rest))
     }
 
     /// Splits at the first unquoted `..`.
     pub(crate) fn around_dots(self) -> Option<(Self, Self)> {
-        let at = self.0.windows(2).position(|pair| pair.iter().all(|glyph| glyph.is('.')))?;
+        let at = self.0.windows(2).position(|pair| pair.iter().all(|glyph| glyph.is_bare_char('.')))?;
         Some((Self(&self.0[..at]), Self(&self.0[at + 2..])))
     }
 }
@@ -204,13 +204,13 @@ mod tests {
 
     /// Each word as one line; `plan` is the only column.
     fn lexed(text: &str) -> Vec<String> {
-        lex(text, |name| (name == "plan").then_some(0))
+        lex_query(text, |name| (name == "plan").then_some(0))
             .into_iter()
             .map(|word| match word.form {
-                Form::Free(word) => word,
-                Form::Phrase(phrase) => format!("[{phrase}]"),
-                Form::Filter { negated, value, .. } => {
-                    let operands: Vec<String> = value.operands().map(Written::text).collect();
+                WordKind::Free(word) => word,
+                WordKind::Phrase(phrase) => format!("[{phrase}]"),
+                WordKind::Filter { negated, value, .. } => {
+                    let operands: Vec<String> = value.operands().map(RawOperand::to_text).collect();
                     format!("{}plan={}", if negated { "not " } else { "" }, operands.join("|"))
                 }
             })

@@ -23,15 +23,17 @@ pub(crate) mod values;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::completion::{Suggestion, complete, completed_column};
+pub use self::completion::{Suggestion, completed_column, suggest_completions};
 pub use self::highlights::{Chip, Fault, Highlights, UnknownColumn};
-pub(crate) use self::identity::{Identity, identities, words};
+pub(crate) use self::identity::{Identity, find_identities, split_words};
 pub use self::rewrite::filter_by;
-pub(crate) use self::rewrite::{Widened, filter_values, free_words, made_exact, widened, written};
+pub(crate) use self::rewrite::{
+    WidenedQuery, filter_values, free_words, made_exact, quote_value, widen_query,
+};
 use crate::model::Column;
-use crate::query::filter::Unread;
-use crate::query::identity::inverted;
-use crate::query::lexer::{Form, lex};
+use crate::query::filter::FilterError;
+use crate::query::identity::invert_name;
+use crate::query::lexer::{WordKind, lex_query};
 
 /// A parsed search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub(crate) struct ParsedQuery {
     /// A user must pass all of them. Incomplete and invalid filters are left out.
     pub(crate) filters: Vec<Filter>,
     /// The same for display, including the errors in filters.
-    pub(crate) reading: Highlights,
+    pub(crate) highlights: Highlights,
 }
 
 /// One condition on one column.
@@ -60,12 +62,12 @@ pub(crate) struct Filter {
     /// Matches the users that do not pass, including those without a value unless `any` contains [`Test::Null`].
     pub(crate) negated: bool,
     /// Passing one of them is enough. Never empty; at most one is [`Test::Is`].
-    pub(crate) any: Vec<Test>,
+    pub(crate) any: Vec<FilterTest>,
 }
 
 /// A test of a column's value. NULL passes only [`Test::Null`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Test {
+pub(crate) enum FilterTest {
     /// Equal to any of these. Never empty; all are of one variant, but not times. Text is compared as a whole, ignoring
     /// case.
     Is(Vec<Operand>),
@@ -131,34 +133,39 @@ impl Decimal {
 
 impl ParsedQuery {
     /// Parses `text`. Never fails: what is not a filter is free text, an incomplete filter that is left out, or an
-    /// error in `reading`.
-    pub(crate) fn read(text: &str, columns: &[Column], now: Timestamp) -> Self {
+    /// error in `highlights`.
+    pub(crate) fn parse(text: &str, columns: &[Column], now: Timestamp) -> Self {
         let mut free: Vec<&str> = Vec::new();
         let mut spoken: Vec<String> = Vec::new();
         let mut filters = Vec::new();
-        let mut reading = Highlights::default();
-        for word in lex(text, |name| names::find(columns, name)) {
+        let mut highlights = Highlights::default();
+        for word in lex_query(text, |name| names::find_column(columns, name)) {
             let raw = &text[word.span.clone()];
             match word.form {
-                Form::Phrase(phrase) => {
+                WordKind::Phrase(phrase) => {
                     free.push(raw);
                     spoken.push(phrase);
                 }
-                Form::Free(plain) => {
-                    reading.unknown.extend(UnknownColumn::in_word(text, &word.span, columns));
+                WordKind::Free(plain) => {
+                    highlights.unknown.extend(UnknownColumn::in_word(text, &word.span, columns));
                     free.push(raw);
                     spoken.push(plain);
                 }
-                Form::Filter { column, negated, name, value } => {
+                WordKind::Filter { column, negated, name, value } => {
                     let shown = &columns[column];
-                    let read = filter::tests(shown, &text[name], &value, now);
-                    if let Err(Unread::Misfit { span, message, hint }) = read {
-                        reading.faults.push(Fault::new(text, &span, message, hint));
+                    let read = filter::parse_tests(shown, &text[name], &value, now);
+                    if let Err(FilterError::Misfit { span, message, hint }) = read {
+                        highlights.faults.push(Fault::new(text, &span, message, hint));
                         continue;
                     }
-                    let chip =
-                        Chip::new(text, &word.span, shown, negated, filter::said(shown, &value, negated));
-                    reading.chips.push(Chip { complete: read.is_ok(), ..chip });
+                    let chip = Chip::new(
+                        text,
+                        &word.span,
+                        shown,
+                        negated,
+                        filter::describe_filter(shown, &value, negated),
+                    );
+                    highlights.chips.push(Chip { complete: read.is_ok(), ..chip });
                     filters.extend(read.ok().map(|any| Filter { column, negated, any }));
                 }
             }
@@ -167,18 +174,18 @@ impl ParsedQuery {
         let free = free.join(" ");
         let text = spoken.join(" ").trim().to_owned();
         Self {
-            inverted: inverted(&text),
-            phone: spelling::phone(&text),
+            inverted: invert_name(&text),
+            phone: spelling::parse_phone_digits(&text),
             text,
-            words: words(&free),
-            identities: identities(&free),
+            words: split_words(&free),
+            identities: find_identities(&free),
             filters,
-            reading,
+            highlights,
         }
     }
 }
 
 /// What the UI shows about `text` beside the search field.
-pub fn reading(text: &str, columns: &[Column], now: Timestamp) -> Highlights {
-    ParsedQuery::read(text, columns, now).reading
+pub fn highlight_query(text: &str, columns: &[Column], now: Timestamp) -> Highlights {
+    ParsedQuery::parse(text, columns, now).highlights
 }

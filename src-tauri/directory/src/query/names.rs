@@ -1,21 +1,22 @@
 //! Resolves the names that users type for columns.
 
-use crate::closest::closest;
+use crate::closest::find_closest_names;
 use crate::model::{Column, Role};
-use crate::schema::json_path::dotted;
+use crate::schema::json_path::to_dotted_name;
 
 /// The column that `written` names: by exact name (a path may be written with dots instead of arrows), then ignoring
 /// case, then by role, then by label.
-pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
+pub(crate) fn find_column(columns: &[Column], written: &str) -> Option<usize> {
     if written.is_empty() {
         return None;
     }
-    let plain = plain(written);
+    let plain = normalize_label(written);
     let lower = written.to_lowercase();
     let in_role = |column: &Column| role_words(column.role).contains(&lower.as_str());
-    let exact = |column: &Column| column.name == written || dotted(&column.name) == written;
-    let alike =
-        |column: &Column| column.name.to_lowercase() == lower || dotted(&column.name).to_lowercase() == lower;
+    let exact = |column: &Column| column.name == written || to_dotted_name(&column.name) == written;
+    let alike = |column: &Column| {
+        column.name.to_lowercase() == lower || to_dotted_name(&column.name).to_lowercase() == lower
+    };
     // A database column may have two roles; `email:` then means the email address.
     columns
         .iter()
@@ -24,18 +25,20 @@ pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
         .or_else(|| columns.iter().position(|column| alike(column) && in_role(column)))
         .or_else(|| columns.iter().position(alike))
         .or_else(|| columns.iter().position(in_role))
-        .or_else(|| columns.iter().position(|column| self::plain(&column.label) == plain))
+        .or_else(|| columns.iter().position(|column| self::normalize_label(&column.label) == plain))
 }
 
 /// Every spelling that resolves to the column at `at` and can be typed as one word, best first.
-pub(crate) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
+pub(crate) fn list_spellings(columns: &[Column], at: usize) -> Vec<String> {
     let column = &columns[at];
     let roles = role_words(column.role).iter().map(|&word| word.to_owned());
     let mut spellings: Vec<String> = Vec::new();
-    for word in roles.chain([dotted(&column.name), column.name.clone(), plain(&column.label)]) {
+    for word in
+        roles.chain([to_dotted_name(&column.name), column.name.clone(), normalize_label(&column.label)])
+    {
         let typable =
             !word.starts_with(['-', '"']) && !word.contains(|char: char| char == ':' || char.is_whitespace());
-        if typable && find(columns, &word) == Some(at) && !spellings.contains(&word) {
+        if typable && find_column(columns, &word) == Some(at) && !spellings.contains(&word) {
             spellings.push(word);
         }
     }
@@ -43,13 +46,13 @@ pub(crate) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
 }
 
 /// The known spelling closest to `written`.
-pub(crate) fn meant(columns: &[Column], written: &str) -> Option<String> {
-    let known: Vec<String> = (0..columns.len()).flat_map(|at| spellings(columns, at)).collect();
-    closest(written, known.iter().map(String::as_str)).map(str::to_owned)
+pub(crate) fn find_closest_spelling(columns: &[Column], written: &str) -> Option<String> {
+    let known: Vec<String> = (0..columns.len()).flat_map(|at| list_spellings(columns, at)).collect();
+    find_closest_names(written, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Turns `Last login at` and `last-login-at` into `last_login_at`.
-pub(crate) fn plain(text: &str) -> String {
+pub(crate) fn normalize_label(text: &str) -> String {
     text.to_lowercase().replace([' ', '-'], "_")
 }
 
@@ -70,7 +73,7 @@ mod tests {
 
     fn found(written: &str) -> Option<String> {
         let columns = columns();
-        find(&columns, written).map(|at| columns[at].name.clone())
+        find_column(&columns, written).map(|at| columns[at].name.clone())
     }
 
     #[test]
@@ -98,8 +101,8 @@ mod tests {
         let mut columns = columns();
         let plan = columns.iter().position(|column| column.name == "plan").unwrap();
         columns[plan].name = "name".into();
-        assert_eq!(find(&columns, "name"), Some(plan));
-        assert_eq!(find(&columns, "full_name"), Some(1));
+        assert_eq!(find_column(&columns, "name"), Some(plan));
+        assert_eq!(find_column(&columns, "full_name"), Some(1));
     }
 
     #[test]
@@ -114,10 +117,13 @@ mod tests {
             "profile->address->>city",
             "profile_address_city",
         ] {
-            assert_eq!(find(&columns, written), Some(plan), "{written}");
+            assert_eq!(find_column(&columns, written), Some(plan), "{written}");
         }
-        assert_eq!(spellings(&columns, plan)[0], "profile.address.city");
-        assert_eq!(meant(&columns, "profile.adress.city").as_deref(), Some("profile.address.city"));
+        assert_eq!(list_spellings(&columns, plan)[0], "profile.address.city");
+        assert_eq!(
+            find_closest_spelling(&columns, "profile.adress.city").as_deref(),
+            Some("profile.address.city")
+        );
     }
 
     #[test]
@@ -125,14 +131,14 @@ mod tests {
         let mut columns = columns();
         columns[0].name = "email".into();
         let email = columns.iter().position(|column| column.role == Role::Email);
-        assert_eq!(find(&columns, "email"), email);
-        assert_eq!(find(&columns, "id"), Some(0));
+        assert_eq!(find_column(&columns, "email"), email);
+        assert_eq!(find_column(&columns, "id"), Some(0));
     }
 
     #[test]
     fn a_slip_finds_what_was_meant() {
-        assert_eq!(meant(&columns(), "plna").as_deref(), Some("plan"));
-        assert_eq!(meant(&columns(), "emial").as_deref(), Some("email"));
-        assert_eq!(meant(&columns(), "xyzzy"), None);
+        assert_eq!(find_closest_spelling(&columns(), "plna").as_deref(), Some("plan"));
+        assert_eq!(find_closest_spelling(&columns(), "emial").as_deref(), Some("email"));
+        assert_eq!(find_closest_spelling(&columns(), "xyzzy"), None);
     }
 }

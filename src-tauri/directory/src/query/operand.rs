@@ -2,7 +2,7 @@
 
 use crate::model::FieldKind;
 use crate::query::dates;
-use crate::query::dates::Dated;
+use crate::query::dates::ParsedTime;
 use crate::query::{Bound, Decimal, Operand};
 use crate::schema::uuids;
 use jiff::Timestamp;
@@ -15,25 +15,28 @@ pub(crate) struct Extent {
 
 /// Parses `text` as a value of `kind`. `alone`: it is neither compared nor the end of a range, so that `7d` means
 /// everything since then.
-pub(crate) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -> Option<Extent> {
+pub(crate) fn parse_extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -> Option<Extent> {
     let operand = match kind {
         FieldKind::Integer => Operand::Integer(text.parse().ok()?),
         FieldKind::Number => Operand::Number(Decimal::parse(text)?),
-        FieldKind::Boolean => Operand::Boolean(boolean(text)?),
-        FieldKind::Uuid => Operand::Uuid(uuids::read(text)?),
-        FieldKind::Time => match dates::read(text, now)? {
-            Dated::Stretch(first, end) => {
+        FieldKind::Boolean => Operand::Boolean(parse_boolean(text)?),
+        FieldKind::Uuid => Operand::Uuid(uuids::parse_uuid(text)?),
+        FieldKind::Time => match dates::parse_time(text, now)? {
+            ParsedTime::Stretch(first, end) => {
                 let last = Bound { value: Operand::Time(end), inclusive: false };
                 return Some(Extent { first: Operand::Time(first), last });
             }
-            Dated::Ago(then) if alone => {
-                return Some(Extent { first: Operand::Time(then), last: including(Operand::Time(now)) });
+            ParsedTime::Ago(then) if alone => {
+                return Some(Extent {
+                    first: Operand::Time(then),
+                    last: to_inclusive_bound(Operand::Time(now)),
+                });
             }
-            Dated::Instant(then) | Dated::Ago(then) => Operand::Time(then),
+            ParsedTime::Instant(then) | ParsedTime::Ago(then) => Operand::Time(then),
         },
         FieldKind::Json | FieldKind::Text => Operand::Text(text.to_owned()),
     };
-    Some(Extent { first: operand.clone(), last: including(operand) })
+    Some(Extent { first: operand.clone(), last: to_inclusive_bound(operand) })
 }
 
 /// Whether a `text` that does not fit may become valid as the user types on.
@@ -41,7 +44,8 @@ pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool 
     let lower = text.to_ascii_lowercase();
     let of = |words: &[&str]| words.iter().any(|word| word.starts_with(&lower));
     // The first dot of `5..10` or of `5.25`.
-    let before_point = || text.strip_suffix('.').is_some_and(|text| extent(kind, text, false, now).is_some());
+    let before_point =
+        || text.strip_suffix('.').is_some_and(|text| parse_extent(kind, text, false, now).is_some());
     of(&["none"])
         || match kind {
             FieldKind::Integer | FieldKind::Number => text == "-" || before_point(),
@@ -55,7 +59,7 @@ pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool 
 }
 
 /// Completes the sentence "`soonish` is …".
-pub(crate) fn not_one(kind: FieldKind) -> &'static str {
+pub(crate) fn describe_misfit(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Integer => "no whole number of up to 64 bits",
         FieldKind::Number => "no number",
@@ -67,7 +71,7 @@ pub(crate) fn not_one(kind: FieldKind) -> &'static str {
 }
 
 /// Completes the sentence "`created` takes …".
-pub(crate) fn takes(kind: FieldKind) -> &'static str {
+pub(crate) fn describe_syntax(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Integer => "whole numbers: 5, >5, <=5 or 5..10",
         FieldKind::Number => "numbers: 5, 2.5, >5, <=5 or 5..10",
@@ -81,11 +85,11 @@ pub(crate) fn takes(kind: FieldKind) -> &'static str {
     }
 }
 
-pub(crate) fn including(value: Operand) -> Bound {
+pub(crate) fn to_inclusive_bound(value: Operand) -> Bound {
     Bound { value, inclusive: true }
 }
 
-fn boolean(text: &str) -> Option<bool> {
+fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Some(true),
         "false" | "no" | "0" => Some(false),

@@ -24,22 +24,22 @@ fn typed(filter: &Filter) -> String {
         }
         _ => instant(bound),
     };
-    let write = |test: &Test| match test {
-        Test::Is(operands) => operands.iter().map(operand).collect::<Vec<_>>().join(","),
-        Test::Contains(text) => format!("*{}*", quoted(text)),
-        Test::BeginsWith(text) => format!("{}*", quoted(text)),
-        Test::EndsWith(text) => format!("*{}", quoted(text)),
-        Test::Digits(_) => unreachable!("they come with the text that they are the digits of"),
-        Test::Range { from: Some(from), to: Some(to) } => format!("{}..{}", instant(from), last(to)),
-        Test::Range { from: Some(from), to: None } if from.inclusive => format!(">={}", instant(from)),
-        Test::Range { from: Some(from), to: None } => format!(">{}", instant(from)),
-        Test::Range { from: None, to: Some(to) } if to.inclusive => format!("<={}", instant(to)),
-        Test::Range { from: None, to: Some(to) } => format!("<{}", instant(to)),
-        Test::Range { from: None, to: None } => panic!("a range has an end"),
-        Test::Null => "none".to_owned(),
-        Test::NotNull => "*".to_owned(),
+    let write = |test: &FilterTest| match test {
+        FilterTest::Is(operands) => operands.iter().map(operand).collect::<Vec<_>>().join(","),
+        FilterTest::Contains(text) => format!("*{}*", quoted(text)),
+        FilterTest::BeginsWith(text) => format!("{}*", quoted(text)),
+        FilterTest::EndsWith(text) => format!("*{}", quoted(text)),
+        FilterTest::Digits(_) => unreachable!("they come with the text that they are the digits of"),
+        FilterTest::Range { from: Some(from), to: Some(to) } => format!("{}..{}", instant(from), last(to)),
+        FilterTest::Range { from: Some(from), to: None } if from.inclusive => format!(">={}", instant(from)),
+        FilterTest::Range { from: Some(from), to: None } => format!(">{}", instant(from)),
+        FilterTest::Range { from: None, to: Some(to) } if to.inclusive => format!("<={}", instant(to)),
+        FilterTest::Range { from: None, to: Some(to) } => format!("<{}", instant(to)),
+        FilterTest::Range { from: None, to: None } => panic!("a range has an end"),
+        FilterTest::Null => "none".to_owned(),
+        FilterTest::NotNull => "*".to_owned(),
     };
-    let written = filter.any.iter().filter(|test| !matches!(test, Test::Digits(_)));
+    let written = filter.any.iter().filter(|test| !matches!(test, FilterTest::Digits(_)));
     let any: Vec<String> = written.map(write).collect();
     let minus = if filter.negated { "-" } else { "" };
     format!("{minus}{}:{}", columns()[filter.column].name, any.join(","))
@@ -113,18 +113,18 @@ fn any_columns() -> impl Strategy<Value = Vec<Column>> {
 }
 
 /// The filter by `value` and its test; `None` if there is no such filter.
-fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(String, Test)> {
+fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(String, FilterTest)> {
     let text = filter_by(columns, at, value, now())?;
-    let mut read = ParsedQuery::read(&text, columns, now());
+    let mut read = ParsedQuery::parse(&text, columns, now());
     let asked = read.filters.pop().expect("it is a filter").any.pop().expect("it asks for something");
     Some((text, asked))
 }
 
 /// Every span that is reported for `text` lies within it and splits no character.
 fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
-    let asked = ParsedQuery::read(text, columns, now());
+    let asked = ParsedQuery::parse(text, columns, now());
     let units: Vec<u16> = text.encode_utf16().collect();
-    let reading = &asked.reading;
+    let reading = &asked.highlights;
     let spans = reading.chips.iter().map(|chip| (chip.start, chip.end));
     let spans = spans.chain(reading.faults.iter().map(|fault| (fault.start, fault.end)));
     let spans = spans.chain(reading.unknown.iter().map(|unknown| (unknown.start, unknown.end)));
@@ -137,19 +137,19 @@ fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
     prop_assert_eq!(asked.text.trim(), &asked.text);
     let known = ["pro", "ä b", "😀,"].map(str::to_owned);
     for caret in 0..=units.len() + 1 {
-        let suggestions = complete(text, caret, columns, &known, now());
+        let suggestions = suggest_completions(text, caret, columns, &known, now());
         prop_assert!(suggestions.len() <= 8);
         for suggestion in suggestions {
             if suggestion.detail == "whole value" {
                 let mut typed = units[..suggestion.start].to_vec();
                 typed.extend(suggestion.insert.encode_utf16());
                 typed.extend(&units[suggestion.end..]);
-                let read = ParsedQuery::read(&String::from_utf16(&typed).unwrap(), columns, now());
+                let read = ParsedQuery::parse(&String::from_utf16(&typed).unwrap(), columns, now());
                 let is_there = read.filters.iter().flat_map(|filter| &filter.any).any(|test| {
-                    matches!(test, Test::Is(values) if values.contains(&Operand::Text(suggestion.label.clone())))
+                    matches!(test, FilterTest::Is(values) if values.contains(&Operand::Text(suggestion.label.clone())))
                 });
                 let is_whole =
-                    read.filters.len() == read.reading.chips.len() && read.reading.faults.is_empty();
+                    read.filters.len() == read.highlights.chips.len() && read.highlights.faults.is_empty();
                 prop_assert!(is_there || !is_whole, "{} in {}", suggestion.insert, text);
             }
             prop_assert!(suggestion.start <= caret && caret.min(units.len()) <= suggestion.end);
@@ -190,7 +190,7 @@ proptest! {
     fn a_filter_by_a_text_is_that_whole_text(value in "[^\\pC]{1,40}", dense in dense_text()) {
         for value in [value, dense.replace('\0', "")] {
             let (_, test) = asked_by(&columns(), 3, Some(&value)).expect("there is a filter for every short text");
-            prop_assert_eq!(test, Test::Is(vec![Operand::Text(value)]));
+            prop_assert_eq!(test, FilterTest::Is(vec![Operand::Text(value)]));
         }
     }
 
@@ -207,17 +207,17 @@ proptest! {
     fn text_without_colons_and_quotes_comes_through(text in "[^:\"\0]*") {
         let asked = read(&text);
         prop_assert_eq!(asked.text, text.split_whitespace().collect::<Vec<_>>().join(" "));
-        prop_assert_eq!((asked.filters, asked.reading), (Vec::new(), Highlights::default()));
+        prop_assert_eq!((asked.filters, asked.highlights), (Vec::new(), Highlights::default()));
     }
 
     #[test]
     fn identities_and_words_are_few_and_different(text in prop_oneof![any::<String>(), dense_text()]) {
-        let identities = identities(&text);
+        let identities = find_identities(&text);
         prop_assert!(identities.len() <= 4);
         for (at, identity) in identities.iter().enumerate() {
             prop_assert!(!identity.as_str().is_empty());
             prop_assert!(identities[..at].iter().all(|known| known.as_str() != identity.as_str()));
         }
-        prop_assert!(words(&text).len() <= 8);
+        prop_assert!(split_words(&text).len() <= 8);
     }
 }

@@ -5,18 +5,20 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use crate::model::{Column, FieldKind, Role, Widening};
-use crate::query::lexer::{FilterValue, Form, Word, Written, lex};
+use crate::query::lexer::{FilterValue, RawOperand, Word, WordKind, lex_query};
 use crate::query::{ParsedQuery, names};
 use crate::schema::time;
 
 /// The filters in `text`, each with its span, column, negation and value.
-fn filters<'a>(
+fn find_filters<'a>(
     text: &'a str,
     columns: &'a [Column],
 ) -> impl Iterator<Item = (Range<usize>, usize, bool, FilterValue)> + 'a {
-    lex(text, |name| names::find(columns, name)).into_iter().filter_map(|Word { span, form }| match form {
-        Form::Filter { column, negated, value, .. } => Some((span, column, negated, value)),
-        _ => None,
+    lex_query(text, |name| names::find_column(columns, name)).into_iter().filter_map(|Word { span, form }| {
+        match form {
+            WordKind::Filter { column, negated, value, .. } => Some((span, column, negated, value)),
+            _ => None,
+        }
     })
 }
 
@@ -24,7 +26,7 @@ fn filters<'a>(
 /// such filter.
 pub(crate) fn made_exact(text: &str, columns: &[Column], wanted: impl Fn(usize) -> bool) -> Option<String> {
     let mut places = Vec::new();
-    for (_, column, negated, value) in filters(text, columns) {
+    for (_, column, negated, value) in find_filters(text, columns) {
         if !negated && is_compared_by_part(&columns[column]) && wanted(column) {
             let parts: Option<Vec<usize>> = value.operands().map(is_part).collect();
             places.extend(parts.unwrap_or_default());
@@ -41,7 +43,7 @@ pub(crate) fn made_exact(text: &str, columns: &[Column], wanted: impl Fn(usize) 
 }
 
 /// `value` as it has to be typed after a colon or an equals sign to have no special meaning.
-pub(crate) fn written(value: &str) -> String {
+pub(crate) fn quote_value(value: &str) -> String {
     let signs = |char: char| char.is_whitespace() || matches!(char, ',' | '"');
     let plain = !value.contains(signs) && !value.is_empty() && !value.starts_with(['*', '=', '<', '>', '.']);
     if plain { value.to_owned() } else { format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")) }
@@ -57,17 +59,17 @@ pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timest
         (Some(text), _) if text.chars().count() > LONGEST_VALUE || text.contains(char::is_control) => {
             return None;
         }
-        (Some(""), FieldKind::Text) => written(""),
-        (Some(text), FieldKind::Text) => format!("={}", written(text)),
+        (Some(""), FieldKind::Text) => quote_value(""),
+        (Some(text), FieldKind::Text) => format!("={}", quote_value(text)),
         // Hardly anyone else has the same second, so filter by day.
-        (Some(text), FieldKind::Time) => time::day(text)?,
+        (Some(text), FieldKind::Time) => time::parse_utc_day(text)?,
         (Some(_), FieldKind::Json) => return None,
-        (Some(text), _) => written(text),
+        (Some(text), _) => quote_value(text),
     };
-    let filter = format!("{}:{value}", names::spellings(columns, at).first()?);
-    let read = ParsedQuery::read(&filter, columns, now);
+    let filter = format!("{}:{value}", names::list_spellings(columns, at).first()?);
+    let read = ParsedQuery::parse(&filter, columns, now);
     let is_it = matches!(&read.filters[..], [only] if only.column == at && !only.negated);
-    (is_it && read.text.is_empty() && read.reading.faults.is_empty()).then_some(filter)
+    (is_it && read.text.is_empty() && read.highlights.faults.is_empty()).then_some(filter)
 }
 
 /// The longest value that a filter is offered for, in characters; longer values are not shared by several users.
@@ -75,7 +77,7 @@ const LONGEST_VALUE: usize = 200;
 
 /// A query that matches more than the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Widened {
+pub(crate) struct WidenedQuery {
     pub(crate) how: Widening,
     pub(crate) text: String,
     /// The filter or phrase that was changed, for display.
@@ -84,10 +86,10 @@ pub(crate) struct Widened {
 
 /// All queries that match more than `text`, most similar first: with parts instead of whole values, words instead of a
 /// phrase, without each filter, without all filters.
-pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Widened> {
+pub(crate) fn widen_query(text: &str, columns: &[Column], now: Timestamp) -> Vec<WidenedQuery> {
     let mut ways = Vec::new();
-    let words = lex(text, |name| names::find(columns, name));
-    let chips = crate::query::reading(text, columns, now).chips;
+    let words = lex_query(text, |name| names::find_column(columns, name));
+    let chips = crate::query::highlight_query(text, columns, now).chips;
     let about = |span: &Range<usize>| {
         let start = text[..span.start].encode_utf16().count();
         let chip = chips.iter().find(|chip| chip.start == start)?;
@@ -96,49 +98,60 @@ pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Wid
     };
     for Word { span, form } in &words {
         match form {
-            Form::Filter { column, negated: false, value, .. }
+            WordKind::Filter { column, negated: false, value, .. }
                 if columns[*column].kind == FieldKind::Text =>
             {
-                let signs: Vec<usize> = value.operands().filter_map(sign).collect();
+                let signs: Vec<usize> = value.operands().filter_map(find_equals_sign).collect();
                 if let (false, Some(about)) = (signs.is_empty(), about(span)) {
                     let mut text = text.to_owned();
                     for &at in signs.iter().rev() {
                         text.remove(at);
                     }
-                    ways.push(Widened { how: Widening::Parts, text, about });
+                    ways.push(WidenedQuery { how: Widening::Parts, text, about });
                 }
             }
-            Form::Phrase(phrase) if phrase.split_whitespace().nth(1).is_some() => {
+            WordKind::Phrase(phrase) if phrase.split_whitespace().nth(1).is_some() => {
                 let text = format!("{}{phrase}{}", &text[..span.start], &text[span.end..]);
-                ways.push(Widened { how: Widening::Words, text, about: phrase.clone() });
+                ways.push(WidenedQuery { how: Widening::Words, text, about: phrase.clone() });
             }
             _ => {}
         }
     }
-    let filters: Vec<&Range<usize>> =
-        words.iter().filter(|word| matches!(word.form, Form::Filter { .. })).map(|word| &word.span).collect();
+    let filters: Vec<&Range<usize>> = words
+        .iter()
+        .filter(|word| matches!(word.form, WordKind::Filter { .. }))
+        .map(|word| &word.span)
+        .collect();
     let has_free_text = filters.len() < words.len();
     for span in &filters {
         // Without its only filter, a query without free text would match everyone.
         if let Some(about) = about(span).filter(|_| has_free_text || filters.len() > 1) {
-            ways.push(Widened { how: Widening::WithoutFilter, text: without(text, &[span]), about });
+            ways.push(WidenedQuery {
+                how: Widening::WithoutFilter,
+                text: remove_spans(text, &[span]),
+                about,
+            });
         }
     }
     if filters.len() > 1 && has_free_text {
         let about = String::new();
-        ways.push(Widened { how: Widening::WithoutFilters, text: without(text, &filters), about });
+        ways.push(WidenedQuery { how: Widening::WithoutFilters, text: remove_spans(text, &filters), about });
     }
     ways.retain(|way| way.text.trim() != text.trim());
     ways
 }
 
 /// The position of the operand's `=`, which requires a whole value.
-fn sign(written: Written<'_>) -> Option<usize> {
-    written.strip_start('=').filter(|rest| !rest.text().is_empty()).and(written.span()).map(|span| span.start)
+fn find_equals_sign(written: RawOperand<'_>) -> Option<usize> {
+    written
+        .strip_start('=')
+        .filter(|rest| !rest.to_text().is_empty())
+        .and(written.span())
+        .map(|span| span.start)
 }
 
 /// `text` without the words at `spans`, which must be in order.
-fn without(text: &str, spans: &[&Range<usize>]) -> String {
+fn remove_spans(text: &str, spans: &[&Range<usize>]) -> String {
     let mut rest = String::new();
     let mut at = 0;
     for span in spans {
@@ -151,10 +164,10 @@ fn without(text: &str, spans: &[&Range<usize>]) -> String {
 
 /// The words of the free text with their spans, without quoted phrases.
 pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, String)> {
-    let words = lex(text, |name| names::find(columns, name)).into_iter();
+    let words = lex_query(text, |name| names::find_column(columns, name)).into_iter();
     words
         .filter_map(|Word { span, form }| match form {
-            Form::Free(word) => Some((span, word)),
+            WordKind::Free(word) => Some((span, word)),
             _ => None,
         })
         .collect()
@@ -163,13 +176,13 @@ pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, S
 /// The values of text filters with their columns and spans, if they are a single plain word or phrase.
 pub(crate) fn filter_values(text: &str, columns: &[Column]) -> Vec<(usize, Range<usize>, String)> {
     let one = |(_, column, negated, value): (Range<usize>, usize, bool, FilterValue)| {
-        let written: Vec<Written> = value.operands().collect();
+        let written: Vec<RawOperand> = value.operands().collect();
         let [only] = written[..] else { return None };
-        let text = only.strip_start('=').unwrap_or(only).text();
+        let text = only.strip_start('=').unwrap_or(only).to_text();
         let plain = !negated && columns[column].kind == FieldKind::Text && !text.is_empty();
         plain.then(|| Some((column, only.span()?, text))).flatten()
     };
-    filters(text, columns).filter_map(one).collect()
+    find_filters(text, columns).filter_map(one).collect()
 }
 
 fn is_compared_by_part(column: &Column) -> bool {
@@ -177,10 +190,10 @@ fn is_compared_by_part(column: &Column) -> bool {
 }
 
 /// Where an operand starts that matches parts of a value without a sign that says so.
-fn is_part(written: Written<'_>) -> Option<usize> {
+fn is_part(written: RawOperand<'_>) -> Option<usize> {
     let signed = ['=', '<', '>', '*'].iter().any(|&sign| written.strip_start(sign).is_some());
-    let says_something_else = written.bare().is_some_and(|bare| bare.eq_ignore_ascii_case("none"));
-    if signed || written.strip_end('*').is_some() || says_something_else || written.text().is_empty() {
+    let says_something_else = written.to_bare_text().is_some_and(|bare| bare.eq_ignore_ascii_case("none"));
+    if signed || written.strip_end('*').is_some() || says_something_else || written.to_text().is_empty() {
         return None;
     }
     written.span().map(|span| span.start)
@@ -194,7 +207,7 @@ mod tests {
     #[test]
     fn a_search_is_widened_step_by_step() {
         let widened = |text: &str| {
-            let ways = widened(text, &columns(), crate::query::stories::now());
+            let ways = widen_query(text, &columns(), crate::query::stories::now());
             ways.into_iter()
                 .map(|way| format!("{:?} {}: {}", way.how, way.about, way.text))
                 .collect::<Vec<_>>()

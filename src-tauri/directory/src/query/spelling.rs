@@ -38,27 +38,27 @@ const TRUNK: &str = "(0)";
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=17;
 
 /// In lower case and without accents.
-pub(crate) fn folded(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).map(base).collect()
+pub(crate) fn fold_text(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(to_base_letter).collect()
 }
 
 /// Whether the text can be spelled with other accents.
 pub(crate) fn has_spellings(text: &str) -> bool {
-    folded(text).chars().any(|char| !variants(char).is_empty())
+    fold_text(text).chars().any(|char| !list_variants(char).is_empty())
 }
 
-fn base(char: char) -> char {
+fn to_base_letter(char: char) -> char {
     LETTERS.iter().find(|(_, variants)| variants.contains(char)).map_or(char, |(base, _)| *base)
 }
 
-fn variants(base: char) -> &'static str {
+fn list_variants(base: char) -> &'static str {
     LETTERS.iter().find(|(letter, _)| *letter == base).map_or("", |(_, variants)| variants)
 }
 
 /// All variants of a letter in both cases; other characters stand for themselves.
-fn ways(char: char) -> Vec<char> {
+fn list_letter_forms(char: char) -> Vec<char> {
     let mut ways: Vec<char> = Vec::new();
-    for lower in std::iter::once(char).chain(variants(char).chars()) {
+    for lower in std::iter::once(char).chain(list_variants(char).chars()) {
         // Skip an upper case that is more than one character.
         let mut upper = lower.to_uppercase();
         let upper = upper.next().filter(|_| upper.next().is_none());
@@ -72,8 +72,8 @@ fn ways(char: char) -> Vec<char> {
 }
 
 /// A regular expression (PCRE, PostgreSQL) that matches `text` in every spelling.
-pub(crate) fn regex(text: &str) -> String {
-    written(text, |char, pattern| {
+pub(crate) fn to_spelling_regex(text: &str) -> String {
+    build_pattern(text, |char, pattern| {
         if char.is_ascii() && !char.is_ascii_alphanumeric() {
             pattern.push('\\');
         }
@@ -82,8 +82,8 @@ pub(crate) fn regex(text: &str) -> String {
 }
 
 /// An SQLite GLOB that matches `text`, without stars around it: <https://www.sqlite.org/lang_expr.html#glob>
-pub(crate) fn glob(text: &str) -> String {
-    written(text, |char, pattern| {
+pub(crate) fn to_spelling_glob(text: &str) -> String {
+    build_pattern(text, |char, pattern| {
         if matches!(char, '*' | '?' | '[') {
             pattern.extend(['[', char, ']']);
         } else {
@@ -92,10 +92,10 @@ pub(crate) fn glob(text: &str) -> String {
     })
 }
 
-fn written(text: &str, mut literal: impl FnMut(char, &mut String)) -> String {
+fn build_pattern(text: &str, mut literal: impl FnMut(char, &mut String)) -> String {
     let mut pattern = String::with_capacity(text.len() * 8);
-    for char in folded(text).chars() {
-        let ways = ways(char);
+    for char in fold_text(text).chars() {
+        let ways = list_letter_forms(char);
         if let [only] = ways[..] {
             literal(only, &mut pattern);
         } else {
@@ -108,7 +108,7 @@ fn written(text: &str, mut literal: impl FnMut(char, &mut String)) -> String {
 }
 
 /// The digits of a phone number without its trunk prefix; `None` if it is not a phone number.
-pub(crate) fn phone(text: &str) -> Option<String> {
+pub(crate) fn parse_phone_digits(text: &str) -> Option<String> {
     let text = text.trim();
     let is_one = text.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '+' | '('))
         && text.chars().all(|char| char.is_ascii_digit() || BETWEEN_DIGITS.contains(&char));
@@ -124,7 +124,7 @@ pub(crate) fn phone(text: &str) -> Option<String> {
 
 /// Whether the punctuation shows that this is a phone number: `+49 30…`, `(030) …`, `030/…`.
 pub(crate) fn is_punctuated(text: &str) -> bool {
-    text.trim().contains(['+', '(', ' ', '/']) && phone(text).is_some()
+    text.trim().contains(['+', '(', ' ', '/']) && parse_phone_digits(text).is_some()
 }
 
 /// Whether the column's name suggests phone numbers.
@@ -157,17 +157,17 @@ mod tests {
 
     #[test]
     fn accents_and_case_are_folded() {
-        assert_eq!(folded("Ångström ŁUKASZ Núñez"), "angstrom lukasz nunez");
-        assert_eq!(folded("Ждан 42"), "ждан 42");
+        assert_eq!(fold_text("Ångström ŁUKASZ Núñez"), "angstrom lukasz nunez");
+        assert_eq!(fold_text("Ждан 42"), "ждан 42");
         assert!(has_spellings("Anna") && !has_spellings("42 — Ждан"));
     }
 
     #[test]
     fn a_pattern_finds_every_spelling_and_takes_signs_as_they_are() {
-        assert_eq!(regex("j.é"), r"[jJĵĴ]\.[eEèÈéÉêÊëËēĒĕĔėĖęĘěĚẽẼ]");
-        assert_eq!(glob("*[j"), "[*][[][jJĵĴ]");
-        assert_eq!(regex("ж1"), "[жЖ]1");
-        assert_eq!(regex("ß"), "ß");
+        assert_eq!(to_spelling_regex("j.é"), r"[jJĵĴ]\.[eEèÈéÉêÊëËēĒĕĔėĖęĘěĚẽẼ]");
+        assert_eq!(to_spelling_glob("*[j"), "[*][[][jJĵĴ]");
+        assert_eq!(to_spelling_regex("ж1"), "[жЖ]1");
+        assert_eq!(to_spelling_regex("ß"), "ß");
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
             ("2026-01-31", Some("20260131")),
             ("", None),
         ] {
-            assert_eq!(phone(text).as_deref(), expected, "{text}");
+            assert_eq!(parse_phone_digits(text).as_deref(), expected, "{text}");
         }
         assert!(
             is_punctuated("+4930123456") && is_punctuated("030 123456 7") && !is_punctuated("2026-01-31")

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::model::{FieldKind, Role};
-use crate::schema::label::label;
+use crate::schema::label::to_label;
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-10T12:30:15.5Z".parse().unwrap()
 }
 
 pub(crate) fn column(name: &str, role: Role, kind: FieldKind) -> Column {
-    Column { name: name.to_owned(), label: label(name), role, kind, sortable: false, company: false }
+    Column { name: name.to_owned(), label: to_label(name), role, kind, sortable: false, company: false }
 }
 
 pub(crate) fn columns() -> Vec<Column> {
@@ -31,7 +31,7 @@ pub(crate) fn columns() -> Vec<Column> {
 }
 
 pub(crate) fn read(text: &str) -> ParsedQuery {
-    ParsedQuery::read(text, &columns(), now())
+    ParsedQuery::parse(text, &columns(), now())
 }
 
 pub(crate) fn plain(operand: &Operand) -> String {
@@ -47,21 +47,23 @@ pub(crate) fn plain(operand: &Operand) -> String {
 
 /// A filter in set notation: `plan ∈ {"pro"}`, `seats ∈ (5, ∞)`.
 fn told(filter: &Filter) -> String {
-    let tell = |test: &Test| match test {
-        Test::Is(operands) => format!("∈ {{{}}}", operands.iter().map(plain).collect::<Vec<_>>().join(", ")),
-        Test::Contains(text) => format!("∋ {text:?}"),
-        Test::BeginsWith(text) => format!("begins {text:?}"),
-        Test::EndsWith(text) => format!("ends {text:?}"),
-        Test::Digits(digits) => format!("digits {digits}"),
-        Test::Range { from, to } => {
+    let tell = |test: &FilterTest| match test {
+        FilterTest::Is(operands) => {
+            format!("∈ {{{}}}", operands.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        FilterTest::Contains(text) => format!("∋ {text:?}"),
+        FilterTest::BeginsWith(text) => format!("begins {text:?}"),
+        FilterTest::EndsWith(text) => format!("ends {text:?}"),
+        FilterTest::Digits(digits) => format!("digits {digits}"),
+        FilterTest::Range { from, to } => {
             let end =
                 |bound: &Option<Bound>| bound.as_ref().map_or("∞".to_owned(), |bound| plain(&bound.value));
             let inclusive = |bound: &Option<Bound>| bound.as_ref().is_some_and(|bound| bound.inclusive);
             let opens = if inclusive(from) { '[' } else { '(' };
             format!("∈ {opens}{}, {}{}", end(from), end(to), if inclusive(to) { ']' } else { ')' })
         }
-        Test::Null => "= NULL".to_owned(),
-        Test::NotNull => "≠ NULL".to_owned(),
+        FilterTest::Null => "= NULL".to_owned(),
+        FilterTest::NotNull => "≠ NULL".to_owned(),
     };
     let any: Vec<String> = filter.any.iter().map(tell).collect();
     let not = if filter.negated { "not " } else { "" };
@@ -90,10 +92,10 @@ fn a_search_is_free_text_and_filters() {
             r#"company ∋ "North Star""#,
         ]
     );
-    assert_eq!(asked.reading.faults, []);
-    assert_eq!(asked.reading.unknown, []);
+    assert_eq!(asked.highlights.faults, []);
+    assert_eq!(asked.highlights.unknown, []);
     assert_eq!(
-        asked.reading.chips.iter().map(said).collect::<Vec<_>>(),
+        asked.highlights.chips.iter().map(said).collect::<Vec<_>>(),
         [
             "Plan contains pro",
             "Created at > 2026-01",
@@ -110,7 +112,10 @@ fn only_filters_leave_no_free_text_and_blank_is_nothing() {
     assert_eq!((asked.text.as_str(), asked.filters.len()), ("", 2));
     assert_eq!((asked.words, asked.identities), (Vec::new(), Vec::new()));
     let blank = read(" \t ");
-    assert_eq!((blank.text.as_str(), blank.filters, blank.reading), ("", Vec::new(), Highlights::default()));
+    assert_eq!(
+        (blank.text.as_str(), blank.filters, blank.highlights),
+        ("", Vec::new(), Highlights::default())
+    );
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn values_have_the_type_of_their_column() {
         ("token:550E8400E29B41D4A716446655440000", "token ∈ {550e8400-e29b-41d4-a716-446655440000}"),
     ] {
         let asked = read(text);
-        assert_eq!(asked.reading.faults, [], "{text}");
+        assert_eq!(asked.highlights.faults, [], "{text}");
         assert_eq!(asked.filters.iter().map(told).collect::<Vec<_>>(), [expected], "{text}");
     }
 }
@@ -231,7 +236,7 @@ fn what_does_not_fit_is_said_with_its_place() {
         assert_eq!(asked.filters, [], "{text}");
         let start = text.find(at).unwrap();
         let fault = Fault { start, end: start + at.len(), message: message.into(), hint: hint.into() };
-        assert_eq!(asked.reading.faults, [fault], "{text}");
+        assert_eq!(asked.highlights.faults, [fault], "{text}");
     }
 }
 
@@ -262,8 +267,8 @@ fn what_is_still_being_typed_is_no_fault() {
         "token:550e84",
     ] {
         let asked = read(text);
-        assert_eq!((asked.filters, asked.reading.faults), (Vec::new(), Vec::new()), "{text}");
-        assert!(matches!(asked.reading.chips.as_slice(), [Chip { complete: false, .. }]), "{text}");
+        assert_eq!((asked.filters, asked.highlights.faults), (Vec::new(), Vec::new()), "{text}");
+        assert!(matches!(asked.highlights.chips.as_slice(), [Chip { complete: false, .. }]), "{text}");
         assert_eq!(asked.text, "", "{text}");
     }
 }
@@ -272,7 +277,7 @@ fn what_is_still_being_typed_is_no_fault() {
 fn words_with_a_colon_that_are_no_filters_are_searched_and_hinted_at() {
     let asked = read("https://acme.com/users/42 12:30 C:\\x mailto:ada@acme.com ");
     assert_eq!(asked.text, "https://acme.com/users/42 12:30 C:\\x mailto:ada@acme.com");
-    assert_eq!(asked.reading, Highlights::default());
+    assert_eq!(asked.highlights, Highlights::default());
     let asked = read("😀 -plna:pro foo:bar");
     assert_eq!(asked.text, "😀 -plna:pro foo:bar");
     let unknown = |start, name: &str, closest: Option<&str>| UnknownColumn {
@@ -281,12 +286,13 @@ fn words_with_a_colon_that_are_no_filters_are_searched_and_hinted_at() {
         name: name.to_owned(),
         closest: closest.map(str::to_owned),
     };
-    assert_eq!(asked.reading.unknown, [unknown(4, "plna", Some("plan")), unknown(13, "foo", None)]);
+    assert_eq!(asked.highlights.unknown, [unknown(4, "plna", Some("plan")), unknown(13, "foo", None)]);
 }
 
 #[test]
 fn chips_say_how_long_ago() {
-    let values = |text: &str| read(text).reading.chips.into_iter().map(|chip| chip.value).collect::<Vec<_>>();
+    let values =
+        |text: &str| read(text).highlights.chips.into_iter().map(|chip| chip.value).collect::<Vec<_>>();
     assert_eq!(values("created:7d created:<=7d created:30d..7d"), ["last 7d", "≤ 7d ago", "30d..7d"]);
     assert_eq!(values("active:* plan:7d plan:\"a b\",c seats:>"), ["any", "7d", "a b, c", ">"]);
 }
@@ -314,20 +320,20 @@ fn chips_say_how_a_text_is_compared() {
         ("id:7", "User ID 7"),
         ("-active:yes", "Active not yes"),
     ] {
-        assert_eq!(read(text).reading.chips.iter().map(said).collect::<Vec<_>>(), [expected], "{text}");
+        assert_eq!(read(text).highlights.chips.iter().map(said).collect::<Vec<_>>(), [expected], "{text}");
     }
 }
 
 #[test]
 fn a_telephone_number_is_its_digits() {
     let columns = [column("mobile_phone", Role::Other, FieldKind::Text)];
-    let digits = |text: &str| ParsedQuery::read(text, &columns, now()).filters.remove(0).any.pop();
+    let digits = |text: &str| ParsedQuery::parse(text, &columns, now()).filters.remove(0).any.pop();
     for text in
         ["mobile_phone:4930123456", "-mobile_phone:\"+49 (0)30 123 456\"", "mobile_phone:*4930123456*"]
     {
-        assert_eq!(digits(text), Some(Test::Digits("4930123456".into())), "{text}");
+        assert_eq!(digits(text), Some(FilterTest::Digits("4930123456".into())), "{text}");
     }
-    assert_eq!(digits("mobile_phone:4930"), Some(Test::Contains("4930".into())));
+    assert_eq!(digits("mobile_phone:4930"), Some(FilterTest::Contains("4930".into())));
     assert_eq!(read("+49 30 123456").phone.as_deref(), Some("4930123456"));
 }
 
@@ -335,19 +341,19 @@ fn a_telephone_number_is_its_digits() {
 fn a_text_that_identifies_is_compared_as_a_whole() {
     let columns = [column("login", Role::Id, FieldKind::Text)];
     for (text, expected) in [
-        ("id:usr_8", Test::Is(vec![Operand::Text("usr_8".into())])),
-        ("id:*usr_8*", Test::Contains("usr_8".into())),
-        ("id:usr*", Test::BeginsWith("usr".into())),
+        ("id:usr_8", FilterTest::Is(vec![Operand::Text("usr_8".into())])),
+        ("id:*usr_8*", FilterTest::Contains("usr_8".into())),
+        ("id:usr*", FilterTest::BeginsWith("usr".into())),
     ] {
-        let asked = ParsedQuery::read(text, &columns, now());
+        let asked = ParsedQuery::parse(text, &columns, now());
         assert_eq!(asked.filters[0].any, [expected], "{text}");
     }
-    assert_eq!(said(&ParsedQuery::read("id:usr_8", &columns, now()).reading.chips[0]), "Login is usr_8");
+    assert_eq!(said(&ParsedQuery::parse("id:usr_8", &columns, now()).highlights.chips[0]), "Login is usr_8");
 }
 
 #[test]
 fn places_are_counted_as_javascript_does() {
-    let chip = read("😀ä plan:\"😀\" x").reading.chips.remove(0);
+    let chip = read("😀ä plan:\"😀\" x").highlights.chips.remove(0);
     assert_eq!((chip.start, chip.end), (4, 13));
     assert_eq!(
         (highlights::byte_at("😀a", 1), highlights::byte_at("😀a", 2), highlights::byte_at("😀a", 9)),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use strsim::osa_distance;
 
-use crate::query::spelling::folded;
+use crate::query::spelling::fold_text;
 
 /// Shorter words differ by one letter from too many others.
 const LETTERS: usize = 4;
@@ -35,11 +35,11 @@ pub(crate) fn right_parts(word: &str) -> Vec<String> {
 
 /// Known words, with how often each occurs.
 #[derive(Debug, Default)]
-pub(crate) struct Words(HashMap<String, usize>);
+pub(crate) struct Vocabulary(HashMap<String, usize>);
 
-impl Words {
+impl Vocabulary {
     /// Adds the words of a value.
-    pub(crate) fn learn(&mut self, value: &str) {
+    pub(crate) fn add_words(&mut self, value: &str) {
         let apart = |char: char| !char.is_alphanumeric() && char != '\'';
         let mut words: Vec<&str> = value.split_whitespace().collect();
         words.extend(value.split(apart));
@@ -52,10 +52,10 @@ impl Words {
 
     /// Words that `typed` may have been meant as: one mistake away, or different only in case and accents. The closest
     /// first, then the most common. Never `typed` itself.
-    pub(crate) fn meant(&self, typed: &str) -> Vec<&str> {
-        let wanted = folded(typed);
+    pub(crate) fn find_closest_namess(&self, typed: &str) -> Vec<&str> {
+        let wanted = fold_text(typed);
         let near = |(word, times): (&'_ String, &usize)| {
-            let distance = osa_distance(&wanted, &folded(word));
+            let distance = osa_distance(&wanted, &fold_text(word));
             (distance <= 1 && word.to_lowercase() != typed.to_lowercase())
                 .then(|| (distance, std::cmp::Reverse(*times), word.clone()))
         };
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_word_with_one_mistake_means_one_that_exists() {
-        let mut words = Words::default();
+        let mut words = Vocabulary::default();
         for value in [
             "Anna Hoffmann",
             "Hoffmann, Anna",
@@ -89,7 +89,7 @@ mod tests {
             "José Núñez",
             "O'Neil",
         ] {
-            words.learn(value);
+            words.add_words(value);
         }
         for (typed, expected) in [
             ("hofmann", &["Hoffmann", "Hofman"][..]),
@@ -103,7 +103,7 @@ mod tests {
             ("smith", &[]),
             ("o'neill", &["O'Neil"]),
         ] {
-            assert_eq!(words.meant(typed), expected, "{typed}");
+            assert_eq!(words.find_closest_namess(typed), expected, "{typed}");
         }
     }
 

@@ -29,13 +29,13 @@ pub(crate) struct KnownValues {
 
 impl KnownValues {
     /// The cell that holds the column's values once they are queried.
-    pub(crate) fn of(&self, column: usize) -> Arc<OnceCell<Vec<String>>> {
+    pub(crate) fn cell_for_column(&self, column: usize) -> Arc<OnceCell<Vec<String>>> {
         let mut asked = self.asked.lock();
         Arc::clone(asked.entry(column).or_default())
     }
 
     /// Remembers the values of loaded rows.
-    pub(crate) fn learn(&self, columns: &[Column], rows: &[Row]) {
+    pub(crate) fn add_loaded_rows(&self, columns: &[Column], rows: &[Row]) {
         let mut loaded = self.loaded.lock();
         for (at, _) in columns.iter().enumerate().filter(|(_, column)| may_be_suggested(column)) {
             let known = loaded.entry(at).or_default();
@@ -57,7 +57,7 @@ impl KnownValues {
     }
 
     /// Discards the values, which may have changed in the database.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear_values(&self) {
         self.asked.lock().clear();
         self.loaded.lock().clear();
     }
@@ -68,7 +68,7 @@ pub(crate) fn is_short(value: &str) -> bool {
 }
 
 /// The values that can be suggested, without duplicates.
-pub(crate) fn kept(found: Vec<String>) -> Vec<String> {
+pub(crate) fn keep_suggestible_values(found: Vec<String>) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     for value in found {
         if is_short(&value) && !values.contains(&value) {
@@ -82,10 +82,10 @@ pub(crate) fn kept(found: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::label::label;
+    use crate::schema::label::to_label;
 
     fn column(name: &str, role: Role, kind: FieldKind) -> Column {
-        Column { name: name.to_owned(), label: label(name), role, kind, sortable: false, company: false }
+        Column { name: name.to_owned(), label: to_label(name), role, kind, sortable: false, company: false }
     }
 
     #[test]
@@ -108,10 +108,10 @@ mod tests {
                 .to_vec(),
         };
         let long = "x".repeat(CHARS + 1);
-        known.learn(&columns, &[row("pro"), row("free"), row("pro"), row(""), row(&long)]);
+        known.add_loaded_rows(&columns, &[row("pro"), row("free"), row("pro"), row(""), row(&long)]);
         assert_eq!(known.with_loaded(2, &["pro".into(), "team".into()]), ["pro", "team", "free"]);
         assert_eq!(known.with_loaded(3, &[]), Vec::<String>::new());
-        known.forget();
+        known.clear_values();
         assert_eq!(known.with_loaded(2, &[]), Vec::<String>::new());
     }
 }

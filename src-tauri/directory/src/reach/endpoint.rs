@@ -14,11 +14,11 @@ use crate::config::DirectoryConfig;
 use crate::engine::Engine;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::hosts::{Hosts, TargetServer};
+use crate::reach::no_answer::no_answer_error;
 use crate::reach::password_command;
 use crate::reach::password_source::PasswordSource;
-use crate::reach::tunnel::{Target, Tunnel, TunnelEndpoint};
-use crate::reach::unanswered::unanswered;
-use crate::reach::waking::{Listener, Waking};
+use crate::reach::tunnel::{Tunnel, TunnelEndpoint, TunnelTarget};
+use crate::reach::wake_up::{WakeListener, WakingGuard};
 use crate::reach::wire::{ConnectStage, Wire};
 
 /// The time limit for connecting, and for everything else that is quick on a working network.
@@ -50,7 +50,7 @@ pub(crate) struct Endpoint {
     /// How long a server may take to wake up.
     patience: Duration,
     /// Notified while a server wakes up.
-    listener: Listener,
+    listener: WakeListener,
     /// The password that the source gave last.
     last: Mutex<Option<Password>>,
     has_password: AtomicBool,
@@ -72,22 +72,24 @@ pub(crate) struct Password {
 impl Endpoint {
     /// Creates the endpoint without connecting. If the configuration has a password command, it overrides `passwords`.
     pub(crate) fn new(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
-        let named = Hosts::of(&part.url);
+        let named = Hosts::from_url(&part.url);
         let tunnel = match &part.ssh {
-            Some(ssh) => Some(Tunnel::to(ssh, named.urls.iter().map(|url| target(url)).collect())?),
+            Some(ssh) => {
+                Some(Tunnel::with_forwards(ssh, named.urls.iter().map(|url| parse_target(url)).collect())?)
+            }
             None => None,
         };
         let hosts = named.urls.into_iter().map(|url| DirectoryConfig { url, ..part.clone() }).collect();
-        Ok(Self::with(part, hosts, named.wanted, passwords, tunnel))
+        Ok(Self::with_hosts(part, hosts, named.wanted, passwords, tunnel))
     }
 
     /// The same for a driver that resolves the servers itself and connects through SOCKS.
     pub(crate) fn to_any(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
-        let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
-        Ok(Self::with(part, vec![part.clone()], None, passwords, tunnel))
+        let tunnel = part.ssh.as_ref().map(Tunnel::with_socks).transpose()?;
+        Ok(Self::with_hosts(part, vec![part.clone()], None, passwords, tunnel))
     }
 
-    fn with(
+    fn with_hosts(
         part: &DirectoryConfig,
         hosts: Vec<DirectoryConfig>,
         wanted: Option<TargetServer>,
@@ -97,29 +99,29 @@ impl Endpoint {
         let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
         let wanted = wanted.unwrap_or(TargetServer::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
-        let (patience, listener) = (part.patience(), Listener::present());
+        let (patience, listener) = (part.patience(), WakeListener::of_current_task());
         Arc::new(Self { hosts, wanted, passwords, command, patience, listener, last, has_password, tunnel })
     }
 
     /// Waits until the tunnel is up, if there is one.
-    pub(crate) async fn ready(&self) -> Result<()> {
+    pub(crate) async fn ensure_tunnel(&self) -> Result<()> {
         match &self.tunnel {
-            Some(tunnel) => tunnel.ready().await,
+            Some(tunnel) => tunnel.ensure_running().await,
             None => Ok(()),
         }
     }
 
     /// Waits until the tunnel breaks; without a tunnel, forever.
-    pub(crate) async fn broken(&self) {
+    pub(crate) async fn wait_until_broken(&self) {
         match &self.tunnel {
-            Some(tunnel) => tunnel.broken().await,
+            Some(tunnel) => tunnel.wait_until_broken().await,
             None => std::future::pending().await,
         }
     }
 
     /// The local end of the tunnel to a server; `None` if there is no tunnel.
-    pub(crate) fn entrance(&self, at: usize) -> Option<TunnelEndpoint> {
-        self.tunnel.as_ref()?.entrance(at)
+    pub(crate) fn tunnel_endpoint(&self, at: usize) -> Option<TunnelEndpoint> {
+        self.tunnel.as_ref()?.tunnel_endpoint(at)
     }
 
     pub(crate) fn socks_port(&self) -> Option<u16> {
@@ -128,11 +130,11 @@ impl Endpoint {
 
     /// Adds the tunnel's own explanation to an error. `true`: the tunnel itself may have been broken and was closed, so
     /// it is worth retrying with a new one.
-    pub(crate) async fn explained(&self, mut error: DirectoryError) -> (DirectoryError, bool) {
+    pub(crate) async fn explain_unreachable(&self, mut error: DirectoryError) -> (DirectoryError, bool) {
         let Some(tunnel) = self.tunnel.as_ref().filter(|_| error.code == DirectoryCode::Unreachable) else {
             return (error, false);
         };
-        let Some(complaint) = tunnel.complaint().await else {
+        let Some(complaint) = tunnel.next_complaint().await else {
             tunnel.give_up().await;
             return (error, true);
         };
@@ -166,7 +168,7 @@ impl Endpoint {
     }
 
     /// The password for a new connection, from the cache while it is good, otherwise from the source.
-    pub(crate) async fn password(&self) -> Result<Password> {
+    pub(crate) async fn current_password(&self) -> Result<Password> {
         // Holding the lock while the source is asked makes concurrent callers wait for its answer.
         let mut last = self.last.lock().await;
         let destination = self.passwords.destination();
@@ -176,9 +178,9 @@ impl Endpoint {
             return Ok(password.clone());
         }
         // Ask even if there is a command: the operator may have allowed it only for another destination.
-        let stored = self.passwords.password().await.map_err(DirectoryError::of_password_source)?;
+        let stored = self.passwords.read_password().await.map_err(DirectoryError::of_password_source)?;
         let secret = match &self.command {
-            Some(words) => Some(password_command::run(words).await?),
+            Some(words) => Some(password_command::run_command(words).await?),
             None => stored,
         };
         let number = last.as_ref().map_or(0, |last| last.number) + 1;
@@ -193,7 +195,7 @@ impl Endpoint {
     }
 
     /// Marks `password` as refused and asks the source again. `true`: there is a different one to try.
-    pub(crate) async fn refused(&self, password: &Password) -> bool {
+    pub(crate) async fn reread_password(&self, password: &Password) -> bool {
         let is_same = |one: &Password| {
             let [one, other] = [one, password].map(|it| it.secret.as_ref().map(ExposeSecret::expose_secret));
             one == other
@@ -202,11 +204,11 @@ impl Endpoint {
             last.given = None;
         }
         // If the source fails, the server's refusal is the error to report.
-        self.makes_passwords() || self.password().await.is_ok_and(|now| !is_same(&now))
+        self.makes_passwords() || self.current_password().await.is_ok_and(|now| !is_same(&now))
     }
 
     /// Marks a failed login as solvable by another password, if one can be stored.
-    pub(crate) fn refusal(&self, error: DirectoryError) -> DirectoryError {
+    pub(crate) fn to_login_refusal(&self, error: DirectoryError) -> DirectoryError {
         let is_replaceable = self.passwords.is_replaceable() && !self.makes_passwords();
         if is_replaceable { error.wants_password() } else { error }
     }
@@ -216,7 +218,7 @@ impl Endpoint {
     /// `to` connects to one server with a password, returns whether it is a replica, and records what it saw.
     pub(crate) async fn connect<T: Send + 'static, F>(
         self: &Arc<Self>,
-        to: impl Fn(Arc<Self>, usize, Password, Arc<Signs>) -> F,
+        to: impl Fn(Arc<Self>, usize, Password, Arc<ConnectObservations>) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
@@ -226,31 +228,32 @@ impl Endpoint {
         let mut waking = None;
         loop {
             // The password comes first: if it may not go to this destination, no tunnel to it is opened.
-            let password = self.password().await?;
-            self.ready().await?;
-            let signs = Arc::new(Signs::default());
-            let connected = self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&signs)));
+            let password = self.current_password().await?;
+            self.ensure_tunnel().await?;
+            let signs = Arc::new(ConnectObservations::default());
+            let connected =
+                self.choose_host(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&signs)));
             let error = match connected.await {
                 Ok((_, connected)) => return Ok(connected),
                 Err(error) => error,
             };
-            if !is_last && signs.refused.load(Ordering::Relaxed) && self.refused(&password).await {
+            if !is_last && signs.refused.load(Ordering::Relaxed) && self.reread_password(&password).await {
                 is_last = true;
                 continue;
             }
             if signs.will_wake() && began.elapsed() < self.patience {
-                waking.get_or_insert_with(|| self.waking());
+                waking.get_or_insert_with(|| self.announce_waking());
                 tokio::time::sleep(SNOOZE).await;
                 continue;
             }
             if waking.is_some() && signs.asleep.load(Ordering::Relaxed) {
-                return Err(error.hint(ASLEEP));
+                return Err(error.with_hint(ASLEEP));
             }
             if signs.starting.load(Ordering::Relaxed) {
                 // The server's own message says why.
                 return Err(error);
             }
-            match self.explained(error).await {
+            match self.explain_unreachable(error).await {
                 (_, true) if !is_last => is_last = true,
                 (error, _) => return Err(error),
             }
@@ -259,13 +262,13 @@ impl Endpoint {
 
     /// Runs the driver over `wire`, and waits for a server that is asleep: if it is reached within [`CONNECT_TIMEOUT`],
     /// the connection file decides how long it may take. `None`: time is up.
-    pub(crate) async fn awaited<T>(
+    pub(crate) async fn await_connection<T>(
         &self,
         wire: &Wire,
-        signs: &Signs,
+        signs: &ConnectObservations,
         connecting: impl Future<Output = T>,
     ) -> Option<T> {
-        let mut stage = wire.stage();
+        let mut stage = wire.watch_stage();
         let mut connecting = std::pin::pin!(connecting);
         let reached =
             tokio::time::timeout(CONNECT_TIMEOUT, stage.wait_for(|stage| *stage >= ConnectStage::Reached));
@@ -281,47 +284,47 @@ impl Endpoint {
                 if let Ok(answer) = tokio::time::timeout(SLEEPY, &mut connecting).await {
                     answer
                 } else {
-                    let _waking = self.waking();
+                    let _waking = self.announce_waking();
                     tokio::select! {
-                        answer = tokio::time::timeout(self.patience().saturating_sub(SLEEPY), connecting) => {
+                        answer = tokio::time::timeout(self.max_connect_time().saturating_sub(SLEEPY), connecting) => {
                             answer.ok()?
                         }
-                        () = wire.meets_stranger() => return None,
+                        () = wire.wait_for_other_service() => return None,
                     }
                 }
             }
         };
         // A proxy accepts connections for the server and hangs up. Through a tunnel, every failure looks like that.
-        let hung_up = wire.stage().borrow().eq(&ConnectStage::Reached)
-            && wire.trouble().is_some_and(|trouble| trouble.code == DirectoryCode::Unreachable);
+        let hung_up = wire.watch_stage().borrow().eq(&ConnectStage::Reached)
+            && wire.login_error().is_some_and(|trouble| trouble.code == DirectoryCode::Unreachable);
         signs.asleep.fetch_or(hung_up && self.tunnel.is_none(), Ordering::Relaxed);
         Some(answer)
     }
 
     /// The error for a server that did not answer in time.
-    pub(crate) fn silent(&self, wire: &Wire, place: &str) -> DirectoryError {
-        let was_reached = *wire.stage().borrow() > ConnectStage::Calling;
-        let seconds = if was_reached { self.patience() } else { CONNECT_TIMEOUT }.as_secs();
-        let error = unanswered(place, &format!("no connection within {seconds} s"));
+    pub(crate) fn timeout_error(&self, wire: &Wire, place: &str) -> DirectoryError {
+        let was_reached = *wire.watch_stage().borrow() > ConnectStage::Calling;
+        let seconds = if was_reached { self.max_connect_time() } else { CONNECT_TIMEOUT }.as_secs();
+        let error = no_answer_error(place, &format!("no connection within {seconds} s"));
         if was_reached && self.tunnel.is_none() {
-            return error.hint(ASLEEP);
+            return error.with_hint(ASLEEP);
         }
         error
     }
 
     /// The listener is told that a server is waking up while the guard lives.
-    pub(crate) fn waking(&self) -> Waking {
-        self.listener.waking()
+    pub(crate) fn announce_waking(&self) -> WakingGuard {
+        self.listener.announce_waking()
     }
 
     /// The most time that connecting may take.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn max_connect_time(&self) -> Duration {
         self.patience.max(CONNECT_TIMEOUT)
     }
 
     /// Connects to all servers at once and picks the preferred one. `ask` returns the connection and whether the server
     /// is a replica, within [`CONNECT_TIMEOUT`]. Among equals, the first to answer wins.
-    async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
+    async fn choose_host<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
     where
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
     {
@@ -346,7 +349,7 @@ impl Endpoint {
                     let (is, wanted) = if is_replica { ("is", "none") } else { ("is no", "one") };
                     let what = format!("A server {is} replica, and directory.url wants {wanted}.");
                     let hint = "See target_session_attrs in directory.url.";
-                    errors[at] = Some(DirectoryError::new(DirectoryCode::Unreachable, what).hint(hint));
+                    errors[at] = Some(DirectoryError::new(DirectoryCode::Unreachable, what).with_hint(hint));
                 }
                 (Err(error), _) => errors[at] = Some(error),
             }
@@ -357,7 +360,7 @@ impl Endpoint {
 
 /// What was observed while connecting to the servers.
 #[derive(Default)]
-pub(crate) struct Signs {
+pub(crate) struct ConnectObservations {
     /// A server refused the password.
     pub(crate) refused: AtomicBool,
     /// A server accepts connections and hangs up without a word.
@@ -366,7 +369,7 @@ pub(crate) struct Signs {
     pub(crate) starting: AtomicBool,
 }
 
-impl Signs {
+impl ConnectObservations {
     fn will_wake(&self) -> bool {
         self.asleep.load(Ordering::Relaxed) || self.starting.load(Ordering::Relaxed)
     }
@@ -386,15 +389,17 @@ fn all_of(mut errors: Vec<DirectoryError>) -> DirectoryError {
 }
 
 /// The host and port of a URL, for a tunnel to connect to.
-pub(crate) fn target(url: &str) -> Target {
+pub(crate) fn parse_target(url: &str) -> TunnelTarget {
     let default = Engine::of_url(url).and_then(Engine::default_port).unwrap_or(3306);
-    let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
+    let Ok(url) = url::Url::parse(url) else {
+        return TunnelTarget { host: "localhost".to_owned(), port: default };
+    };
     let said =
         |keys: &[&str]| url.query_pairs().find(|(key, _)| keys.contains(&key.as_ref())).map(|(_, said)| said);
     let host = said(&["hostaddr"]).or_else(|| said(&["host"]));
     let host = host.as_deref().or(url.host_str()).filter(|host| !host.is_empty()).unwrap_or("localhost");
     let port = said(&["port"]).and_then(|port| port.parse().ok()).or(url.port()).unwrap_or(default);
-    Target { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
+    TunnelTarget { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
 }
 
 /// Whether the host is this computer.
@@ -422,7 +427,7 @@ mod tests {
 
     #[async_trait]
     impl PasswordSource for Asked {
-        async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+        async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
             self.times.fetch_add(1, Ordering::SeqCst);
             Ok(Some("a password".into()))
         }
@@ -445,12 +450,12 @@ mod tests {
         let asked = Arc::new(Asked::default());
         let endpoint = Endpoint::new(&part, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
         for _ in 0..2 {
-            endpoint.password().await.unwrap();
+            endpoint.current_password().await.unwrap();
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 1, "it is kept");
         // As if the authority's certificate file had been replaced.
         "another".clone_into(&mut asked.destination.lock().unwrap());
-        endpoint.password().await.unwrap();
+        endpoint.current_password().await.unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), 2);
     }
 }

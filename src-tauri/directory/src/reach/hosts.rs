@@ -40,7 +40,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// Parses any URL of the form `scheme://user@host,host/…`. With several hosts, a replica is preferred by default.
-    pub fn of(url: &str) -> Self {
+    pub fn from_url(url: &str) -> Self {
         let start = url.find("://").map_or(0, |at| at + 3);
         let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
         let first = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
@@ -144,7 +144,7 @@ mod tests {
                 hosts(&["postgres://ann:pw@localhost/acme"], Some(TargetServer::Any)),
             ),
         ] {
-            assert_eq!(Hosts::of(url), expected, "{url}");
+            assert_eq!(Hosts::from_url(url), expected, "{url}");
         }
     }
 }

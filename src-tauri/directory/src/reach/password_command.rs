@@ -22,49 +22,50 @@ const OUTPUT: usize = 64 * 1024;
 const COMPLAINT: usize = 4096;
 
 /// Runs the program and returns its output without the trailing newline.
-pub(crate) async fn run(words: &[String]) -> Result<SecretString> {
+pub(crate) async fn run_command(words: &[String]) -> Result<SecretString> {
     run_within(words, LIMIT).await
 }
 
 async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
     let [program, arguments @ ..] = words else {
-        return Err(refused("names no program"));
+        return Err(command_error("names no program"));
     };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = RunningCommand::start(&mut command).map_err(|cause| not_started(program, &cause))?;
-    let ended = tokio::time::timeout(limit, running.ended()).await;
+    let mut running = RunningCommand::start(&mut command).map_err(|cause| spawn_error(program, &cause))?;
+    let ended = tokio::time::timeout(limit, running.wait_for_output()).await;
     // The path is in the connection file; the name is enough to identify it.
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
     let (status, output, complaint) = match ended {
         Ok(Ok(ended)) => ended,
-        Ok(Err(cause)) => return Err(refused(&format!("{name} could not be read: {cause}"))),
+        Ok(Err(cause)) => return Err(command_error(&format!("{name} could not be read: {cause}"))),
         Err(_) => {
-            return Err(refused(&format!("{name} did not end within {} s", limit.as_secs()))
-                .hint("Run it in a terminal: it may be waiting for an answer, or for the network."));
+            return Err(command_error(&format!("{name} did not end within {} s", limit.as_secs()))
+                .with_hint("Run it in a terminal: it may be waiting for an answer, or for the network."));
         }
     };
     if output.0.len() > OUTPUT {
-        return Err(refused(&format!("{name} printed more than 64 KB"))
-            .hint("It has to print the password and nothing else."));
+        return Err(command_error(&format!("{name} printed more than 64 KB"))
+            .with_hint("It has to print the password and nothing else."));
     }
     if !status.success() {
         let complaint = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
-        return Err(refused(&format!("{name} failed ({}){complaint}", said(status)))
-            .hint("Run it in a terminal; it may have to be logged in first."));
+        return Err(command_error(&format!("{name} failed ({}){complaint}", describe_status(status)))
+            .with_hint("Run it in a terminal; it may have to be logged in first."));
     }
     let Ok(text) = std::str::from_utf8(&output.0) else {
-        return Err(refused(&format!("{name} printed what is no text")));
+        return Err(command_error(&format!("{name} printed what is no text")));
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.chars().any(char::is_control) {
         let what = if text.contains('\n') { "several lines" } else { "control characters" };
-        return Err(refused(&format!("{name} printed {what}"))
-            .hint("It has to print the password and nothing else: notices belong on its standard error."));
+        return Err(command_error(&format!("{name} printed {what}")).with_hint(
+            "It has to print the password and nothing else: notices belong on its standard error.",
+        ));
     }
     if text.is_empty() {
-        return Err(refused(&format!("{name} printed nothing"))
-            .hint("It has to print the password to its standard output."));
+        return Err(command_error(&format!("{name} printed nothing"))
+            .with_hint("It has to print the password to its standard output."));
     }
     Ok(SecretString::from(text))
 }
@@ -86,12 +87,12 @@ impl RunningCommand {
         command.kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        no_console(command);
+        hide_console_window(command);
         command.spawn().map(Self)
     }
 
     /// Waits for the program to end. Returns its status, its output and the last line of stderr.
-    async fn ended(&mut self) -> std::io::Result<(ExitStatus, Output, String)> {
+    async fn wait_for_output(&mut self) -> std::io::Result<(ExitStatus, Output, String)> {
         let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
         // Allocated once, so that no copy of the secret is left behind by growing.
         let mut output = Output(Vec::with_capacity(OUTPUT + 1));
@@ -118,7 +119,7 @@ impl Drop for RunningCommand {
 }
 
 /// Prevents the console window that Windows would open for a command-line program.
-pub(crate) fn no_console(command: &mut Command) {
+pub(crate) fn hide_console_window(command: &mut Command) {
     #[cfg(windows)]
     {
         const CREATE_NO_WINDOW: u32 = 0x0800_0000;
@@ -147,14 +148,14 @@ async fn last_line(stream: Option<impl AsyncRead + Unpin>) -> String {
         .to_owned()
 }
 
-fn said(status: ExitStatus) -> String {
+fn describe_status(status: ExitStatus) -> String {
     status.code().map_or_else(|| "it was killed".to_owned(), |code| format!("status {code}"))
 }
 
-fn not_started(program: &str, cause: &std::io::Error) -> DirectoryError {
+fn spawn_error(program: &str, cause: &std::io::Error) -> DirectoryError {
     match cause.kind() {
         ErrorKind::NotFound => {
-            refused(&format!("there is no program `{program}`")).hint(if cfg!(windows) {
+            command_error(&format!("there is no program `{program}`")).with_hint(if cfg!(windows) {
                 "Install it, and write its name with the extension, as in `az.cmd`, or its whole path. A terminal that \
                  was opened before the installation does not find it yet, nor does what was started from there."
             } else {
@@ -162,11 +163,11 @@ fn not_started(program: &str, cause: &std::io::Error) -> DirectoryError {
                  terminal does."
             })
         }
-        _ => refused(&format!("`{program}` could not be started: {cause}")),
+        _ => command_error(&format!("`{program}` could not be started: {cause}")),
     }
 }
 
-fn refused(what: &str) -> DirectoryError {
+fn command_error(what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
         format!("directory.password_command gives no password: {what}."),
@@ -205,7 +206,7 @@ mod tests {
         }
         // The words are not interpreted by a shell.
         let words = ["printf", "%s", "$HOME; `id`"].map(str::to_owned);
-        assert_eq!(run(&words).await.unwrap().expose_secret(), "$HOME; `id`");
+        assert_eq!(run_command(&words).await.unwrap().expose_secret(), "$HOME; `id`");
     }
 
     #[tokio::test]
@@ -227,7 +228,7 @@ mod tests {
             let error = fails(script).await;
             assert_eq!(error.message, format!("directory.password_command gives no password: {expected}"));
         }
-        let error = run(&["no-such-program".to_owned()]).await.unwrap_err();
+        let error = run_command(&["no-such-program".to_owned()]).await.unwrap_err();
         assert!(error.message.contains("no program `no-such-program`") && error.hint.is_some(), "{error}");
     }
 

@@ -14,7 +14,7 @@ pub type PasswordSourceError = Box<dyn std::error::Error + Send + Sync>;
 pub trait PasswordSource: Send + Sync {
     /// The password that is stored now, or `None`. Fails if a program or a login that the connection needs is not
     /// allowed to run; it is asked before either of them starts.
-    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError>;
+    async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError>;
 
     /// Where the password is sent. If that changes (as when a certificate file does), a password from before is not
     /// reused.
@@ -35,7 +35,7 @@ impl FixedPassword {
 
 #[async_trait]
 impl PasswordSource for FixedPassword {
-    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+    async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
         Ok(self.0.clone())
     }
 

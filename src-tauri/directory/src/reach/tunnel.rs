@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::config::SshConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::password_command::no_console;
+use crate::reach::password_command::hide_console_window;
 use crate::reach::tunnel_folder::TunnelFolder;
 
 /// `ssh` gives up connecting after ten seconds by itself, but may then take time to log in.
@@ -45,15 +45,15 @@ const ALIAS: &str = "understudy-tunnel";
 
 pub(crate) struct Tunnel {
     ssh: SshConfig,
-    begins: Begins,
+    begins: TunnelMode,
     /// Holds the sockets and the `known_hosts` file.
     folder: TunnelFolder,
     running: Mutex<Option<RunningTunnel>>,
 }
 
-enum Begins {
+enum TunnelMode {
     /// A local end for each target.
-    Forwards(Vec<(TunnelEndpoint, Target)>),
+    Forwards(Vec<(TunnelEndpoint, TunnelTarget)>),
     /// A SOCKS proxy on this loopback port.
     Socks(u16),
 }
@@ -71,12 +71,12 @@ pub(crate) enum TunnelEndpoint {
 
 /// A server's address as seen from the SSH host.
 #[derive(Clone)]
-pub(crate) struct Target {
+pub(crate) struct TunnelTarget {
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-impl Target {
+impl TunnelTarget {
     #[cfg(unix)]
     pub(crate) fn socket_name(&self) -> String {
         format!(".s.PGSQL.{}", self.port)
@@ -101,7 +101,7 @@ struct TunnelOutput {
 
 impl Tunnel {
     /// Creates a tunnel to these servers without starting it.
-    pub(crate) fn to(ssh: &SshConfig, targets: Vec<Target>) -> Result<Self> {
+    pub(crate) fn with_forwards(ssh: &SshConfig, targets: Vec<TunnelTarget>) -> Result<Self> {
         let folder = TunnelFolder::new()?;
         let mut forwards = Vec::new();
         for (at, target) in targets.into_iter().enumerate() {
@@ -109,7 +109,7 @@ impl Tunnel {
             let entrance = {
                 let folder = folder.path().join(at.to_string());
                 std::fs::create_dir(&folder)
-                    .map_err(|cause| DirectoryError::file("make", &folder, &cause))?;
+                    .map_err(|cause| DirectoryError::from_io("make", &folder, &cause))?;
                 TunnelEndpoint::Socket(folder)
             };
             #[cfg(not(unix))]
@@ -119,31 +119,36 @@ impl Tunnel {
             };
             forwards.push((entrance, target));
         }
-        Ok(Self { ssh: ssh.clone(), begins: Begins::Forwards(forwards), folder, running: Mutex::default() })
+        Ok(Self {
+            ssh: ssh.clone(),
+            begins: TunnelMode::Forwards(forwards),
+            folder,
+            running: Mutex::default(),
+        })
     }
 
     /// Creates a tunnel to any server that the SSH host can reach.
-    pub(crate) fn socks(ssh: &SshConfig) -> Result<Self> {
-        let begins = Begins::Socks(free_port()?);
+    pub(crate) fn with_socks(ssh: &SshConfig) -> Result<Self> {
+        let begins = TunnelMode::Socks(free_port()?);
         Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
     }
 
-    pub(crate) fn entrance(&self, at: usize) -> Option<TunnelEndpoint> {
+    pub(crate) fn tunnel_endpoint(&self, at: usize) -> Option<TunnelEndpoint> {
         match &self.begins {
-            Begins::Forwards(forwards) => forwards.get(at).map(|(entrance, _)| entrance.clone()),
-            Begins::Socks(_) => None,
+            TunnelMode::Forwards(forwards) => forwards.get(at).map(|(entrance, _)| entrance.clone()),
+            TunnelMode::Socks(_) => None,
         }
     }
 
     pub(crate) fn socks_port(&self) -> Option<u16> {
         match self.begins {
-            Begins::Forwards(_) => None,
-            Begins::Socks(port) => Some(port),
+            TunnelMode::Forwards(_) => None,
+            TunnelMode::Socks(port) => Some(port),
         }
     }
 
     /// Waits until the tunnel is up. Starts it if it is not running.
-    pub(crate) async fn ready(&self) -> Result<()> {
+    pub(crate) async fn ensure_running(&self) -> Result<()> {
         let mut running = self.running.lock().await;
         if let Some(running) = running.as_mut()
             && running.said.has_changed().is_ok()
@@ -152,12 +157,12 @@ impl Tunnel {
             return Ok(());
         }
         *running = None;
-        *running = Some(self.start().await?);
+        *running = Some(self.start_ssh().await?);
         Ok(())
     }
 
     /// Waits until `ssh` ends; forever if it is not running.
-    pub(crate) async fn broken(&self) {
+    pub(crate) async fn wait_until_broken(&self) {
         let said = self.running.lock().await.as_ref().map(|running| running.said.clone());
         match said {
             // The condition is never met, so this ends when the sender is dropped.
@@ -172,7 +177,7 @@ impl Tunnel {
     }
 
     /// The reason that `ssh` gave for the last failed connection, if it is new.
-    pub(crate) async fn complaint(&self) -> Option<String> {
+    pub(crate) async fn next_complaint(&self) -> Option<String> {
         let mut running = self.running.lock().await;
         let running = running.as_mut()?;
         let told = running.told;
@@ -187,21 +192,21 @@ impl Tunnel {
         &self.ssh.host
     }
 
-    async fn start(&self) -> Result<RunningTunnel> {
-        if let Some(key) = self.key()
+    async fn start_ssh(&self) -> Result<RunningTunnel> {
+        if let Some(key) = self.key_path()
             && !key.exists()
         {
-            return Err(failed(&self.ssh, "the key that directory.ssh.key names is not there")
-                .hint("Check the path; it is the private key's, the one without .pub."));
+            return Err(tunnel_error(&self.ssh, "the key that directory.ssh.key names is not there")
+                .with_hint("Check the path; it is the private key's, the one without .pub."));
         }
-        let mut command = self.command()?;
+        let mut command = self.build_command()?;
         let mut child = command.spawn().map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => self.no_program(),
-            _ => failed(&self.ssh, &format!("`ssh` could not be started: {cause}")),
+            std::io::ErrorKind::NotFound => self.missing_ssh_error(),
+            _ => tunnel_error(&self.ssh, &format!("`ssh` could not be started: {cause}")),
         })?;
         let (saying, mut said) = watch::channel(TunnelOutput::default());
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(listen(stderr, saying));
+            tokio::spawn(read_ssh_output(stderr, saying));
         }
         // The sender is dropped when the program ends.
         let ready =
@@ -211,19 +216,19 @@ impl Tunnel {
             Ok(false) => {
                 let ended = child.wait().await;
                 if ended.is_ok_and(|status| status.code() == Some(NO_PROGRAM)) {
-                    return Err(self.no_program());
+                    return Err(self.missing_ssh_error());
                 }
                 let lines = said.borrow().lines.clone();
-                Err(self.explained(&lines))
+                Err(self.explain_exit(&lines))
             }
-            Err(_) => Err(failed(&self.ssh, &format!("no connection within {} s", LIMIT.as_secs()))
-                .hint("Check the host and port in [directory.ssh], and the VPN if it needs one.")),
+            Err(_) => Err(tunnel_error(&self.ssh, &format!("no connection within {} s", LIMIT.as_secs()))
+                .with_hint("Check the host and port in [directory.ssh], and the VPN if it needs one.")),
         }
     }
 
-    fn command(&self) -> Result<Command> {
+    fn build_command(&self) -> Result<Command> {
         let ssh = &self.ssh;
-        let mut command = held("ssh");
+        let mut command = supervised_command("ssh");
         // No session, no terminal, no stdin, no X11 or agent forwarding; log enough to see when it is ready.
         command.args(["-N", "-T", "-n", "-x", "-a", "-v"]);
         // Its own connection: a shared one would not end with it.
@@ -237,20 +242,20 @@ impl Tunnel {
         if let Some(user) = &ssh.user {
             command.args(["-l", user]);
         }
-        if let Some(key) = self.key() {
+        if let Some(key) = self.key_path() {
             // ssh expands % sequences.
             command.args(["-o", "IdentitiesOnly=yes", "-i", &key.to_string_lossy().replace('%', "%%")]);
         }
         if let Some(key) = &ssh.host_key {
             let known = self.folder.path().join("known_hosts");
             std::fs::write(&known, format!("{ALIAS} {key}\n"))
-                .map_err(|cause| DirectoryError::file("write", &known, &cause))?;
+                .map_err(|cause| DirectoryError::from_io("write", &known, &cause))?;
             command.arg("-o").arg(format!("UserKnownHostsFile=\"{}\"", known.display()));
             command.arg("-o").arg(format!("HostKeyAlias={ALIAS}"));
             command.args(["-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no"]);
         }
         match &self.begins {
-            Begins::Forwards(forwards) => {
+            TunnelMode::Forwards(forwards) => {
                 for (entrance, target) in forwards {
                     let host = if target.host.contains(':') {
                         format!("[{}]", target.host)
@@ -268,18 +273,18 @@ impl Tunnel {
                     command.arg("-L").arg(format!("{begin}:{host}:{}", target.port));
                 }
             }
-            Begins::Socks(port) => {
+            TunnelMode::Socks(port) => {
                 command.arg("-D").arg(format!("127.0.0.1:{port}"));
             }
         }
         command.arg("--").arg(&ssh.host);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        no_console(&mut command);
+        hide_console_window(&mut command);
         Ok(command)
     }
 
     /// The absolute path of the key.
-    fn key(&self) -> Option<std::path::PathBuf> {
+    fn key_path(&self) -> Option<std::path::PathBuf> {
         let key = self.ssh.key.as_ref()?;
         match (key.strip_prefix("~/"), dirs::home_dir()) {
             (Some(rest), Some(home)) => Some(home.join(rest)),
@@ -288,31 +293,32 @@ impl Tunnel {
     }
 
     /// The error for a tunnel that could not be made, from what `ssh` logged before it ended.
-    fn explained(&self, lines: &[String]) -> DirectoryError {
+    fn explain_exit(&self, lines: &[String]) -> DirectoryError {
         let says = |what: &str| lines.iter().any(|line| line.contains(what));
         let last = lines.last().map_or("it ended without a word", |line| line.trim_end_matches('.'));
-        let by_hand = self.by_hand();
-        let error = failed(&self.ssh, last);
+        let by_hand = self.manual_command();
+        let error = tunnel_error(&self.ssh, last);
         let is_other = says("REMOTE HOST IDENTIFICATION HAS CHANGED");
         if is_other && self.ssh.host_key.is_none() {
-            return failed(&self.ssh, "it has another key than the one that is known").hint(format!(
+            return tunnel_error(&self.ssh, "it has another key than the one that is known").with_hint(format!(
                 "Somebody may be in between, or it was set up anew: ask its administrator. If the new key is right, \
                  forget the old one with `ssh-keygen -R`, and connect once by hand: {by_hand}"
             ));
         }
         if is_other || says("Host key verification failed") {
             return if self.ssh.host_key.is_some() {
-                failed(&self.ssh, "its key is not the one in directory.ssh.host_key")
-                    .hint("Ask its administrator for the right one: it is not certain who answers there.")
+                tunnel_error(&self.ssh, "its key is not the one in directory.ssh.host_key").with_hint(
+                    "Ask its administrator for the right one: it is not certain who answers there.",
+                )
             } else {
-                failed(&self.ssh, "its key is not known here").hint(format!(
+                tunnel_error(&self.ssh, "its key is not known here").with_hint(format!(
                     "Connect once by hand and compare what is shown: {by_hand}\nOr name its key in directory.ssh.host_key."
                 ))
             };
         }
         if says("UNPROTECTED PRIVATE KEY FILE") {
-            return failed(&self.ssh, "others may read the file of the key, so ssh does not use it")
-                .hint(if cfg!(windows) {
+            return tunnel_error(&self.ssh, "others may read the file of the key, so ssh does not use it")
+                .with_hint(if cfg!(windows) {
                     "Make it yours alone, in PowerShell: icacls KEY /inheritance:r /grant:r \"${env:USERNAME}:R\", with \
                      the path in directory.ssh.key for KEY."
                 } else {
@@ -320,26 +326,26 @@ impl Tunnel {
                 });
         }
         if says("Permission denied") || says("Too many authentication failures") {
-            return error.hint(
+            return error.with_hint(
                 "Add the key to the agent (ssh-add) or name its file in directory.ssh.key; one with a passphrase has \
                  to be in the agent. The user is `user` in [directory.ssh].",
             );
         }
         if says("Could not request local forwarding") || says("cannot listen to") {
-            return error.hint("Try again; another program may have been quicker to take the place.");
+            return error.with_hint("Try again; another program may have been quicker to take the place.");
         }
-        error.hint(format!(
+        error.with_hint(format!(
             "Check the host and port in [directory.ssh], and the VPN if it needs one. By hand it is: {by_hand}"
         ))
     }
 
-    fn no_program(&self) -> DirectoryError {
-        failed(&self.ssh, "there is no `ssh` on this computer").hint(
+    fn missing_ssh_error(&self) -> DirectoryError {
+        tunnel_error(&self.ssh, "there is no `ssh` on this computer").with_hint(
             "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
         )
     }
 
-    fn by_hand(&self) -> String {
+    fn manual_command(&self) -> String {
         let port = self.ssh.port.map(|port| format!("-p {port} ")).unwrap_or_default();
         let user = self.ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
         format!("ssh {port}{user}{}", self.ssh.host)
@@ -348,7 +354,7 @@ impl Tunnel {
 
 /// A command for the program that does not outlive us.
 #[cfg(unix)]
-fn held(program: &str) -> Command {
+fn supervised_command(program: &str) -> Command {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", HELD, "sh", program]);
     command
@@ -360,7 +366,7 @@ fn held(program: &str) -> Command {
     Command::new(program)
 }
 
-fn failed(ssh: &SshConfig, what: &str) -> DirectoryError {
+fn tunnel_error(ssh: &SshConfig, what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Unreachable,
         format!("The tunnel through {} could not be made: {what}.", ssh.host),
@@ -368,7 +374,7 @@ fn failed(ssh: &SshConfig, what: &str) -> DirectoryError {
 }
 
 /// Reads all of stderr, because a full pipe would block the program.
-async fn listen(stderr: ChildStderr, saying: watch::Sender<TunnelOutput>) {
+async fn read_ssh_output(stderr: ChildStderr, saying: watch::Sender<TunnelOutput>) {
     /// `ssh` writes no longer lines.
     const LINE: u64 = 4096;
     let mut reader = BufReader::new(stderr);

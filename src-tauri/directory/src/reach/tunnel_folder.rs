@@ -21,25 +21,25 @@ pub(crate) struct TunnelFolder {
 impl TunnelFolder {
     pub(crate) fn new() -> Result<Self> {
         let mut refused = None;
-        for place in places() {
-            match Self::within(&place) {
+        for place in list_base_folders() {
+            match Self::create_in(&place) {
                 Ok(folder) => return Ok(folder),
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        Err(refused.unwrap_or_else(|| DirectoryError::internal("there is no place for a socket")).hint(
+        Err(refused.unwrap_or_else(|| DirectoryError::internal("there is no place for a socket")).with_hint(
             "It is made in the folder for temporary files: check that TMPDIR names one that is there and can be written in.",
         ))
     }
 
-    fn within(place: &Path) -> Result<Self> {
+    fn create_in(place: &Path) -> Result<Self> {
         let mut folder = tempfile::Builder::new();
         folder.prefix(PREFIX);
         #[cfg(unix)]
         folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let folder = folder
             .tempdir_in(place)
-            .map_err(|cause| DirectoryError::file("make a folder in", place, &cause))?;
+            .map_err(|cause| DirectoryError::from_io("make a folder in", place, &cause))?;
         let (made, lock) = (folder.path().join("new"), folder.path().join(LOCK));
         // Rename it into place after locking it, so that it is never visible unlocked.
         let in_use = File::create(&made).and_then(|file| {
@@ -47,7 +47,7 @@ impl TunnelFolder {
             std::fs::rename(&made, &lock)?;
             Ok(file)
         });
-        let in_use = in_use.map_err(|cause| DirectoryError::file("lock", &lock, &cause))?;
+        let in_use = in_use.map_err(|cause| DirectoryError::from_io("lock", &lock, &cause))?;
         Ok(Self { _in_use: in_use, folder })
     }
 
@@ -62,12 +62,12 @@ const LONGEST: usize = 60;
 
 /// Where the folder may be created, the usual place first.
 #[cfg(unix)]
-fn places() -> Vec<PathBuf> {
-    short_places(std::env::temp_dir(), std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
+fn list_base_folders() -> Vec<PathBuf> {
+    list_short_folders(std::env::temp_dir(), std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
 }
 
 #[cfg(unix)]
-fn short_places(usual: PathBuf, runtime: Option<PathBuf>) -> Vec<PathBuf> {
+fn list_short_folders(usual: PathBuf, runtime: Option<PathBuf>) -> Vec<PathBuf> {
     let mut places = Vec::new();
     for place in [Some(usual), runtime, Some(PathBuf::from("/tmp"))].into_iter().flatten() {
         if place.is_absolute() && place.as_os_str().len() <= LONGEST && !places.contains(&place) {
@@ -83,9 +83,9 @@ fn places() -> Vec<PathBuf> {
 }
 
 /// Removes tunnel folders whose program was killed. Those in use and those of other accounts stay.
-pub fn sweep() {
-    for place in places() {
-        sweep_within(&place, our_account());
+pub fn remove_stale_folders() {
+    for place in list_base_folders() {
+        remove_stale_in(&place, our_account());
     }
 }
 
@@ -103,7 +103,7 @@ fn our_account() -> Account {
 #[cfg(not(unix))]
 fn our_account() -> Account {}
 
-fn sweep_within(place: &Path, of: Account) {
+fn remove_stale_in(place: &Path, of: Account) {
     let found = std::fs::read_dir(place).into_iter().flatten().flatten();
     for folder in found.filter(|found| found.file_name().to_string_lossy().starts_with(PREFIX)) {
         if !belongs_to(of, &folder) {
@@ -161,9 +161,9 @@ mod tests {
     fn a_socket_has_room_below_every_place() {
         let long = PathBuf::from(format!("/{}", "nix-shell".repeat(10)));
         let runtime = || Some(PathBuf::from("/run/user/1000"));
-        assert_eq!(short_places(long, runtime()), ["/run/user/1000", "/tmp"].map(PathBuf::from));
-        assert_eq!(short_places("/tmp".into(), None), [PathBuf::from("/tmp")]);
-        assert_eq!(short_places("here".into(), None), [PathBuf::from("/tmp")]);
+        assert_eq!(list_short_folders(long, runtime()), ["/run/user/1000", "/tmp"].map(PathBuf::from));
+        assert_eq!(list_short_folders("/tmp".into(), None), [PathBuf::from("/tmp")]);
+        assert_eq!(list_short_folders("here".into(), None), [PathBuf::from("/tmp")]);
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
         let (being_made, others) =
             (place.path().join("understudy-ssh-new"), leave(place.path(), "somebody-elses"));
         std::fs::create_dir(&being_made).unwrap();
-        let in_use = TunnelFolder::within(place.path()).unwrap();
-        sweep_within(place.path(), our_account());
+        let in_use = TunnelFolder::create_in(place.path()).unwrap();
+        remove_stale_in(place.path(), our_account());
         assert!(!killed.exists());
         assert!(being_made.exists() && others.exists() && in_use.path().exists());
         let path = in_use.path().to_owned();
@@ -188,9 +188,9 @@ mod tests {
     fn another_accounts_folder_stays_whatever_is_in_it() {
         let place = tempfile::tempdir().unwrap();
         let theirs = leave(place.path(), "understudy-ssh-theirs");
-        sweep_within(place.path(), rustix::process::Uid::from_raw(our_account().as_raw() + 1));
+        remove_stale_in(place.path(), rustix::process::Uid::from_raw(our_account().as_raw() + 1));
         assert!(theirs.exists());
-        sweep_within(place.path(), our_account());
+        remove_stale_in(place.path(), our_account());
         assert!(!theirs.exists(), "its owner removes it");
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let (done, is_done) = std::sync::mpsc::channel();
         let within = place.path().to_owned();
         std::thread::spawn(move || {
-            sweep_within(&within, our_account());
+            remove_stale_in(&within, our_account());
             done.send(()).unwrap();
         });
         is_done.recv_timeout(std::time::Duration::from_secs(30)).expect("the sweep ends");

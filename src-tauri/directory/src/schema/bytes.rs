@@ -4,59 +4,59 @@
 use uuid::Uuid;
 
 use crate::config::UuidBytes;
-use crate::schema::cell::{CELL_CHARS, shortened};
-use crate::schema::likeness::ends_in_identity;
+use crate::schema::cell::{CELL_CHARS, shorten_cell};
+use crate::schema::name_words::ends_in_identity;
 use crate::schema::uuids;
-use crate::schema::value::hex;
+use crate::schema::value::to_hex;
 
 /// How many bytes of a value are read for a cell: always more than the cell shows.
 pub(crate) const BYTES_READ: usize = 4 * (CELL_CHARS + 1);
 
 /// How to interpret a column's bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Bytes {
+pub(crate) struct BinaryFormat {
     /// The byte order in which UUIDs are stored.
     pub(crate) order: UuidBytes,
     /// Whether sixteen bytes in this column are an identifier.
     pub(crate) uuids: bool,
 }
 
-impl Bytes {
-    pub(crate) fn of(name: &str, is_id: bool, order: UuidBytes) -> Self {
+impl BinaryFormat {
+    pub(crate) fn for_column(name: &str, is_id: bool, order: UuidBytes) -> Self {
         Self { order, uuids: is_id || ends_in_identity(name) }
     }
 
     /// The whole value, for display.
-    pub(crate) fn shown(self, bytes: &[u8]) -> String {
+    pub(crate) fn to_display_text(self, bytes: &[u8]) -> String {
         if let Ok(sixteen) = <[u8; 16]>::try_from(bytes)
             && self.uuids
-            && (is_variant(sixteen) || text(bytes).is_none())
+            && (is_variant(sixteen) || as_readable_text(bytes).is_none())
         {
-            return self.order.uuid(sixteen).to_string();
+            return self.order.decode_uuid(sixteen).to_string();
         }
-        text(bytes).map_or_else(|| hex(bytes), str::to_owned)
+        as_readable_text(bytes).map_or_else(|| to_hex(bytes), str::to_owned)
     }
 
     /// The value cut to a cell. `bytes` holds at most [`BYTES_READ`] bytes of it.
-    pub(crate) fn cell(self, bytes: &[u8]) -> String {
+    pub(crate) fn to_cell(self, bytes: &[u8]) -> String {
         if bytes.len() < BYTES_READ {
-            return shortened(self.shown(bytes));
+            return shorten_cell(self.to_display_text(bytes));
         }
         // The cut may have split the last character.
         let whole = match std::str::from_utf8(bytes) {
             Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
             _ => bytes,
         };
-        shortened(text(whole).map_or_else(|| hex(bytes), str::to_owned))
+        shorten_cell(as_readable_text(whole).map_or_else(|| to_hex(bytes), str::to_owned))
     }
 
     /// Every value that `text` may stand for, including all spellings of a UUID.
-    pub(crate) fn readings(self, text: &str) -> Vec<Vec<u8>> {
+    pub(crate) fn parse_possible_values(self, text: &str) -> Vec<Vec<u8>> {
         let mut readings = vec![text.as_bytes().to_vec()];
-        if let Some(uuid) = uuids::read(text) {
-            readings.push(self.order.bytes(uuid).to_vec());
+        if let Some(uuid) = uuids::parse_uuid(text) {
+            readings.push(self.order.encode_uuid(uuid).to_vec());
             // A UUID may also be stored as text, in another spelling.
-            readings.extend(uuids::spellings(uuid).into_iter().map(String::into_bytes));
+            readings.extend(uuids::list_spellings(uuid).into_iter().map(String::into_bytes));
         }
         readings.extend(from_hex(text));
         let mut known = std::collections::HashSet::new();
@@ -66,23 +66,23 @@ impl Bytes {
 
     /// The values that are displayed as `text`.
     pub(crate) fn shown_as(self, text: &str) -> Vec<Vec<u8>> {
-        let mut readings = self.readings(text);
-        readings.retain(|reading| self.shown(reading) == text);
+        let mut readings = self.parse_possible_values(text);
+        readings.retain(|reading| self.to_display_text(reading) == text);
         readings
     }
 }
 
 impl UuidBytes {
-    pub(crate) fn uuid(self, kept: [u8; 16]) -> Uuid {
-        Uuid::from_bytes(self.swapped(kept, false))
+    pub(crate) fn decode_uuid(self, kept: [u8; 16]) -> Uuid {
+        Uuid::from_bytes(self.reorder_bytes(kept, false))
     }
 
-    pub(crate) fn bytes(self, uuid: Uuid) -> [u8; 16] {
-        self.swapped(*uuid.as_bytes(), true)
+    pub(crate) fn encode_uuid(self, uuid: Uuid) -> [u8; 16] {
+        self.reorder_bytes(*uuid.as_bytes(), true)
     }
 
     /// Converts from the stored order to RFC 9562's, or with `back` the other way.
-    fn swapped(self, bytes: [u8; 16], back: bool) -> [u8; 16] {
+    fn reorder_bytes(self, bytes: [u8; 16], back: bool) -> [u8; 16] {
         // For each byte, the index it comes from.
         let places: [usize; 16] = match (self, back) {
             (Self::Standard, _) => return bytes,
@@ -101,7 +101,7 @@ fn is_variant(bytes: [u8; 16]) -> bool {
 }
 
 /// UTF-8 without control characters, which could drive a terminal.
-fn text(bytes: &[u8]) -> Option<&str> {
+fn as_readable_text(bytes: &[u8]) -> Option<&str> {
     let is_plain = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
     std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_plain))
 }
@@ -116,8 +116,8 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Hexadecimal digits without a prefix, for the database's own decoding function.
-pub(crate) fn digits(bytes: &[u8]) -> String {
-    hex(bytes).split_off(2)
+pub(crate) fn to_hex_digits(bytes: &[u8]) -> String {
+    to_hex(bytes).split_off(2)
 }
 
 #[cfg(test)]
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_as_what_they_are() {
-        let id = Bytes { order: UuidBytes::Standard, uuids: true };
-        let other = Bytes { uuids: false, ..id };
+        let id = BinaryFormat { order: UuidBytes::Standard, uuids: true };
+        let other = BinaryFormat { uuids: false, ..id };
         let uuid = Uuid::parse_str("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11").unwrap();
         let places: [u8; 16] = std::array::from_fn(|at| u8::try_from(at).unwrap());
         for (bytes, as_id, as_other) in [
@@ -148,18 +148,21 @@ mod tests {
             (b"\x00\xff", "\\x00ff", "\\x00ff"),
             (b"\x1b[31m", "\\x1b5b33316d", "\\x1b5b33316d"),
         ] {
-            assert_eq!((id.shown(bytes), other.shown(bytes)), (as_id.to_owned(), as_other.to_owned()));
+            assert_eq!(
+                (id.to_display_text(bytes), other.to_display_text(bytes)),
+                (as_id.to_owned(), as_other.to_owned())
+            );
         }
         for long in ["a", "aä", "👩", "\0"] {
             let cut = long.repeat(BYTES_READ);
-            assert_eq!(other.cell(&cut.as_bytes()[..BYTES_READ]).chars().count(), 2001, "{long}");
+            assert_eq!(other.to_cell(&cut.as_bytes()[..BYTES_READ]).chars().count(), 2001, "{long}");
         }
     }
 
     #[test]
     fn each_order_is_the_one_that_its_makers_write() {
         let uuid = Uuid::parse_str("00112233-4455-6677-8899-aabbccddeeff").unwrap();
-        let kept = ORDERS.map(|order| digits(&order.bytes(uuid)));
+        let kept = ORDERS.map(|order| to_hex_digits(&order.encode_uuid(uuid)));
         assert_eq!(
             kept,
             [
@@ -177,14 +180,14 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_shown_is_found_again(bytes in prop::collection::vec(any::<u8>(), 0..20), uuids: bool, at in 0_usize..4) {
-            let column = Bytes { order: ORDERS[at], uuids };
-            prop_assert!(column.shown_as(&column.shown(&bytes)).contains(&bytes));
+            let column = BinaryFormat { order: ORDERS[at], uuids };
+            prop_assert!(column.shown_as(&column.to_display_text(&bytes)).contains(&bytes));
         }
 
         #[test]
         fn a_uuid_comes_back_from_every_order(uuid: u128, at in 0_usize..4) {
             let uuid = Uuid::from_u128(uuid);
-            prop_assert_eq!(ORDERS[at].uuid(ORDERS[at].bytes(uuid)), uuid);
+            prop_assert_eq!(ORDERS[at].decode_uuid(ORDERS[at].encode_uuid(uuid)), uuid);
         }
     }
 }

@@ -7,7 +7,7 @@ pub(crate) const CELL_CHARS: usize = 2000;
 pub(crate) const CHARS_READ: usize = CELL_CHARS + 1;
 
 /// Cuts `text` to [`CELL_CHARS`] and marks the cut.
-pub(crate) fn shortened(mut text: String) -> String {
+pub(crate) fn shorten_cell(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(CELL_CHARS) {
         text.truncate(end);
         text.push(CUT);

@@ -6,10 +6,10 @@
 
 use crate::config::DirectoryConfig;
 use crate::model::FieldKind;
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use crate::schema::json_path::{JsonPath, PathStep};
-use crate::schema::name::{CatalogueName, quoted};
-use crate::schema::table::{Access, Table, TableColumn};
+use crate::schema::name::{CatalogueName, quote_name};
+use crate::schema::table::{IndexSupport, Table, TableColumn};
 
 /// A JSON column and a path within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,28 +41,28 @@ impl JsonColumn {
     }
 
     /// The SQL expression; `of` is the qualifier in front of the column.
-    pub(crate) fn sql(&self, of: &str) -> String {
-        let json = format!("{of}{}", quoted(&self.column));
+    pub(crate) fn to_sql(&self, of: &str) -> String {
+        let json = format!("{of}{}", quote_name(&self.column));
         match self.spelling {
             JsonSyntax::Postgres => {
                 let last = self.steps.len() - 1;
                 let steps = self.steps.iter().enumerate().map(|(at, step)| {
                     let arrow = if at == last { "->>" } else { "->" };
                     match step {
-                        PathStep::Key(key) => format!(" {arrow} {}", standard(key)),
+                        PathStep::Key(key) => format!(" {arrow} {}", quote_for_postgres(key)),
                         PathStep::Place(place) => format!(" {arrow} {place}"),
                     }
                 });
                 format!("({json}{})", steps.collect::<String>())
             }
             JsonSyntax::MySql => {
-                let value = format!("JSON_EXTRACT({json}, {})", backslashed(&self.path()));
+                let value = format!("JSON_EXTRACT({json}, {})", quote_with_backslashes(&self.to_json_path()));
                 // One collation, whatever the column's. Both servers render JSON null as the word `null`.
                 let text = format!("CONVERT(JSON_UNQUOTE({value}) USING utf8mb4) COLLATE utf8mb4_bin");
                 format!("IF(JSON_TYPE({value}) = 'NULL', NULL, {text})")
             }
             JsonSyntax::Sqlite { checked } => {
-                let value = format!("json_extract({json}, {})", doubled(&self.path()));
+                let value = format!("json_extract({json}, {})", quote_literal(&self.to_json_path()));
                 // Flags 10: accept JSON5 text and JSONB as well.
                 if checked { format!("(CASE WHEN json_valid({json}, 10) THEN {value} END)") } else { value }
             }
@@ -70,7 +70,7 @@ impl JsonColumn {
     }
 
     /// `$.address.city`, as MySQL and SQLite write it.
-    fn path(&self) -> String {
+    fn to_json_path(&self) -> String {
         self.steps.iter().fold("$".to_owned(), |path, step| match step {
             PathStep::Key(key) if is_plain(key) => format!("{path}.{key}"),
             PathStep::Key(key) => format!("{path}.\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
@@ -86,18 +86,18 @@ fn is_plain(key: &str) -> bool {
 }
 
 /// A string literal with its quotes doubled, for dialects without escape characters (SQL-92, 5.3).
-fn doubled(text: &str) -> String {
+fn quote_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The same for PostgreSQL, where backslashes escape in `E''` literals and, depending on the session, in all.
-fn standard(text: &str) -> String {
-    if text.contains('\\') { format!("E{}", backslashed(text)) } else { doubled(text) }
+fn quote_for_postgres(text: &str) -> String {
+    if text.contains('\\') { format!("E{}", quote_with_backslashes(text)) } else { quote_literal(text) }
 }
 
 /// The same for MySQL, where backslashes always escape.
-fn backslashed(text: &str) -> String {
-    doubled(&text.replace('\\', "\\\\"))
+fn quote_with_backslashes(text: &str) -> String {
+    quote_literal(&text.replace('\\', "\\\\"))
 }
 
 /// Adds a column for each JSON path that `part` names, if the column it starts from can hold JSON. `db_type` decides
@@ -112,15 +112,15 @@ pub(crate) fn add_paths<T>(
         if columns.iter().any(|column| column.name.as_str() == name) {
             continue;
         }
-        let Some(path) = JsonPath::read(name) else { continue };
+        let Some(path) = JsonPath::parse(name) else { continue };
         let Some(json) = columns.iter().find(|column| column.name.as_str() == path.column) else { continue };
         let Some(db_type) = db_type(json).filter(|_| json.within.is_none()) else { continue };
         columns.push(TableColumn {
             name: json.name.of_path(name),
             kind: FieldKind::Text,
             nullable: true,
-            access: Access::default(),
-            bytes: Bytes::default(),
+            access: IndexSupport::default(),
+            bytes: BinaryFormat::default(),
             within: Some(JsonColumn { column: json.name.clone(), steps: path.steps, spelling }),
             db_type,
         });
@@ -140,10 +140,10 @@ mod tests {
     use crate::schema::name::Quote;
 
     fn sql(path: &str, spelling: JsonSyntax) -> String {
-        let JsonPath { column, steps } = JsonPath::read(path).unwrap();
+        let JsonPath { column, steps } = JsonPath::parse(path).unwrap();
         let quote = if spelling == JsonSyntax::MySql { Quote::Backtick } else { Quote::Double };
-        let column = CatalogueName::literal(column.leak(), quote);
-        JsonColumn { column, steps, spelling }.sql("u.")
+        let column = CatalogueName::from_literal(column.leak(), quote);
+        JsonColumn { column, steps, spelling }.to_sql("u.")
     }
 
     #[test]

@@ -22,18 +22,18 @@ pub enum PathStep {
 impl JsonPath {
     /// Parses `written`, or returns `None` if it is not a complete path. Keys may be in single quotes, as in SQL. The
     /// last arrow is `->>`, all others are `->`.
-    pub fn read(written: &str) -> Option<Self> {
+    pub fn parse(written: &str) -> Option<Self> {
         let (path, last) = written.rsplit_once("->>")?;
         let mut parts = path.split("->");
         let column = parts.next()?.trim();
-        let steps: Option<Vec<PathStep>> = parts.chain([last]).map(step).collect();
+        let steps: Option<Vec<PathStep>> = parts.chain([last]).map(parse_step).collect();
         // No database stores NUL in text.
         let is_whole = !column.is_empty() && !written.contains('\0');
         Some(Self { column: column.to_owned(), steps: steps? }).filter(|_| is_whole)
     }
 }
 
-fn step(written: &str) -> Option<PathStep> {
+fn parse_step(written: &str) -> Option<PathStep> {
     let written = written.trim();
     if let Some(key) = written.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         return Some(PathStep::Key(key.replace("''", "'")));
@@ -47,8 +47,8 @@ fn step(written: &str) -> Option<PathStep> {
 
 /// A column's name as templates and filters write it: `profile->address->>city` becomes `profile.address.city`, any
 /// other name stays as it is.
-pub fn dotted(name: &str) -> String {
-    let Some(JsonPath { column, steps }) = JsonPath::read(name) else { return name.to_owned() };
+pub fn to_dotted_name(name: &str) -> String {
+    let Some(JsonPath { column, steps }) = JsonPath::parse(name) else { return name.to_owned() };
     steps.iter().fold(column, |name, step| match step {
         PathStep::Key(key) => format!("{name}.{key}"),
         PathStep::Place(place) => format!("{name}.{place}"),
@@ -75,19 +75,23 @@ mod tests {
             ("p->>'it''s; DROP'", "p", vec![key("it's; DROP")]),
             ("p->>\"a\\", "p", vec![key("\"a\\")]),
         ] {
-            assert_eq!(JsonPath::read(written), Some(JsonPath { column: column.into(), steps }), "{written}");
+            assert_eq!(
+                JsonPath::parse(written),
+                Some(JsonPath { column: column.into(), steps }),
+                "{written}"
+            );
         }
         for written in
             ["profile", "profile->name", "->>name", "a->>", "a->>b->>c", "a->>99999999999", "a\0->>b"]
         {
-            assert_eq!(JsonPath::read(written), None, "{written}");
+            assert_eq!(JsonPath::parse(written), None, "{written}");
         }
     }
 
     #[test]
     fn a_path_is_typed_with_dots() {
-        assert_eq!(dotted("profile->address->>city"), "profile.address.city");
-        assert_eq!(dotted("emails->0->>address"), "emails.0.address");
-        assert_eq!(dotted("last_login_at"), "last_login_at");
+        assert_eq!(to_dotted_name("profile->address->>city"), "profile.address.city");
+        assert_eq!(to_dotted_name("emails->0->>address"), "emails.0.address");
+        assert_eq!(to_dotted_name("last_login_at"), "last_login_at");
     }
 }

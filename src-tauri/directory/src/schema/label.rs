@@ -1,7 +1,7 @@
 //! Turns column names into labels, and recognises columns that name a company.
 
 /// `last_login_at` and `lastLoginAt` become "Last login at".
-pub(crate) fn label(name: &str) -> String {
+pub(crate) fn to_label(name: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut before = '_';
     let mut chars = name.chars().peekable();
@@ -41,7 +41,7 @@ const COMPANIES: &[&str] =
 /// Whether the column names a user's company: `company`, `orgName` and `tenant->>title` do, `company_id` and
 /// `team_size` do not.
 pub(crate) fn names_company(name: &str) -> bool {
-    let label = label(name).to_lowercase();
+    let label = to_label(name).to_lowercase();
     let words: Vec<&str> = label.split(' ').collect();
     match words[..] {
         [.., company, "name" | "title"] | [.., company] => COMPANIES.contains(&company),
@@ -51,7 +51,7 @@ pub(crate) fn names_company(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::schema::label::{label, names_company};
+    use crate::schema::label::{names_company, to_label};
 
     #[test]
     fn a_company_is_known_by_its_columns_name() {
@@ -77,7 +77,7 @@ mod tests {
             ("étage_no2", "Étage no2"),
             ("__", "__"),
         ] {
-            assert_eq!(label(name), expected);
+            assert_eq!(to_label(name), expected);
         }
     }
 }

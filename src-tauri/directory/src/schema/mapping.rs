@@ -7,11 +7,11 @@ use crate::closest::closest_names;
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{Column, FieldKind, Role};
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use crate::schema::json_path::JsonPath;
-use crate::schema::label::{label, names_company};
-use crate::schema::likeness::{likeness, names_time};
-use crate::schema::name::quoted;
+use crate::schema::label::{names_company, to_label};
+use crate::schema::name::quote_name;
+use crate::schema::name_words::{names_time, score_table_name};
 use crate::schema::table::{Table, TableColumn};
 
 /// A table's columns in their roles. All SQL is built from it.
@@ -35,7 +35,7 @@ impl<T: Clone> Mapping<T> {
     /// Maps the columns of `part` to `table`. Fails with [`DirectoryCode::Mismatch`] if a column does not exist, or if
     /// the ID or the creation time is a value within JSON.
     pub(crate) fn new(part: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
-        let wanted = wanted(part);
+        let wanted = list_shown_columns(part);
         let uuid_bytes = part.uuid_bytes.unwrap_or_default();
         let searched: Vec<(String, &str)> = match &part.search {
             Some(names) => {
@@ -49,23 +49,24 @@ impl<T: Clone> Mapping<T> {
         };
 
         for (key, name) in [("id", Some(&part.id)), ("created_at", part.created_at.as_ref())] {
-            if let Some(name) = name.filter(|name| column(table, name).is_some_and(|it| it.within.is_some()))
+            if let Some(name) =
+                name.filter(|name| find_column(table, name).is_some_and(|it| it.within.is_some()))
             {
-                return Err(within_json(key, name));
+                return Err(json_value_error(key, name));
             }
         }
         let mut missing: Vec<(&str, &str)> = Vec::new();
         let names = wanted.iter().map(|(_, key, name)| (key.as_str(), *name));
         for (key, name) in names.chain(searched.iter().map(|(key, name)| (key.as_str(), *name))) {
-            if column(table, name).is_none() && !missing.contains(&(key, name)) {
+            if find_column(table, name).is_none() && !missing.contains(&(key, name)) {
                 missing.push((key, name));
             }
         }
         if !missing.is_empty() {
-            return Err(columns_missing(part, table, &missing));
+            return Err(unknown_columns_error(part, table, &missing));
         }
 
-        let found = |name: &str| column(table, name).expect("missing names were refused above").clone();
+        let found = |name: &str| find_column(table, name).expect("missing names were refused above").clone();
         let mut columns: Vec<Column> = Vec::new();
         let mut shown: Vec<TableColumn<T>> = Vec::new();
         for (role, _, name) in wanted {
@@ -78,13 +79,13 @@ impl<T: Clone> Mapping<T> {
                 && column.within.is_none()
                 && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
                 && names_time(name);
-            column.bytes = Bytes::of(name, role == Role::Id, uuid_bytes);
+            column.bytes = BinaryFormat::for_column(name, role == Role::Id, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: one column is enough. The same column in two roles is shown twice.
             }
             columns.push(Column {
                 name: name.to_owned(),
-                label: label(name),
+                label: to_label(name),
                 role,
                 kind: if is_time { FieldKind::Time } else { column.kind },
                 sortable: column.access.order.is_some(),
@@ -111,12 +112,12 @@ impl<T: Clone> Mapping<T> {
         let mut search: Vec<TableColumn<T>> = Vec::new();
         for (_, name) in &searched {
             if !search.iter().any(|known| known.name.as_str() == *name) {
-                let bytes = Bytes::of(name, false, uuid_bytes);
+                let bytes = BinaryFormat::for_column(name, false, uuid_bytes);
                 search.push(TableColumn { bytes, ..found(name) });
             }
         }
         Ok(Self {
-            table: format!("{}.{}", quoted(&table.schema), quoted(&table.name)),
+            table: format!("{}.{}", quote_name(&table.schema), quote_name(&table.name)),
             searched_email: at(&part.email)
                 .filter(|_| searched.iter().any(|(_, name)| part.email.as_deref() == Some(*name))),
             created_at: at(&part.created_at),
@@ -133,7 +134,7 @@ impl<T: Clone> Mapping<T> {
 
 /// Every column the connection file wants shown, with its key there. Roles come first, so that a column that is listed
 /// again keeps its role.
-fn wanted(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
+fn list_shown_columns(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
     let mut wanted = vec![(Role::Id, "directory.id".to_owned(), part.id.as_str())];
     for (role, key, name) in [
         (Role::Name, "name", &part.name),
@@ -155,16 +156,20 @@ fn is_kept_time(kind: FieldKind) -> bool {
     matches!(kind, FieldKind::Integer | FieldKind::Number | FieldKind::Text)
 }
 
-fn column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> {
+fn find_column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> {
     table.columns.iter().find(|column| column.name.as_str() == name)
 }
 
-fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str, &str)]) -> DirectoryError {
+fn unknown_columns_error<T>(
+    part: &DirectoryConfig,
+    table: &Table<T>,
+    missing: &[(&str, &str)],
+) -> DirectoryError {
     let names: Vec<&str> = table.own_columns().map(|column| column.name.as_str()).collect();
     let lines: Vec<String> = missing
         .iter()
         .map(|(key, name)| {
-            let path = JsonPath::read(name);
+            let path = JsonPath::parse(name);
             let name = path.as_ref().map_or(*name, |path| path.column.as_str());
             if names.contains(&name) {
                 return format!(
@@ -174,54 +179,56 @@ fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str
             }
             let close = match closest_names(name, &names).as_slice() {
                 [] => String::new(),
-                close => format!(" Did you mean {}?", either(close)),
+                close => format!(" Did you mean {}?", join_alternatives(close)),
             };
             format!("{key}: {} has no column `{name}`.{close}", part.table)
         })
         .collect();
     DirectoryError::new(DirectoryCode::Mismatch, lines.join("\n"))
-        .hint(format!("Its columns are {}. Names are case-sensitive.", listed(&names)))
+        .with_hint(format!("Its columns are {}. Names are case-sensitive.", join_names(&names)))
 }
 
 /// The ID and the creation time are looked up and sorted by constantly, which needs a real column with a type.
-fn within_json(key: &str, name: &str) -> DirectoryError {
+fn json_value_error(key: &str, name: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
         format!("directory.{key}: `{name}` is a value within JSON, but has to be a real column."),
     )
-    .hint("Name another column, or a view of the table in which the value is a column with its own type.")
+    .with_hint(
+        "Name another column, or a view of the table in which the value is a column with its own type.",
+    )
 }
 
 /// The error for a table or view `written` that does not exist; `names` are those that do.
-pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
+pub(crate) fn unknown_table_error(written: &str, names: &[String]) -> DirectoryError {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut close = closest_names(written, &names);
     if close.is_empty() {
         // No name is similar, so suggest a table that looks like users.
-        let weight = |name: &&&str| likeness(name.rsplit('.').next().unwrap_or(name));
+        let weight = |name: &&&str| score_table_name(name.rsplit('.').next().unwrap_or(name));
         close.extend(names.iter().filter(|name| weight(name) >= 3).max_by_key(weight).copied());
     }
     let message = match close.as_slice() {
         [] => format!("directory.table: the database has no table or view `{written}`."),
         close => format!(
             "directory.table: the database has no table or view `{written}`. Did you mean {}?",
-            either(close)
+            join_alternatives(close)
         ),
     };
     let hint = if names.is_empty() {
         "The database has no tables at all. Is it the right one, and may this user see its schemas?"
             .to_owned()
     } else {
-        format!("It has {}. Names are case-sensitive.", listed(&names))
+        format!("It has {}. Names are case-sensitive.", join_names(&names))
     };
-    DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint)
+    DirectoryError::new(DirectoryCode::Mismatch, message).with_hint(hint)
 }
 
-fn either(names: &[&str]) -> String {
+fn join_alternatives(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
 }
 
-fn listed(names: &[&str]) -> String {
+fn join_names(names: &[&str]) -> String {
     const SHOWN: usize = 30;
     let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(SHOWN) {
@@ -240,8 +247,8 @@ mod tests {
             name: name_for_test(name),
             kind: FieldKind::Text,
             nullable: true,
-            access: crate::schema::table::Access::default(),
-            bytes: Bytes::default(),
+            access: crate::schema::table::IndexSupport::default(),
+            bytes: BinaryFormat::default(),
             within: None,
             db_type: (),
         };
@@ -299,13 +306,14 @@ mod tests {
 
     #[test]
     fn a_missing_table_is_told_with_those_that_exist() {
-        let error = table_missing("public.user", &["public.users".into(), "public.orders".into()]);
+        let error = unknown_table_error("public.user", &["public.users".into(), "public.orders".into()]);
         assert_eq!(error.code, DirectoryCode::Mismatch);
         assert!(error.message.contains("Did you mean `public.users`?"), "{error}");
         assert!(error.hint.unwrap().contains("`public.orders`"));
-        let error = table_missing("users", &["invoices".into(), "auth_group".into(), "crm.customers".into()]);
+        let error =
+            unknown_table_error("users", &["invoices".into(), "auth_group".into(), "crm.customers".into()]);
         assert!(error.message.contains("Did you mean `crm.customers`?"), "{error}");
-        let error = table_missing("users", &["invoices".into(), "orders".into()]);
+        let error = unknown_table_error("users", &["invoices".into(), "orders".into()]);
         assert!(!error.message.contains("Did you mean"), "{error}");
     }
 

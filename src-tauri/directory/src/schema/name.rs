@@ -36,7 +36,7 @@ impl CatalogueName {
     }
 
     /// A name that exists in every database of this kind.
-    pub(crate) fn literal(name: &'static str, quote: Quote) -> Self {
+    pub(crate) fn from_literal(name: &'static str, quote: Quote) -> Self {
         Self { name: name.to_owned(), quote }
     }
 
@@ -56,13 +56,13 @@ impl CatalogueName {
 }
 
 /// The name as a quoted SQL identifier.
-pub(crate) fn quoted(name: &CatalogueName) -> String {
-    name.quote.around(&name.name)
+pub(crate) fn quote_name(name: &CatalogueName) -> String {
+    name.quote.apply_to(&name.name)
 }
 
 impl Quote {
     /// The only place where an identifier is quoted. Quotes within it are doubled.
-    pub(crate) fn around(self, name: &str) -> String {
+    pub(crate) fn apply_to(self, name: &str) -> String {
         match self {
             Self::Double | Self::NoSql => format!("\"{}\"", name.replace('"', "\"\"")),
             Self::Backtick => format!("`{}`", name.replace('`', "``")),
@@ -79,7 +79,7 @@ pub(crate) struct WrittenName {
 
 /// Every way to read `written`: `public.users` is a schema and a table, `"Users"` is quoted, and a table's own name may
 /// contain dots or quotes.
-pub(crate) fn readings(written: &str) -> Vec<WrittenName> {
+pub(crate) fn parse_possible_names(written: &str) -> Vec<WrittenName> {
     let mut parts = vec![String::new()];
     let mut in_quotes = false;
     let mut chars = written.trim().chars().peekable();
@@ -117,7 +117,7 @@ pub(crate) fn readings(written: &str) -> Vec<WrittenName> {
 }
 
 /// A table's name written so that [`readings`] parses it back.
-pub(crate) fn written(schema: Option<&str>, name: &str) -> String {
+pub(crate) fn format_table_name(schema: Option<&str>, name: &str) -> String {
     let part = |part: &str| {
         if part.contains(['.', '"', '`']) || part.trim() != part || part.is_empty() {
             format!("\"{}\"", part.replace('"', "\"\""))
@@ -147,37 +147,40 @@ mod tests {
 
     #[test]
     fn a_table_can_be_written_plain_qualified_or_quoted() {
-        assert_eq!(readings("users"), [written(None, "users")]);
-        assert_eq!(readings("Users"), [written(None, "Users")]);
-        assert_eq!(readings("\"Users\"")[0], written(None, "Users"));
-        assert_eq!(readings("public.users")[0], written(Some("public"), "users"));
-        assert_eq!(readings("\"My App\".\"a.b\"\"c\"")[0], written(Some("My App"), "a.b\"c"));
-        assert!(readings("odd.name").contains(&written(None, "odd.name")));
+        assert_eq!(parse_possible_names("users"), [written(None, "users")]);
+        assert_eq!(parse_possible_names("Users"), [written(None, "Users")]);
+        assert_eq!(parse_possible_names("\"Users\"")[0], written(None, "Users"));
+        assert_eq!(parse_possible_names("public.users")[0], written(Some("public"), "users"));
+        assert_eq!(parse_possible_names("\"My App\".\"a.b\"\"c\"")[0], written(Some("My App"), "a.b\"c"));
+        assert!(parse_possible_names("odd.name").contains(&written(None, "odd.name")));
         assert_eq!(
-            readings("a.b.c"),
+            parse_possible_names("a.b.c"),
             [written(None, "a.b.c"), written(Some("a"), "b.c"), written(Some("a.b"), "c")]
         );
-        assert!(readings("My App.User\"s").contains(&written(Some("My App"), "User\"s")));
-        assert!(readings(" lead").contains(&written(None, " lead")));
+        assert!(parse_possible_names("My App.User\"s").contains(&written(Some("My App"), "User\"s")));
+        assert!(parse_possible_names(" lead").contains(&written(None, " lead")));
     }
 
     #[test]
     fn a_name_that_was_written_down_is_read_back() {
         for name in ["users", "Users", "odd.name", "say \"hi\"", " padded ", "a.b.c", "`ticked`"] {
             for schema in [None, Some("public"), Some("My.App")] {
-                let written = crate::schema::name::written(schema, name);
+                let written = crate::schema::name::format_table_name(schema, name);
                 let expected = WrittenName { schema: schema.map(str::to_owned), name: name.to_owned() };
-                assert_eq!(readings(&written)[0], expected, "{written}");
+                assert_eq!(parse_possible_names(&written)[0], expected, "{written}");
             }
         }
-        assert_eq!(crate::schema::name::written(Some("public"), "Users"), "public.Users");
+        assert_eq!(crate::schema::name::format_table_name(Some("public"), "Users"), "public.Users");
     }
 
     #[test]
     fn a_quoted_name_cannot_end_its_own_quotes() {
-        assert_eq!(quoted(&name_for_test("Users")), "\"Users\"");
-        let ticked = CatalogueName::literal("x`; DROP TABLE users; --\"", Quote::Backtick);
-        assert_eq!(quoted(&ticked), "`x``; DROP TABLE users; --\"`");
-        assert_eq!(quoted(&name_for_test("x\"; DROP TABLE users; --")), "\"x\"\"; DROP TABLE users; --\"");
+        assert_eq!(quote_name(&name_for_test("Users")), "\"Users\"");
+        let ticked = CatalogueName::from_literal("x`; DROP TABLE users; --\"", Quote::Backtick);
+        assert_eq!(quote_name(&ticked), "`x``; DROP TABLE users; --\"`");
+        assert_eq!(
+            quote_name(&name_for_test("x\"; DROP TABLE users; --")),
+            "\"x\"\"; DROP TABLE users; --\""
+        );
     }
 }

@@ -8,7 +8,7 @@ type Canonical = (bool, String, i64);
 
 /// Whether both texts write exactly the same number: `1.50` equals `1.5`, but `16777217` is not `16777216`.
 pub(crate) fn is_same_number(text: &str, other: &str) -> bool {
-    canonical(text).is_some_and(|number| Some(number) == canonical(other))
+    parse_canonical(text).is_some_and(|number| Some(number) == parse_canonical(other))
 }
 
 /// Parses `text` as an `f64`, or returns `None` if the float's shortest form is a different number.
@@ -36,7 +36,7 @@ pub(crate) fn to_f32(text: &str) -> Option<f32> {
 }
 
 /// `None` if the text is not a decimal number.
-fn canonical(text: &str) -> Option<Canonical> {
+fn parse_canonical(text: &str) -> Option<Canonical> {
     let (is_negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -4,7 +4,7 @@
 //! When in doubt, a column counts as secret: one that is withheld by mistake can still be typed.
 
 use crate::model::FieldKind;
-use crate::schema::likeness::{plain, words};
+use crate::schema::name_words::{normalize_name, split_name};
 
 /// Any of these words makes a column secret.
 const WORDS: &[&str] = &[
@@ -73,7 +73,7 @@ pub fn holds_secret(column: &str, kind: FieldKind) -> bool {
         return false;
     }
     column.split('.').any(|segment| {
-        let (words, plain) = (words(segment), plain(segment));
+        let (words, plain) = (split_name(segment), normalize_name(segment));
         let opens = words.last().is_some_and(|last| last == "key" || last == "keys")
             && words.iter().any(|word| OPENING_KEYS.contains(&word.as_str()));
         opens
@@ -88,7 +88,7 @@ pub(crate) fn is_password(column: &str, kind: FieldKind) -> bool {
     const PASSWORDS: &[&str] = &["password", "passwd", "pwd", "userpass", "passhash", "pass"];
     holds_secret(column, kind)
         && column.split('.').any(|segment| {
-            let plain = plain(segment);
+            let plain = normalize_name(segment);
             // `reset_password_token` also occurs in tables of invitations.
             !plain.contains("token")
                 && PASSWORDS.iter().any(|word| {

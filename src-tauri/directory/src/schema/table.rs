@@ -1,9 +1,9 @@
 //! The table that holds the users: its columns, and what its indexes can be used for.
 
 use crate::model::FieldKind;
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use crate::schema::json_column::JsonColumn;
-use crate::schema::name::{CatalogueName, quoted};
+use crate::schema::name::{CatalogueName, quote_name};
 
 /// The table or view that holds the users. `T` is the engine's own information about a column's type.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(crate) struct TableColumn<T> {
     pub(crate) kind: FieldKind,
     pub(crate) nullable: bool,
     /// What the table's indexes can do for it.
-    pub(crate) access: Access,
+    pub(crate) access: IndexSupport,
     /// How to interpret binary values; set once the column has a role.
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: BinaryFormat,
     /// Set if this is a value within a JSON column.
     pub(crate) within: Option<JsonColumn>,
     /// What the engine's dialect needs to know about the type.
@@ -31,22 +31,22 @@ pub(crate) struct TableColumn<T> {
 
 impl<T> TableColumn<T> {
     /// The value as SQL; `of` is the qualifier in front of the column.
-    pub(crate) fn sql(&self, of: &str) -> String {
+    pub(crate) fn to_sql(&self, of: &str) -> String {
         match &self.within {
-            Some(within) => within.sql(of),
-            None => format!("{of}{}", quoted(&self.name)),
+            Some(within) => within.to_sql(of),
+            None => format!("{of}{}", quote_name(&self.name)),
         }
     }
 
     /// The database column behind it.
-    pub(crate) fn own(&self) -> &CatalogueName {
+    pub(crate) fn own_name(&self) -> &CatalogueName {
         self.within.as_ref().map_or(&self.name, JsonColumn::column)
     }
 }
 
 /// The best index for each kind of access, if there is one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Access {
+pub(crate) struct IndexSupport {
     /// Finds rows by exact value.
     pub(crate) equals: Option<IndexUse>,
     /// Finds rows whose text starts with a prefix, in the text's order.

@@ -57,7 +57,7 @@ pub(crate) fn from_text(text: String) -> String {
 }
 
 /// The UTC day of a cell's time, as a filter writes it; `None` if the cell is not a time.
-pub(crate) fn day(cell: &str) -> Option<String> {
+pub(crate) fn parse_utc_day(cell: &str) -> Option<String> {
     let text = from_text(cell.to_owned());
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(Offset::UTC.to_datetime(time).date().to_string());
@@ -89,7 +89,7 @@ fn from_digits(digits: &str) -> Option<Timestamp> {
 /// A range of stored numbers, `from` inclusive to `to` exclusive, that all encode times the same way, with the number
 /// to compare them with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct EncodedTimeRange {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) time: i64,
@@ -97,7 +97,7 @@ pub(crate) struct Stretch {
 
 /// What to compare stored numbers with, for each way in which they can encode a time. `relation` is `<`, `<=`, `>` or
 /// `>=`; a stored number has this relation to `time` exactly if it has it to the `time` of its stretch.
-pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 10] {
+pub(crate) fn encode_as_numbers(time: Timestamp, relation: &str) -> [EncodedTimeRange; 10] {
     // Stored numbers are integers, so round up or down to keep the comparison exact.
     let up = matches!(relation, ">=" | "<");
     let whole = |unit: i128| {
@@ -116,16 +116,16 @@ pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 10] {
     let day = if next(begins(date)) == 1 { date.tomorrow().unwrap_or(date) } else { date };
     let day = (i64::from(day.year()) * 100 + i64::from(day.month())) * 100 + i64::from(day.day());
     [
-        Stretch { from: -MILLIS + 1, to: YEARS.start, time: seconds },
-        Stretch { from: YEARS.start, to: YEARS.end, time: year },
-        Stretch { from: YEARS.end, to: JULIAN_DAYS.start, time: seconds },
-        Stretch { from: JULIAN_DAYS.end, to: DAYS.start, time: seconds },
-        Stretch { from: DAYS.start, to: DAYS.end, time: day },
-        Stretch { from: DAYS.end, to: MILLIS, time: seconds },
-        Stretch { from: MILLIS, to: DIGITS.start, time: millis },
-        Stretch { from: DIGITS.start, to: DIGITS.end, time: digits },
-        Stretch { from: DIGITS.end, to: MICROS, time: millis },
-        Stretch { from: MICROS, to: BEYOND, time: whole(1000) },
+        EncodedTimeRange { from: -MILLIS + 1, to: YEARS.start, time: seconds },
+        EncodedTimeRange { from: YEARS.start, to: YEARS.end, time: year },
+        EncodedTimeRange { from: YEARS.end, to: JULIAN_DAYS.start, time: seconds },
+        EncodedTimeRange { from: JULIAN_DAYS.end, to: DAYS.start, time: seconds },
+        EncodedTimeRange { from: DAYS.start, to: DAYS.end, time: day },
+        EncodedTimeRange { from: DAYS.end, to: MILLIS, time: seconds },
+        EncodedTimeRange { from: MILLIS, to: DIGITS.start, time: millis },
+        EncodedTimeRange { from: DIGITS.start, to: DIGITS.end, time: digits },
+        EncodedTimeRange { from: DIGITS.end, to: MICROS, time: millis },
+        EncodedTimeRange { from: MICROS, to: BEYOND, time: whole(1000) },
     ]
 }
 
@@ -134,7 +134,7 @@ pub(crate) const LENGTHS: [usize; 6] = [14, 10, 13, 16, 8, 4];
 
 /// `time` in each digits-only form that [`from_text`] reads, by length: the digits of the time (which RFC 3339 also
 /// starts with), seconds, milliseconds, microseconds, the digits of the day, and the year.
-pub(crate) fn digits(time: Timestamp) -> [(usize, String); LENGTHS.len()] {
+pub(crate) fn encode_as_digits(time: Timestamp) -> [(usize, String); LENGTHS.len()] {
     // Padded to a fixed length, so that text order is numeric order.
     let padded = |number: i64, length: usize| {
         let most = 10_i64.pow(u32::try_from(length).unwrap_or(18)) - 1;
@@ -217,7 +217,7 @@ mod tests {
             ("infinity", None),
             ("soon", None),
         ] {
-            assert_eq!(day(cell).as_deref(), expected, "{cell}");
+            assert_eq!(parse_utc_day(cell).as_deref(), expected, "{cell}");
         }
         assert_eq!(from_epoch(0), "1970-01-01T00:00:00Z");
         assert_eq!(from_epoch(i64::MAX), i64::MAX.to_string());
@@ -273,7 +273,7 @@ mod tests {
                         time => time,
                     };
                     let meant: Timestamp = meant.parse().unwrap();
-                    let stretch = stretches(time, relation)
+                    let stretch = encode_as_numbers(time, relation)
                         .into_iter()
                         .find(|stretch| (stretch.from..stretch.to).contains(&number))
                         .unwrap();

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::model::{FieldKind, Info, Role, Row};
 use crate::schema::cell::is_cut;
-use crate::schema::json_path::dotted;
+use crate::schema::json_path::to_dotted_name;
 use crate::schema::numbers;
 
 impl Info {
@@ -28,13 +28,13 @@ impl Info {
         let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
         for (column, cell) in cells() {
             if let Some(key) = role_name(column.role).filter(|key| wanted(key)) {
-                user.insert(key.to_owned(), typed(cell.as_deref(), column.kind));
+                user.insert(key.to_owned(), to_typed_value(cell.as_deref(), column.kind));
             }
         }
         for (column, cell) in cells() {
-            let name = dotted(&column.name);
+            let name = to_dotted_name(&column.name);
             if wanted(name.split('.').next().unwrap_or_default()) {
-                place(&mut user, &name, typed(cell.as_deref(), column.kind));
+                insert_at_path(&mut user, &name, to_typed_value(cell.as_deref(), column.kind));
             }
         }
         user
@@ -43,9 +43,9 @@ impl Info {
 
 impl Info {
     /// Whether this row holds only a part of one of the `wanted` values, so that its full value is unknown.
-    pub fn lacks(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> bool {
+    pub fn has_cut_value(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> bool {
         self.columns.iter().zip(&row.cells).any(|(column, cell)| {
-            let name = dotted(&column.name);
+            let name = to_dotted_name(&column.name);
             cell.as_deref().is_some_and(is_cut)
                 && (role_name(column.role).is_some_and(&wanted)
                     || wanted(name.split('.').next().unwrap_or_default()))
@@ -63,7 +63,7 @@ fn role_name(role: Role) -> Option<&'static str> {
     }
 }
 
-fn place(group: &mut Map<String, Value>, name: &str, value: Value) {
+fn insert_at_path(group: &mut Map<String, Value>, name: &str, value: Value) {
     let Some((first, rest)) = name.split_once('.') else {
         // A mapped column replaces a group of the same name.
         if group.get(name).is_none_or(Value::is_object) {
@@ -72,11 +72,11 @@ fn place(group: &mut Map<String, Value>, name: &str, value: Value) {
         return;
     };
     if let Value::Object(inner) = group.entry(first).or_insert_with(|| Value::Object(Map::new())) {
-        place(inner, rest, value);
+        insert_at_path(inner, rest, value);
     }
 }
 
-fn typed(cell: Option<&str>, kind: FieldKind) -> Value {
+fn to_typed_value(cell: Option<&str>, kind: FieldKind) -> Value {
     let Some(text) = cell else { return Value::Null };
     let whole =
         || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn what_was_cut_is_sent_to_nobody() {
-        let shown = crate::schema::cell::shortened("ä".repeat(3000));
+        let shown = crate::schema::cell::shorten_cell("ä".repeat(3000));
         let seen = user(&[("bio", Role::Other, FieldKind::Text, Some(&shown))]);
         assert_eq!(seen, json!({}));
-        let whole = crate::schema::cell::shortened("ä".repeat(1999) + "…");
+        let whole = crate::schema::cell::shorten_cell("ä".repeat(1999) + "…");
         assert!(whole.ends_with("ä…") && whole.chars().count() == 2000);
         assert_eq!(user(&[("bio", Role::Other, FieldKind::Text, Some(&whole))])["bio"], json!(whole));
     }

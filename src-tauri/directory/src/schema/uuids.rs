@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 /// Parses `text` if it is a UUID and nothing else.
-pub fn read(text: &str) -> Option<Uuid> {
+pub fn parse_uuid(text: &str) -> Option<Uuid> {
     let text = text.trim();
     let after = |prefix: &str| {
         let (start, rest) = text.split_at_checked(prefix.len())?;
@@ -20,7 +20,7 @@ pub fn read(text: &str) -> Option<Uuid> {
 }
 
 /// The ways in which `uuid` may be written in text, likeliest first.
-pub fn spellings(uuid: Uuid) -> Vec<String> {
+pub fn list_spellings(uuid: Uuid) -> Vec<String> {
     let (dashed, plain) = (uuid.hyphenated().to_string(), uuid.simple().to_string());
     let braced = format!("{{{dashed}}}");
     let (upper, upper_plain, upper_braced) =
@@ -32,7 +32,7 @@ pub fn spellings(uuid: Uuid) -> Vec<String> {
 /// `text` itself, followed by its other spellings if it is a UUID.
 pub fn also_spelled(text: &str) -> Vec<String> {
     let mut texts = vec![text.to_owned()];
-    for spelling in read(text).map(spellings).into_iter().flatten() {
+    for spelling in parse_uuid(text).map(list_spellings).into_iter().flatten() {
         if !texts.contains(&spelling) {
             texts.push(spelling);
         }
@@ -44,7 +44,7 @@ pub fn also_spelled(text: &str) -> Vec<String> {
 pub fn in_one_spelling(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
-        Value::String(text) => read(text).map_or_else(|| value.clone(), |uuid| uuid.to_string().into()),
+        Value::String(text) => parse_uuid(text).map_or_else(|| value.clone(), |uuid| uuid.to_string().into()),
         Value::Array(items) => items.iter().map(in_one_spelling).collect(),
         Value::Object(fields) => {
             fields.iter().map(|(key, value)| (key.clone(), in_one_spelling(value))).collect()
@@ -72,9 +72,9 @@ mod tests {
             "0x0B5A2A3E6F0E4A569F3C5D1A9F1F7C11",
             "0b5a-2a3e-6f0e-4a56-9f3c-5d1a-9f1f-7c11",
         ] {
-            assert_eq!(read(text), Some(uuid), "{text}");
+            assert_eq!(parse_uuid(text), Some(uuid), "{text}");
         }
-        assert!(spellings(uuid).iter().all(|spelling| read(spelling) == Some(uuid)));
+        assert!(list_spellings(uuid).iter().all(|spelling| parse_uuid(spelling) == Some(uuid)));
         for text in [
             "",
             "0b5a2a3e",
@@ -85,7 +85,7 @@ mod tests {
             "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11 1",
             "äb5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c1",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(parse_uuid(text), None, "{text}");
         }
     }
 }

@@ -25,13 +25,13 @@ impl Value {
             Self::Real(bits) => Some(format!("{:?}", f64::from_bits(bits))),
             Self::Text(text) => Some(text),
             Self::BrokenText(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Self::Blob(bytes) => Some(hex(&bytes)),
+            Self::Blob(bytes) => Some(to_hex(&bytes)),
         }
     }
 }
 
 /// Bytes for display, as PostgreSQL writes them: `\x` and hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold("\\x".to_owned(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes everything");

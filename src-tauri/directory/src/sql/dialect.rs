@@ -2,12 +2,12 @@
 //! user. Lists are in `list`.
 
 use crate::error::Result;
-use crate::faults::not_identified;
+use crate::faults::duplicate_id_error;
 use crate::model::Row;
-use crate::plan::Match;
+use crate::plan::MatchKind;
 use crate::query::Operand;
 use crate::schema::mapping::Mapping;
-use crate::schema::name::quoted;
+use crate::schema::name::quote_name;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 
@@ -22,7 +22,7 @@ pub(crate) struct Statement {
 
 impl Statement {
     /// Binds `value` and returns its placeholder, which is numbered in both engines.
-    pub(crate) fn bind(&mut self, dialect_sign: char, value: Value) -> String {
+    pub(crate) fn bind_value(&mut self, dialect_sign: char, value: Value) -> String {
         self.binds.push(value);
         format!("{dialect_sign}{}", self.binds.len())
     }
@@ -30,7 +30,7 @@ impl Statement {
 
 /// A row as decoded by an engine: its segment of the list, a cell per shown column, and the values that a cursor needs.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct FetchedRow {
     pub(crate) segment: usize,
     pub(crate) cells: Vec<Option<String>>,
     pub(crate) id: Value,
@@ -40,16 +40,16 @@ pub(crate) struct Fetched {
     pub(crate) key: Value,
 }
 
-impl Fetched {
+impl FetchedRow {
     /// The row for display; `None` only for a row without an ID, which statements exclude.
-    pub(crate) fn shown(self) -> Option<Row> {
+    pub(crate) fn into_row(self) -> Option<Row> {
         Some(Row { id: self.shown_id.or_else(|| self.id.into_text())?, cells: self.cells })
     }
 }
 
 /// An SQL expression that orders a list, with its operators and sort directions.
 #[derive(Debug, Clone)]
-pub(crate) struct Ordering {
+pub(crate) struct OrderExpression {
     pub(crate) expression: String,
     /// The operators for "comes before" and "comes after".
     pub(crate) less: &'static str,
@@ -59,8 +59,8 @@ pub(crate) struct Ordering {
     pub(crate) down: &'static str,
 }
 
-impl Ordering {
-    pub(crate) fn plain(expression: String) -> Self {
+impl OrderExpression {
+    pub(crate) fn new(expression: String) -> Self {
         Self { expression, less: "<", greater: ">", up: "ASC", down: "DESC" }
     }
 }
@@ -77,63 +77,71 @@ pub(crate) trait Dialect: Sync {
     const COUNT: &'static str;
 
     /// Wraps a list's statement as one branch of a UNION, preserving its order.
-    fn branch(select: &str, segment: usize) -> String {
+    fn union_branch(select: &str, segment: usize) -> String {
         format!("SELECT * FROM ({select}) AS s{segment}")
     }
     /// The column for display; long values are limited to [`CHARS_READ`] characters, for [`shortened`].
-    fn cell(column: &TableColumn<Self::Type>) -> String;
+    fn cell_expression(column: &TableColumn<Self::Type>) -> String;
     /// The exact value by which the column is ordered in this form, for a cursor.
-    fn key(column: &TableColumn<Self::Type>, form: IndexForm) -> String;
+    fn key_expression(column: &TableColumn<Self::Type>, form: IndexForm) -> String;
     /// Binds a cursor's value, for comparison with the expression of [`Self::ordering`].
     fn bind_key(statement: &mut Statement, column: &TableColumn<Self::Type>, key: Value) -> String;
     /// How the column orders a list, given the form of its index, if that matters.
-    fn ordering(column: &TableColumn<Self::Type>, form: IndexForm) -> Ordering;
+    fn order_expression(column: &TableColumn<Self::Type>, form: IndexForm) -> OrderExpression;
     /// The ID equals `text`; `None` if `text` cannot be an ID.
     fn id_equals(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
     /// The ID's displayed text is exactly `text`.
     fn id_shown_as(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
     /// The column equals `text`: in its index's form, or ignoring case if there is none.
-    fn equals(
+    fn equals_condition(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         text: &str,
         form: Option<IndexForm>,
     ) -> String;
     /// The column starts with `text`, as an index of this form compares it.
-    fn begins(
+    fn begins_with_condition(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         text: &str,
         form: IndexForm,
     ) -> String;
     /// Compares the column (`=`, `<`, `<=`, `>`, `>=`) with `value`, which is of its kind and not text.
-    fn compare(
+    fn comparison_condition(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         relation: &str,
         value: &Operand,
     ) -> String;
     /// The column's text starts with, ends with or contains `text`, ignoring case.
-    fn matches(statement: &mut Statement, column: &TableColumn<Self::Type>, how: Match, text: &str)
-    -> String;
+    fn match_condition(
+        statement: &mut Statement,
+        column: &TableColumn<Self::Type>,
+        how: MatchKind,
+        text: &str,
+    ) -> String;
     /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::matches`] already does that.
-    fn alike(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str) -> Option<String>;
+    fn alike_condition(
+        statement: &mut Statement,
+        column: &TableColumn<Self::Type>,
+        text: &str,
+    ) -> Option<String>;
     /// The column cast to text.
-    fn text(column: &TableColumn<Self::Type>) -> String;
+    fn text_expression(column: &TableColumn<Self::Type>) -> String;
     /// Binds a text and returns its placeholder.
     fn bound_text(statement: &mut Statement, text: String) -> String;
 }
 
 /// The column as SQL, qualified with `u`.
-pub(crate) fn qualified<T>(column: &TableColumn<T>) -> String {
-    column.sql("u.")
+pub(crate) fn qualify_column<T>(column: &TableColumn<T>) -> String {
+    column.to_sql("u.")
 }
 
 /// The database columns that the mapping reads, without duplicates, as SQL.
 pub(crate) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in mapping.shown.iter().chain(&mapping.search) {
-        let name = quoted(column.own());
+        let name = quote_name(column.own_name());
         if !names.contains(&name) {
             names.push(name);
         }
@@ -143,57 +151,62 @@ pub(crate) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
 
 /// The statement that reads one user by the text of the ID; `None` if no ID can have this text. It returns up to two
 /// rows: a second one means that the ID is not unique.
-pub(crate) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Option<Statement> {
+pub(crate) fn build_user_select<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Option<Statement> {
     if id.contains('\0') {
         return None;
     }
     let mut statement = Statement::default();
     let condition = D::id_shown_as(&mut statement, mapping.id(), id)?;
-    statement.sql = format!("{} WHERE {condition} LIMIT 2", selecting::<D>(mapping, 0, None));
+    statement.sql = format!("{} WHERE {condition} LIMIT 2", build_select_clause::<D>(mapping, 0, None));
     Some(statement)
 }
 
 /// The first ID that occurs twice.
-pub(crate) fn doubled<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>) -> Option<T> {
+pub(crate) fn find_duplicate<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>) -> Option<T> {
     let mut known = std::collections::HashSet::new();
     ids.into_iter().find_map(|id| known.replace(id))
 }
 
 /// The user in the result of [`one_user`].
-pub(crate) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
+pub(crate) fn into_single_user(rows: Vec<FetchedRow>, id: &str) -> Result<Option<Row>> {
     if rows.len() > 1 {
-        return Err(not_identified(id));
+        return Err(duplicate_id_error(id));
     }
-    Ok(rows.into_iter().next().and_then(Fetched::shown))
+    Ok(rows.into_iter().next().and_then(FetchedRow::into_row))
 }
 
 /// The start of every statement: the segment's number, the cells, the ID, and the value that orders the list.
-pub(crate) fn selecting<D: Dialect>(
+pub(crate) fn build_select_clause<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
     key: Option<(&TableColumn<D::Type>, IndexForm)>,
 ) -> String {
-    format!("SELECT {} FROM {} AS u", selected::<D>(mapping, segment, key), mapping.table)
+    format!("SELECT {} FROM {} AS u", build_select_list::<D>(mapping, segment, key), mapping.table)
 }
 
 /// The expressions that every statement selects.
-pub(crate) fn selected<D: Dialect>(
+pub(crate) fn build_select_list<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
     key: Option<(&TableColumn<D::Type>, IndexForm)>,
 ) -> String {
     // Text, like all selected expressions.
     let mut expressions = vec![format!("'{segment}' AS list_segment")];
-    expressions
-        .extend(mapping.shown.iter().enumerate().map(|(at, column)| format!("{} AS c{at}", D::cell(column))));
-    expressions.push(format!("{} AS list_id", D::key(mapping.id(), IndexForm::default())));
-    let key = key.map_or_else(|| "NULL".to_owned(), |(column, form)| D::key(column, form));
+    expressions.extend(
+        mapping
+            .shown
+            .iter()
+            .enumerate()
+            .map(|(at, column)| format!("{} AS c{at}", D::cell_expression(column))),
+    );
+    expressions.push(format!("{} AS list_id", D::key_expression(mapping.id(), IndexForm::default())));
+    let key = key.map_or_else(|| "NULL".to_owned(), |(column, form)| D::key_expression(column, form));
     expressions.push(format!("{key} AS list_key"));
     expressions.join(", ")
 }
 
 /// The smallest text that is greater, byte by byte, than all texts that start with `prefix`; `None` if there is none.
-pub(crate) fn behind(prefix: &str) -> Option<String> {
+pub(crate) fn prefix_upper_bound(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
     while let Some(last) = chars.pop() {
         // UTF-8 sorts like code points; skip the surrogates between U+D7FF and U+E000, which are not characters.
@@ -234,16 +247,16 @@ mod tests {
     proptest! {
         #[test]
         fn a_pattern_means_its_text_and_nothing_else(text in "[ab%_\\\\']{0,4}", searched in "[ab%_\\\\']{0,8}") {
-            let matches = |how: Match| like(&chars(&searched), &chars(&how.pattern(&text)));
-            prop_assert_eq!(matches(Match::Prefix), searched.starts_with(&text));
-            prop_assert_eq!(matches(Match::Contains), searched.contains(&text));
-            prop_assert_eq!(matches(Match::Suffix), searched.ends_with(&text));
+            let matches = |how: MatchKind| like(&chars(&searched), &chars(&how.to_like_pattern(&text)));
+            prop_assert_eq!(matches(MatchKind::Prefix), searched.starts_with(&text));
+            prop_assert_eq!(matches(MatchKind::Contains), searched.contains(&text));
+            prop_assert_eq!(matches(MatchKind::Suffix), searched.ends_with(&text));
         }
 
         #[test]
         fn what_begins_with_a_text_is_from_it_on_and_before_what_is_behind(prefix in ".{1,3}", text in ".*") {
             let within = |text: &str| {
-                text >= prefix.as_str() && behind(&prefix).is_none_or(|behind| text < behind.as_str())
+                text >= prefix.as_str() && prefix_upper_bound(&prefix).is_none_or(|behind| text < behind.as_str())
             };
             prop_assert_eq!(within(&text), text.starts_with(&prefix));
             let longer = format!("{prefix}{text}");

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::WallClock;
 use crate::error::Result;
-use crate::faults::cancelled;
+use crate::faults::cancelled_error;
 use crate::model::{Count, Info, ListRequest, Page, Row};
-use crate::plan::Size;
-use crate::reach::retry::again;
+use crate::plan::TableSize;
+use crate::reach::retry::retry_once;
 use crate::schema::mapping::Mapping;
-use crate::sql::dialect::{Dialect, Fetched, Statement, one_user, the_one};
-use crate::sql::list::{PageStep, Paging, counting};
+use crate::sql::dialect::{Dialect, FetchedRow, Statement, build_user_select, into_single_user};
+use crate::sql::list::{PageStep, Pager, build_count_query};
 use crate::sql::values;
 
 /// An engine that runs SQL statements.
@@ -29,23 +29,26 @@ pub(crate) trait SqlExecutor: Sync {
 
     fn mapping(&self) -> &Mapping<<Self::Dialect as Dialect>::Type>;
 
-    fn size(&self) -> Size;
+    fn table_size(&self) -> TableSize;
 
     /// Runs `ask` in one transaction, within the connection's time limit. Dropping the future also stops the query in
     /// the database. Outer `Err`: no connection. Inner `Err`: the query failed.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::ReadTx) -> Result<T>) -> Result<Result<T>>;
+    async fn run_in_transaction<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut Self::ReadTx) -> Result<T>,
+    ) -> Result<Result<T>>;
 
-    async fn fetch(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<Fetched>>;
+    async fn fetch_rows(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<FetchedRow>>;
 
     /// The single number that `statement` returns.
-    async fn number(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<u64>;
+    async fn fetch_number(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<u64>;
 
     /// The texts in the single column that `statement` returns.
-    async fn texts(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<String>>;
+    async fn fetch_texts(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<String>>;
 
     /// Fetches the rows of a step. If an index has to gather all matches before they can be ordered, the newest rows
     /// are tried first: they fill the page exactly when there are many matches.
-    async fn step(&self, reading: &mut Self::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
+    async fn run_step(&self, reading: &mut Self::ReadTx, step: PageStep) -> Result<Vec<FetchedRow>> {
         step_in_turn(self, reading, step).await
     }
 
@@ -62,71 +65,77 @@ pub(crate) async fn step_in_turn<E: SqlExecutor + ?Sized>(
     engine: &E,
     reading: &mut E::ReadTx,
     step: PageStep,
-) -> Result<Vec<Fetched>> {
+) -> Result<Vec<FetchedRow>> {
     if let Some(newest) = step.newest {
-        let rows = engine.fetch(reading, newest).await?;
+        let rows = engine.fetch_rows(reading, newest).await?;
         if rows.len() >= step.wanted {
             return Ok(rows);
         }
     }
-    engine.fetch(reading, step.statement).await
+    engine.fetch_rows(reading, step.statement).await
 }
 
-pub(crate) async fn search<E: SqlExecutor>(
+pub(crate) async fn run_search<E: SqlExecutor>(
     engine: &E,
     query: &ListRequest,
     cancel: &CancellationToken,
 ) -> Result<Page> {
     let (started, now) = (Instant::now(), engine.clock().read_time());
-    let page = again(|| async {
-        let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), now)?;
-        let answered = engine.read(async |reading: &mut E::ReadTx| {
+    let page = retry_once(|| async {
+        let mut paging = Pager::<E::Dialect>::new(engine.mapping(), query, engine.table_size(), now)?;
+        let answered = engine.run_in_transaction(async |reading: &mut E::ReadTx| {
             while let Some(step) = paging.next_step() {
-                let rows = engine.step(reading, step).await?;
-                paging.take(rows);
+                let rows = engine.run_step(reading, step).await?;
+                paging.add_rows(rows);
             }
             Ok(())
         });
-        Ok(answered.await?.map(|()| paging.page(started.elapsed())))
+        Ok(answered.await?.map(|()| paging.into_page(started.elapsed())))
     });
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(cancelled()),
+        () = cancel.cancelled() => Err(cancelled_error()),
         page = page => page,
     }
 }
 
-pub(crate) async fn count<E: SqlExecutor>(
+pub(crate) async fn run_count<E: SqlExecutor>(
     engine: &E,
     text: &str,
     cancel: &CancellationToken,
 ) -> Result<Count> {
-    let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), engine.clock().read_time())?;
+    let counting = build_count_query::<E::Dialect>(
+        engine.mapping(),
+        text,
+        engine.table_size(),
+        engine.clock().read_time(),
+    )?;
     let (statement, cap) = (counting.statement, counting.cap);
-    let counted = again(|| {
+    let counted = retry_once(|| {
         let statement = statement.clone();
-        engine.read(async |reading: &mut E::ReadTx| engine.number(reading, statement).await)
+        engine
+            .run_in_transaction(async |reading: &mut E::ReadTx| engine.fetch_number(reading, statement).await)
     });
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(cancelled()),
-        counted = counted => Ok(Count::of(counted?, cap)),
+        () = cancel.cancelled() => Err(cancelled_error()),
+        counted = counted => Ok(Count::with_cap(counted?, cap)),
     }
 }
 
 pub(crate) async fn read_user<E: SqlExecutor>(engine: &E, id: &str) -> Result<Option<Row>> {
-    let Some(statement) = one_user::<E::Dialect>(engine.mapping(), id) else {
+    let Some(statement) = build_user_select::<E::Dialect>(engine.mapping(), id) else {
         return Ok(None);
     };
-    let rows = again(|| {
+    let rows = retry_once(|| {
         let statement = statement.clone();
-        engine.read(async |reading: &mut E::ReadTx| engine.fetch(reading, statement).await)
+        engine.run_in_transaction(async |reading: &mut E::ReadTx| engine.fetch_rows(reading, statement).await)
     });
-    the_one(rows.await?, id)
+    into_single_user(rows.await?, id)
 }
 
 pub(crate) async fn read_values<E: SqlExecutor>(engine: &E, column: usize) -> Result<Vec<String>> {
-    values::values(engine, column, engine.statistics(column)).await
+    values::read_common_values(engine, column, engine.statistics(column)).await
 }
 
 /// Implements `Directory` for an [`SqlExecutor`]. A macro, because the compiler only knows that the futures of a
@@ -139,27 +148,27 @@ macro_rules! impl_directory {
                 std::sync::Arc::clone(crate::sql::executor::SqlExecutor::shared_info(self))
             }
 
-            async fn search(
+            async fn search_users(
                 &self,
                 query: &crate::model::ListRequest,
                 cancel: &tokio_util::sync::CancellationToken,
             ) -> crate::error::Result<crate::model::Page> {
-                crate::sql::executor::search(self, query, cancel).await
+                crate::sql::executor::run_search(self, query, cancel).await
             }
 
-            async fn count(
+            async fn count_users(
                 &self,
                 text: &str,
                 cancel: &tokio_util::sync::CancellationToken,
             ) -> crate::error::Result<crate::model::Count> {
-                crate::sql::executor::count(self, text, cancel).await
+                crate::sql::executor::run_count(self, text, cancel).await
             }
 
-            async fn user(&self, id: &str) -> crate::error::Result<Option<crate::model::Row>> {
+            async fn find_user(&self, id: &str) -> crate::error::Result<Option<crate::model::Row>> {
                 crate::sql::executor::read_user(self, id).await
             }
 
-            async fn values(&self, column: usize) -> crate::error::Result<Vec<String>> {
+            async fn read_common_values(&self, column: usize) -> crate::error::Result<Vec<String>> {
                 crate::sql::executor::read_values(self, column).await
             }
 

@@ -1,19 +1,20 @@
 //! Turns filters such as `plan:pro` and `created:>2026-01`, parsed by [`crate::query`], into SQL conditions with bound
 //! values.
 
-use crate::plan::Match;
+use crate::plan::MatchKind;
 use crate::query::spelling;
-use crate::query::{Bound, Filter, Operand, Test};
+use crate::query::{Bound, Filter, FilterTest, Operand};
 use crate::schema::table::TableColumn;
-use crate::sql::dialect::{Dialect, Statement, qualified};
+use crate::sql::dialect::{Dialect, Statement, qualify_column};
 
 /// The condition for a row to pass the filter, in a form that uses an index if there is one.
-pub(crate) fn condition<D: Dialect>(
+pub(crate) fn build_filter_condition<D: Dialect>(
     statement: &mut Statement,
     column: &TableColumn<D::Type>,
     filter: &Filter,
 ) -> String {
-    let any: Vec<String> = filter.any.iter().map(|test| passes::<D>(statement, column, test)).collect();
+    let any: Vec<String> =
+        filter.any.iter().map(|test| build_test_condition::<D>(statement, column, test)).collect();
     let any = format!("({})", any.join(" OR "));
     // NULL passes no test, so it passes the negated filter.
     if filter.negated { format!("({any} IS NOT TRUE)") } else { any }
@@ -25,36 +26,40 @@ pub(crate) fn has_digits<D: Dialect>(
     column: &TableColumn<D::Type>,
     digits: &str,
 ) -> String {
-    let pattern = D::bound_text(statement, Match::Contains.pattern(digits));
-    format!("{} LIKE {pattern}", spelling::only_digits(&D::text(column)))
+    let pattern = D::bound_text(statement, MatchKind::Contains.to_like_pattern(digits));
+    format!("{} LIKE {pattern}", spelling::only_digits(&D::text_expression(column)))
 }
 
-fn passes<D: Dialect>(statement: &mut Statement, column: &TableColumn<D::Type>, test: &Test) -> String {
-    let name = qualified(column);
+fn build_test_condition<D: Dialect>(
+    statement: &mut Statement,
+    column: &TableColumn<D::Type>,
+    test: &FilterTest,
+) -> String {
+    let name = qualify_column(column);
     match test {
-        Test::Is(values) => {
+        FilterTest::Is(values) => {
             let form = column.access.equals.as_ref().map(|served| served.form);
             let same = values.iter().map(|value| match value {
-                Operand::Text(value) => D::equals(statement, column, value, form),
-                other => D::compare(statement, column, "=", other),
+                Operand::Text(value) => D::equals_condition(statement, column, value, form),
+                other => D::comparison_condition(statement, column, "=", other),
             });
             same.collect::<Vec<_>>().join(" OR ")
         }
-        Test::Contains(part) => D::matches(statement, column, Match::Contains, part),
-        Test::BeginsWith(part) => D::matches(statement, column, Match::Prefix, part),
-        Test::EndsWith(part) => D::matches(statement, column, Match::Suffix, part),
-        Test::Digits(digits) => has_digits::<D>(statement, column, digits),
-        Test::Range { from, to } => {
+        FilterTest::Contains(part) => D::match_condition(statement, column, MatchKind::Contains, part),
+        FilterTest::BeginsWith(part) => D::match_condition(statement, column, MatchKind::Prefix, part),
+        FilterTest::EndsWith(part) => D::match_condition(statement, column, MatchKind::Suffix, part),
+        FilterTest::Digits(digits) => has_digits::<D>(statement, column, digits),
+        FilterTest::Range { from, to } => {
             let mut edge = |bound: &Option<Bound>, beyond, exactly| {
                 bound.as_ref().map(|bound| {
                     let comparison = if bound.inclusive { exactly } else { beyond };
-                    D::compare(statement, column, comparison, &bound.value)
+                    D::comparison_condition(statement, column, comparison, &bound.value)
                 })
             };
             let edges = [edge(from, ">", ">="), edge(to, "<", "<=")];
             format!("({})", edges.into_iter().flatten().collect::<Vec<_>>().join(" AND "))
         }
-        Test::Null => format!("{name} IS NULL"),
-        Test::NotNull => format!("{name} IS NOT NULL"),
+        FilterTest::Null => format!("{name} IS NULL"),
+        FilterTest::NotNull => format!("{name} IS NOT NULL"),
     }
 }

@@ -16,13 +16,14 @@ use jiff::Timestamp;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{How, ListRequest, Page, Place, Tier};
 use crate::plan::cursor::Cursor;
-use crate::plan::{AccessPath, LOOKED_AT, Order, Plan, Planning, SearchPass, Size, Test};
+use crate::plan::{AccessPath, LOOKED_AT, Order, PassTest, Plan, Planner, SearchPass, TableSize};
 use crate::query::ParsedQuery;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::{
-    Dialect, Fetched, Ordering, Statement, doubled, qualified, read_columns, selected, selecting,
+    Dialect, FetchedRow, OrderExpression, Statement, build_select_clause, build_select_list, find_duplicate,
+    qualify_column, read_columns,
 };
 use crate::sql::filters;
 
@@ -30,7 +31,7 @@ use crate::sql::filters;
 const QUERY_CHARS: usize = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum SegmentPart {
     /// All rows of the search pass, by ID.
     ById,
     /// Rows with a value in the ordering column, by value and then by ID.
@@ -47,7 +48,7 @@ struct Segment {
     at: usize,
     /// The index of its pass in the plan.
     pass: usize,
-    part: Part,
+    part: SegmentPart,
 }
 
 /// The next statement to run.
@@ -65,7 +66,7 @@ pub(crate) struct PageStep {
 type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, IndexForm);
 
 /// The state of a request on its way to a page.
-pub(crate) struct Paging<'a, D: Dialect> {
+pub(crate) struct Pager<'a, D: Dialect> {
     mapping: &'a Mapping<D::Type>,
     query: &'a ListRequest,
     plan: Plan,
@@ -76,17 +77,17 @@ pub(crate) struct Paging<'a, D: Dialect> {
     /// Reads from the list's end towards its start.
     backward: bool,
     from: Option<Cursor>,
-    found: Vec<Fetched>,
+    found: Vec<FetchedRow>,
     /// The search pass of each segment.
     passes: Vec<usize>,
     asked: usize,
 }
 
-impl<'a, D: Dialect> Paging<'a, D> {
+impl<'a, D: Dialect> Pager<'a, D> {
     pub(crate) fn new(
         mapping: &'a Mapping<D::Type>,
         query: &'a ListRequest,
-        size: Size,
+        size: TableSize,
         now: Timestamp,
     ) -> Result<Self> {
         if !(1..=500).contains(&query.limit) {
@@ -95,19 +96,19 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
             ));
         }
-        let asked = asked(mapping, query, now)?;
-        let sorted = sorted(mapping, query)?;
+        let asked = parse_query(mapping, query, now)?;
+        let sorted = resolve_sort(mapping, query)?;
         let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
         let ids = ids.filter(|text| D::id_equals(&mut Statement::default(), mapping.id(), text).is_some());
         let folds_itself = !mapping
             .search
             .iter()
-            .any(|column| D::alike(&mut Statement::default(), column, &asked.text).is_some());
-        let plan = Planning::new(mapping, query, &asked, size, ids.collect(), folds_itself).plan(sorted);
+            .any(|column| D::alike_condition(&mut Statement::default(), column, &asked.text).is_some());
+        let plan = Planner::new(mapping, query, &asked, size, ids.collect(), folds_itself).build_plan(sorted);
 
         let mut segments: Vec<Segment> = Vec::new();
         for (at, pass) in plan.passes.iter().enumerate() {
-            for &part in parts(mapping, pass) {
+            for &part in segment_parts(mapping, pass) {
                 segments.push(Segment { at: segments.len(), pass: at, part });
             }
         }
@@ -119,13 +120,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
             Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
         };
         if let Some(cursor) = &from {
-            let known = segments.get(cursor.segment).filter(|segment| segment.holds(cursor));
+            let known = segments.get(cursor.segment).filter(|segment| segment.accepts_cursor(cursor));
             if known.is_none() || cursor.segments != count {
                 return Err(DirectoryError::new(
                     DirectoryCode::QueryInvalid,
                     "The place to continue from is not in this list.",
                 )
-                .hint("Search again from the beginning."));
+                .with_hint("Search again from the beginning."));
             }
             segments.retain(|segment| {
                 if backward { segment.at <= cursor.segment } else { segment.at >= cursor.segment }
@@ -156,21 +157,22 @@ impl<'a, D: Dialect> Paging<'a, D> {
         }
         self.asked = first.pass;
         let from = self.from.take();
-        let newest =
-            (reach == AccessPath::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
+        let newest = (reach == AccessPath::Gathered)
+            .then(|| self.build_newest_statement(first, from.as_ref(), wanted))
+            .flatten();
         let mut statement = Statement::default();
         if reach == AccessPath::Newest {
-            statement = self.newest(first, from.as_ref(), wanted)?;
+            statement = self.build_newest_statement(first, from.as_ref(), wanted)?;
         } else if let [only] = together[..] {
-            statement.sql = self.select(only, from.as_ref(), wanted, &mut statement);
+            statement.sql = self.build_segment_select(only, from.as_ref(), wanted, &mut statement);
         } else {
             // One segment after the other, and no further once the page is full.
             let mut from = from.as_ref();
             let branches: Vec<String> = together
                 .iter()
                 .map(|&segment| {
-                    let select = self.select(segment, from.take(), wanted, &mut statement);
-                    D::branch(&select, segment.at)
+                    let select = self.build_segment_select(segment, from.take(), wanted, &mut statement);
+                    D::union_branch(&select, segment.at)
                 })
                 .collect();
             statement.sql = format!("{} LIMIT {wanted}", branches.join(" UNION ALL "));
@@ -179,24 +181,24 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// Takes the rows for the last [`Self::next_step`].
-    pub(crate) fn take(&mut self, mut rows: Vec<Fetched>) {
+    pub(crate) fn add_rows(&mut self, mut rows: Vec<FetchedRow>) {
         // The branches of a UNION arrive in order, but SQL does not guarantee it.
         rows.sort_by_key(|row| if self.backward { self.count - row.segment } else { row.segment });
         self.found.extend(rows);
     }
 
-    pub(crate) fn page(mut self, elapsed: Duration) -> Page {
+    pub(crate) fn into_page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
         // Includes the row after the page: rows with the same ID are adjacent, and the next page starts after all of
         // them.
-        let doubled = doubled(self.found.iter().map(|row| (&row.id, &row.shown_id)));
+        let doubled = find_duplicate(self.found.iter().map(|row| (&row.id, &row.shown_id)));
         let doubled = doubled.and_then(|(id, shown)| shown.clone().or_else(|| id.clone().into_text()));
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();
         }
-        let cursor = |row: &Fetched| {
+        let cursor = |row: &FetchedRow| {
             Cursor { segment: row.segment, segments: self.count, key: row.key.clone(), id: row.id.clone() }
                 .encode(self.query)
         };
@@ -226,7 +228,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         };
         let nobody = self.found.is_empty() && self.query.place == Place::Start;
         let left_out = self.plan.left_out(next.is_some(), nobody);
-        let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
+        let rows = self.found.into_iter().filter_map(FetchedRow::into_row).collect();
         Page { rows, previous, next, how, left_out, doubled }
     }
 
@@ -240,50 +242,55 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// The query for one segment's rows, from its edge or after `from`.
-    fn select(
+    fn build_segment_select(
         &self,
         segment: Segment,
         from: Option<&Cursor>,
         limit: usize,
         statement: &mut Statement,
     ) -> String {
-        let (pass, key) = self.keyed(segment);
-        let mut conditions = self.conditions(segment, key, statement);
+        let (pass, key) = self.find_pass_and_key(segment);
+        let mut conditions = self.build_conditions(segment, key, statement);
         let from = from.filter(|cursor| cursor.id != Value::Null);
-        conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
+        conditions.extend(from.map(|cursor| self.build_cursor_condition(segment, cursor, statement)));
         let order = self.order_by(segment.part, pass, key);
         let found = all_of(&conditions);
         let first = match key {
             Some((column, form)) if form.ties => {
-                let Ordering { expression, up, down, .. } = D::ordering(column, form);
+                let OrderExpression { expression, up, down, .. } = D::order_expression(column, form);
                 let direction = if pass.descending == self.backward { up } else { down };
                 format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
             }
             // Many rows may be found before they are sorted, so only those of the page are converted to text.
             _ if pass.reach != AccessPath::Quick => format!("ORDER BY {order} LIMIT {limit}"),
             _ => {
-                let selecting = selecting::<D>(self.mapping, segment.at, key);
+                let selecting = build_select_clause::<D>(self.mapping, segment.at, key);
                 return format!("{selecting}{found} ORDER BY {order} LIMIT {limit}");
             }
         };
         format!(
             "SELECT {} FROM (SELECT {} FROM {} AS u{found} {first}) AS u ORDER BY {order} LIMIT {limit}",
-            selected::<D>(self.mapping, segment.at, key),
-            self.columns(),
+            build_select_list::<D>(self.mapping, segment.at, key),
+            self.build_column_list(),
             self.mapping.table,
         )
     }
 
     /// The columns to read, unconverted.
-    fn columns(&self) -> String {
+    fn build_column_list(&self) -> String {
         let names: Vec<String> =
             read_columns(self.mapping).into_iter().map(|name| format!("u.{name}")).collect();
         names.join(", ")
     }
 
     /// The query for a segment's rows among the newest rows after `from`; `None` if that is not possible.
-    fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
-        let (pass, key) = self.keyed(segment);
+    fn build_newest_statement(
+        &self,
+        segment: Segment,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Option<Statement> {
+        let (pass, key) = self.find_pass_and_key(segment);
         let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
         // Rows without a value are at the end of the list.
         let among_valued = match (key, from) {
@@ -295,55 +302,59 @@ impl<'a, D: Dialect> Paging<'a, D> {
             return None;
         }
         let from = from.filter(|cursor| cursor.id != Value::Null);
-        let part = if key.is_some() { Part::Valued } else { Part::ById };
+        let part = if key.is_some() { SegmentPart::Valued } else { SegmentPart::ById };
         let valued = Segment { part, ..segment };
         let mut statement = Statement::default();
         let mut inner = Vec::new();
         inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
-        inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
+        inner.extend(from.map(|cursor| self.build_cursor_condition(valued, cursor, &mut statement)));
         let order = self.order_by(part, pass, key);
         let newest = format!(
             "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",
-            self.columns(),
+            self.build_column_list(),
             self.mapping.table,
             all_of(&inner),
         );
         statement.scans = true;
-        let conditions = self.conditions(valued, None, &mut statement);
+        let conditions = self.build_conditions(valued, None, &mut statement);
         statement.sql = format!(
             "SELECT {} FROM ({newest}) AS u{} ORDER BY {order} LIMIT {limit}",
-            selected::<D>(self.mapping, segment.at, key),
+            build_select_list::<D>(self.mapping, segment.at, key),
             all_of(&conditions),
         );
         Some(statement)
     }
 
     /// A segment's search pass, and the column that orders its rows before the ID.
-    fn keyed(&self, segment: Segment) -> (&SearchPass, Option<Key<'_, D>>) {
+    fn find_pass_and_key(&self, segment: Segment) -> (&SearchPass, Option<Key<'_, D>>) {
         let pass = &self.plan.passes[segment.pass];
-        let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
-        (pass, key(self.mapping, pass.order).filter(|_| by_value))
+        let by_value = matches!(segment.part, SegmentPart::Valued | SegmentPart::Mixed);
+        (pass, find_order_key(self.mapping, pass.order).filter(|_| by_value))
     }
 
-    fn order_by(&self, part: Part, pass: &SearchPass, key: Option<Key<'_, D>>) -> String {
+    fn order_by(&self, part: SegmentPart, pass: &SearchPass, key: Option<Key<'_, D>>) -> String {
         let down = pass.descending != self.backward;
         let mut order = Vec::new();
         if let Some((column, form)) = key {
-            let ordering = D::ordering(column, form);
-            if part == Part::Mixed {
+            let ordering = D::order_expression(column, form);
+            if part == SegmentPart::Mixed {
                 let nulls = if self.backward { "DESC" } else { "ASC" };
                 order.push(format!("({} IS NULL) {nulls}", ordering.expression));
             }
             order.push(format!("{} {}", ordering.expression, if down { ordering.down } else { ordering.up }));
         }
-        if part != Part::Valued || key.is_none_or(|(_, form)| !form.unique) {
-            order.push(format!("{} {}", qualified(self.mapping.id()), if down { "DESC" } else { "ASC" }));
+        if part != SegmentPart::Valued || key.is_none_or(|(_, form)| !form.unique) {
+            order.push(format!(
+                "{} {}",
+                qualify_column(self.mapping.id()),
+                if down { "DESC" } else { "ASC" }
+            ));
         }
         order.join(", ")
     }
 
     /// The conditions for a row to be in `segment`.
-    fn conditions(
+    fn build_conditions(
         &self,
         segment: Segment,
         key: Option<Key<'_, D>>,
@@ -360,13 +371,15 @@ impl<'a, D: Dialect> Paging<'a, D> {
         statement.scans = scans;
         for filter in &self.plan.filters {
             let column = &self.mapping.shown[filter.column];
-            conditions.push(filters::condition::<D>(statement, column, filter));
+            conditions.push(filters::build_filter_condition::<D>(statement, column, filter));
         }
         match (segment.part, key) {
-            (Part::Valued, Some((column, _))) if column.nullable => conditions.push(is_not_null(column)),
-            (Part::Null, _) => {
+            (SegmentPart::Valued, Some((column, _))) if column.nullable => {
+                conditions.push(is_not_null(column));
+            }
+            (SegmentPart::Null, _) => {
                 let column = key_of_null(self.mapping, &self.plan.passes[segment.pass]);
-                conditions.push(format!("{} IS NULL", qualified(column)));
+                conditions.push(format!("{} IS NULL", qualify_column(column)));
             }
             _ => {}
         }
@@ -379,58 +392,64 @@ impl<'a, D: Dialect> Paging<'a, D> {
 
     /// The condition for `pass` to find a row; `None`: it finds every row.
     fn found_by(&self, pass: &SearchPass, statement: &mut Statement) -> Option<String> {
-        let tests: Option<Vec<String>> = pass.tests.iter().map(|test| self.passes(test, statement)).collect();
+        let tests: Option<Vec<String>> =
+            pass.tests.iter().map(|test| self.build_test_condition(test, statement)).collect();
         tests.map(|tests| any_of(&tests))
     }
 
-    fn passes(&self, test: &Test, statement: &mut Statement) -> Option<String> {
+    fn build_test_condition(&self, test: &PassTest, statement: &mut Statement) -> Option<String> {
         let mapping = self.mapping;
         Some(match test {
-            Test::Everything => return None,
-            Test::Id(wanted) => {
+            PassTest::Everything => return None,
+            PassTest::Id(wanted) => {
                 D::id_equals(statement, mapping.id(), wanted).unwrap_or_else(|| NEVER.to_owned())
             }
-            Test::Email(wanted, form) => {
+            PassTest::Email(wanted, form) => {
                 let email = &mapping.shown[mapping.searched_email?];
-                D::equals(statement, email, wanted, *form)
+                D::equals_condition(statement, email, wanted, *form)
             }
-            Test::Begins { column, text: wanted, form } => {
-                D::begins(statement, &mapping.search[*column], wanted, *form)
+            PassTest::Begins { column, text: wanted, form } => {
+                D::begins_with_condition(statement, &mapping.search[*column], wanted, *form)
             }
-            Test::Any { columns, how, text: wanted } => {
+            PassTest::Any { columns, how, text: wanted } => {
                 let any: Vec<String> = columns
                     .iter()
-                    .map(|&at| D::matches(statement, &mapping.search[at], *how, wanted))
+                    .map(|&at| D::match_condition(statement, &mapping.search[at], *how, wanted))
                     .collect();
                 any_of(&any)
             }
-            Test::Words { columns, words } => {
+            PassTest::Words { columns, words } => {
                 let mut all = Vec::with_capacity(words.len());
                 for word in words {
                     let any: Vec<String> = columns
                         .iter()
                         .map(|&at| {
-                            D::matches(statement, &mapping.search[at], crate::plan::Match::Contains, word)
+                            D::match_condition(
+                                statement,
+                                &mapping.search[at],
+                                crate::plan::MatchKind::Contains,
+                                word,
+                            )
                         })
                         .collect();
                     all.push(any_of(&any));
                 }
                 format!("({})", all.join(" AND "))
             }
-            Test::Alike { columns, words } => {
+            PassTest::Alike { columns, words } => {
                 let mut all = Vec::with_capacity(words.len());
                 for word in words {
                     let any = columns.iter().map(|&at| {
                         let column = &mapping.search[at];
-                        D::alike(statement, column, word).unwrap_or_else(|| {
-                            D::matches(statement, column, crate::plan::Match::Contains, word)
+                        D::alike_condition(statement, column, word).unwrap_or_else(|| {
+                            D::match_condition(statement, column, crate::plan::MatchKind::Contains, word)
                         })
                     });
                     all.push(any_of(&any.collect::<Vec<_>>()));
                 }
                 format!("({})", all.join(" AND "))
             }
-            Test::Digits { columns, digits } => {
+            PassTest::Digits { columns, digits } => {
                 let any = columns
                     .iter()
                     .map(|&at| filters::has_digits::<D>(statement, &mapping.search[at], digits));
@@ -440,22 +459,22 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// The condition for rows after the cursor, in the direction of reading.
-    fn beyond(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
+    fn build_cursor_condition(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
         let pass = &self.plan.passes[segment.pass];
         let down = pass.descending != self.backward;
         let id = self.mapping.id();
-        let id_order = Ordering::plain(qualified(id));
-        let behind = |ordering: &Ordering| if down { ordering.less } else { ordering.greater };
+        let id_order = OrderExpression::new(qualify_column(id));
+        let behind = |ordering: &OrderExpression| if down { ordering.less } else { ordering.greater };
         let by_id = |statement: &mut Statement| {
             let value = D::bind_key(statement, id, cursor.id.clone());
             format!("{} {} {value}", id_order.expression, behind(&id_order))
         };
-        let Some((column, form)) =
-            key(self.mapping, pass.order).filter(|_| matches!(segment.part, Part::Valued | Part::Mixed))
+        let Some((column, form)) = find_order_key(self.mapping, pass.order)
+            .filter(|_| matches!(segment.part, SegmentPart::Valued | SegmentPart::Mixed))
         else {
             return by_id(statement);
         };
-        let ordering = D::ordering(column, form);
+        let ordering = D::order_expression(column, form);
         if cursor.key == Value::Null {
             // After a row without a value come other such rows, and in backward direction also all rows with a value.
             let by_id = by_id(statement);
@@ -483,7 +502,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             )
         };
         // In backward direction, the rows without a value have already been passed.
-        if segment.part == Part::Mixed && !self.backward {
+        if segment.part == SegmentPart::Mixed && !self.backward {
             format!("({valued} OR {} IS NULL)", ordering.expression)
         } else {
             valued
@@ -493,7 +512,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
 
 /// The statement that counts the users matching a text: all of them if it is empty, otherwise up to just beyond the
 /// cap.
-pub(crate) struct Counting {
+pub(crate) struct CountQuery {
     pub(crate) statement: Statement,
     pub(crate) cap: Option<u64>,
 }
@@ -501,14 +520,14 @@ pub(crate) struct Counting {
 /// More matches are shown as "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
-pub(crate) fn counting<D: Dialect>(
+pub(crate) fn build_count_query<D: Dialect>(
     mapping: &Mapping<D::Type>,
     text: &str,
-    size: Size,
+    size: TableSize,
     now: Timestamp,
-) -> Result<Counting> {
-    let query = ListRequest::first(text, 1);
-    let paging = Paging::<D>::new(mapping, &query, size, now)?;
+) -> Result<CountQuery> {
+    let query = ListRequest::first_page(text, 1);
+    let paging = Pager::<D>::new(mapping, &query, size, now)?;
     let mut statement = Statement::default();
     let tests: Vec<String> = paging
         .plan
@@ -517,13 +536,13 @@ pub(crate) fn counting<D: Dialect>(
         .filter(|pass| pass.reach != AccessPath::Newest)
         .filter_map(|pass| paging.found_by(pass, &mut statement))
         .collect();
-    let everything = paging.plan.passes.iter().any(|pass| pass.tests == [Test::Everything]);
+    let everything = paging.plan.passes.iter().any(|pass| pass.tests == [PassTest::Everything]);
     let all = everything && paging.plan.filters.is_empty();
     let cap = (!all).then_some(COUNTED_HITS);
     let mut conditions = if everything { Vec::new() } else { vec![any_of(&tests)] };
     for filter in &paging.plan.filters {
         let column = &mapping.shown[filter.column];
-        conditions.push(filters::condition::<D>(&mut statement, column, filter));
+        conditions.push(filters::build_filter_condition::<D>(&mut statement, column, filter));
     }
     if mapping.id().nullable {
         conditions.push(is_not_null(mapping.id()));
@@ -531,47 +550,49 @@ pub(crate) fn counting<D: Dialect>(
     let limit = cap.map(|cap| format!(" LIMIT {}", cap + 1)).unwrap_or_default();
     let counted = format!("SELECT 1 AS one FROM {} AS u{}{limit}", mapping.table, all_of(&conditions));
     statement.sql = format!("SELECT {} AS counted FROM ({counted}) AS counted", D::COUNT);
-    Ok(Counting { statement, cap })
+    Ok(CountQuery { statement, cap })
 }
 
 /// A condition that no row meets.
 const NEVER: &str = "1 = 0";
 
 impl Segment {
-    fn holds(self, cursor: &Cursor) -> bool {
+    fn accepts_cursor(self, cursor: &Cursor) -> bool {
         if cursor.id == Value::Null {
             return cursor.key == Value::Null;
         }
         match self.part {
-            Part::Valued => cursor.key != Value::Null,
-            Part::ById | Part::Null => cursor.key == Value::Null,
-            Part::Mixed => true,
+            SegmentPart::Valued => cursor.key != Value::Null,
+            SegmentPart::ById | SegmentPart::Null => cursor.key == Value::Null,
+            SegmentPart::Mixed => true,
         }
     }
 }
 
 /// Parses the text. An invalid filter is an error: ignoring it would answer a different query.
-pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &ListRequest, now: Timestamp) -> Result<ParsedQuery> {
+pub(crate) fn parse_query<T>(
+    mapping: &Mapping<T>,
+    query: &ListRequest,
+    now: Timestamp,
+) -> Result<ParsedQuery> {
     if query.text.chars().count() > QUERY_CHARS {
         return Err(DirectoryError::new(
             DirectoryCode::QueryInvalid,
             format!("The search text is longer than {QUERY_CHARS} characters."),
         )
-        .hint("Search for an id, an e-mail address or a part of a name."));
+        .with_hint("Search for an id, an e-mail address or a part of a name."));
     }
     // No database stores NUL in text, and PostgreSQL rejects it.
-    let asked = ParsedQuery::read(&query.text.replace('\0', ""), &mapping.columns, now);
-    match asked.reading.faults.first() {
-        Some(fault) => {
-            Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
-                .hint(fault.hint.clone()))
-        }
+    let asked = ParsedQuery::parse(&query.text.replace('\0', ""), &mapping.columns, now);
+    match asked.highlights.faults.first() {
+        Some(fault) => Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
+            .with_hint(fault.hint.clone())),
         None => Ok(asked),
     }
 }
 
 /// The column that the operator sorts by (`None`: the ID), and whether in descending order.
-pub(crate) fn sorted<T: Clone>(
+pub(crate) fn resolve_sort<T: Clone>(
     mapping: &Mapping<T>,
     query: &ListRequest,
 ) -> Result<Option<(Option<usize>, bool)>> {
@@ -582,14 +603,14 @@ pub(crate) fn sorted<T: Clone>(
             DirectoryCode::QueryInvalid,
             format!("There is no column `{}` to order by.", sort.column),
         )
-        .hint(format!("The columns are {}.", names.join(", ")))
+        .with_hint(format!("The columns are {}.", names.join(", ")))
     })?;
     let by_id = mapping.shown[at].name == mapping.id().name;
     Ok(Some(((!by_id).then_some(at), sort.descending)))
 }
 
 /// The column that an order uses before the ID, and the form of its index.
-fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexForm)> {
+fn find_order_key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexForm)> {
     match order {
         Order::Id => None,
         Order::Shown(at) => {
@@ -602,25 +623,27 @@ fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexF
 }
 
 fn key_of_null<'a, T>(mapping: &'a Mapping<T>, pass: &SearchPass) -> &'a TableColumn<T> {
-    key(mapping, pass.order).expect("only an ordering column has NULLs in a segment of their own").0
+    find_order_key(mapping, pass.order)
+        .expect("only an ordering column has NULLs in a segment of their own")
+        .0
 }
 
-fn parts<T>(mapping: &Mapping<T>, pass: &SearchPass) -> &'static [Part] {
-    match (key(mapping, pass.order), pass.order) {
-        (None, _) => &[Part::ById],
+fn segment_parts<T>(mapping: &Mapping<T>, pass: &SearchPass) -> &'static [SegmentPart] {
+    match (find_order_key(mapping, pass.order), pass.order) {
+        (None, _) => &[SegmentPart::ById],
         // It starts with a text, so it is not NULL.
-        (Some(_), Order::Searched(..)) => &[Part::Valued],
-        (Some((column, _)), _) if !column.nullable => &[Part::Valued],
-        (Some(_), _) if pass.reach == AccessPath::Newest => &[Part::Valued],
+        (Some(_), Order::Searched(..)) => &[SegmentPart::Valued],
+        (Some((column, _)), _) if !column.nullable => &[SegmentPart::Valued],
+        (Some(_), _) if pass.reach == AccessPath::Newest => &[SegmentPart::Valued],
         (Some(_), _) if pass.reach == AccessPath::Quick && pass.tier == Tier::All => {
-            &[Part::Valued, Part::Null]
+            &[SegmentPart::Valued, SegmentPart::Null]
         }
-        (Some(_), _) => &[Part::Mixed],
+        (Some(_), _) => &[SegmentPart::Mixed],
     }
 }
 
 fn is_not_null<T>(column: &TableColumn<T>) -> String {
-    format!("{} IS NOT NULL", qualified(column))
+    format!("{} IS NOT NULL", qualify_column(column))
 }
 
 fn all_of(conditions: &[String]) -> String {

@@ -11,19 +11,19 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::config::DirectoryConfig;
 use crate::model::{FieldKind, ListRequest, Place, Sort};
-use crate::plan::{Match, Size};
-use crate::schema::bytes::Bytes;
+use crate::plan::{MatchKind, TableSize};
+use crate::schema::bytes::BinaryFormat;
 use crate::schema::mapping::Mapping;
 use crate::schema::name::{CatalogueName, Quote};
-use crate::schema::table::{Access, IndexForm, IndexUse, Table, TableColumn};
+use crate::schema::table::{IndexForm, IndexSupport, IndexUse, Table, TableColumn};
 use crate::schema::value::Value;
-use crate::sql::dialect::{Dialect, Fetched, Statement, read_columns};
-use crate::sql::list::{Paging, counting};
+use crate::sql::dialect::{Dialect, FetchedRow, Statement, read_columns};
+use crate::sql::list::{Pager, build_count_query};
 
 /// 2026-01-31T12:00:00Z
 const NOW: Timestamp = Timestamp::constant(1_769_860_800, 0);
 /// Too large to be read at each keystroke.
-const LARGE: Size = Size { rows: Some(10_000_000), limit_ms: 3000 };
+const LARGE: TableSize = TableSize { rows: Some(10_000_000), limit_ms: 3000 };
 
 pub(crate) const FOLDS: IndexForm = IndexForm { folds: true, ..PLAIN };
 pub(crate) const LOWER: IndexForm = IndexForm { lower: true, ..PLAIN };
@@ -41,14 +41,14 @@ pub(crate) fn example_column<T>(
     (name, kind): (&'static str, FieldKind),
     quote: Quote,
     db_type: T,
-    access: Access,
+    access: IndexSupport,
 ) -> TableColumn<T> {
     TableColumn {
-        name: CatalogueName::literal(name, quote),
+        name: CatalogueName::from_literal(name, quote),
         kind,
         nullable: !matches!(name, "id" | "email"),
         access,
-        bytes: Bytes::default(),
+        bytes: BinaryFormat::default(),
         within: None,
         db_type,
     }
@@ -58,7 +58,7 @@ pub(crate) fn example_column<T>(
 pub(crate) fn example_mapping<T: Clone>(
     quote: Quote,
     db_type: impl Fn(FieldKind) -> T,
-    access: impl Fn(&str) -> Access,
+    access: impl Fn(&str) -> IndexSupport,
 ) -> Mapping<T> {
     let config: DirectoryConfig = toml::from_str(
         "url = 'postgres://reader@db/acme'\ntable = 'users'\nid = 'id'\nemail = 'email'\nname = 'name'\n\
@@ -75,13 +75,14 @@ pub(crate) fn example_mapping<T: Clone>(
     ];
     let columns =
         columns.map(|column| example_column(column, quote, db_type(column.1), access(column.0))).into();
-    let (schema, name) = (CatalogueName::literal("acme", quote), CatalogueName::literal("users", quote));
+    let (schema, name) =
+        (CatalogueName::from_literal("acme", quote), CatalogueName::from_literal("users", quote));
     Mapping::new(&config, &Table { schema, name, columns }).unwrap()
 }
 
 /// The statements for several queries on the example's users.
 pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String {
-    let first = |text: &str| ListRequest::first(text, 50);
+    let first = |text: &str| ListRequest::first_page(text, 50);
     let newest = first("");
     let by_name = Sort { column: "name".to_owned(), descending: false };
     let questions = [
@@ -95,26 +96,27 @@ pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String
         ("Filters", ListRequest { everywhere: true, ..first("plan:=pro -plan:free active:true created:7d") }),
     ];
     let shown = mapping.shown.iter().enumerate();
-    let cells: Vec<String> = shown.map(|(at, column)| format!("{} AS c{at}", D::cell(column))).collect();
+    let cells: Vec<String> =
+        shown.map(|(at, column)| format!("{} AS c{at}", D::cell_expression(column))).collect();
     let cells = cells.join(", ");
     let columns = read_columns(mapping).into_iter().map(|name| format!("u.{name}"));
     let columns = columns.collect::<Vec<_>>().join(", ");
     let mut written = String::new();
     for (title, question) in questions {
         writeln!(written, "── {title}: {}", question.text).unwrap();
-        let mut paging = Paging::<D>::new(mapping, &question, LARGE, NOW).unwrap();
+        let mut paging = Pager::<D>::new(mapping, &question, LARGE, NOW).unwrap();
         while let Some(step) = paging.next_step() {
             let path = step.reach;
             write!(written, "{path:?}:\n{}", write_statement(&step.statement)).unwrap();
             written += &step.newest.map_or_else(String::new, |newest| {
                 format!("beside it, among the newest:\n{}", write_statement(&newest))
             });
-            paging.take(Vec::new());
+            paging.add_rows(Vec::new());
         }
         written.push('\n');
     }
     for text in ["", "Ada", "plan:=pro"] {
-        let counting = counting::<D>(mapping, text, LARGE, NOW).unwrap();
+        let counting = build_count_query::<D>(mapping, text, LARGE, NOW).unwrap();
         writeln!(written, "── Counted: {text}\n{}", write_statement(&counting.statement)).unwrap();
     }
     let written = written.replace(&cells, "‹cells›").replace(&columns, "‹columns›");
@@ -132,12 +134,12 @@ pub(crate) fn write_conditions<D: Dialect>(
         let sql = write(&mut statement);
         write_statement(&Statement { sql, ..statement })
     };
-    let order = D::ordering(column, form);
+    let order = D::order_expression(column, form);
     format!(
         "── {title}\nis:\n{}begins:\n{}contains:\n{}ordered by: {} {} and {}\n\n",
-        written(&|statement| D::equals(statement, column, "Ada_L", Some(form))),
-        written(&|statement| D::begins(statement, column, "Ada_L", form)),
-        written(&|statement| D::matches(statement, column, Match::Contains, "Ada_L")),
+        written(&|statement| D::equals_condition(statement, column, "Ada_L", Some(form))),
+        written(&|statement| D::begins_with_condition(statement, column, "Ada_L", form)),
+        written(&|statement| D::match_condition(statement, column, MatchKind::Contains, "Ada_L")),
         order.expression,
         order.up,
         order.down,
@@ -145,18 +147,18 @@ pub(crate) fn write_conditions<D: Dialect>(
 }
 
 fn behind_the_first_page<D: Dialect>(mapping: &Mapping<D::Type>) -> Place {
-    let question = ListRequest::first("", 1);
-    let mut paging = Paging::<D>::new(mapping, &question, LARGE, NOW).unwrap();
+    let question = ListRequest::first_page("", 1);
+    let mut paging = Pager::<D>::new(mapping, &question, LARGE, NOW).unwrap();
     paging.next_step().unwrap();
-    let row = |id: &str| Fetched {
+    let row = |id: &str| FetchedRow {
         segment: 0,
         cells: Vec::new(),
         id: Value::Text(id.to_owned()),
         shown_id: None,
         key: mapping_key(mapping),
     };
-    paging.take(vec![row("7"), row("6")]);
-    Place::After(paging.page(std::time::Duration::ZERO).next.unwrap())
+    paging.add_rows(vec![row("7"), row("6")]);
+    Place::After(paging.into_page(std::time::Duration::ZERO).next.unwrap())
 }
 
 /// The cursor's key: a time if that orders the list.

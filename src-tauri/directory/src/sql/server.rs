@@ -12,13 +12,13 @@ use sqlx::{Connection, Database, Pool};
 
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::borrowing;
-use crate::reach::borrowing::SLOW;
 use crate::reach::endpoint::{Endpoint, Password};
-use crate::reach::joined::Joined;
+use crate::reach::pool;
+use crate::reach::pool::SLOW;
+use crate::reach::single_flight::SingleFlight;
 use crate::reach::wire::Wire;
 use crate::sql::dialect::{Dialect, Statement};
-use crate::sql::watch::Watch;
+use crate::sql::fingerprint::TableFingerprint;
 
 /// The maximum number of connections: one for a search, and a second one for a moment. The database is a production
 /// system.
@@ -69,7 +69,7 @@ pub(crate) trait PooledReadTx<D: Driver>: Send + Sized + 'static {
     ) -> impl Future<Output = Result<Self>> + Send;
 
     /// Returns all rows of `statement`.
-    fn fetch(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<RowOf<D>>>> + Send;
+    fn fetch_rows(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<RowOf<D>>>> + Send;
 
     /// Ends it and returns the connection to the pool. Only to be called after a result or a database error.
     fn finish(self) -> impl Future<Output = ()> + Send;
@@ -105,9 +105,9 @@ pub(crate) struct Server<D: Driver> {
     endpoint: Arc<Endpoint>,
     target: Mutex<CurrentTarget<D>>,
     /// Set once the table is known.
-    pub(crate) watch: OnceLock<Watch>,
+    pub(crate) watch: OnceLock<TableFingerprint>,
     pub(crate) product: D::Product,
-    probing: Joined<Result<bool>>,
+    probing: SingleFlight<Result<bool>>,
 }
 
 impl<D: Driver> Server<D> {
@@ -121,12 +121,12 @@ impl<D: Driver> Server<D> {
                 // It would cost a round trip per search; starting a transaction detects a broken connection as well.
                 .test_before_acquire(false)
                 // Later than a probe's time limit, because the probe knows the reason.
-                .acquire_timeout(endpoint.patience() + 2 * SLOW)
+                .acquire_timeout(endpoint.max_connect_time() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(target.options.clone())
         };
         let (pool, cancel_pool) = (open_pool(POOL), open_pool(1));
-        let (target, watch, probing) = (Mutex::new(target), OnceLock::new(), Joined::default());
+        let (target, watch, probing) = (Mutex::new(target), OnceLock::new(), SingleFlight::default());
         Ok(Arc::new(Self { pool, cancel_pool, endpoint, target, watch, product, probing }))
     }
 
@@ -135,7 +135,7 @@ impl<D: Driver> Server<D> {
     }
 
     /// The configuration with the URL of the current server.
-    pub(crate) fn part(&self) -> DirectoryConfig {
+    pub(crate) fn target_config(&self) -> DirectoryConfig {
         self.target().part.clone()
     }
 
@@ -144,17 +144,17 @@ impl<D: Driver> Server<D> {
     }
 
     /// For display: which of several servers answered; otherwise empty.
-    pub(crate) fn place(&self) -> String {
-        let place = D::describe_place(&self.part());
+    pub(crate) fn describe_target(&self) -> String {
+        let place = D::describe_place(&self.target_config());
         let several = self.endpoint.hosts().len() > 1;
         place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
     }
 
     /// Connects once, immediately, to find out why it fails: the pool would retry and then only report a timeout.
     /// `true`: new connections now go to another server or use another password. Concurrent searches share one probe.
-    async fn probe(self: &Arc<Self>) -> Result<bool> {
+    async fn probe_server(self: &Arc<Self>) -> Result<bool> {
         let server = Arc::clone(self);
-        self.probing.join(|| async move { server.probe_alone().await }.boxed()).await
+        self.probing.join_or_start(|| async move { server.probe_alone().await }.boxed()).await
     }
 
     async fn probe_alone(&self) -> Result<bool> {
@@ -176,11 +176,11 @@ impl<D: Driver> Server<D> {
     }
 
     /// Renews an expired password before a new connection is made.
-    async fn freshen(&self, pool: &Pool<D::Database>) -> Result<()> {
+    async fn refresh_password(&self, pool: &Pool<D::Database>) -> Result<()> {
         if !self.endpoint.makes_passwords() || pool.num_idle() > 0 {
             return Ok(());
         }
-        let password = self.endpoint.password().await?;
+        let password = self.endpoint.current_password().await?;
         let mut target = self.target();
         if let Some(secret) = password.secret.filter(|_| password.number != target.password) {
             target.options = D::with_password(target.options.clone(), &secret);
@@ -192,10 +192,11 @@ impl<D: Driver> Server<D> {
 
     /// A connection from the pool, or an early error if there cannot be one.
     async fn lend_connection(self: &Arc<Self>) -> Result<ConnectionGuard<D::Database>> {
-        self.endpoint.ready().await?;
-        self.freshen(&self.pool).await?;
-        let refused = |error| D::refused_login(error, &self.part(), &self.endpoint);
-        let acquired = borrowing::acquire(&self.pool, || self.probe(), refused, || self.part());
+        self.endpoint.ensure_tunnel().await?;
+        self.refresh_password(&self.pool).await?;
+        let refused = |error| D::refused_login(error, &self.target_config(), &self.endpoint);
+        let acquired =
+            pool::acquire_connection(&self.pool, || self.probe_server(), refused, || self.target_config());
         Ok(ConnectionGuard(Some(acquired.await?)))
     }
 
@@ -210,7 +211,7 @@ impl<D: Driver> Server<D> {
 
     /// A connection over which others can be cancelled.
     pub(crate) async fn lend_canceller(&self) -> Result<ConnectionGuard<D::Database>, sqlx::Error> {
-        let _ = self.freshen(&self.cancel_pool).await;
+        let _ = self.refresh_password(&self.cancel_pool).await;
         Ok(ConnectionGuard(Some(self.cancel_pool.acquire().await?)))
     }
 
@@ -234,25 +235,28 @@ impl<D: Driver> Server<D> {
         D::ReadTx::begin_on(self.lend_idle().await?, self, limit).await.ok()
     }
 
-    pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        D::failed_statement(error, &self.part(), &self.endpoint)
+    pub(crate) fn query_error(&self, error: sqlx::Error) -> DirectoryError {
+        D::failed_statement(error, &self.target_config(), &self.endpoint)
     }
 
     /// The error for a timeout. `busy` describes what was too slow if the server still answers.
-    pub(crate) async fn late(&self, busy: impl FnOnce(&DirectoryConfig) -> DirectoryError) -> DirectoryError {
+    pub(crate) async fn explain_timeout(
+        &self,
+        busy: impl FnOnce(&DirectoryConfig) -> DirectoryError,
+    ) -> DirectoryError {
         let wire = Arc::clone(&self.target().wire);
         if wire.has_pulse().await {
-            return busy(&self.part());
+            return busy(&self.target_config());
         }
-        let silent = D::unreachable(&self.part(), "it fell silent in the middle of a question");
-        self.endpoint.explained(silent).await.0
+        let silent = D::unreachable(&self.target_config(), "it fell silent in the middle of a question");
+        self.endpoint.explain_unreachable(silent).await.0
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
         self.cancel_pool.close().await;
         let wire = Arc::clone(&self.target().wire);
-        wire.closed().await;
+        wire.shut_down().await;
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryError, Result};
-use crate::faults::timed_out;
+use crate::faults::query_timeout_error;
 use crate::model::Info;
-use crate::plan::Size;
+use crate::plan::TableSize;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::PasswordSource;
 use crate::schema::bytes::from_hex;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 use crate::schema::value::Value;
-use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::dialect::{FetchedRow, Statement};
 use crate::sql::executor::{SqlExecutor, step_in_turn};
 use crate::sql::list::PageStep;
 use crate::sql::server::{Driver, PooledReadTx, RowOf, Server};
@@ -58,7 +58,7 @@ pub(crate) trait ServerEngine: Driver {
         directory: &ServerDirectory<Self>,
         reading: &mut Self::ReadTx,
         step: PageStep,
-    ) -> Result<Vec<Fetched>> {
+    ) -> Result<Vec<FetchedRow>> {
         step_in_turn(directory, reading, step).await
     }
 }
@@ -78,7 +78,7 @@ impl<D: ServerEngine> ServerDirectory<D> {
         clock: &Arc<dyn WallClock>,
     ) -> Result<Self> {
         let server = Server::open_server(Endpoint::new(part, passwords)?).await?;
-        match D::read_catalogue(&server, &server.part()).await {
+        match D::read_catalogue(&server, &server.target_config()).await {
             Ok((mapping, info)) => {
                 Ok(Self { server, part: part.clone(), mapping, info, clock: Arc::clone(clock) })
             }
@@ -97,7 +97,7 @@ impl<D: ServerEngine> ServerDirectory<D> {
         &self.server
     }
 
-    fn decode_row(&self, row: &RowOf<D>) -> Result<Fetched, sqlx::Error> {
+    fn decode_row(&self, row: &RowOf<D>) -> Result<FetchedRow, sqlx::Error> {
         let shown = &self.mapping.shown;
         let mut cells = Vec::with_capacity(shown.len());
         for (at, column) in shown.iter().enumerate() {
@@ -105,11 +105,13 @@ impl<D: ServerEngine> ServerDirectory<D> {
         }
         let (id, column) = (D::read_value(row, shown.len() + 1)?, self.mapping.id());
         let digits = id.clone().into_text().filter(|_| D::holds_bytes(column));
-        Ok(Fetched {
+        Ok(FetchedRow {
             segment: D::read_text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
             cells,
             id,
-            shown_id: digits.and_then(|digits| from_hex(&digits)).map(|bytes| column.bytes.shown(&bytes)),
+            shown_id: digits
+                .and_then(|digits| from_hex(&digits))
+                .map(|bytes| column.bytes.to_display_text(&bytes)),
             key: D::read_value(row, shown.len() + 2)?,
         })
     }
@@ -131,12 +133,15 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
         &self.mapping
     }
 
-    fn size(&self) -> Size {
-        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    fn table_size(&self) -> TableSize {
+        TableSize { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time limit.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut D::ReadTx) -> Result<T>) -> Result<Result<T>> {
+    async fn run_in_transaction<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut D::ReadTx) -> Result<T>,
+    ) -> Result<Result<T>> {
         let limit = self.limit();
         let mut reading = self.server.begin_reading(limit).await?;
         let started = Instant::now();
@@ -144,7 +149,7 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
         // dropping `reading` stops the server.
         let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
             drop(reading);
-            return Err(self.server.late(timed_out).await);
+            return Err(self.server.explain_timeout(query_timeout_error).await);
         };
         match &answer {
             // There is no need to wait for the end of a read-only transaction.
@@ -155,28 +160,28 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
         Ok(answer.map_err(|error| if is_early { D::explain_early(error, &self.part) } else { error }))
     }
 
-    async fn fetch(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<Fetched>> {
-        let rows = reading.fetch(statement).await?;
+    async fn fetch_rows(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<FetchedRow>> {
+        let rows = reading.fetch_rows(statement).await?;
         rows.iter()
             .map(|row| self.decode_row(row))
             .collect::<Result<_, _>>()
-            .map_err(|error| self.server.failed(error))
+            .map_err(|error| self.server.query_error(error))
     }
 
-    async fn texts(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<String>> {
-        let rows = reading.fetch(statement).await?;
+    async fn fetch_texts(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<String>> {
+        let rows = reading.fetch_rows(statement).await?;
         let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| D::read_text(row, 0)).collect();
-        Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
+        Ok(texts.map_err(|error| self.server.query_error(error))?.into_iter().flatten().collect())
     }
 
-    async fn number(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<u64> {
-        let rows = reading.fetch(statement).await?;
+    async fn fetch_number(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<u64> {
+        let rows = reading.fetch_rows(statement).await?;
         let text = rows.first().map(|row| D::read_text(row, 0)).transpose();
-        let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
+        let text = text.map_err(|error| self.server.query_error(error))?.flatten().unwrap_or_default();
         Ok(text.parse().unwrap_or_default())
     }
 
-    async fn step(&self, reading: &mut D::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
+    async fn run_step(&self, reading: &mut D::ReadTx, step: PageStep) -> Result<Vec<FetchedRow>> {
         D::fetch_step(self, reading, step).await
     }
 

@@ -91,8 +91,10 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
     ada_is_there(&*open(&customers).await).await;
     // It opens, since its columns are known; the missing right only shows when it is read.
     let refused = async || {
-        let listed =
-            open(&customers).await.search(&ListRequest::first("", 50), &CancellationToken::new()).await;
+        let listed = open(&customers)
+            .await
+            .search_users(&ListRequest::first_page("", 50), &CancellationToken::new())
+            .await;
         listed.expect_err("its definer may not read the table")
     };
     server.sql("acme", "REVOKE SELECT ON acme.* FROM gone@'%'");

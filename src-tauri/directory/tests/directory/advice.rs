@@ -273,8 +273,8 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
         assert_eq!(found, [expected], "{text}");
     }
     // A similar ID does not match.
-    assert!(directory.user("A1").await.unwrap().is_some());
-    assert_eq!(directory.user("a1").await.unwrap(), None);
+    assert!(directory.find_user("A1").await.unwrap().is_some());
+    assert_eq!(directory.find_user("a1").await.unwrap(), None);
     for column in ["id", "email", "name", "code"] {
         let sort = Some(understudy_directory::Sort { column: column.into(), descending: true });
         let pages = crate::story::pages(&*directory, ListRequest { sort, limit: 1, ..query("") }).await;
@@ -317,9 +317,9 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
         let info = directory.info();
         let service = info.coverage.iter().find(|service| service.tier == Tier::Id).expect("it is told");
         let everywhere = ListRequest { everywhere: true, ..query(id) };
-        let page = directory.search(&everywhere, &CancellationToken::new()).await.unwrap();
+        let page = directory.search_users(&everywhere, &CancellationToken::new()).await.unwrap();
         assert_eq!((page.rows[0].id.as_str(), page.how.tier), (id, Tier::Id), "{table}");
-        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         directory.close().await;
         assert_eq!(service.index.is_some(), scans() == before, "{table}");
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::{
-    DirectoryConfig, PasswordSource, PasswordSourceError, WallClock, open_with, wider,
+    DirectoryConfig, PasswordSource, PasswordSourceError, WallClock, find_wider_searches, open_with,
 };
 
 use crate::sqlite::database;
@@ -17,7 +17,7 @@ struct NoPassword;
 
 #[async_trait]
 impl PasswordSource for NoPassword {
-    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+    async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
         Ok(None)
     }
 
@@ -58,9 +58,10 @@ async fn seven_days_are_counted_back_from_the_clock_of_the_one_who_opened_the_di
         let mut found: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
         found.sort_unstable();
         assert_eq!(found, expected, "{now}");
-        let counted = directory.count("seen:7d", &CancellationToken::new()).await.unwrap();
+        let counted = directory.count_users("seen:7d", &CancellationToken::new()).await.unwrap();
         assert_eq!(counted.users, expected.len() as u64, "{now}");
-        let offers = wider(&*directory, "nobody seen:7d", now, &CancellationToken::new()).await.unwrap();
+        let offers =
+            find_wider_searches(&*directory, "nobody seen:7d", now, &CancellationToken::new()).await.unwrap();
         assert!(offers.iter().all(|offer| offer.text != "seen:7d" || !expected.is_empty()), "{offers:?}");
         directory.close().await;
     }

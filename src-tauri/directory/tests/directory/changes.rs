@@ -25,14 +25,14 @@ fn index(directory: &dyn Directory) -> Option<String> {
 async fn a_column_that_goes_is_named_until_it_is_back(directory: &dyn Directory, change: impl AsyncFn(bool)) {
     change(false).await;
     for _ in 0..2 {
-        let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
         assert!(
             error.message.contains("directory.columns[0]") && error.message.contains("`plan`"),
             "{error}"
         );
     }
-    assert_eq!(directory.user("1").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(directory.find_user("1").await.unwrap_err().code, DirectoryCode::Mismatch);
     change(true).await;
     assert_eq!(ids(directory, "ada").await, ["1"]);
 }
@@ -58,7 +58,7 @@ mod on_servers {
         sql("ALTER TABLE users ALTER id TYPE uuid USING lpad(id::text, 32, '0')::uuid");
         let uuid = "00000000-0000-0000-0000-000000000001";
         assert_eq!(ids(&*directory, uuid).await, [uuid]);
-        assert_eq!(directory.user(uuid).await.unwrap().map(|row| row.id).as_deref(), Some(uuid));
+        assert_eq!(directory.find_user(uuid).await.unwrap().map(|row| row.id).as_deref(), Some(uuid));
         assert_eq!(id_kind(&*directory), FieldKind::Uuid);
 
         // The table is recreated with integer IDs.
@@ -143,7 +143,7 @@ mod on_servers {
         // The server would match a number with every text that starts with it, silently.
         let uuid = "1b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11";
         sql(&format!("ALTER TABLE users MODIFY id char(36); UPDATE users SET id = '{uuid}'"));
-        assert_eq!(directory.user("1").await.unwrap(), None);
+        assert_eq!(directory.find_user("1").await.unwrap(), None);
         assert_eq!(ids(&*directory, uuid).await, [uuid]);
         sql("UPDATE users SET id = '1'");
         a_column_that_goes_is_named_until_it_is_back(&*directory, async |back| {
@@ -222,18 +222,18 @@ mod in_a_file {
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         run(&new, ADA_ELSEWHERE).await;
         std::fs::rename(&new, &path).unwrap();
-        let row = directory.user("1").await.unwrap().expect("somebody else by now");
+        let row = directory.find_user("1").await.unwrap().expect("somebody else by now");
         assert!(row.cells.contains(&Some("eve@example.com".into())), "{row:?}");
         assert_eq!(ids(&*directory, "ada").await, ["a1"]);
-        assert_eq!(directory.count("", &CancellationToken::new()).await.unwrap().users, 2);
+        assert_eq!(directory.count_users("", &CancellationToken::new()).await.unwrap().users, 2);
         // Also if the new file has the same schema.
         run(&new, ADA_ELSEWHERE).await;
         run(&new, "DELETE FROM users WHERE id = '1'").await;
         std::fs::rename(&new, &path).unwrap();
-        assert_eq!(directory.user("1").await.unwrap(), None);
+        assert_eq!(directory.find_user("1").await.unwrap(), None);
         // A missing file is reported.
         std::fs::remove_file(&path).unwrap();
-        let error = directory.user("a1").await.unwrap_err();
+        let error = directory.find_user("a1").await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
         run(&path, ADA).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);

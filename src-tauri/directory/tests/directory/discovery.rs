@@ -72,7 +72,8 @@ async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
         ..crate::part(url.into())
     };
     let directory = understudy_directory::open(&part, Some(&READER_PASSWORD.into())).await.unwrap();
-    let page = directory.search(&ListRequest::first("", 5), &CancellationToken::new()).await.unwrap();
+    let page =
+        directory.search_users(&ListRequest::first_page("", 5), &CancellationToken::new()).await.unwrap();
     directory.close().await;
     page.rows.first().map(|row| row.cells.clone()).unwrap_or_default()
 }

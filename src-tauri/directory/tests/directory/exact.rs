@@ -37,12 +37,12 @@ async fn story(url: String, table: &str, finds: &[(&str, Value)], nobody: &[&str
         let found = found(&*directory, text).await;
         let [(id, value)] = &found[..] else { panic!("{table}: {text} finds {found:?}") };
         assert_eq!(value, sent, "{table}: {text} sends another value");
-        let opened = directory.user(id).await.unwrap().expect("whoever is listed opens");
+        let opened = directory.find_user(id).await.unwrap().expect("whoever is listed opens");
         assert_eq!(directory.info().user_context(&opened)["id"], *sent, "{table}: {id}");
     }
     for text in nobody {
         assert_eq!(found(&*directory, text).await, [], "{table}: {text} is nobody");
-        assert!(directory.user(text).await.unwrap().is_none(), "{table}: {text} opens nobody");
+        assert!(directory.find_user(text).await.unwrap().is_none(), "{table}: {text} opens nobody");
     }
     directory.close().await;
 }

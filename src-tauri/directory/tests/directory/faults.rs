@@ -24,7 +24,7 @@ pub trait Overseer {
 }
 
 async fn fails(directory: &dyn Directory, text: &str) -> DirectoryError {
-    let answer = directory.search(&query(text), &CancellationToken::new()).await;
+    let answer = directory.search_users(&query(text), &CancellationToken::new()).await;
     let error = answer.expect_err("there is nothing to be answered");
     assert!(error.message.ends_with(['.', '?']) && error.hint.is_some(), "it says what to do: {error:?}");
     error
@@ -39,10 +39,10 @@ pub async fn a_table_that_is_renamed_comes_back(directory: &dyn Directory, by: &
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
         assert!(error.message.contains("users"), "{error}");
     }
-    assert_eq!(directory.user("1").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(directory.find_user("1").await.unwrap_err().code, DirectoryCode::Mismatch);
     by.rename("people", "users").await;
     assert!(!search(directory, &query("")).await.rows.is_empty(), "when it is back, so is the directory");
-    assert!(directory.user("1").await.unwrap().is_some());
+    assert!(directory.find_user("1").await.unwrap().is_some());
 }
 
 /// `slow` sleeps for minutes; `users` answers at once.
@@ -79,8 +79,8 @@ pub async fn each_question_has_its_own_answer(users: &Arc<dyn Directory>) {
     let asked = (1..=40).map(|id: u32| {
         let users = Arc::clone(users);
         tokio::spawn(async move {
-            let page = search(&*users, &ListRequest::first(format!("id:{id}"), 5)).await;
-            let named: Option<Row> = users.user(&id.to_string()).await.unwrap();
+            let page = search(&*users, &ListRequest::first_page(format!("id:{id}"), 5)).await;
+            let named: Option<Row> = users.find_user(&id.to_string()).await.unwrap();
             (id.to_string(), page.rows, named)
         })
     });

@@ -46,7 +46,7 @@ async fn found_by_any_spelling(part: &DirectoryConfig) {
     let directory = open(part).await;
     let listed = ids(&*directory, "").await;
     for id in &listed {
-        let row = directory.user(id).await.unwrap().expect("whoever is listed opens");
+        let row = directory.find_user(id).await.unwrap().expect("whoever is listed opens");
         assert_eq!(row.cells[0].as_ref(), Some(id), "{table}");
         assert_eq!(directory.info().user_context(&row)["id"], id.as_str(), "{table}: sent as it is shown");
         let page = search(&*directory, &query(id)).await;
@@ -68,7 +68,7 @@ async fn found_by_any_spelling(part: &DirectoryConfig) {
             "{table} by {spelling}"
         );
         assert_eq!(
-            directory.user(spelling).await.unwrap().is_some(),
+            directory.find_user(spelling).await.unwrap().is_some(),
             spelling == id,
             "{table}: {spelling} is not what is shown"
         );
@@ -87,7 +87,7 @@ const ORDERS: [(UuidBytes, &str); 4] = [
 /// A table like `MediaWiki`'s, in which everything is bytes.
 async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
     let directory = open(part).await;
-    let row = directory.user("1").await.unwrap().expect("she is there");
+    let row = directory.find_user("1").await.unwrap().expect("she is there");
     let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
     assert_eq!(cells, ["1", "Zoë Sysop", "Zoe@B.C", "\\x00ff", "2024-01-02T03:04:05Z"]);
     for text in [
@@ -123,7 +123,7 @@ async fn times_are_times(part: &DirectoryConfig, column: &str) {
     let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
     let directory = open(&part).await;
     assert_eq!(directory.info().columns[1].kind, FieldKind::Time, "{column}");
-    let row = directory.user("1").await.unwrap().expect("the first");
+    let row = directory.find_user("1").await.unwrap().expect("the first");
     let shown = row.cells[1].as_deref().expect("a time");
     assert_eq!(format!("{}Z", shown.trim_end_matches('Z')), "2024-01-31T12:00:00Z", "{column}");
     assert_eq!(directory.info().user_context(&row)["created_at"], shown, "{column}");
@@ -161,7 +161,7 @@ async fn numbers_named_so_are_times(part: &DirectoryConfig) {
     let at = |name: &str| info.columns.iter().position(|column| column.name == name).expect("it is mapped");
     assert_eq!(info.columns[at(&column)].kind, FieldKind::Time);
     assert_eq!(info.columns[at("logins")].kind, FieldKind::Integer);
-    let row = directory.user("1").await.unwrap().expect("the first");
+    let row = directory.find_user("1").await.unwrap().expect("the first");
     assert_eq!(info.user_context(&row)["last_login_at"], 1_706_702_400_000_i64);
     for (text, expected) in [
         ("last_login_at:>2026-01", &["2"][..]),
@@ -206,7 +206,7 @@ const DAYS: [(&str, &str, &str, &str); 4] = [
 async fn days_are_days(part: &DirectoryConfig, column: &str) {
     let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
     let directory = open(&part).await;
-    let row = directory.user("1").await.unwrap().expect("the first");
+    let row = directory.find_user("1").await.unwrap().expect("the first");
     let shown = row.cells[1].as_deref();
     let is_year = column.contains("year");
     assert_eq!(shown, Some(if is_year { "2024" } else { "2024-01-31" }), "{column}");

@@ -102,7 +102,7 @@ impl Kept {
 
 #[async_trait]
 impl PasswordSource for Kept {
-    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+    async fn read_password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
         Ok(Some(SecretString::from(self.0.lock().unwrap().clone())))
     }
 
@@ -129,13 +129,13 @@ async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change:
     ada_is_there(&*directory).await;
     change();
     for _ in 0..2 {
-        let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+        let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
         assert_eq!(error.code, DirectoryCode::Refused, "{error}");
         assert!(error.wants_password, "another password would help: {error}");
     }
     kept.put("n3w");
     ada_is_there(&*directory).await;
-    assert_eq!(directory.user("1").await.unwrap().map(|row| row.id).as_deref(), Some("1"));
+    assert_eq!(directory.find_user("1").await.unwrap().map(|row| row.id).as_deref(), Some("1"));
     directory.close().await;
 }
 
@@ -174,7 +174,7 @@ async fn a_password_that_was_changed_is_read_again() {
     // Existing connections stay open; only a new one needs the password.
     server.stop();
     server.start_again();
-    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!((error.code, error.wants_password), (DirectoryCode::Refused, true), "{error}");
     kept.put("n3w");
     ada_is_there(&*directory).await;
@@ -227,7 +227,7 @@ async fn a_password_that_expires_is_made_anew() {
     std::fs::write(&token, "n3w but wrong").unwrap();
     server.sql("postgres", end);
     server.sql("postgres", &format!("ALTER ROLE {READER} PASSWORD 'other'"));
-    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert_eq!(runs(folder.path()), 3);
 
@@ -283,7 +283,7 @@ async fn a_database_is_reached_through_another_computer() {
     ssh.cut();
     ada_is_there(&*directory).await;
     ssh.stop();
-    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!(error.code, DirectoryCode::Unreachable);
     assert!(error.message.contains("The tunnel through 127.0.0.1"), "{error}");
     assert!(error.message.contains("refused"), "{error}");
@@ -441,7 +441,8 @@ async fn a_replica_is_read_where_there_is_one() {
     // The primary's changes cancel a query on the replica, which is then retried.
     let gated =
         open(&DirectoryConfig { table: "gated".into(), timeout_ms: 30_000, ..on_replica.clone() }).await;
-    let searching = tokio::spawn(async move { gated.search(&query(""), &CancellationToken::new()).await });
+    let searching =
+        tokio::spawn(async move { gated.search_users(&query(""), &CancellationToken::new()).await });
     let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = 'understudy'";
     let deadline = Instant::now() + SOON;
     while replica.sql("postgres", asleep) != "1" {
@@ -461,13 +462,13 @@ async fn a_replica_is_read_where_there_is_one() {
     replica.start_again();
     primary.stop();
     ada_is_there(&*directory).await;
-    let error = told(writable.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(writable.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!(error.code, DirectoryCode::Unreachable);
     replica.promote();
     ada_is_there(&*directory).await;
     ada_is_there(&*writable).await;
     replica.stop();
-    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     for port in [primary.port(), replica.port()] {
         assert!(error.message.contains(&port.to_string()), "{error}");
     }
@@ -544,7 +545,7 @@ async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u1
 
     wire.is_silent(true);
     let began = Instant::now();
-    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    let error = told(directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("does not answer"), "{error}");
     // The relay accepts the connection but does not respond.

@@ -22,9 +22,10 @@ fn is_told_as_locked(error: &DirectoryError) {
 }
 
 async fn the_search_says_so(directory: &Arc<dyn Directory>) {
-    let error = directory.search(&query("ada"), &CancellationToken::new()).await.expect_err("it is locked");
+    let error =
+        directory.search_users(&query("ada"), &CancellationToken::new()).await.expect_err("it is locked");
     is_told_as_locked(&error);
-    is_told_as_locked(&directory.user("1").await.expect_err("it is locked"));
+    is_told_as_locked(&directory.find_user("1").await.expect_err("it is locked"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -291,7 +291,7 @@ fn kinds(server: &MariaDbServer) -> DirectoryConfig {
 async fn values_of_every_type_are_shown(server: &MariaDbServer) {
     let directory = open(&kinds(server)).await;
     let shown = async |id: &str| -> Vec<String> {
-        let row = directory.user(id).await.unwrap().expect("the row is there");
+        let row = directory.find_user(id).await.unwrap().expect("the row is there");
         row.cells.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect()
     };
     assert_eq!(
@@ -437,7 +437,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
         ("nobody", "7"),
     ] {
         let directory = open(&part(&url, table)).await;
-        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
         assert_eq!(page.how.tier, Tier::Id);
@@ -445,7 +445,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
         for other in
             ["ADA", "ada", "70000", "99999999999999999999", "0x7", "7 ", "1.51", "-5", "{", "é\u{7}", "👩"]
         {
-            assert_eq!(directory.user(other).await.unwrap(), None, "{table} {other:?}");
+            assert_eq!(directory.find_user(other).await.unwrap(), None, "{table} {other:?}");
             search(&*directory, &query(other)).await;
         }
     }
@@ -457,7 +457,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
         }
     }
     let doubled = open(&part(&url, "doubled")).await;
-    assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
@@ -501,9 +501,9 @@ async fn texts_of_other_character_sets_are_searched(server: &MariaDbServer) {
     ] {
         assert_eq!(found(text).await, expected, "{text}");
     }
-    let row = directory.user("1").await.unwrap().unwrap();
+    let row = directory.find_user("1").await.unwrap().unwrap();
     assert_eq!(row.cells[1].as_deref(), Some("Jürgen Größe"));
-    let row = directory.user("2").await.unwrap().unwrap();
+    let row = directory.find_user("2").await.unwrap().unwrap();
     assert!(row.cells[4].as_deref().unwrap().starts_with('€'), "{:?}", row.cells[4]);
 }
 
@@ -532,7 +532,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     for text in ["HERE", "er", "1"] {
         assert_eq!(search(&*weird, &query(text)).await.rows.len(), 1, "{text}");
     }
-    assert!(weird.user("1").await.unwrap().is_some());
+    assert!(weird.find_user("1").await.unwrap().is_some());
     for table in ["parts", "view"] {
         let directory = open(&part(&url, table)).await;
         assert_eq!(search(&*directory, &query("")).await.rows.len(), 10, "{table}");
@@ -662,9 +662,9 @@ async fn nothing_can_be_written(server: &MariaDbServer) {
     server.sql("written", "CREATE OR REPLACE VIEW noting AS SELECT id, id AS note FROM users");
     let directory = open(&noting).await;
     server.sql("written", "CREATE OR REPLACE VIEW noting AS SELECT id, note(id) AS note FROM users");
-    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
-    assert_eq!(directory.user("1").await.unwrap_err().code, DirectoryCode::Refused);
+    assert_eq!(directory.find_user("1").await.unwrap_err().code, DirectoryCode::Refused);
     assert_eq!(server.sql("written", "SELECT count(*) FROM seen"), "0");
 }
 
@@ -714,7 +714,7 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
     // Changes after opening are reported too.
     let directory = open(&told).await;
     server.sql("refused", "REVOKE SELECT (email) ON users FROM reader@'%'");
-    let failed = async || directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let failed = async || directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(failed().await.code, DirectoryCode::Refused);
     server.sql(
         "refused",
@@ -776,7 +776,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
     let mut searches = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let directory = Arc::clone(&directory);
-        searches.spawn(async move { directory.search(&query(""), &CancellationToken::new()).await });
+        searches.spawn(async move { directory.search_users(&query(""), &CancellationToken::new()).await });
     }
     // The searching connections that were not open yet, and the one that finds out.
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -923,7 +923,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let directory = open(&view("users", 3000)).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     server.stop();
-    let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains(&server.port().to_string()), "{error}");
     assert_eq!(
@@ -947,7 +947,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &D
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
             let (directory, cancel) = (Arc::clone(&directory), cancel.clone());
-            async move { directory.search(&query(""), &cancel).await }
+            async move { directory.search_users(&query(""), &cancel).await }
         });
         wait_for(server, NAPPING, "1");
         cancel.cancel();
@@ -959,14 +959,15 @@ async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &D
     assert!(connected <= 3, "{connected} connections");
     // Drop the query at any point of the exchange: the next answer must still be the right one.
     for pause in (0..40).map(|at| Duration::from_micros(at * 150)) {
-        let searching = tokio::time::timeout(pause, directory.count("", &CancellationToken::new())).await;
+        let searching =
+            tokio::time::timeout(pause, directory.count_users("", &CancellationToken::new())).await;
         assert!(searching.is_err(), "nobody wakes up in time");
     }
     wait_for(server, STUCK, "0");
     // A token that fired before the query was sent.
     let cancel = CancellationToken::new();
     cancel.cancel();
-    assert_eq!(directory.search(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
+    assert_eq!(directory.search_users(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
     directory.close().await;
 }
 
@@ -975,7 +976,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &D
     for _ in 0..3 {
         let searching = tokio::spawn({
             let directory = Arc::clone(&directory);
-            async move { directory.user("1").await }
+            async move { directory.find_user("1").await }
         });
         wait_for(server, NAPPING, "1");
         searching.abort();
@@ -988,7 +989,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &D
 async fn a_search_ends_when_its_time_is_up(server: &MariaDbServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
-        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);
         assert!(error.message.contains("0.2 s") && error.hint.is_some(), "{error}");
     }

@@ -56,7 +56,7 @@ pub async fn told(directory: &dyn Directory) {
     assert_eq!(columns[2], ("Profile emails 0 address", FieldKind::Text));
     assert_eq!(columns[3], ("Profile address city", FieldKind::Text));
 
-    let row = directory.user("1").await.unwrap().expect("she is there");
+    let row = directory.find_user("1").await.unwrap().expect("she is there");
     let cells: Vec<Option<&str>> = row.cells.iter().map(Option::as_deref).collect();
     let odd = r#"it's "odd" \ here"#;
     assert_eq!(
@@ -67,10 +67,10 @@ pub async fn told(directory: &dyn Directory) {
     assert_eq!(user["name"], "Ada Lovelace");
     assert_eq!(user["profile"]["address"]["city"], "London");
     assert_eq!(user["profile"]["name"], "Ada Lovelace");
-    let nothing = directory.user("4").await.unwrap().expect("it is there");
+    let nothing = directory.find_user("4").await.unwrap().expect("it is there");
     assert_eq!(nothing.cells[1..], [None, None, None, None, None]);
-    assert_eq!(directory.user("3").await.unwrap().expect("it is there").cells[1], None, "JSON's null");
-    let whole = directory.user("5").await.unwrap().expect("it is there").cells[1].clone().unwrap();
+    assert_eq!(directory.find_user("3").await.unwrap().expect("it is there").cells[1], None, "JSON's null");
+    let whole = directory.find_user("5").await.unwrap().expect("it is there").cells[1].clone().unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&whole).unwrap(), json!({ "first": "Adam" }));
 
     let found = async |text: &str| {
@@ -107,7 +107,7 @@ pub async fn told(directory: &dyn Directory) {
             if descending { ["1", "6", "5", "4", "3", "2"] } else { ["6", "1", "2", "3", "4", "5"] };
         assert_eq!(ids, expected);
     }
-    assert_eq!(directory.count("ada", &CancellationToken::new()).await.unwrap().users, 3);
+    assert_eq!(directory.count_users("ada", &CancellationToken::new()).await.unwrap().users, 3);
 }
 
 /// `plain` is a column of `part`'s table that holds no JSON, whatever its rows are.

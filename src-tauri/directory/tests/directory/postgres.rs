@@ -293,7 +293,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
     let mut searches = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let directory = Arc::clone(&directory);
-        searches.spawn(async move { directory.search(&query(""), &CancellationToken::new()).await });
+        searches.spawn(async move { directory.search_users(&query(""), &CancellationToken::new()).await });
     }
     let deadline = Instant::now() + Duration::from_secs(20);
     while sessions() == before {
@@ -314,7 +314,7 @@ async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: ListRe
     };
     let before = so_far();
     let directory = open(part).await;
-    directory.search(&query, &CancellationToken::new()).await.unwrap();
+    directory.search_users(&query, &CancellationToken::new()).await.unwrap();
     directory.close().await;
     wait_for(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
     so_far() - before
@@ -360,7 +360,7 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
     };
     let directory = open(&part).await;
     let shown = async |id: &str| -> Vec<String> {
-        let row = directory.user(id).await.unwrap().expect("the row is there");
+        let row = directory.find_user(id).await.unwrap().expect("the row is there");
         row.cells.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect()
     };
     assert_eq!(
@@ -487,13 +487,13 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
         ("nobody", "7"),
     ] {
         let directory = open(&part(&url, table)).await;
-        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
         assert_eq!(page.how.tier, Tier::Id);
         // Texts that cannot be an ID of this type find no one and cause no error.
         for other in ["ADA", "ada", "70000", "99999999999999999999", "0x7", "7 ", "1.5", "{", "é\u{7}"] {
-            assert_eq!(directory.user(other).await.unwrap(), None, "{table} {other:?}");
+            assert_eq!(directory.find_user(other).await.unwrap(), None, "{table} {other:?}");
             search(&*directory, &query(other)).await;
         }
     }
@@ -503,7 +503,7 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
         assert_eq!(search(&*uuids, &query(spelled)).await.rows.len(), 1);
     }
     let doubled = open(&part(&url, "doubled")).await;
-    assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
@@ -662,9 +662,9 @@ async fn nothing_can_be_written(server: &PostgresServer) {
     );
     for view in ["noting", "escaping"] {
         let directory = open(&DirectoryConfig { columns: vec!["note".into()], ..part(&url, view) }).await;
-        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Refused, "{error}");
-        assert_eq!(directory.user("1").await.unwrap_err().code, DirectoryCode::Refused);
+        assert_eq!(directory.find_user("1").await.unwrap_err().code, DirectoryCode::Refused);
     }
     assert_eq!(server.sql("written", "SELECT count(*) FROM seen"), "0");
 }
@@ -713,7 +713,7 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     // Changes after opening are reported too.
     let directory = open(&told).await;
     server.sql("refused", "REVOKE SELECT (email) ON users FROM reader");
-    let failed = async || directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let failed = async || directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(failed().await.code, DirectoryCode::Refused);
     server.sql("refused", "GRANT SELECT ON users TO reader; ALTER TABLE users RENAME COLUMN email TO mail");
     assert_eq!(failed().await.code, DirectoryCode::Mismatch);
@@ -833,7 +833,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let directory = open(&view("users", 3000)).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     server.stop();
-    let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains(&server.port().to_string()), "{error}");
     assert_eq!(
@@ -861,7 +861,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
             let (directory, cancel) = (Arc::clone(&directory), cancel.clone());
-            async move { directory.search(&query(""), &cancel).await }
+            async move { directory.search_users(&query(""), &cancel).await }
         });
         wait_for(server, NAPPING, "1");
         sessions.insert(server.sql("postgres", &NAPPING.replace("count(*)", "pid")));
@@ -873,7 +873,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
     // A token that fired before the query was sent.
     let cancel = CancellationToken::new();
     cancel.cancel();
-    assert_eq!(directory.search(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
+    assert_eq!(directory.search_users(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
     directory.close().await;
 }
 
@@ -882,7 +882,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &
     for _ in 0..3 {
         let searching = tokio::spawn({
             let directory = Arc::clone(&directory);
-            async move { directory.user("1").await }
+            async move { directory.find_user("1").await }
         });
         wait_for(server, NAPPING, "1");
         searching.abort();
@@ -895,7 +895,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &
 async fn a_search_ends_when_its_time_is_up(server: &PostgresServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
-        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);
         assert!(error.message.contains("0.2 s") && error.hint.is_some(), "{error}");
     }

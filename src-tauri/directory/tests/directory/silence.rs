@@ -18,7 +18,7 @@ fn napping(part: &DirectoryConfig) -> DirectoryConfig {
 }
 
 async fn fails(directory: &dyn Directory) -> DirectoryError {
-    directory.search(&query(""), &CancellationToken::new()).await.expect_err("nobody has so much time")
+    directory.search_users(&query(""), &CancellationToken::new()).await.expect_err("nobody has so much time")
 }
 
 /// Freezes the server with `frozen` while a query runs, and resumes it afterwards.

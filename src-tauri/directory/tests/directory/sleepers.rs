@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use secrecy::SecretString;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, TellWaking};
+use understudy_directory::{Directory, WakeCallback};
 use understudy_directory::{DirectoryCode, DirectoryError};
 
 use crate::link::{PASSWORD, READER, ada_is_there, mariadb, mongo, part, postgres};
@@ -44,7 +44,7 @@ impl Sleeper {
     }
 
     /// Wakes it as soon as the caller is told that it is waking; records what the caller was told.
-    fn wakes_when_told(&self) -> (TellWaking, Arc<Mutex<Vec<bool>>>) {
+    fn wakes_when_told(&self) -> (WakeCallback, Arc<Mutex<Vec<bool>>>) {
         let (awake, told) = (Arc::clone(&self.awake), Arc::<Mutex<Vec<bool>>>::default());
         let telling = Arc::clone(&told);
         let tell = move |wakes| {
@@ -86,9 +86,9 @@ fn at(part: &DirectoryConfig, server: u16, sleeper: &Sleeper) -> DirectoryConfig
     DirectoryConfig { url, patience: 60, ..part.clone() }
 }
 
-async fn opened(part: &DirectoryConfig, tell: TellWaking) -> Result<Arc<dyn Directory>, DirectoryError> {
+async fn opened(part: &DirectoryConfig, tell: WakeCallback) -> Result<Arc<dyn Directory>, DirectoryError> {
     let password = SecretString::from(PASSWORD);
-    understudy_directory::telling(tell, understudy_directory::open(part, Some(&password))).await
+    understudy_directory::with_wake_listener(tell, understudy_directory::open(part, Some(&password))).await
 }
 
 /// The first query is answered, however long it takes; the caller is told that the server is waking, and when that is

@@ -175,7 +175,7 @@ async fn values_of_any_type_in_any_column_are_shown() {
     let part = DirectoryConfig { columns, search: Some(vec!["anything".into()]), ..part(url, "things") };
     let directory = understudy_directory::open(&part, None).await.unwrap();
     let shown = async |id: &str| -> Vec<Option<String>> {
-        directory.user(id).await.unwrap().expect("the row is there").cells
+        directory.find_user(id).await.unwrap().expect("the row is there").cells
     };
     let some = |cells: &[&str]| cells.iter().map(|cell| Some((*cell).to_owned())).collect::<Vec<_>>();
     assert_eq!(
@@ -349,13 +349,13 @@ async fn ids_of_every_kind_find_their_user() {
         ("untyped", "7"),
     ] {
         let directory = understudy_directory::open(&part(url.clone(), table), None).await.unwrap();
-        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         assert_eq!(search(&*directory, &query(id)).await.rows[0].id, id, "{table}");
-        assert_eq!(directory.user("7.0").await.unwrap(), None);
-        assert_eq!(directory.user("ada").await.unwrap(), None, "an id's case counts");
+        assert_eq!(directory.find_user("7.0").await.unwrap(), None);
+        assert_eq!(directory.find_user("ada").await.unwrap(), None, "an id's case counts");
     }
     let doubled = understudy_directory::open(&part(url, "doubled"), None).await.unwrap();
-    assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
@@ -416,7 +416,7 @@ async fn a_search_ends_when_its_time_is_up() {
     let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
     let directory = understudy_directory::open(&part, None).await.unwrap();
     for _ in 0..3 {
-        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);
         assert!(error.hint.is_some());
     }
@@ -433,7 +433,7 @@ async fn few_rows_of_large_values_end_in_time_too() {
     let (_folder, url, _connection) = database(LARGE).await;
     let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "large") };
     let directory = understudy_directory::open(&part, None).await.unwrap();
-    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Timeout);
 }
 
@@ -466,13 +466,13 @@ async fn a_cancelled_or_forgotten_search_leaves_the_file_free() {
             until_read(&mut connection, true).await;
             cancel.cancel();
         };
-        let (answer, ()) = tokio::join!(directory.search(&question, &cancel), cancelling);
+        let (answer, ()) = tokio::join!(directory.search_users(&question, &cancel), cancelling);
         assert_eq!(answer.unwrap_err().code, DirectoryCode::Cancelled);
         until_read(&mut connection, false).await;
 
         let never = CancellationToken::new();
         tokio::select! {
-            answer = directory.search(&question, &never) => panic!("{answer:?} of an endless search"),
+            answer = directory.search_users(&question, &never) => panic!("{answer:?} of an endless search"),
             () = until_read(&mut connection, true) => {} // dropping the search
         }
         until_read(&mut connection, false).await;

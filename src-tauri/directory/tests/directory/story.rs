@@ -7,11 +7,11 @@ use understudy_directory::{Directory, FieldKind, ListRequest, Page, Place, Role,
 use crate::people::{BEYOND_DOUBLE, Indexed, Person, expected, people};
 
 pub fn query(text: &str) -> ListRequest {
-    ListRequest::first(text, 50)
+    ListRequest::first_page(text, 50)
 }
 
 pub async fn search(directory: &dyn Directory, query: &ListRequest) -> Page {
-    directory.search(query, &CancellationToken::new()).await.expect("the search is answered")
+    directory.search_users(query, &CancellationToken::new()).await.expect("the search is answered")
 }
 
 /// All pages of a list, one after the other.
@@ -159,7 +159,7 @@ async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
     });
     assert_eq!(narrowed.rows.len(), expected.count());
     for (text, said) in [("created:soonish", "date"), ("score:many", "number"), ("id:x", "number")] {
-        let error = directory.search(&query(text), &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&query(text), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::QueryInvalid);
         assert!(error.to_string().contains(said) && error.hint.is_some(), "{error:?}");
     }
@@ -174,7 +174,7 @@ fn has(value: Option<&str>, text: &str) -> bool {
 
 async fn users_are_counted(directory: &dyn Directory, people: &[Person]) {
     let count = async |text: &str| {
-        let count = directory.count(text, &CancellationToken::new()).await.expect("it is counted");
+        let count = directory.count_users(text, &CancellationToken::new()).await.expect("it is counted");
         (count.users, count.capped)
     };
     assert_eq!(count("").await, (people.len() as u64, false));
@@ -286,7 +286,7 @@ async fn lists_are_ordered_both_ways(directory: &dyn Directory, people: &[Person
 
 async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &[Person]) {
     for person in people.iter().take(100) {
-        let row = directory.user(&person.id.to_string()).await.unwrap().expect("the person is there");
+        let row = directory.find_user(&person.id.to_string()).await.unwrap().expect("the person is there");
         let cut = |text: &String| match text.char_indices().nth(2000) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.clone(),
@@ -316,10 +316,10 @@ async fn a_value_that_was_cut_is_said_to_be_missing(directory: &dyn Directory, p
     let info = directory.info();
     let mut long = 0;
     for person in people.iter().take(100) {
-        let row = directory.user(&person.id.to_string()).await.unwrap().expect("the person is there");
+        let row = directory.find_user(&person.id.to_string()).await.unwrap().expect("the person is there");
         let is_long = person.name.as_ref().is_some_and(|name| name.chars().count() > 2000);
         long += usize::from(is_long);
-        assert_eq!(info.lacks(&row, |name| name == "name"), is_long);
+        assert_eq!(info.has_cut_value(&row, |name| name == "name"), is_long);
         assert_eq!(info.user_context(&row).contains_key("name"), !is_long);
     }
     assert!(long > 0, "some are too long to be shown");
@@ -327,24 +327,25 @@ async fn a_value_that_was_cut_is_said_to_be_missing(directory: &dyn Directory, p
 
 async fn a_user_is_read_again_by_its_id(directory: &dyn Directory, people: &[Person]) {
     let beyond = BEYOND_DOUBLE.to_string();
-    let row = directory.user(&beyond).await.unwrap().expect("an id of 2^53 + 1");
+    let row = directory.find_user(&beyond).await.unwrap().expect("an id of 2^53 + 1");
     assert_eq!(row.id, beyond);
     assert_eq!(directory.info().user_context(&row)["id"], serde_json::json!(BEYOND_DOUBLE));
-    let other: Row = directory.user(&(BEYOND_DOUBLE - 1).to_string()).await.unwrap().expect("its neighbour");
+    let other: Row =
+        directory.find_user(&(BEYOND_DOUBLE - 1).to_string()).await.unwrap().expect("its neighbour");
     assert_ne!(other.cells, row.cells);
 
     let known = people[0].id;
-    assert!(directory.user(&known.to_string()).await.unwrap().is_some());
+    assert!(directory.find_user(&known.to_string()).await.unwrap().is_some());
     let spelled = [format!("0{known}"), format!(" {known}"), format!("+{known}"), format!("{known}.0")];
     let never = ["", "1", "ann", "99999999999999999999", "1 OR 1=1", "100\0", "%", "'"];
     for id in spelled.iter().map(String::as_str).chain(never) {
-        assert_eq!(directory.user(id).await.unwrap(), None, "{id:?}");
+        assert_eq!(directory.find_user(id).await.unwrap(), None, "{id:?}");
     }
 }
 
 async fn wrong_questions_are_refused(directory: &dyn Directory) {
     let refused = async |question: ListRequest| {
-        let error = directory.search(&question, &CancellationToken::new()).await.unwrap_err();
+        let error = directory.search_users(&question, &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::QueryInvalid, "{question:?}: {error}");
     };
     let by = |column: &str| Some(Sort { column: column.into(), descending: false });

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, Widening, wider};
+use understudy_directory::{Directory, Widening, find_wider_searches};
 
 use crate::story::{query, search};
 
@@ -55,7 +55,7 @@ async fn values_are_known(directory: &dyn Directory, indexed: bool) {
     let columns = directory.info().columns.clone();
     let values = async |name: &str| {
         let at = columns.iter().position(|column| column.name == name).expect("it is shown");
-        directory.values(at).await.unwrap()
+        directory.read_common_values(at).await.unwrap()
     };
     let expected: &[&str] = if indexed { &["pro", "free", "Rare one"] } else { &["pro", "free"] };
     assert_eq!(values("plan").await, expected, "the commonest first");
@@ -69,7 +69,7 @@ async fn values_are_known(directory: &dyn Directory, indexed: bool) {
 async fn other_searches_are_offered(directory: &dyn Directory) {
     let offers = async |text: &str| {
         assert_eq!(search(directory, &query(text)).await.rows, [], "{text} finds nobody");
-        let offers = wider(directory, text, NOON, &CancellationToken::new()).await.unwrap();
+        let offers = find_wider_searches(directory, text, NOON, &CancellationToken::new()).await.unwrap();
         let said = offers.into_iter().map(|offer| {
             let count = offer.count.expect("so few are counted");
             let more = if count.capped { "+" } else { "" };
@@ -103,6 +103,6 @@ async fn other_searches_are_offered(directory: &dyn Directory) {
         }
         assert_eq!(offers(text).await, expected, "{text}");
     }
-    let none = wider(directory, "plan:=team", NOON, &CancellationToken::new()).await.unwrap();
+    let none = find_wider_searches(directory, "plan:=team", NOON, &CancellationToken::new()).await.unwrap();
     assert!(none.iter().all(|offer| offer.how != Widening::WithoutFilters), "{none:?}");
 }

@@ -48,7 +48,7 @@ async fn all_of_it_is_shown_and_found(url: String, id: &str) {
     };
     let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
     for user in 1..=3 {
-        let row = directory.user(&user.to_string()).await.unwrap().expect("the user");
+        let row = directory.find_user(&user.to_string()).await.unwrap().expect("the user");
         assert_eq!(row.cells.len(), COLUMNS + 1);
         assert_eq!(row.cells.iter().flatten().filter(|cell| cell.ends_with("behind it")).count(), COLUMNS);
     }

@@ -15,10 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{serve_tunnel, spawn_until_end};
 use crate::body::{Body, full_body};
 use crate::exchange::exchange;
-use crate::session::Session;
+use crate::session::SessionState;
 use crate::target::{Target, default_port};
 
-pub(super) async fn serve<S>(stream: S, session: Arc<Session>) -> std::io::Result<()>
+pub(super) async fn serve<S>(stream: S, session: Arc<SessionState>) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -33,7 +33,7 @@ where
         .map_err(std::io::Error::other)
 }
 
-async fn answer(mut request: Request<Incoming>, session: Arc<Session>) -> Response<Body> {
+async fn answer(mut request: Request<Incoming>, session: Arc<SessionState>) -> Response<Body> {
     if !session.admission.accepts_header(request.headers().get(PROXY_AUTHORIZATION)) {
         return ask_for_credentials();
     }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use admission::{Admission, USER};
 
 use crate::exchange::exchange;
-use crate::session::Session;
+use crate::session::SessionState;
 use crate::target::Target;
 
 /// The first byte of a SOCKS5 greeting, and of a TLS handshake.
@@ -29,7 +29,7 @@ const SOCKS5: u8 = 5;
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Takes connections until the session ends. A connection that fails, or panics, takes no other one with it.
-pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<Session>) {
+pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<SessionState>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,7 +68,7 @@ fn spawn_until_end(
     });
 }
 
-async fn serve_connection(stream: TcpStream, session: Arc<Session>) -> std::io::Result<()> {
+async fn serve_connection(stream: TcpStream, session: Arc<SessionState>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let Some(first) = stream.fill_buf().await?.first().copied() else { return Ok(()) };
     if first == SOCKS5 {
@@ -80,7 +80,7 @@ async fn serve_connection(stream: TcpStream, session: Arc<Session>) -> std::io::
 }
 
 /// Serves what a webview sends to one server: TLS with a certificate of the session's authority, or plain HTTP.
-async fn serve_tunnel<S>(stream: S, target: Target, session: Arc<Session>) -> std::io::Result<()>
+async fn serve_tunnel<S>(stream: S, target: Target, session: Arc<SessionState>) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -100,7 +100,7 @@ async fn serve_requests<S>(
     stream: S,
     scheme: Scheme,
     target: Target,
-    session: Arc<Session>,
+    session: Arc<SessionState>,
 ) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
-use understudy_gateway::{Gateway, Outcome};
+use understudy_gateway::{Gateway, RequestOutcome};
 
 use crate::application::{Application, Company, Shown};
 use crate::session::{start_gateway, webkit};
@@ -18,7 +18,7 @@ async fn fail(gateway: &Gateway, url: &str) -> (StatusCode, String) {
     let answer: serde_json::Value = answer.json().await.unwrap();
     let message = answer["message"].as_str().unwrap().to_owned();
     let newest = gateway.journal().list_entries().pop().unwrap();
-    assert_eq!(newest.outcome, Outcome::Failed { reason: message.clone() });
+    assert_eq!(newest.outcome, RequestOutcome::Failed { reason: message.clone() });
     assert!(newest.elapsed_ms.is_some());
     (status, message)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use understudy_gateway::fence::{AllowedKind, AllowedRequest, FenceRules, PathPattern, SessionMode};
-use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, Outcome};
+use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, RequestOutcome};
 use url::Url;
 
 use crate::application::{Application, Company, Shown};
@@ -93,7 +93,7 @@ async fn a_read_only_session_reads_and_writes_nothing() {
         .journal()
         .list_entries()
         .into_iter()
-        .filter(|entry| matches!(entry.outcome, Outcome::Refused { .. }));
+        .filter(|entry| matches!(entry.outcome, RequestOutcome::Refused { .. }));
     assert_eq!(refused.count(), 3);
 }
 

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use http::{Method, StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use understudy_gateway::fence::SessionMode;
-use understudy_gateway::{Gateway, GatewayConfig, Outcome, PublicCache};
+use understudy_gateway::{Gateway, GatewayConfig, PublicCache, RequestOutcome};
 
 use crate::application::{Application, Company, Pages, Shown};
 use crate::session::{chromium, config, start_gateway, webkit};
@@ -32,7 +32,7 @@ async fn both_ways_in_reach_the_application_over_http_2() {
     let port = application.address.port();
     for entry in &entries {
         assert_eq!(entry.url, format!("https://localhost:{port}/page?token=•••"));
-        assert_eq!((&entry.outcome, entry.received_bytes), (&Outcome::Answered { status: 200 }, 15));
+        assert_eq!((&entry.outcome, entry.received_bytes), (&RequestOutcome::Answered { status: 200 }, 15));
     }
     assert_eq!(entries.len(), 2);
 }

@@ -13,13 +13,13 @@ use webkit2gtk::{
 };
 use wry::{ProxyConfig, ProxyEndpoint};
 
-use super::{Downloads, Open, sandbox};
+use super::{Downloads, SessionWindow, sandbox};
 
 /// Destroying a context's last view destroys the context and everything in it.
-pub fn make(open: &Arc<Open>, downloads: &Rc<Downloads>) -> WebContext {
+pub fn create_context(open: &Arc<SessionWindow>, downloads: &Rc<Downloads>) -> WebContext {
     let data = WebsiteDataManager::new_ephemeral();
     if let Some(proxy) = &open.proxy {
-        let mut settings = NetworkProxySettings::new(Some(&address(proxy)), &[]);
+        let mut settings = NetworkProxySettings::new(Some(&proxy_url(proxy)), &[]);
         data.set_network_proxy_settings(NetworkProxyMode::Custom, Some(&mut settings));
     }
     let context = WebContext::with_website_data_manager(&data);
@@ -29,11 +29,11 @@ pub fn make(open: &Arc<Open>, downloads: &Rc<Downloads>) -> WebContext {
     }
     context.set_use_system_appearance_for_scrollbars(false);
     let (open, downloads) = (Arc::clone(open), Rc::clone(downloads));
-    context.connect_download_started(move |_, download| hear_download(download, &open, &downloads));
+    context.connect_download_started(move |_, download| watch_download(download, &open, &downloads));
     context
 }
 
-fn address(proxy: &ProxyConfig) -> String {
+fn proxy_url(proxy: &ProxyConfig) -> String {
     let (scheme, ProxyEndpoint { host, port }) = match proxy {
         ProxyConfig::Http(endpoint) => ("http", endpoint),
         ProxyConfig::Socks5(endpoint) => ("socks5", endpoint),
@@ -41,13 +41,13 @@ fn address(proxy: &ProxyConfig) -> String {
     format!("{scheme}://{host}:{port}")
 }
 
-fn hear_download(download: &webkit2gtk::Download, open: &Arc<Open>, downloads: &Rc<Downloads>) {
+fn watch_download(download: &webkit2gtk::Download, open: &Arc<SessionWindow>, downloads: &Rc<Downloads>) {
     let url = |download: &webkit2gtk::Download| {
         download.request().and_then(|request| request.uri()).map(String::from).unwrap_or_default()
     };
     let has_failed = Rc::new(std::cell::Cell::new(false));
     download.connect_decide_destination(glib::clone!(@strong open, @strong downloads => move |download, name| {
-        match downloads.asked(&open, &url(download), Path::new(name)) {
+        match downloads.accept_download(&open, &url(download), Path::new(name)) {
             Some(place) => {
                 download.set_destination(&place.to_string_lossy());
                 let broken = download.downgrade();
@@ -59,6 +59,6 @@ fn hear_download(download: &webkit2gtk::Download, open: &Arc<Open>, downloads: &
     }));
     download.connect_failed(glib::clone!(@strong has_failed => move |_, _| has_failed.set(true)));
     download.connect_finished(glib::clone!(@strong downloads => move |download| {
-        downloads.ended(&url(download), !has_failed.get());
+        downloads.finish_download(&url(download), !has_failed.get());
     }));
 }

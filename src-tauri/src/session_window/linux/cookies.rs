@@ -14,9 +14,9 @@ use super::Done;
 ///
 /// A pending request holds the cookie manager, but once the window is closed, nothing holds the data manager below it.
 /// The answer would then destroy both through a dangling pointer and crash all sessions (2.50).
-struct Kept(Option<WebsiteDataManager>);
+struct DataManagerGuard(Option<WebsiteDataManager>);
 
-impl Drop for Kept {
+impl Drop for DataManagerGuard {
     fn drop(&mut self) {
         // Dropped within the callback, whose task holds the cookie manager until it has returned.
         let data = self.0.take();
@@ -25,13 +25,13 @@ impl Drop for Kept {
 }
 
 /// The view's cookie manager; `None` if it is gone.
-fn cookie_manager(view: &webkit2gtk::WebView) -> Option<(CookieManager, Kept)> {
+fn cookie_manager(view: &webkit2gtk::WebView) -> Option<(CookieManager, DataManagerGuard)> {
     let data = view.website_data_manager()?;
-    Some((data.cookie_manager()?, Kept(Some(data))))
+    Some((data.cookie_manager()?, DataManagerGuard(Some(data))))
 }
 
 /// Fetches the cookies that would be sent to `url`.
-pub(super) fn ask(
+pub(super) fn request_cookies(
     view: &webkit2gtk::WebView,
     url: &str,
     answered: impl FnOnce(Result<Vec<soup::Cookie>, String>) + 'static,
@@ -79,8 +79,8 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
 }
 
 /// The cookies that the page would send to `url`.
-pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
-    ask(&page.webview(), url.as_str(), |found| {
+pub fn fetch_cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
+    request_cookies(&page.webview(), url.as_str(), |found| {
         let _ = done.send(found.map(|cookies| cookies.into_iter().map(read_cookie).collect()));
     });
 }

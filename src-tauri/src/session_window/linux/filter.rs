@@ -14,7 +14,7 @@ use super::{Blocked, Done};
 
 /// Makes WebKit's network process refuse all requests to these paths: pages, forms, frames, images, scripts. The rules
 /// are compiled into a file, which is removed once they are loaded.
-pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let Some(manager) = page.webview().user_content_manager() else {
         let _ = done.send(Err("the page takes no rules".into()));
         return;
@@ -26,23 +26,23 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
             return;
         }
     };
-    let rules = glib::Bytes::from_owned(blocked.rules().to_string().into_bytes());
-    add(&manager, folder, &rules, done);
+    let rules = glib::Bytes::from_owned(blocked.to_webkit_rules().to_string().into_bytes());
+    add_filter(&manager, folder, &rules, done);
 }
 
 /// The state while WebKit compiles the rules.
-struct Waiting {
+struct PendingFilter {
     manager: UserContentManager,
     _folder: TempDir,
     done: Done<()>,
 }
 
-fn add(manager: &UserContentManager, folder: TempDir, rules: &glib::Bytes, done: Done<()>) {
+fn add_filter(manager: &UserContentManager, folder: TempDir, rules: &glib::Bytes, done: Done<()>) {
     let Ok(path) = CString::new(folder.path().as_os_str().as_bytes()) else {
         let _ = done.send(Err("the temporary folder has an odd name".into()));
         return;
     };
-    let waiting = Box::new(Waiting { manager: manager.clone(), _folder: folder, done });
+    let waiting = Box::new(PendingFilter { manager: manager.clone(), _folder: folder, done });
     // SAFETY: on the main thread; the strings and bytes outlive the call, which copies or references them; `waiting` is
     // taken back exactly once, by the callback, which GIO calls exactly once.
     unsafe {
@@ -66,7 +66,7 @@ unsafe extern "C" fn compiled(
 ) {
     // SAFETY: see `add`; we own the filter until it is unreferenced, and the manager keeps its own reference.
     unsafe {
-        let waiting: Box<Waiting> = Box::from_raw(waiting.cast());
+        let waiting: Box<PendingFilter> = Box::from_raw(waiting.cast());
         let mut error = std::ptr::null_mut();
         let filter = ffi::webkit_user_content_filter_store_save_finish(store.cast(), result, &raw mut error);
         let outcome = if error.is_null() {

@@ -19,13 +19,13 @@ use understudy_core::error::Result;
 use webkit2gtk::{SettingsExt, WebViewExt};
 use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
-pub use self::cookies::{cookies, set_cookies};
-pub use self::filter::block;
-pub use self::signals::listen;
+pub use self::cookies::{fetch_cookies, set_cookies};
+pub use self::filter::block_paths;
+pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
-use super::stage::Open;
-use super::window::Heard;
+use super::stage::SessionWindow;
+use super::window::PageEvent;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done};
 
 /// The network process keeps the cookies of ephemeral sessions, and may end before the window.
@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// Nothing is kept on disk here, so only the sandbox is tested, before the first window needs it.
-pub fn sweep(_app: &AppHandle) {
+pub fn remove_leftovers(_app: &AppHandle) {
     std::thread::spawn(sandbox::is_usable);
 }
 
@@ -59,9 +59,9 @@ pub fn share_process<'a>(
 }
 
 /// Puts the page under the bar and sets the bar's height.
-pub fn attach(
+pub fn attach_page(
     window: &WebviewWindow,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
@@ -74,9 +74,9 @@ pub fn attach(
         // A page's modal dialog blocks all windows of its window group, so each window gets its own.
         gtk::WindowGroup::new().add_window(&window);
     }
-    let context = context::make(open, downloads);
+    let context = context::create_context(open, downloads);
     if let Err(why) = sandbox::is_usable() {
-        sandbox::miss(window.app_handle(), why);
+        sandbox::report_missing_sandbox(window.app_handle(), why);
     }
     // wry creates a context of its own unless the view is related to an existing one. That context cannot be sandboxed
     // in time or report downloads. This view only provides the context and is dropped once the page's view is built.
@@ -86,7 +86,7 @@ pub fn attach(
 }
 
 /// GTK does the layout.
-pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
+pub fn fit_page(_window: &WebviewWindow, _page: &WebView) {}
 
 /// Loads a launch page. With `of`, it takes the place of the page at that URL, in the history too.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
@@ -127,13 +127,13 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
 }
 
 /// Destroying an incognito webview destroys its context, with cookies, storage and cache.
-pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
+pub fn discard_page(_app: &AppHandle, _session: &str, page: WebView) {
     // A stopped or busy process would otherwise stay, with the customer's page in it.
     end_process(&page);
     drop(page);
 }
 
-fn action(event: &EventKey) -> Option<BarAction> {
+fn to_bar_action(event: &EventKey) -> Option<BarAction> {
     let state =
         event.state() & (ModifierType::CONTROL_MASK | ModifierType::MOD1_MASK | ModifierType::SHIFT_MASK);
     let (control, alt, shift) = (

@@ -10,7 +10,7 @@ use gtk::glib::translate::{FromGlibPtrFull, FromGlibPtrNone, ToGlibPtr};
 use gtk::prelude::*;
 use webkit2gtk::{PrintOperation, PrintOperationExt, WebView, WebViewExt};
 
-use super::Heard;
+use super::PageEvent;
 
 /// <https://docs.gtk.org/gtk3/class.PrintUnixDialog.html>: in GTK's own library, but without a binding.
 mod ffi {
@@ -31,19 +31,19 @@ mod ffi {
 }
 
 /// Handles print requests of pages; launch pages cannot print.
-pub fn listen(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(Heard)>) {
+pub fn intercept_printing(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(PageEvent)>) {
     let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
     let is_asking = Rc::new(Cell::new(false));
     view.connect_print(move |view, _| {
         if !is_ours() && !is_asking.replace(true) {
-            ask(view, &is_asking, &heard);
+            show_print_dialog(view, &is_asking, &heard);
         }
         // Never show WebKit's own dialog.
         true
     });
 }
 
-fn ask(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(Heard)>) {
+fn show_print_dialog(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(PageEvent)>) {
     let parent = view.toplevel().and_then(|top| top.downcast::<gtk::Window>().ok());
     let settings = gtk::PrintSettings::new();
     // By default, a file goes to the operator's documents, not to the folder the program was started from.
@@ -61,7 +61,7 @@ fn ask(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(Heard)>) {
     dialog.connect_response(move |dialog, response| {
         is_asking.set(false);
         if let (gtk::ResponseType::Ok, Some(view)) = (response, view.upgrade()) {
-            print(&view, dialog, &heard);
+            print_page(&view, dialog, &heard);
         }
         // SAFETY: nothing of ours uses the dialog after its only response.
         unsafe { dialog.destroy() };
@@ -70,7 +70,7 @@ fn ask(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(Heard)>) {
 }
 
 /// Prints with the dialog's settings, without blocking.
-fn print(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(Heard)>) {
+fn print_page(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(PageEvent)>) {
     let operation = PrintOperation::new(view);
     let raw = dialog.upcast_ref::<gtk::Widget>().to_glib_none().0;
     // SAFETY: the dialog has this class; the settings are transferred, the page setup is borrowed.
@@ -87,7 +87,7 @@ fn print(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(Heard)>) {
         operation.set_page_setup(&setup);
     }
     let heard = Rc::clone(heard);
-    operation.connect_failed(move |_, error| heard(Heard::NotPrinted(error.message().to_owned())));
+    operation.connect_failed(move |_, error| heard(PageEvent::NotPrinted(error.message().to_owned())));
     // Nothing else keeps the operation alive until it is done.
     let held = RefCell::new(Some(operation.clone()));
     operation.connect_finished(move |_| drop(held.take()));

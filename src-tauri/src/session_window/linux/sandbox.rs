@@ -22,7 +22,7 @@ pub fn is_usable() -> Result<(), &'static str> {
 }
 
 /// Reports once that pages run without a sandbox.
-pub fn miss(app: &AppHandle, why: &str) {
+pub fn report_missing_sandbox(app: &AppHandle, why: &str) {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     if IS_SAID.swap(true, Ordering::Relaxed) {
         return;

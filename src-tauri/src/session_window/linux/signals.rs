@@ -10,7 +10,7 @@ use gtk::glib::{self, Propagation, gobject_ffi};
 use gtk::prelude::*;
 use secrecy::ExposeSecret;
 use tauri::WebviewWindow;
-use understudy_core::browser::Gateway;
+use understudy_core::browser::GatewayLogin;
 use url::Origin;
 use webkit2gtk::{
     AuthenticationRequest, AuthenticationRequestExt, AuthenticationScheme, Credential, CredentialPersistence,
@@ -19,17 +19,22 @@ use webkit2gtk::{
 use wry::{WebView, WebViewExtUnix};
 
 use super::super::browser::MARKED_HOST;
-use super::super::stage::Open;
-use super::{Heard, action, cookies, printing};
+use super::super::stage::SessionWindow;
+use super::{PageEvent, cookies, printing, to_bar_action};
 
-pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: impl Fn(Heard) + 'static) {
+pub fn listen_for_events(
+    window: &WebviewWindow,
+    page: &WebView,
+    open: &Arc<SessionWindow>,
+    heard: impl Fn(PageEvent) + 'static,
+) {
     let open_ = Arc::clone(open);
     let is_ours: Rc<dyn Fn() -> bool> = Rc::new(move || open_.is_ours());
-    let heard: Rc<dyn Fn(Heard)> = Rc::new(heard);
+    let heard: Rc<dyn Fn(PageEvent)> = Rc::new(heard);
     let view = page.webview();
     close_by_end(&view);
     paint_after_swap(&view);
-    view.connect_close(glib::clone!(@strong heard => move |_| heard(Heard::Gone)));
+    view.connect_close(glib::clone!(@strong heard => move |_| heard(PageEvent::Gone)));
     view.connect_script_dialog(glib::clone!(@strong is_ours => move |_, dialog| {
         let ours = is_ours();
         if ours && dialog.dialog_type() == ScriptDialogType::BeforeUnloadConfirm {
@@ -55,10 +60,10 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
         }
         ours
     }));
-    printing::listen(&view, &is_ours, &heard);
+    printing::intercept_printing(&view, &is_ours, &heard);
     view.connect_web_process_terminated(glib::clone!(@strong heard => move |_, reason| {
         if reason != WebProcessTerminationReason::TerminatedByApi {
-            heard(Heard::ProcessEnded);
+            heard(PageEvent::ProcessEnded);
         }
     }));
     view.connect_load_changed(glib::clone!(@strong is_ours, @strong heard => move |view, event| {
@@ -66,12 +71,12 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
             look_for_cookies(view, &is_ours, &heard);
         }
     }));
-    view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(Heard::History)));
+    view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(PageEvent::History)));
     // The window handles keys before the page does.
     if let Ok(window) = window.gtk_window() {
-        window.connect_key_press_event(move |_, event| match action(event) {
+        window.connect_key_press_event(move |_, event| match to_bar_action(event) {
             Some(action) => {
-                heard(Heard::Key(action));
+                heard(PageEvent::Key(action));
                 Propagation::Stop
             }
             None => Propagation::Proceed,
@@ -80,17 +85,21 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
 }
 
 /// Checks the marking cookie: it is gone if the network process has been replaced since the sign-in.
-fn look_for_cookies(view: &webkit2gtk::WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(Heard)>) {
+fn look_for_cookies(
+    view: &webkit2gtk::WebView,
+    is_ours: &Rc<dyn Fn() -> bool>,
+    heard: &Rc<dyn Fn(PageEvent)>,
+) {
     let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
-    cookies::ask(view, &format!("http://{MARKED_HOST}/"), move |found| {
+    cookies::request_cookies(view, &format!("http://{MARKED_HOST}/"), move |found| {
         if found.is_ok_and(|cookies| cookies.is_empty()) && !is_ours() {
-            heard(Heard::CookiesLost);
+            heard(PageEvent::CookiesLost);
         }
     });
 }
 
 /// Whether the gateway asks, and for the first time: a rejected password is not repeated.
-fn is_asked(request: &AuthenticationRequest, gateway: &Gateway) -> bool {
+fn is_asked(request: &AuthenticationRequest, gateway: &GatewayLogin) -> bool {
     let Origin::Tuple(_, host, port) = &gateway.origin else { return false };
     request.scheme() == AuthenticationScheme::HttpBasic
         && !request.is_for_proxy()

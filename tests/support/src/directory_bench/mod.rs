@@ -133,7 +133,7 @@ async fn measure(
         let ours = match case {
             Asked::Total => {
                 let count = async || {
-                    let count = directory.count("", &CancellationToken::new()).await?;
+                    let count = directory.count_users("", &CancellationToken::new()).await?;
                     Ok(usize::try_from(count.users)?)
                 };
                 rounds(count).await.map(|(times, rows)| (times, rows, String::new()))
@@ -174,14 +174,16 @@ impl Asked {
 /// The same case as an agent's request.
 async fn question(directory: &dyn Directory, asked: &Asked) -> Result<ListRequest> {
     Ok(match asked {
-        Asked::First | Asked::Total => ListRequest::first("", PAGE),
+        Asked::First | Asked::Total => ListRequest::first_page("", PAGE),
         Asked::Down(_, deep) => {
-            ListRequest { place: down(directory, *deep).await?, ..ListRequest::first("", PAGE) }
+            ListRequest { place: down(directory, *deep).await?, ..ListRequest::first_page("", PAGE) }
         }
-        Asked::Last => ListRequest { place: Place::End, ..ListRequest::first("", PAGE) },
-        Asked::Email(email) => ListRequest::first(email, PAGE),
-        Asked::Id(id) => ListRequest::first(id.to_string(), PAGE),
-        Asked::Prefix(text) | Asked::Contains(text) | Asked::Text(text) => ListRequest::first(*text, PAGE),
+        Asked::Last => ListRequest { place: Place::End, ..ListRequest::first_page("", PAGE) },
+        Asked::Email(email) => ListRequest::first_page(email, PAGE),
+        Asked::Id(id) => ListRequest::first_page(id.to_string(), PAGE),
+        Asked::Prefix(text) | Asked::Contains(text) | Asked::Text(text) => {
+            ListRequest::first_page(*text, PAGE)
+        }
     })
 }
 
@@ -196,7 +198,7 @@ async fn examined_for(
     let directory = directory::open(part, Some(password)).await?;
     if let Some(query) = query {
         // If it fails, the measurement reports that.
-        let _ = directory.search(query, &CancellationToken::new()).await;
+        let _ = directory.search_users(query, &CancellationToken::new()).await;
     }
     directory.close().await;
     Ok(bare.examined().await?.zip(before).map(|(after, before)| after - before))
@@ -253,7 +255,7 @@ async fn rounds(mut ask: impl AsyncFnMut() -> Result<usize>) -> Result<(Times, u
 async fn ours(directory: &dyn Directory, query: &ListRequest) -> Result<(Times, usize, String)> {
     let mut said = String::new();
     let (times, rows) = rounds(async || {
-        let page = directory.search(query, &CancellationToken::new()).await?;
+        let page = directory.search_users(query, &CancellationToken::new()).await?;
         said = match page.left_out {
             Some(left_out) => format!("left out, {} newest looked at", left_out.looked_at.unwrap_or(0)),
             None => String::new(),
@@ -266,10 +268,10 @@ async fn ours(directory: &dyn Directory, query: &ListRequest) -> Result<(Times, 
 
 /// The cursor after this many rows.
 async fn down(directory: &dyn Directory, rows: usize) -> Result<Place> {
-    let mut query = ListRequest::first("", 500);
+    let mut query = ListRequest::first_page("", 500);
     let mut seen = 0;
     while seen < rows {
-        let page = directory.search(&query, &CancellationToken::new()).await?;
+        let page = directory.search_users(&query, &CancellationToken::new()).await?;
         seen += page.rows.len();
         query.place = Place::After(page.next.context("the table has fewer rows")?);
     }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::faults::KeyFaults;
 use super::{SignInConfig, SignOutConfig};
-use crate::directory::closest;
+use crate::directory::find_closest_names;
 use crate::template::is_loopback;
 
 /// In the order in which they are offered.
@@ -106,24 +106,24 @@ pub struct PresetSecret {
 }
 
 /// All presets.
-pub fn presets() -> &'static [Preset] {
+pub fn all_presets() -> &'static [Preset] {
     &PRESETS
 }
 
 /// The sign-in and sign-out of the preset `name`; what the file itself says takes precedence.
-pub(super) fn expand(
+pub(super) fn expand_preset(
     name: &str,
     part: &SignInConfig,
     out: Option<&SignOutConfig>,
     faults: &mut KeyFaults<'_>,
 ) -> Option<(SignInConfig, SignOutConfig)> {
-    let Some(preset) = presets().iter().find(|preset| preset.name == name) else {
-        let known: Vec<&str> = presets().iter().map(|preset| preset.name.as_str()).collect();
+    let Some(preset) = all_presets().iter().find(|preset| preset.name == name) else {
+        let known: Vec<&str> = all_presets().iter().map(|preset| preset.name.as_str()).collect();
         let plain =
             name.len() <= 40 && name.chars().all(|char| char.is_ascii_alphanumeric() || "_-".contains(char));
         let said = if plain { format!("`{name}`") } else { "this value".to_owned() };
-        let close = closest(name, known.iter().copied());
-        faults.add(
+        let close = find_closest_names(name, known.iter().copied());
+        faults.add_fault(
             "sign_in.preset",
             match close {
                 Some(close) => format!("there is no preset {said}; did you mean `{close}`?"),
@@ -134,14 +134,14 @@ pub(super) fn expand(
         );
         return None;
     };
-    let settings = preset.fill(&part.settings, faults)?;
+    let settings = preset.resolve_settings(&part.settings, faults)?;
     let written = |table: &toml::Table| {
         let mut json = serde_json::to_value(table).expect("TOML without dates is JSON");
-        put(&mut json, &settings);
+        substitute_settings(&mut json, &settings);
         json
     };
     let own = SignInConfig { preset: None, settings: BTreeMap::new(), ..part.clone() };
-    let sign_in = over(written(&preset.sign_in), &own);
+    let sign_in = overlay_sign_in(written(&preset.sign_in), &own);
     let sign_out = match (&preset.sign_out, out) {
         (_, Some(own)) => own.clone(),
         (Some(table), None) => serde_json::from_value(written(table)).expect("checked by the tests"),
@@ -152,7 +152,7 @@ pub(super) fn expand(
 
 impl Preset {
     /// The value of each setting: from the file, else the default.
-    fn fill(
+    fn resolve_settings(
         &self,
         given: &BTreeMap<String, String>,
         faults: &mut KeyFaults<'_>,
@@ -160,25 +160,25 @@ impl Preset {
         let known: Vec<&str> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
         let mut whole = true;
         for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
-            let what = match closest(name, known.iter().copied()) {
+            let what = match find_closest_names(name, known.iter().copied()) {
                 Some(close) => format!("unknown setting; did you mean `{close}`?"),
                 None => format!("the preset {} knows no `{name}`; it has {}", self.name, known.join(", ")),
             };
-            faults.add(&format!("sign_in.settings.{name}"), what);
+            faults.add_fault(&format!("sign_in.settings.{name}"), what);
             whole = false;
         }
         let mut values = BTreeMap::new();
         for setting in &self.settings {
             let key = format!("sign_in.settings.{}", setting.name);
             let value = given.get(&setting.name).or(setting.default.as_ref());
-            match value.map(|value| setting.checked(value)) {
+            match value.map(|value| setting.check_value(value)) {
                 Some(Ok(value)) => drop(values.insert(setting.name.as_str(), value)),
                 Some(Err(what)) => {
-                    faults.add(&key, what);
+                    faults.add_fault(&key, what);
                     whole = false;
                 }
                 None => {
-                    faults.add(&key, format!("is missing. {}", setting.help));
+                    faults.add_fault(&key, format!("is missing. {}", setting.help));
                     whole = false;
                 }
             }
@@ -189,7 +189,7 @@ impl Preset {
 
 impl Setting {
     /// The value as it is inserted, or what is wrong with it. Nothing in it may be read as a template.
-    fn checked(&self, value: &str) -> Result<String, String> {
+    fn check_value(&self, value: &str) -> Result<String, String> {
         let value = value.trim();
         if value.is_empty() && self.default.as_deref() != Some("") {
             return Err(format!("cannot be empty. {}", self.help));
@@ -229,20 +229,20 @@ impl Setting {
 }
 
 /// Replaces the placeholders by the settings.
-fn put(json: &mut Value, settings: &BTreeMap<&str, String>) {
+fn substitute_settings(json: &mut Value, settings: &BTreeMap<&str, String>) {
     match json {
         Value::String(text) => {
             for (name, value) in settings {
                 *text = text.replace(&format!("<{name}>"), value);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| put(item, settings)),
+        Value::Array(items) => items.iter_mut().for_each(|item| substitute_settings(item, settings)),
         Value::Object(fields) => {
             let named = std::mem::take(fields);
             for (name, mut value) in named {
-                put(&mut value, settings);
+                substitute_settings(&mut value, settings);
                 let mut name = Value::String(name);
-                put(&mut name, settings);
+                substitute_settings(&mut name, settings);
                 fields.insert(name.as_str().unwrap_or_default().to_owned(), value);
             }
         }
@@ -251,7 +251,7 @@ fn put(json: &mut Value, settings: &BTreeMap<&str, String>) {
 }
 
 /// `below`, overridden by what `own` sets itself.
-fn over(below: Value, own: &SignInConfig) -> Value {
+fn overlay_sign_in(below: Value, own: &SignInConfig) -> Value {
     let mut whole = below;
     let own = serde_json::to_value(own).expect("a part is plain JSON");
     for (key, value) in own.as_object().into_iter().flatten() {

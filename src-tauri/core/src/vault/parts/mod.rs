@@ -12,10 +12,10 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::LONGEST;
-use super::entries::{Change, read, text};
+use super::entries::{EntryChange, decode_text, read_entry};
 use super::fault;
 use super::keyring::Keyring;
-use crate::destination::hexadecimal;
+use crate::destination::encode_hex;
 use crate::error::{Result, SecretName};
 
 /// How an entry that points to parts begins. A secret that begins like this is split too, however short it is.
@@ -43,7 +43,7 @@ impl PartsPlace {
         }
     }
 
-    fn entry(self, name: &SecretName, number: usize) -> SecretName {
+    fn part_entry(self, name: &SecretName, number: usize) -> SecretName {
         SecretName {
             connection: name.connection.clone(),
             name: format!("{}/{}{number}", name.name, self.letter()),
@@ -79,11 +79,11 @@ impl PartsList {
 pub(super) fn read_secret(keyring: &dyn Keyring, name: &SecretName) -> Result<Option<SecretString>> {
     let mut before = None;
     loop {
-        let Some(own) = read(keyring, name, name)? else { return Ok(None) };
-        let Some(marked) = marked(keyring, own.expose_secret()) else { return Ok(Some(own)) };
+        let Some(own) = read_entry(keyring, name, name)? else { return Ok(None) };
+        let Some(marked) = strip_mark(keyring, own.expose_secret()) else { return Ok(Some(own)) };
         let list = PartsList::from_text(marked).ok_or_else(|| fault::not_whole(name))?;
-        if let Some(bytes) = join(keyring, name, &list)? {
-            return text(bytes).map(Some).ok_or_else(|| fault::not_text(name));
+        if let Some(bytes) = join_parts(keyring, name, &list)? {
+            return decode_text(bytes).map(Some).ok_or_else(|| fault::not_text(name));
         }
         // Another program may be replacing the secret right now; if so, its own entry already points to other parts. If
         // it still points to the same ones, they are broken.
@@ -95,23 +95,24 @@ pub(super) fn read_secret(keyring: &dyn Keyring, name: &SecretName) -> Result<Op
 }
 
 /// The changes that replace the secret in the keyring with this value, or remove it.
-pub(super) fn replace<'a>(
+pub(super) fn plan_replacement<'a>(
     keyring: &dyn Keyring,
     name: &'a SecretName,
     value: Option<&'a [u8]>,
-) -> Result<Vec<Change<'a>>> {
-    let own = |value: Option<Cow<'a, [u8]>>| Change { entry: name.clone(), name, value };
+) -> Result<Vec<EntryChange<'a>>> {
+    let own = |value: Option<Cow<'a, [u8]>>| EntryChange { entry: name.clone(), name, value };
     if !is_divided(keyring) {
         return Ok(vec![own(value.map(Cow::Borrowed))]);
     }
     let gone = |place: PartsPlace, from: usize| {
         // The last part first, so that a failure leaves the first parts.
         let numbers = (from..LONGEST.div_ceil(keyring.longest_entry())).rev();
-        let held =
-            numbers.map(|number| place.entry(name, number)).map(|entry| Ok((keyring.holds(&entry)?, entry)));
+        let held = numbers
+            .map(|number| place.part_entry(name, number))
+            .map(|entry| Ok((keyring.has_secret(&entry)?, entry)));
         let held: Result<Vec<_>> = held.collect();
         Ok::<_, crate::error::Error>(
-            held?.into_iter().filter(|(is_held, _)| *is_held).map(|(_, entry)| Change {
+            held?.into_iter().filter(|(is_held, _)| *is_held).map(|(_, entry)| EntryChange {
                 entry,
                 name,
                 value: None,
@@ -123,9 +124,9 @@ pub(super) fn replace<'a>(
         Some(value) if value.len() > keyring.longest_entry() || value.starts_with(MARK.as_bytes()) => {
             let place = place_in_use(keyring, name)?.map_or(PartsPlace::A, PartsPlace::other);
             let parts = value.chunks(keyring.longest_entry());
-            let list = PartsList { place, count: parts.len(), sha256: sha256(value) };
-            changes.extend(parts.enumerate().map(|(number, part)| Change {
-                entry: place.entry(name, number),
+            let list = PartsList { place, count: parts.len(), sha256: sha256_hex(value) };
+            changes.extend(parts.enumerate().map(|(number, part)| EntryChange {
+                entry: place.part_entry(name, number),
                 name,
                 value: Some(Cow::Borrowed(part)),
             }));
@@ -155,22 +156,24 @@ fn is_divided(keyring: &dyn Keyring) -> bool {
 }
 
 /// The text after the mark, if the entry points to parts.
-fn marked<'a>(keyring: &dyn Keyring, own: &'a str) -> Option<&'a str> {
+fn strip_mark<'a>(keyring: &dyn Keyring, own: &'a str) -> Option<&'a str> {
     own.strip_prefix(MARK).filter(|_| is_divided(keyring))
 }
 
 fn place_in_use(keyring: &dyn Keyring, name: &SecretName) -> Result<Option<PartsPlace>> {
     // An unreadable entry can still be replaced.
-    let Some(bytes) = get(keyring, name, name)? else { return Ok(None) };
+    let Some(bytes) = read_part(keyring, name, name)? else { return Ok(None) };
     let own = std::str::from_utf8(&bytes).unwrap_or_default();
-    Ok(marked(keyring, own).and_then(PartsList::from_text).map(|list| list.place))
+    Ok(strip_mark(keyring, own).and_then(PartsList::from_text).map(|list| list.place))
 }
 
 /// `None` if a part is missing or belongs to another value.
-fn join(keyring: &dyn Keyring, name: &SecretName, list: &PartsList) -> Result<Option<Vec<u8>>> {
+fn join_parts(keyring: &dyn Keyring, name: &SecretName, list: &PartsList) -> Result<Option<Vec<u8>>> {
     let mut parts = Vec::new();
     for number in 0..list.count {
-        let Some(part) = get(keyring, &list.place.entry(name, number), name)? else { return Ok(None) };
+        let Some(part) = read_part(keyring, &list.place.part_entry(name, number), name)? else {
+            return Ok(None);
+        };
         parts.push(part);
     }
     let length = parts.iter().map(|part| part.len()).sum();
@@ -182,19 +185,23 @@ fn join(keyring: &dyn Keyring, name: &SecretName, list: &PartsList) -> Result<Op
     for part in parts {
         whole.extend_from_slice(&part);
     }
-    Ok((sha256(&whole) == list.sha256).then(|| std::mem::take(&mut *whole)))
+    Ok((sha256_hex(&whole) == list.sha256).then(|| std::mem::take(&mut *whole)))
 }
 
-fn get(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    match keyring.entry(entry)?.get_secret() {
+fn read_part(
+    keyring: &dyn Keyring,
+    entry: &SecretName,
+    name: &SecretName,
+) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    match keyring.open_entry(entry)?.get_secret() {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(keyring_core::Error::NoEntry) => Ok(None),
-        Err(cause) => Err(fault::using("read", name, cause)),
+        Err(cause) => Err(fault::entry_error("read", name, cause)),
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(digest(&SHA256, bytes).as_ref())
+fn sha256_hex(bytes: &[u8]) -> String {
+    encode_hex(digest(&SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

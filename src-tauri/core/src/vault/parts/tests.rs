@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use keyring_core::{CredentialStore, Error as Fault, mock};
 
 use super::super::entries::{remove_all, store_both};
-use super::super::keyring::Given;
+use super::super::keyring::StoreKeyring;
 use super::*;
 
 /// Credential Manager's limit.
@@ -32,7 +32,7 @@ impl ShortEntries {
     }
 
     /// `at(n)` says whether the keyring opens the `n`th time, counted from 0.
-    fn keyring(&self, at: impl Fn(usize) -> bool + Send + Sync + 'static) -> Given {
+    fn keyring(&self, at: impl Fn(usize) -> bool + Send + Sync + 'static) -> StoreKeyring {
         let (store, opened) = (Arc::clone(&self.0), AtomicUsize::new(0));
         let open = move || {
             if at(opened.fetch_add(1, Ordering::SeqCst)) {
@@ -41,7 +41,7 @@ impl ShortEntries {
                 Err(Fault::PlatformFailure("the store is out".into()))
             }
         };
-        Given { open: Arc::new(open), longest_entry: ENTRY }
+        StoreKeyring { open: Arc::new(open), longest_entry: ENTRY }
     }
 
     fn store(&self, value: &str) {
@@ -104,7 +104,7 @@ fn a_secret_that_looks_like_a_list_of_parts_is_a_secret() {
     }
     // Where entries are long enough, nothing is split, and a value that begins with the mark is not mistaken for a list
     // of parts.
-    let long = Given { longest_entry: LONGEST, ..keyring.keyring(|_| true) };
+    let long = StoreKeyring { longest_entry: LONGEST, ..keyring.keyring(|_| true) };
     store_both(&long, &name(), format!("{MARK}a:1:00").as_bytes(), b"here").unwrap();
     assert_eq!(read_secret(&long, &name()).unwrap().unwrap().expose_secret(), format!("{MARK}a:1:00"));
 }
@@ -209,7 +209,7 @@ fn parts_of_two_values_are_never_put_together() {
     let keyring = ShortEntries::new();
     keyring.store(&value('o', 3 * ENTRY));
     // Two programs that store the same secret at once may leave this.
-    let entry = keyring.keyring(|_| true).entry(&PartsPlace::A.entry(&name(), 1)).unwrap();
+    let entry = keyring.keyring(|_| true).open_entry(&PartsPlace::A.part_entry(&name(), 1)).unwrap();
     entry.set_secret(&value('n', 2 * ENTRY).as_bytes()[ENTRY..]).unwrap();
     let error = keyring.read().unwrap_err();
     assert!(error.message.contains("do not belong together") && error.hint.is_some(), "{error}");

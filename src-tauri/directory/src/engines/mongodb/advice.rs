@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::model::{SearchCoverage, Tier};
-use crate::plan::coverage::{Advise, services as lines};
+use crate::plan::coverage::{IndexAdvisor, list_search_coverage as lines};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 
@@ -14,11 +14,11 @@ struct MongoIndexAdvice<'a> {
     is_view: bool,
 }
 
-impl Advise<Field> for MongoIndexAdvice<'_> {
+impl IndexAdvisor<Field> for MongoIndexAdvice<'_> {
     // No index finds text in the middle of a word: a text index only has whole words.
     const CONTAINS_NOTE: &'static str = "whole words only";
 
-    fn index(&self, tier: Tier, columns: &[&TableColumn<Field>]) -> Option<String> {
+    fn suggest_index(&self, tier: Tier, columns: &[&TableColumn<Field>]) -> Option<String> {
         if self.is_view {
             return None;
         }
@@ -34,19 +34,23 @@ impl Advise<Field> for MongoIndexAdvice<'_> {
             }
             Tier::Contains | Tier::Words | Tier::Alike => return None,
         };
-        let options = if options.is_empty() { String::new() } else { format!(", {}", shell(&options)) };
-        Some(format!("{}.createIndex({}{options})", self.collection, shell(&keys)))
+        let options =
+            if options.is_empty() { String::new() } else { format!(", {}", format_document(&options)) };
+        Some(format!("{}.createIndex({}{options})", self.collection, format_document(&keys)))
     }
 }
 
-pub(crate) fn services(
+pub(crate) fn describe_coverage(
     mapping: &Mapping<Field>,
     collection: &str,
     words: Option<&TextIndex>,
     is_view: bool,
 ) -> Vec<SearchCoverage> {
-    let indexes =
-        MongoIndexAdvice { collection: called(collection), id: mapping.id().name.as_str(), is_view };
+    let indexes = MongoIndexAdvice {
+        collection: format_collection(collection),
+        id: mapping.id().name.as_str(),
+        is_view,
+    };
     let mut services = lines(mapping, &indexes);
     let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
     services.extend(words.map(|index| SearchCoverage {
@@ -60,7 +64,7 @@ pub(crate) fn services(
 }
 
 /// The statements that create such a role, for the MongoDB shell, which prompts for the password.
-pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
+pub(crate) fn suggest_reader_account(database: &str, collection: &str) -> Vec<String> {
     let role = doc! {
         "role": "understudy",
         "privileges": [{
@@ -69,9 +73,9 @@ pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
         }],
         "roles": [],
     };
-    let database = format!("db.getSiblingDB({})", quoted(database));
+    let database = format!("db.getSiblingDB({})", quote_string(database));
     vec![
-        format!("{database}.createRole({})", shell(&role)),
+        format!("{database}.createRole({})", format_document(&role)),
         format!(
             "{database}.createUser({{ user: \"understudy\", pwd: passwordPrompt(), roles: [\"understudy\"] }})"
         ),
@@ -79,20 +83,20 @@ pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
 }
 
 /// The collection in the shell's syntax.
-fn called(collection: &str) -> String {
+fn format_collection(collection: &str) -> String {
     if is_name(collection) {
         format!("db.{collection}")
     } else {
-        format!("db.getCollection({})", quoted(collection))
+        format!("db.getCollection({})", quote_string(collection))
     }
 }
 
 /// A document in the shell's syntax.
-fn shell(document: &Document) -> String {
+fn format_document(document: &Document) -> String {
     let fields: Vec<String> = document
         .iter()
         .map(|(key, value)| {
-            let key = if is_name(key) { key.clone() } else { quoted(key) };
+            let key = if is_name(key) { key.clone() } else { quote_string(key) };
             format!("{key}: {}", shell_value(value))
         })
         .collect();
@@ -101,14 +105,14 @@ fn shell(document: &Document) -> String {
 
 fn shell_value(value: &Bson) -> String {
     match value {
-        Bson::Document(document) => shell(document),
+        Bson::Document(document) => format_document(document),
         Bson::Array(values) => format!("[{}]", values.iter().map(shell_value).collect::<Vec<_>>().join(", ")),
-        Bson::String(text) => quoted(text),
+        Bson::String(text) => quote_string(text),
         other => other.to_string(),
     }
 }
 
-fn quoted(text: &str) -> String {
+fn quote_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -124,11 +128,11 @@ mod tests {
     #[test]
     fn statements_are_written_for_the_shell() {
         assert_eq!(
-            reader("acme", "users")[0],
+            suggest_reader_account("acme", "users")[0],
             r#"db.getSiblingDB("acme").createRole({ role: "understudy", privileges: [{ resource: { db: "acme", collection: "users" }, actions: ["find", "listIndexes", "collStats"] }], roles: [] })"#
         );
-        assert_eq!(called("users"), "db.users");
-        assert_eq!(called("app.users\")"), r#"db.getCollection("app.users\")")"#);
-        assert_eq!(shell(&doc! { "emails.0.address": 1 }), r#"{ "emails.0.address": 1 }"#);
+        assert_eq!(format_collection("users"), "db.users");
+        assert_eq!(format_collection("app.users\")"), r#"db.getCollection("app.users\")")"#);
+        assert_eq!(format_document(&doc! { "emails.0.address": 1 }), r#"{ "emails.0.address": 1 }"#);
     }
 }

@@ -21,21 +21,21 @@ pub(crate) const QUESTIONS: u32 = 2;
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The driver's options, and the database in the URL.
-pub(crate) async fn options(
+pub(crate) async fn build_connect_options(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
     socks_port: Option<u16>,
 ) -> Result<(ClientOptions, String)> {
     let unusable = |error| errors::from_driver(error, part, None);
-    let mechanism = Mechanism::of(part)?;
-    let parsed = ConnectionString::parse(&*mechanism.readable(&part.url)).map_err(unusable)?;
+    let mechanism = Mechanism::from_config(part)?;
+    let parsed = ConnectionString::parse(&*mechanism.to_driver_url(&part.url)).map_err(unusable)?;
     // For `mongodb+srv`, this queries the DNS.
     let parsed = tokio::time::timeout(CONNECT_TIMEOUT, ClientOptions::parse(parsed)).await;
-    let Ok(parsed) = parsed else { return Err(errors::no_cluster(part)) };
+    let Ok(parsed) = parsed else { return Err(errors::srv_lookup_error(part)) };
     let mut options = parsed.map_err(unusable)?;
     let Some(database) = options.default_database.clone() else {
         return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, "directory.url names no database.")
-            .hint("Put it behind the host: mongodb://user@host/database"));
+            .with_hint("Put it behind the host: mongodb://user@host/database"));
     };
     if options.tls.is_none() && !options.hosts.iter().all(is_local) {
         // On this computer no one can listen; anywhere else the server must prove its identity.
@@ -52,7 +52,7 @@ pub(crate) async fn options(
         credential.password =
             password.filter(|_| !is_certificate).map(|password| password.expose_secret().to_owned());
         if credential.username.is_some() && password.is_none() && !is_certificate {
-            return Err(errors::password_missing(part));
+            return Err(errors::missing_password_error(part));
         }
     }
     // Connect by the servers' own names, which their certificates are checked against.
@@ -81,7 +81,7 @@ enum Mechanism {
 }
 
 impl Mechanism {
-    fn of(part: &DirectoryConfig) -> Result<Self> {
+    fn from_config(part: &DirectoryConfig) -> Result<Self> {
         let options = part.url.split_once('?').map_or("", |(_, options)| options);
         let said = |name: &str| {
             let found = url::form_urlencoded::parse(options.as_bytes())
@@ -90,7 +90,7 @@ impl Mechanism {
         };
         let invalid = |message: String| DirectoryError::new(DirectoryCode::ConfigInvalid, message);
         if let Some(file) = said("tlsCertificateKeyFile") {
-            errors::TLS.key_is_readable(&file)?;
+            errors::TLS.check_key_file(&file)?;
         }
         let mechanism = said("authMechanism").unwrap_or_default();
         match mechanism.to_ascii_uppercase().as_str() {
@@ -99,14 +99,16 @@ impl Mechanism {
             "MONGODB-X509" => Err(invalid(
                 "directory.url has authMechanism=MONGODB-X509, and names no certificate.".to_owned(),
             )
-            .hint("Add tlsCertificateKeyFile=/path/to/client.pem, a file with the certificate and its key.")),
+            .with_hint(
+                "Add tlsCertificateKeyFile=/path/to/client.pem, a file with the certificate and its key.",
+            )),
             "PLAIN" => Ok(Self::Plain),
             other => {
                 let kerberos = if other == "GSSAPI" { " (Kerberos)" } else { "" };
                 Err(invalid(format!(
                     "directory.url has authMechanism={other}{kerberos}, which Understudy does not support."
                 ))
-                .hint(
+                .with_hint(
                     "Ask your database administrator for a user with a password (SCRAM-SHA-256), or with a certificate \
                      (MONGODB-X509).",
                 ))
@@ -115,7 +117,7 @@ impl Mechanism {
     }
 
     /// The URL without PLAIN, for which the driver's parser requires a password.
-    fn readable<'a>(&self, url: &'a str) -> Cow<'a, str> {
+    fn to_driver_url<'a>(&self, url: &'a str) -> Cow<'a, str> {
         match (self, url.split_once('?')) {
             (Self::Plain, Some((before, options))) => {
                 let kept = options.split('&').filter(|option| {
@@ -143,10 +145,10 @@ impl Mechanism {
             DirectoryCode::Refused,
             format!(
                 "{} would get the password in clear text (PLAIN, as LDAP needs it), and {doubt}. It was not sent.",
-                errors::place(part)
+                errors::describe_server(part)
             ),
         )
-        .hint("Put tls=true in directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
+        .with_hint("Put tls=true in directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
     }
 }
 
@@ -196,7 +198,8 @@ mod tests {
             ("mongodb://reader@localhost/acme?tls=true", true),
             ("mongodb://reader@localhost/acme?tlsCAFile=/etc/ca.pem&tls=true", true),
         ] {
-            let (options, database) = options(&part(url), Some(&"s3cret".into()), None).await.unwrap();
+            let (options, database) =
+                build_connect_options(&part(url), Some(&"s3cret".into()), None).await.unwrap();
             assert_eq!(matches!(options.tls, Some(Tls::Enabled(_))), expected, "{url}");
             assert_eq!(database, "acme");
             assert_eq!(options.credential.unwrap().password.as_deref(), Some("s3cret"));
@@ -205,11 +208,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_without_a_password_is_not_even_sent_there() {
-        let error = options(&part("mongodb://reader@localhost/acme"), None, None).await.unwrap_err();
+        let error =
+            build_connect_options(&part("mongodb://reader@localhost/acme"), None, None).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Refused);
         assert!(error.message.contains("none is stored"), "{error}");
-        options(&part("mongodb://localhost/acme"), None, None).await.unwrap();
-        let error = options(&part("mongodb://localhost/"), None, None).await.unwrap_err();
+        build_connect_options(&part("mongodb://localhost/acme"), None, None).await.unwrap();
+        let error = build_connect_options(&part("mongodb://localhost/"), None, None).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::ConfigInvalid);
     }
 }

@@ -7,8 +7,8 @@ use bson::{Bson, Document, doc};
 use secrecy::SecretString;
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
-use crate::engines::mongodb::reading::{MongoReadTx, MongoServers};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist_tables};
+use crate::engines::mongodb::server::{MongoReadTx, MongoServers};
 use crate::error::{DirectoryCode, Result};
 use crate::model::FieldKind;
 use crate::reach::endpoint::Endpoint;
@@ -29,12 +29,12 @@ pub(crate) async fn discover_tables(
 ) -> Result<Findings> {
     let server =
         MongoServers::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
-    let found = async { collections(&mut MongoReadTx::begin(&server, LIMIT).await?).await }.await;
+    let found = async { list_tables(&mut MongoReadTx::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),
-        Err(error) if error.code == DirectoryCode::Unreachable => match server.stranger().await {
+        Err(error) if error.code == DirectoryCode::Unreachable => match server.detect_other_service().await {
             Some(stranger) => Err(stranger),
-            None => Err(server.explained(error).await),
+            None => Err(server.explain_unreachable(error).await),
         },
         Err(error) => Err(error),
     };
@@ -42,10 +42,10 @@ pub(crate) async fn discover_tables(
     found
 }
 
-async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
+async fn list_tables(reading: &mut MongoReadTx) -> Result<Findings> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true, "cursor": { "batchSize": 10_000 } };
     let mut findings = Findings::default();
-    for entry in batch(&reading.command(list).await?) {
+    for entry in first_batch(&reading.run_command(list).await?) {
         let name = entry.get_str("name").unwrap_or_default().to_owned();
         if name.is_empty() || name.starts_with("system.") {
             continue;
@@ -64,14 +64,14 @@ async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
             columns: Vec::new(),
         });
     }
-    shortlist(&mut findings);
+    shortlist_tables(&mut findings);
     let begun = Instant::now();
     for table in findings.tables.iter_mut().take(SAMPLED) {
         let left = SAMPLING.saturating_sub(begun.elapsed());
         if left.is_zero() {
             break;
         }
-        match tokio::time::timeout(left, sampled(reading, table)).await {
+        match tokio::time::timeout(left, sample_fields(reading, table)).await {
             Ok(Ok(columns)) => table.columns = columns,
             Ok(Err(error)) if error.code == DirectoryCode::Refused => {
                 findings.unreadable.push(table.written.clone());
@@ -83,8 +83,8 @@ async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
             Err(_) => break,
         }
         if table.kind == TableKind::Collection {
-            let counted = reading.command(doc! { "count": &table.name }).await;
-            table.estimated_rows = counted.ok().and_then(|said| number(&said));
+            let counted = reading.run_command(doc! { "count": &table.name }).await;
+            table.estimated_rows = counted.ok().and_then(|said| to_count(&said));
         }
     }
     let unreadable = &findings.unreadable;
@@ -93,7 +93,7 @@ async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
 }
 
 /// The paths in the newest documents, two levels deep, in order of appearance.
-async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
+async fn sample_fields(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
     let entry = |of: &str, value: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": { "k": "$$this.k", "t": { "$type": value } } } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };
@@ -118,7 +118,7 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
     let mut columns: Vec<FoundColumn> = Vec::new();
     let mut note = |name: String, said: &Document| {
         let type_name = said.get_str("t").unwrap_or_default();
-        let Some(kind) = kind(type_name) else { return };
+        let Some(kind) = field_kind(type_name) else { return };
         let bytes = type_name == "binData";
         if let Some(known) = columns.iter_mut().find(|column| column.name == name) {
             known.bytes |= bytes;
@@ -129,8 +129,8 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
             columns.push(FoundColumn { is_key: name == "_id", name, kind, bytes });
         }
     };
-    for document in batch(&reading.command(asked).await?) {
-        for entry in documents(document, "seen") {
+    for document in first_batch(&reading.run_command(asked).await?) {
+        for entry in nested_documents(document, "seen") {
             let name = entry.get_str("k").unwrap_or_default();
             // No path can contain a field name with a dot.
             if name.is_empty() || name.contains('.') {
@@ -138,7 +138,7 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
             }
             note(name.to_owned(), entry);
             for (key, between) in [("inner", "."), ("listed", ".0.")] {
-                for inner in documents(entry, key) {
+                for inner in nested_documents(entry, key) {
                     let below = inner.get_str("k").unwrap_or_default();
                     if !below.contains('.') {
                         note(format!("{name}{between}{below}"), inner);
@@ -150,17 +150,20 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
     Ok(columns)
 }
 
-fn batch(answer: &Document) -> Vec<&Document> {
-    answer.get_document("cursor").map(|cursor| documents(cursor, "firstBatch").collect()).unwrap_or_default()
+fn first_batch(answer: &Document) -> Vec<&Document> {
+    answer
+        .get_document("cursor")
+        .map(|cursor| nested_documents(cursor, "firstBatch").collect())
+        .unwrap_or_default()
 }
 
-fn documents<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a Document> + use<'a> {
+fn nested_documents<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a Document> + use<'a> {
     document.get_array(key).into_iter().flatten().filter_map(Bson::as_document)
 }
 
 /// The kind for a type name; `None` if it cannot be a column.
 /// <https://www.mongodb.com/docs/manual/reference/bson-types/>
-fn kind(name: &str) -> Option<FieldKind> {
+fn field_kind(name: &str) -> Option<FieldKind> {
     Some(match name {
         "string" | "objectId" | "symbol" | "binData" => FieldKind::Text,
         "int" | "long" => FieldKind::Integer,
@@ -171,7 +174,7 @@ fn kind(name: &str) -> Option<FieldKind> {
     })
 }
 
-fn number(counted: &Document) -> Option<u64> {
+fn to_count(counted: &Document) -> Option<u64> {
     let number = counted.get("n")?;
     let number = number.as_i64().or_else(|| number.as_i32().map(i64::from))?;
     u64::try_from(number).ok()

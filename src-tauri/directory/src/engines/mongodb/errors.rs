@@ -10,8 +10,8 @@ use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 use crate::config::DirectoryConfig;
 use crate::engine::is_srv_url;
 use crate::error::{DirectoryCode, DirectoryError};
-use crate::faults::{locked, stopped, timed_out};
-use crate::reach::{tls, unanswered};
+use crate::faults::{query_stopped_error, query_timeout_error, table_locked_error};
+use crate::reach::{no_answer, tls};
 
 pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "tlsCAFile",
@@ -29,42 +29,49 @@ pub(crate) fn from_driver(
     part: &DirectoryConfig,
     seen: Option<DriverError>,
 ) -> DirectoryError {
-    let hinted = |error: DirectoryError| error.hint("It looks like mongodb://user@host:27017/database");
+    let hinted = |error: DirectoryError| error.with_hint("It looks like mongodb://user@host:27017/database");
     match *error.kind {
         ErrorKind::Command(error) => from_server(&error, part),
-        ErrorKind::Authentication { .. } => refused_login(part),
+        ErrorKind::Authentication { .. } => login_refused_error(part),
         ErrorKind::ServerSelection { .. } => match seen {
             Some(seen) if !matches!(*seen.kind, ErrorKind::ServerSelection { .. }) => {
                 from_driver(seen, part, None)
             }
-            _ => unreachable(part, "no server that can be read from was found in time"),
+            _ => unreachable_error(part, "no server that can be read from was found in time"),
         },
         // A failed TLS handshake arrives like this: an untrusted certificate, one for another host, or no TLS at all.
-        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => TLS.insecure(&place(part), &*cause),
-        ErrorKind::Io(cause) => unanswered::from_io(&place(part), &cause),
+        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => {
+            TLS.handshake_error(&describe_server(part), &*cause)
+        }
+        ErrorKind::Io(cause) => no_answer::from_io(&describe_server(part), &cause),
         ErrorKind::InvalidTlsConfig { message, .. } => {
-            TLS.insecure(&place(part), &std::io::Error::other(message))
+            TLS.handshake_error(&describe_server(part), &std::io::Error::other(message))
         }
         // The server went away while answering.
-        ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
-        ErrorKind::DnsResolve { message, .. } if is_srv_url(&part.url) => no_cluster(part).details(message),
+        ErrorKind::ConnectionPoolCleared { .. } => unreachable_error(part, "the connection was lost"),
+        ErrorKind::DnsResolve { message, .. } if is_srv_url(&part.url) => {
+            srv_lookup_error(part).with_details(message)
+        }
         ErrorKind::DnsResolve { message, .. } => {
-            unreachable(part, "its host name is not known").details(message)
+            unreachable_error(part, "its host name is not known").with_details(message)
         }
         ErrorKind::ProxyConnect { message, .. } => {
-            unreachable(part, "the proxy could not connect to it").details(message)
+            unreachable_error(part, "the proxy could not connect to it").with_details(message)
         }
-        ErrorKind::InvalidResponse { message, .. } => unanswered::from_protocol(&place(part), &message),
-        ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
+        ErrorKind::InvalidResponse { message, .. } => {
+            no_answer::from_protocol(&describe_server(part), &message)
+        }
+        ErrorKind::Shutdown => unreachable_error(part, "the connection was closed"),
         ErrorKind::InvalidArgument { message, .. } => hinted(DirectoryError::new(
             DirectoryCode::ConfigInvalid,
             format!("directory.url cannot be used: {message}."),
         )),
-        ErrorKind::IncompatibleServer { message, .. } => {
-            DirectoryError::new(DirectoryCode::Refused, format!("{} is too old: {message}.", place(part)))
-                .hint("Understudy reads MongoDB 4.4 and newer.")
-        }
-        other => unanswered::from_driver(&other),
+        ErrorKind::IncompatibleServer { message, .. } => DirectoryError::new(
+            DirectoryCode::Refused,
+            format!("{} is too old: {message}.", describe_server(part)),
+        )
+        .with_hint("Understudy reads MongoDB 4.4 and newer."),
+        other => no_answer::from_driver(&other),
     }
 }
 
@@ -76,66 +83,66 @@ fn names_nobody(part: &DirectoryConfig) -> bool {
 }
 
 /// A cluster name has to resolve to its servers in the DNS.
-pub(crate) fn no_cluster(part: &DirectoryConfig) -> DirectoryError {
-    let name = place(part).replace("The database at ", "");
+pub(crate) fn srv_lookup_error(part: &DirectoryConfig) -> DirectoryError {
+    let name = describe_server(part).replace("The database at ", "");
     DirectoryError::new(
         DirectoryCode::Unreachable,
         format!("The DNS names no servers for {name}: there is no SRV record _mongodb._tcp.{name}, or no answer."),
     )
-    .hint(
+    .with_hint(
         "Check the name after mongodb+srv://, and the VPN if it needs one. Some networks do not pass such records on: \
          name the servers instead, mongodb://user@a,b,c/database?replicaSet=…&authSource=admin&tls=true",
     )
 }
 
 fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
-    let said = said(&error.message);
+    let said = strip_command(&error.message);
     let said = said.as_str();
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
     match error.code {
         // 8000 is Atlas' own.
-        18 | 8000 => refused_login(part),
+        18 | 8000 => login_refused_error(part),
         // The server requires a login, but the URL has no user.
         13 if names_nobody(part) => refused(format!(
             "{} lets nobody read without a login, and directory.url names no user: {said}.",
-            place(part)
+            describe_server(part)
         ))
-        .hint("Name the database user in directory.url, mongodb://user@host/database?authSource=admin, and store its password."),
+        .with_hint("Name the database user in directory.url, mongodb://user@host/database?authSource=admin, and store its password."),
         13 => refused(format!("The database user may not read {}: {said}.", part.table))
-            .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
-        50 | 262 => timed_out(part),
-        24 | 46 => locked(part, said),
+            .with_hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
+        50 | 262 => query_timeout_error(part),
+        24 | 46 => table_locked_error(part, said),
         // The collection does not exist, or was dropped or renamed while it was read.
         26 | 175 => DirectoryError::new(
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection: its collection was renamed or removed."),
-        11601 | 237 | 46841 => stopped(),
+        .with_hint("Check the connection: its collection was renamed or removed."),
+        11601 | 237 | 46841 => query_stopped_error(),
         // Shutting down, recovering, or without a primary; all of these are temporary.
         91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => DirectoryError::new(
             DirectoryCode::Unreachable,
-            format!("{} is not ready: {said}.", place(part)),
+            format!("{} is not ready: {said}.", describe_server(part)),
         )
-        .hint(
+        .with_hint(
             "It answers, so host and port are right. It is being stopped or restarted, or its replica set chooses a new \
              primary. Try again in a moment.",
         ),
         // A router that cannot reach its shards, or no server of the required kind.
-        6 | 7 | 89 | 133 | 134 | 9001 => unreachable(part, said),
+        6 | 7 | 89 | 133 | 134 | 9001 => unreachable_error(part, said),
         // Out of memory or space, or too many sessions.
         39 | 146 | 261 | 292 | 14031 => {
-            refused(format!("{} has a problem of its own: {said} (code {}).", place(part), error.code))
-                .hint("Ask its administrator: nothing is wrong with the connection.")
+            refused(format!("{} has a problem of its own: {said} (code {}).", describe_server(part), error.code))
+                .with_hint("Ask its administrator: nothing is wrong with the connection.")
         }
         code => refused(format!("The database could not answer: {said} (code {code})."))
-            .hint("This comes from the server or the collection itself; its owner can tell more."),
+            .with_hint("This comes from the server or the collection itself; its owner can tell more."),
     }
 }
 
 /// The server's message without the command it may repeat, which contains the search text and the fields that the
 /// driver adds.
-fn said(message: &str) -> String {
+fn strip_command(message: &str) -> String {
     let words = match message.split_once("command {") {
         Some((before, command)) => {
             let name = command.trim_start().split(':').next().unwrap_or_default();
@@ -150,20 +157,20 @@ fn said(message: &str) -> String {
 }
 
 /// The error for a view that is too slow.
-pub(crate) fn slow_view(part: &DirectoryConfig, limit: Duration) -> DirectoryError {
+pub(crate) fn slow_view_error(part: &DirectoryConfig, limit: Duration) -> DirectoryError {
     let seconds = limit.as_secs_f64();
     DirectoryError::new(
         DirectoryCode::Timeout,
         format!("{} is a view, and could not be read within {seconds} s.", part.table),
     )
-    .hint(
+    .with_hint(
         "All of its stages run for each search. Ask whoever made it for $match and $sort in front, by an index of the \
          collection below, or connect that collection itself; a longer directory.timeout_ms helps too.",
     )
 }
 
 /// The server's error code for a command.
-pub(crate) fn code(error: &DriverError) -> Option<i32> {
+pub(crate) fn command_error_code(error: &DriverError) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(error) => Some(error.code),
         _ => None,
@@ -172,33 +179,34 @@ pub(crate) fn code(error: &DriverError) -> Option<i32> {
 
 /// Whether the server refused the login.
 pub(crate) fn is_login(error: &DriverError) -> bool {
-    matches!(*error.kind, ErrorKind::Authentication { .. }) || matches!(code(error), Some(18 | 8000))
+    matches!(*error.kind, ErrorKind::Authentication { .. })
+        || matches!(command_error_code(error), Some(18 | 8000))
 }
 
 /// The error for a server that only accepts TLS.
 pub(crate) fn wants_tls(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} takes only TLS, and directory.url does not ask for it.", place(part)),
+        format!("{} takes only TLS, and directory.url does not ask for it.", describe_server(part)),
     )
-    .hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
+    .with_hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
 }
 
 /// The error for a server without TLS.
-pub(crate) fn no_tls(part: &DirectoryConfig) -> DirectoryError {
+pub(crate) fn missing_tls_error(part: &DirectoryConfig) -> DirectoryError {
     let cause = std::io::Error::other("the server does not support TLS");
-    TLS.insecure(&place(part), &cause)
+    TLS.handshake_error(&describe_server(part), &cause)
 }
 
-fn refused_login(part: &DirectoryConfig) -> DirectoryError {
+fn login_refused_error(part: &DirectoryConfig) -> DirectoryError {
     if part.url.contains("MONGODB-X509") {
-        return DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", place(part))).hint(
+        return DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", describe_server(part))).with_hint(
             "No user is called as the certificate of tlsCertificateKeyFile= is: its whole subject, in the order of \
              `openssl x509 -noout -subject -nameopt RFC2253`, known to the database $external.",
         );
     }
-    DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", place(part)))
-        .hint(
+    DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", describe_server(part)))
+        .with_hint(
             "Check the user name in directory.url and the stored database password. A user that another database \
              knows needs its name there: ?authSource=admin",
         )
@@ -206,20 +214,20 @@ fn refused_login(part: &DirectoryConfig) -> DirectoryError {
 }
 
 /// Without a hint: only the caller knows where a password can be stored.
-pub(crate) fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+pub(crate) fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", place(part)),
+        format!("{} wants a password, and none is stored.", describe_server(part)),
     )
     .wants_password()
 }
 
-pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-    unanswered::unanswered(&place(part), cause)
+pub(crate) fn unreachable_error(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    no_answer::no_answer_error(&describe_server(part), cause)
 }
 
 /// The URL's hosts, and nothing else from it.
-pub(crate) fn place(part: &DirectoryConfig) -> String {
+pub(crate) fn describe_server(part: &DirectoryConfig) -> String {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     match authority.rsplit('@').next().unwrap_or_default() {
@@ -248,7 +256,7 @@ mod tests {
             ),
             ("The field 'a' must be a {string}.", "The field 'a' must be a {string}"),
         ] {
-            assert_eq!(said(message), expected);
+            assert_eq!(strip_command(message), expected);
         }
     }
 
@@ -272,11 +280,14 @@ mod tests {
             codes.map(|code| write_for_review(&code.to_string(), &told(code, &named))).concat();
         all += &write_for_review("18, by a certificate", &told(18, &certified));
         all += &write_for_review("13, without a user", &told(13, &nobody));
-        all += &write_for_review("no password", &password_missing(&named));
+        all += &write_for_review("no password", &missing_password_error(&named));
         all += &write_for_review("only TLS", &wants_tls(&named));
-        all += &write_for_review("a slow view", &slow_view(&named, Duration::from_secs(3)));
-        all += &write_for_review("no cluster", &no_cluster(&part("mongodb+srv://reader@acme.example/acme")));
-        all += &write_for_review("unreachable", &unreachable(&named, "it fell silent"));
+        all += &write_for_review("a slow view", &slow_view_error(&named, Duration::from_secs(3)));
+        all += &write_for_review(
+            "no cluster",
+            &srv_lookup_error(&part("mongodb+srv://reader@acme.example/acme")),
+        );
+        all += &write_for_review("unreachable", &unreachable_error(&named, "it fell silent"));
         insta::assert_snapshot!(all);
     }
 }

@@ -8,9 +8,9 @@ use mongodb::options::Collation;
 use crate::engines::mongodb::catalogue::Field;
 use crate::engines::mongodb::paths;
 use crate::engines::mongodb::values;
-use crate::engines::mongodb::values::Class;
-use crate::plan::Match;
-use crate::plan::{SearchPass, Test};
+use crate::engines::mongodb::values::BsonClass;
+use crate::plan::MatchKind;
+use crate::plan::{PassTest, SearchPass};
 use crate::query::spelling;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
@@ -23,32 +23,37 @@ const LAST: char = '\u{ffff}';
 
 /// How to write a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum FilterForm {
     /// For use with its index and [`collation`].
-    IndexUse,
+    ForIndex,
     /// Independent of the collation, for excluding what earlier passes have found.
     Exact,
 }
 
 /// The filter for a search pass; `None` if it matches everything.
-pub(crate) fn found_by(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
-    let tests: Option<Vec<Document>> = pass.tests.iter().map(|test| passes(mapping, test, manner)).collect();
-    tests.map(any)
+pub(crate) fn found_by(mapping: &Mapping<Field>, pass: &SearchPass, manner: FilterForm) -> Option<Document> {
+    let tests: Option<Vec<Document>> =
+        pass.tests.iter().map(|test| build_test_condition(mapping, test, manner)).collect();
+    tests.map(any_of)
 }
 
 /// The filter for these words as whole words, with a text index.
 ///
 /// The index stems words and leaves out stop words, so patterns verify the match. They also stand alone if the index
 /// cannot be used.
-pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
-    let [Test::Words { columns, words }] = &pass.tests[..] else { return None };
+pub(crate) fn whole_words(
+    mapping: &Mapping<Field>,
+    pass: &SearchPass,
+    manner: FilterForm,
+) -> Option<Document> {
+    let [PassTest::Words { columns, words }] = &pass.tests[..] else { return None };
     let all = words.iter().map(|word| {
-        let pattern = format!("(^|[^\\p{{L}}\\p{{N}}]){}($|[^\\p{{L}}\\p{{N}}])", escaped(word));
+        let pattern = format!("(^|[^\\p{{L}}\\p{{N}}]){}($|[^\\p{{L}}\\p{{N}}])", escape_regex(word));
         let paths = columns.iter().map(|&at| mapping.search[at].name.as_str());
-        any(paths.map(|path| doc! { path: regex(pattern.clone(), "i") }).collect())
+        any_of(paths.map(|path| doc! { path: build_regex(pattern.clone(), "i") }).collect())
     });
     let mut conditions: Vec<Document> = all.collect();
-    if manner == Manner::IndexUse {
+    if manner == FilterForm::ForIndex {
         // Each word as a phrase: all of them are required, and none is an operator.
         let plain = |word: &String| word.replace(['"', '\\'], " ");
         let phrases: Vec<String> = words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
@@ -58,82 +63,98 @@ pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: M
 }
 
 /// The collation of the pass's index; `None` compares byte by byte.
-pub(crate) fn collation(mapping: &Mapping<Field>, pass: &SearchPass) -> Option<Collation> {
+pub(crate) fn pass_collation(mapping: &Mapping<Field>, pass: &SearchPass) -> Option<Collation> {
     match pass.tests.first()? {
-        Test::Email(_, Some(form)) if form.folds => {
+        PassTest::Email(_, Some(form)) if form.folds => {
             mapping.shown[mapping.searched_email?].db_type.equals_by.clone()
         }
-        Test::Begins { column, form, .. } if form.folds => mapping.search[*column].db_type.begins_by.clone(),
+        PassTest::Begins { column, form, .. } if form.folds => {
+            mapping.search[*column].db_type.begins_by.clone()
+        }
         _ => None,
     }
 }
 
-fn passes(mapping: &Mapping<Field>, test: &Test, manner: Manner) -> Option<Document> {
-    let exact = manner == Manner::Exact;
+fn build_test_condition(mapping: &Mapping<Field>, test: &PassTest, manner: FilterForm) -> Option<Document> {
+    let exact = manner == FilterForm::Exact;
     Some(match test {
-        Test::Everything => return None,
-        Test::Id(typed) => is_id(mapping, typed, manner),
-        Test::Email(typed, form) => {
+        PassTest::Everything => return None,
+        PassTest::Id(typed) => is_id(mapping, typed, manner),
+        PassTest::Email(typed, form) => {
             let email = &mapping.shown[mapping.searched_email?];
             let path = email.name.as_str();
             match form {
                 Some(form) if !form.folds => {
                     let spelled = [typed.clone(), typed.to_lowercase()];
                     if exact {
-                        doc! { path: { "$in": spelled.map(|spelling| whole(&spelling, "")).to_vec() } }
+                        doc! { path: { "$in": spelled.map(|spelling| whole_text_regex(&spelling, "")).to_vec() } }
                     } else {
-                        served(email, &doc! { "$in": spelled.to_vec() }, None)
+                        indexed_condition(email, &doc! { "$in": spelled.to_vec() }, None)
                     }
                 }
-                Some(_) if !exact => served(email, &doc! { "$eq": typed }, Some(whole(typed, "i"))),
-                _ => doc! { path: whole(typed, "i") },
+                Some(_) if !exact => {
+                    indexed_condition(email, &doc! { "$eq": typed }, Some(whole_text_regex(typed, "i")))
+                }
+                _ => doc! { path: whole_text_regex(typed, "i") },
             }
         }
-        Test::Begins { column, text, form } => begins(&mapping.search[*column], text, form.folds, manner),
-        Test::Any { columns, how, text } => any(any_column(mapping, columns, *how, text)),
-        Test::Words { columns, words } => {
-            let all = words.iter().map(|word| any(any_column(mapping, columns, Match::Contains, word)));
+        PassTest::Begins { column, text, form } => {
+            begins_with_condition(&mapping.search[*column], text, form.folds, manner)
+        }
+        PassTest::Any { columns, how, text } => any_of(any_column(mapping, columns, *how, text)),
+        PassTest::Words { columns, words } => {
+            let all =
+                words.iter().map(|word| any_of(any_column(mapping, columns, MatchKind::Contains, word)));
             all_of(all.collect())
         }
-        Test::Alike { columns, words } => {
+        PassTest::Alike { columns, words } => {
             let path = |at: &usize| mapping.search[*at].name.as_str();
             let found = |word: &String| {
-                any(columns.iter().map(|at| doc! { path(at): regex(spelling::regex(word), "") }).collect())
+                any_of(
+                    columns
+                        .iter()
+                        .map(|at| doc! { path(at): build_regex(spelling::to_spelling_regex(word), "") })
+                        .collect(),
+                )
             };
             all_of(words.iter().map(found).collect())
         }
-        Test::Digits { columns, digits } => {
-            any(columns.iter().map(|&at| has_digits(&mapping.search[at], digits)).collect())
+        PassTest::Digits { columns, digits } => {
+            any_of(columns.iter().map(|&at| has_digits(&mapping.search[at], digits)).collect())
         }
     })
 }
 
 /// A text with these digits, ignoring punctuation between them.
 pub(crate) fn has_digits(column: &Column, digits: &str) -> Document {
-    doc! { column.name.as_str(): regex(spelling::digits_regex(digits), "") }
+    doc! { column.name.as_str(): build_regex(spelling::digits_regex(digits), "") }
 }
 
-fn is_id(mapping: &Mapping<Field>, text: &str, manner: Manner) -> Document {
-    let mut readings = values::readings(text, mapping.id().bytes);
-    if manner == Manner::Exact {
+fn is_id(mapping: &Mapping<Field>, text: &str, manner: FilterForm) -> Document {
+    let mut readings = values::parse_possible_values(text, mapping.id().bytes);
+    if manner == FilterForm::Exact {
         for value in &mut readings {
             if let Bson::String(text) = value {
-                *value = whole(text, "");
+                *value = whole_text_regex(text, "");
             }
         }
     }
     doc! { mapping.id().name.as_str(): { "$in": readings } }
 }
 
-fn begins(column: &Column, text: &str, folds: bool, manner: Manner) -> Document {
+fn begins_with_condition(column: &Column, text: &str, folds: bool, manner: FilterForm) -> Document {
     let path = column.name.as_str();
-    let beginning = regex(format!("^{}", escaped(text)), if folds { "i" } else { "" });
-    if manner == Manner::Exact {
+    let beginning = build_regex(format!("^{}", escape_regex(text)), if folds { "i" } else { "" });
+    if manner == FilterForm::Exact {
         return doc! { path: beginning };
     }
     if folds {
         // The range is a superset: it does not distinguish accents.
-        return served(column, &doc! { "$gte": text, "$lt": format!("{text}{LAST}") }, Some(beginning));
+        return indexed_condition(
+            column,
+            &doc! { "$gte": text, "$lt": format!("{text}{LAST}") },
+            Some(beginning),
+        );
     }
     // The server derives the index bounds from the pattern. With `$gte` and `$lt`, two elements of a list could each
     // meet one of them: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
@@ -144,7 +165,7 @@ fn begins(column: &Column, text: &str, folds: bool, manner: Manner) -> Document 
 }
 
 /// The condition on the indexed path, and what has to hold at the column's own path.
-fn served(column: &Column, condition: &Document, also: Option<Bson>) -> Document {
+fn indexed_condition(column: &Column, condition: &Document, also: Option<Bson>) -> Document {
     let (path, indexed) = (column.name.as_str(), column.db_type.index_path.as_str());
     let mut conditions = vec![doc! { indexed: condition.clone() }];
     match also {
@@ -156,16 +177,16 @@ fn served(column: &Column, condition: &Document, also: Option<Bson>) -> Document
     all_of(conditions)
 }
 
-fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &str) -> Vec<Document> {
-    let pattern = pattern(how, text);
+fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: MatchKind, text: &str) -> Vec<Document> {
+    let pattern = to_regex(how, text);
     let mut tests = Vec::new();
     for column in columns.iter().map(|&at| &mapping.search[at]) {
         let path = column.name.as_str();
         tests.push(doc! { path: pattern.clone() });
-        if column.db_type.class != Class::Text {
+        if column.db_type.class != BsonClass::Text {
             // Only text has prefixes and parts; other values have to match as a whole.
-            let mut values = values::readings(text, column.bytes);
-            values.retain(|value| Class::of(value) != Some(Class::Text));
+            let mut values = values::parse_possible_values(text, column.bytes);
+            values.retain(|value| BsonClass::from_bson(value) != Some(BsonClass::Text));
             tests.push(doc! { path: { "$in": values } });
         }
     }
@@ -173,35 +194,35 @@ fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &st
 }
 
 /// Matches text that starts with, ends with or contains `text`, ignoring case.
-pub(crate) fn pattern(how: Match, text: &str) -> Bson {
-    let escaped = escaped(text);
+pub(crate) fn to_regex(how: MatchKind, text: &str) -> Bson {
+    let escaped = escape_regex(text);
     let pattern = match how {
-        Match::Prefix => format!("^{escaped}"),
-        Match::Contains => escaped,
-        Match::Suffix => format!("{escaped}\\z"),
+        MatchKind::Prefix => format!("^{escaped}"),
+        MatchKind::Contains => escaped,
+        MatchKind::Suffix => format!("{escaped}\\z"),
     };
-    regex(pattern, "i")
+    build_regex(pattern, "i")
 }
 
 /// Matches exactly `text`.
-pub(crate) fn whole(text: &str, options: &str) -> Bson {
+pub(crate) fn whole_text_regex(text: &str, options: &str) -> Bson {
     // Not `$`, which also matches before a trailing newline.
-    regex(format!("^{}\\z", escaped(text)), options)
+    build_regex(format!("^{}\\z", escape_regex(text)), options)
 }
 
 /// Matches text that the pattern covers completely.
-pub(crate) fn shaped(pattern: &str) -> Bson {
-    regex(format!("^{pattern}\\z"), "")
+pub(crate) fn whole_pattern_regex(pattern: &str) -> Bson {
+    build_regex(format!("^{pattern}\\z"), "")
 }
 
-fn regex(pattern: String, options: &str) -> Bson {
+fn build_regex(pattern: String, options: &str) -> Bson {
     let pattern = pattern.try_into().expect("a searched text holds no NUL");
     let options = options.try_into().expect("options hold no NUL");
     Bson::RegularExpression(Regex { pattern, options })
 }
 
 /// `text` escaped as a pattern. <https://www.pcre.org/original/doc/html/pcrepattern.html#SEC5>
-fn escaped(text: &str) -> String {
+fn escape_regex(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() * 2);
     for char in text.chars() {
         if char.is_ascii() && !char.is_ascii_alphanumeric() {
@@ -231,7 +252,7 @@ pub(crate) fn lies_in(path: &str, range: &Document) -> Document {
         ways.push(doc! { list: { "$elemMatch": member } });
     }
     // The first condition can use an index.
-    all_of(vec![condition, any(ways)])
+    all_of(vec![condition, any_of(ways)])
 }
 
 /// There is at most one value at `path`.
@@ -246,21 +267,21 @@ pub(crate) fn holds_no_list(path: &str) -> Document {
 }
 
 /// After `value` in ascending order, or before it. Includes other types, which MongoDB's own operators exclude.
-pub(crate) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
+pub(crate) fn beyond_condition(path: &str, value: &Bson, up: bool) -> Document {
     let operator = if up { "$gt" } else { "$lt" };
     let mut conditions = vec![doc! { path: { operator: value.clone() } }];
-    let others = Class::of(value).map(|class| class.beyond(up)).unwrap_or_default();
+    let others = BsonClass::from_bson(value).map(|class| class.types_beyond(up)).unwrap_or_default();
     if !others.is_empty() {
         conditions.push(doc! { path: { "$type": others } });
     }
-    any(conditions)
+    any_of(conditions)
 }
 
 /// The column has a value of its main class, which can be ordered.
-pub(crate) fn valued(column: &Column) -> Document {
+pub(crate) fn valued_condition(column: &Column) -> Document {
     let path = column.name.as_str();
-    let mut condition = doc! { "$type": column.db_type.class.names() };
-    if column.db_type.class == Class::Number {
+    let mut condition = doc! { "$type": column.db_type.class.type_names() };
+    if column.db_type.class == BsonClass::Number {
         // NaN compares neither as less nor as greater.
         condition.insert("$ne", f64::NAN);
     }
@@ -268,27 +289,27 @@ pub(crate) fn valued(column: &Column) -> Document {
 }
 
 /// The column has no such value.
-pub(crate) fn not_valued(column: &Column) -> Document {
+pub(crate) fn not_valued_condition(column: &Column) -> Document {
     if column.access.order.is_none() {
-        return doc! { "$nor": [valued(column)] };
+        return doc! { "$nor": [valued_condition(column)] };
     }
     // Written so that an index can be used, without conditions on lists: a column that an index orders has none.
     let class = column.db_type.class;
-    let mut others = class.beyond(false);
-    others.extend(class.beyond(true));
+    let mut others = class.types_beyond(false);
+    others.extend(class.types_beyond(true));
     others.extend(["undefined", "dbPointer"]);
     others.retain(|name| *name != "array");
     let path = column.name.as_str();
     let mut conditions = vec![doc! { path: Bson::Null }, doc! { path: { "$type": others } }];
-    if class == Class::Number {
+    if class == BsonClass::Number {
         conditions.push(doc! { path: f64::NAN });
     }
-    any(conditions)
+    any_of(conditions)
 }
 
 /// There is a value at `path`, possibly only in one element of a list.
 pub(crate) fn has_value(path: &str) -> Document {
-    let mut names = Class::MinKey.beyond(true);
+    let mut names = BsonClass::MinKey.types_beyond(true);
     names.extend(["minKey", "dbPointer"]);
     doc! { path: { "$type": names } }
 }
@@ -298,7 +319,7 @@ pub(crate) fn is_identity(path: &str) -> Document {
     all_of(vec![doc! { path: { "$ne": Bson::Null } }, holds_no_list(path)])
 }
 
-pub(crate) fn any(mut conditions: Vec<Document>) -> Document {
+pub(crate) fn any_of(mut conditions: Vec<Document>) -> Document {
     match conditions.len() {
         0 => doc! { "$nor": [{}] },
         1 => conditions.remove(0),
@@ -323,7 +344,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_can_be_more_than_text_in_a_pattern(text in "[^\0]*") {
-            let pattern = escaped(&text);
+            let pattern = escape_regex(&text);
             let mut read = String::new();
             let mut chars = pattern.chars();
             while let Some(char) = chars.next() {
@@ -354,10 +375,10 @@ mod tests {
 
     #[test]
     fn beyond_a_value_lie_those_of_other_types_too() {
-        let up = beyond("_id", &Bson::Int32(7), true);
+        let up = beyond_condition("_id", &Bson::Int32(7), true);
         let branches = up.get_array("$or").unwrap();
         assert_eq!(branches[0], Bson::Document(doc! { "_id": { "$gt": 7 } }));
         assert!(branches[1].to_string().contains("objectId") && !branches[1].to_string().contains("minKey"));
-        assert_eq!(beyond("_id", &Bson::MaxKey, true), doc! { "_id": { "$gt": Bson::MaxKey } });
+        assert_eq!(beyond_condition("_id", &Bson::MaxKey, true), doc! { "_id": { "$gt": Bson::MaxKey } });
     }
 }

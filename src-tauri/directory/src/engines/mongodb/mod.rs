@@ -2,17 +2,17 @@
 
 mod advice;
 mod catalogue;
-mod common;
+pub(crate) mod cells;
+mod column_filters;
+mod common_values;
 mod connect;
-pub(crate) mod cut;
 mod discovery;
 pub(crate) mod errors;
 mod filter;
 mod listing;
-mod narrow;
 pub(crate) mod paths;
-pub(crate) mod reading;
-mod sight;
+pub(crate) mod server;
+mod topology;
 pub(crate) mod values;
 
 use std::sync::Arc;
@@ -29,17 +29,17 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::listing::Listing;
-use crate::engines::mongodb::reading::{Find, MongoReadTx, MongoServers};
+use crate::engines::mongodb::server::{FindQuery, MongoReadTx, MongoServers};
 use crate::error::{DirectoryCode, Result};
-use crate::faults::{cancelled, changed};
+use crate::faults::{cancelled_error, table_changed_error};
 use crate::model::{Count, Info, ListRequest, Page, Place, Row};
-use crate::plan::Size;
-use crate::query::values::kept;
+use crate::plan::TableSize;
+use crate::query::values::keep_suggestible_values;
 use crate::reach::endpoint::{ASLEEP, Endpoint};
 use crate::reach::password_source::PasswordSource;
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
-use crate::sql::dialect::{Fetched, the_one};
+use crate::sql::dialect::{FetchedRow, into_single_user};
 
 /// Reading the catalogue takes milliseconds; a server that needs longer than this is in trouble.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -89,9 +89,9 @@ impl MongoDirectory {
         clock: &Arc<dyn WallClock>,
     ) -> Result<Self> {
         let server = MongoServers::connect(Endpoint::to_any(part, passwords)?, part).await?;
-        match Self::awake(&server, part).await {
+        match Self::inspect_when_awake(&server, part).await {
             Ok(SeenCollection { mapping, words, info, is_view }) => {
-                let seen = listed(&server).await;
+                let seen = describe_indexes(&server).await;
                 let indexes =
                     MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
                 let (part, indexes, clock) = (part.clone(), Arc::new(indexes), Arc::clone(clock));
@@ -105,12 +105,15 @@ impl MongoDirectory {
     }
 
     /// Reads the catalogue, waiting for a sleeping server to wake up.
-    async fn awake(server: &Arc<MongoServers>, part: &DirectoryConfig) -> Result<SeenCollection> {
+    async fn inspect_when_awake(
+        server: &Arc<MongoServers>,
+        part: &DirectoryConfig,
+    ) -> Result<SeenCollection> {
         let began = Instant::now();
         let mut waking = None;
         loop {
             let looked = tokio::select! {
-                looked = Self::look_around(server, part) => looked,
+                looked = Self::inspect_collection(server, part) => looked,
                 error = server.is_another_set() => return Err(error),
             };
             let error = match looked {
@@ -118,31 +121,34 @@ impl MongoDirectory {
                 looked => return looked,
             };
             if waking.is_none()
-                && let Some(stranger) = server.stranger().await
+                && let Some(stranger) = server.detect_other_service().await
             {
                 return Err(stranger);
             }
-            let sleeps = server.sleeps().await;
+            let sleeps = server.is_asleep().await;
             if sleeps && began.elapsed() < part.patience() {
-                waking.get_or_insert_with(|| server.endpoint().waking());
+                waking.get_or_insert_with(|| server.endpoint().announce_waking());
                 // A proxy that hangs up immediately would otherwise be called without a pause.
                 tokio::time::sleep(Duration::from_millis(200)).await;
             } else {
-                return Err(if sleeps { error.hint(ASLEEP) } else { error });
+                return Err(if sleeps { error.with_hint(ASLEEP) } else { error });
             }
         }
     }
 
-    async fn look_around(server: &Arc<MongoServers>, part: &DirectoryConfig) -> Result<SeenCollection> {
+    async fn inspect_collection(
+        server: &Arc<MongoServers>,
+        part: &DirectoryConfig,
+    ) -> Result<SeenCollection> {
         let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await?;
-        let built = match reading.command(doc! { "buildInfo": 1 }).await {
+        let built = match reading.run_command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,
-            Err(error) => return Err(server.explained(error).await),
+            Err(error) => return Err(server.explain_unreachable(error).await),
         };
         let is_secondary = server.is_one() && is_secondary(&mut reading).await?;
-        let found = catalogue::read(&mut reading, part, &server.database).await?;
+        let found = catalogue::read_catalogue(&mut reading, part, &server.database).await?;
         let mapping = Mapping::new(part, &found.table)?;
-        let words = found.text_index.filter(|index| index.covers(&mapping.search));
+        let words = found.text_index.filter(|index| index.covers_columns(&mapping.search));
         let info = Arc::new(Info {
             server: format!(
                 "MongoDB {}{}",
@@ -152,21 +158,21 @@ impl MongoDirectory {
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
-            coverage: advice::services(&mapping, &part.table, words.as_ref(), found.is_view),
-            reader: advice::reader(&server.database, &part.table),
+            coverage: advice::describe_coverage(&mapping, &part.table, words.as_ref(), found.is_view),
+            reader: advice::suggest_reader_account(&server.database, &part.table),
             cautions: found.cautions,
         });
         Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
     }
 
     /// Checks the indexes in the background: a change takes effect with the next query.
-    fn look_at_indexes(&self) {
+    fn recheck_indexes(&self) {
         if self.indexes.seen.is_none() || self.indexes.looking.swap(true, Ordering::Relaxed) {
             return;
         }
         let (server, indexes) = (Arc::clone(&self.server), Arc::clone(&self.indexes));
         tokio::spawn(async move {
-            let now = listed(&server).await;
+            let now = describe_indexes(&server).await;
             if now.is_some() && now != indexes.seen {
                 indexes.changed.store(true, Ordering::Relaxed);
             }
@@ -175,18 +181,24 @@ impl MongoDirectory {
     }
 
     /// The size of a table that takes as long to read.
-    fn size(&self) -> Size {
+    fn collection_size(&self) -> TableSize {
         let rows = self.info.estimated_total.map(|documents| documents.saturating_mul(ROWS_PER_DOCUMENT));
-        Size { rows, limit_ms: self.part.timeout_ms }
+        TableSize { rows, limit_ms: self.part.timeout_ms }
     }
 
-    fn listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
-        Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), self.clock.read_time())
+    fn new_listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
+        Listing::new(
+            &self.mapping,
+            query,
+            self.collection_size(),
+            self.words.as_ref(),
+            self.clock.read_time(),
+        )
     }
 
     /// Runs `ask` within the connection's time limit, until it is cancelled. Retries once with a new password if the
     /// old one has expired, or through a new tunnel if the old one broke.
-    async fn read<T, F: Future<Output = Result<T>>>(
+    async fn run_query<T, F: Future<Output = Result<T>>>(
         &self,
         cancel: Option<&CancellationToken>,
         ask: impl Fn(MongoReadTx) -> F,
@@ -196,7 +208,7 @@ impl MongoDirectory {
             let asked = ask(MongoReadTx::begin(&self.server, limit).await?);
             let answer = tokio::select! {
                 answer = asked => Some(answer),
-                () = self.server.broken() => None,
+                () = self.server.wait_until_broken() => None,
             };
             let answer = match answer {
                 Some(Err(_)) if self.server.logs_in_again().await => None,
@@ -209,15 +221,15 @@ impl MongoDirectory {
             match answer {
                 Ok(answer) => Ok(answer),
                 Err(error) if error.code == DirectoryCode::Timeout && self.is_view => {
-                    Err(errors::slow_view(&self.part, limit))
+                    Err(errors::slow_view_error(&self.part, limit))
                 }
-                Err(error) => Err(self.server.explained(error).await),
+                Err(error) => Err(self.server.explain_unreachable(error).await),
             }
         };
         let Some(cancel) = cancel else { return read.await };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Err(cancelled()),
+            () = cancel.cancelled() => Err(cancelled_error()),
             answer = read => answer,
         }
     }
@@ -229,23 +241,23 @@ impl Directory for MongoDirectory {
         Arc::clone(&self.info)
     }
 
-    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
+    async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         if self.indexes.changed.load(Ordering::Relaxed) {
-            return Err(changed(&self.part, "its indexes are different"));
+            return Err(table_changed_error(&self.part, "its indexes are different"));
         }
         let started = Instant::now();
         let ask = |mut reading: MongoReadTx| async move {
-            let mut listing = self.listing(query)?;
-            listing.fill(&mut reading).await?;
+            let mut listing = self.new_listing(query)?;
+            listing.fill_page(&mut reading).await?;
             // A missing collection looks like an empty one.
             if listing.is_empty() {
                 catalogue::is_there(&mut reading, &self.part).await?;
             }
-            Ok(listing.page(started.elapsed()))
+            Ok(listing.into_page(started.elapsed()))
         };
-        let mut page = self.read(Some(cancel), ask).await?;
+        let mut page = self.run_query(Some(cancel), ask).await?;
         if query.place == Place::Start {
-            self.look_at_indexes();
+            self.recheck_indexes();
         }
         if let Some(left_out) = &mut page.left_out {
             left_out.rows = self.info.estimated_total;
@@ -253,66 +265,66 @@ impl Directory for MongoDirectory {
         Ok(page)
     }
 
-    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let query = ListRequest::first(text, 1);
+    async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let query = ListRequest::first_page(text, 1);
         let query = &query;
         let ask = |mut reading: MongoReadTx| async move {
             if text.trim().is_empty() {
-                return Ok(Count { users: reading.estimate().await?, capped: false });
+                return Ok(Count { users: reading.estimate_count().await?, capped: false });
             }
-            let listing = self.listing(query)?;
-            let users = listing::counted(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
+            let listing = self.new_listing(query)?;
+            let users = listing::count_matches(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
             Ok(Count { users: users.min(COUNTED_HITS), capped: users > COUNTED_HITS })
         };
-        self.read(Some(cancel), ask).await
+        self.run_query(Some(cancel), ask).await
     }
 
-    async fn user(&self, id: &str) -> Result<Option<Row>> {
+    async fn find_user(&self, id: &str) -> Result<Option<Row>> {
         let path = self.mapping.id().name.as_str();
-        let find = Find {
-            filter: doc! { path: { "$in": values::readings(id, self.mapping.id().bytes) } },
-            projection: listing::projection(&self.mapping),
+        let find = FindQuery {
+            filter: doc! { path: { "$in": values::parse_possible_values(id, self.mapping.id().bytes) } },
+            projection: listing::project_shown_columns(&self.mapping),
             limit: 50,
-            ..Find::default()
+            ..FindQuery::default()
         };
         let find = &find;
         let ask = |mut reading: MongoReadTx| async move {
-            let found = reading.find(find.clone()).await?;
+            let found = reading.find_documents(find.clone()).await?;
             if found.is_empty() {
                 catalogue::is_there(&mut reading, &self.part).await?;
             }
             Ok(found)
         };
-        let documents = self.read(None, ask).await?;
+        let documents = self.run_query(None, ask).await?;
         // The query may match other spellings: 007 is not 7.
         let rows = documents
             .iter()
-            .filter_map(|document| listing::found(&self.mapping, 0, None, document))
+            .filter_map(|document| listing::to_found_document(&self.mapping, 0, None, document))
             .map(|found| found.row)
             .filter(|row| row.id == id)
-            .map(|row| Fetched {
+            .map(|row| FetchedRow {
                 segment: 0,
                 cells: row.cells,
                 id: Value::Text(row.id),
                 shown_id: None,
                 key: Value::Null,
             });
-        the_one(rows.collect(), id)
+        into_single_user(rows.collect(), id)
     }
 
-    async fn values(&self, column: usize) -> Result<Vec<String>> {
+    async fn read_common_values(&self, column: usize) -> Result<Vec<String>> {
         let ask = async |pipeline: Vec<Document>| {
             let mut reading = MongoReadTx::begin(&self.server, VALUES_LIMIT).await?;
-            reading.aggregate(pipeline, None).await
+            reading.run_aggregation(pipeline, None).await
         };
         let shown = &self.mapping.shown[column];
-        let found = ask(common::among_newest(&self.mapping, shown)).await?;
-        let mut values = common::texts(&found);
-        if let Some(pipeline) = common::by_index(shown) {
+        let found = ask(common_values::among_newest(&self.mapping, shown)).await?;
+        let mut values = common_values::to_suggestions(&found);
+        if let Some(pipeline) = common_values::by_index(shown) {
             // If the server reads the whole index instead, this soon times out.
-            values.extend(common::texts(&ask(pipeline).await.unwrap_or_default()));
+            values.extend(common_values::to_suggestions(&ask(pipeline).await.unwrap_or_default()));
         }
-        Ok(kept(values))
+        Ok(keep_suggestible_values(values))
     }
 
     async fn close(&self) {
@@ -321,9 +333,9 @@ impl Directory for MongoDirectory {
 }
 
 /// The collection's indexes, as described by the server.
-async fn listed(server: &Arc<MongoServers>) -> Option<String> {
+async fn describe_indexes(server: &Arc<MongoServers>) -> Option<String> {
     let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await.ok()?;
-    let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
+    let said = reading.run_command(doc! { "listIndexes": &server.part.table }).await.ok()?;
     Some(
         said.get_document("cursor")
             .ok()?
@@ -337,6 +349,6 @@ async fn listed(server: &Arc<MongoServers>) -> Option<String> {
 
 /// Whether the only server in use is a secondary, which may lack the latest writes.
 async fn is_secondary(reading: &mut MongoReadTx) -> Result<bool> {
-    let said = reading.command(doc! { "hello": 1 }).await?;
+    let said = reading.run_command(doc! { "hello": 1 }).await?;
     Ok(said.get_bool("secondary").unwrap_or(false))
 }

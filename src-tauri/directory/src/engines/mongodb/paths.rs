@@ -6,12 +6,12 @@ use bson::{Bson, Document, doc};
 
 /// The value at a path, if there is one. A number in the path is an array index. Without one, the result for a list is
 /// the list of its elements' values, or the value itself if there is only one.
-pub(crate) fn at<'a>(document: &'a Document, path: &str) -> Option<Cow<'a, Bson>> {
+pub(crate) fn value_at<'a>(document: &'a Document, path: &str) -> Option<Cow<'a, Bson>> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let value = document.get(name)?;
     let Some(rest) = rest else { return Some(Cow::Borrowed(value)) };
     match value {
-        Bson::Document(inner) => at(inner, rest),
+        Bson::Document(inner) => value_at(inner, rest),
         Bson::Array(items) => in_list(items, rest),
         _ => None,
     }
@@ -23,12 +23,12 @@ pub(crate) fn in_list<'a>(items: &'a [Bson], path: &str) -> Option<Cow<'a, Bson>
     if let Some(item) = first.parse::<usize>().ok().and_then(|place| items.get(place)) {
         return match (item, rest) {
             (item, None) => Some(Cow::Borrowed(item)),
-            (Bson::Document(inner), Some(rest)) => at(inner, rest),
+            (Bson::Document(inner), Some(rest)) => value_at(inner, rest),
             (Bson::Array(items), Some(rest)) => in_list(items, rest),
             _ => None,
         };
     }
-    let mut found = items.iter().filter_map(|item| at(item.as_document()?, path));
+    let mut found = items.iter().filter_map(|item| value_at(item.as_document()?, path));
     let first = found.next()?;
     let mut all: Vec<Bson> = found.map(Cow::into_owned).collect();
     if all.is_empty() {
@@ -71,7 +71,7 @@ pub(crate) fn possible_lists(path: &str) -> Vec<(&str, Option<&str>)> {
 }
 
 /// The smallest projection that contains all `paths`.
-pub(crate) fn projection<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
+pub(crate) fn project_paths<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
     // A projection follows lists by itself but does not support array indexes. It also drops elements that are not
     // documents, which would shift the others, so a list with an array index is read in full.
     let until_place = |path: &str| {
@@ -111,8 +111,8 @@ pub(crate) fn in_lists(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engines::mongodb::values::text;
-    use crate::schema::bytes::Bytes;
+    use crate::engines::mongodb::values::format_value;
+    use crate::schema::bytes::BinaryFormat;
 
     #[test]
     fn a_path_goes_through_documents_and_lists() {
@@ -123,7 +123,9 @@ mod tests {
             "0": { "1": "odd" },
             "tags": ["x", "y"],
         };
-        let read = |path: &str| at(&user, path).and_then(|value| text(&value, Bytes::default()));
+        let read = |path: &str| {
+            value_at(&user, path).and_then(|value| format_value(&value, BinaryFormat::default()))
+        };
         assert_eq!(read("profile.name").as_deref(), Some("Ada"));
         assert_eq!(read("emails.0.address").as_deref(), Some("a@b.c"));
         assert_eq!(read("emails.1.verified"), None);
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn only_what_is_mapped_is_asked_for() {
         let paths = ["id", "profile.name", "profile", "emails.0.address", "tags.0"];
-        let asked = projection(paths.into_iter());
+        let asked = project_paths(paths.into_iter());
         let names: Vec<&str> = asked.keys().map(String::as_str).collect();
         assert_eq!(names, ["id", "profile", "emails", "tags", "_id"]);
         assert_eq!(asked.get("_id"), Some(&Bson::Int32(0)));

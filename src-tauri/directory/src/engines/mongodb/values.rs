@@ -4,15 +4,15 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Decimal128};
 
 use crate::model::FieldKind;
-use crate::schema::bytes::{BYTES_READ, Bytes, from_hex};
-use crate::schema::cell::shortened;
+use crate::schema::bytes::{BYTES_READ, BinaryFormat, from_hex};
+use crate::schema::cell::shorten_cell;
 use crate::schema::uuids;
-use crate::schema::value::hex;
+use crate::schema::value::to_hex;
 
 /// Classes of values that MongoDB compares with one another, in its sort order.
 /// <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Class {
+pub(crate) enum BsonClass {
     MinKey,
     Number,
     Text,
@@ -29,26 +29,26 @@ pub(crate) enum Class {
     MaxKey,
 }
 
-const CLASSES: [(Class, &[&str]); 14] = [
-    (Class::MinKey, &["minKey"]),
-    (Class::Number, &["number"]),
-    (Class::Text, &["string", "symbol"]),
-    (Class::Object, &["object"]),
-    (Class::Array, &["array"]),
-    (Class::Binary, &["binData"]),
-    (Class::ObjectId, &["objectId"]),
-    (Class::Boolean, &["bool"]),
-    (Class::Date, &["date"]),
-    (Class::Timestamp, &["timestamp"]),
-    (Class::Regex, &["regex"]),
-    (Class::Code, &["javascript"]),
-    (Class::CodeWithScope, &["javascriptWithScope"]),
-    (Class::MaxKey, &["maxKey"]),
+const CLASSES: [(BsonClass, &[&str]); 14] = [
+    (BsonClass::MinKey, &["minKey"]),
+    (BsonClass::Number, &["number"]),
+    (BsonClass::Text, &["string", "symbol"]),
+    (BsonClass::Object, &["object"]),
+    (BsonClass::Array, &["array"]),
+    (BsonClass::Binary, &["binData"]),
+    (BsonClass::ObjectId, &["objectId"]),
+    (BsonClass::Boolean, &["bool"]),
+    (BsonClass::Date, &["date"]),
+    (BsonClass::Timestamp, &["timestamp"]),
+    (BsonClass::Regex, &["regex"]),
+    (BsonClass::Code, &["javascript"]),
+    (BsonClass::CodeWithScope, &["javascriptWithScope"]),
+    (BsonClass::MaxKey, &["maxKey"]),
 ];
 
-impl Class {
+impl BsonClass {
     /// `None` if it is null or undefined.
-    pub(crate) fn of(value: &Bson) -> Option<Self> {
+    pub(crate) fn from_bson(value: &Bson) -> Option<Self> {
         Some(match value {
             Bson::Null | Bson::Undefined => return None,
             Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => Self::Number,
@@ -69,48 +69,48 @@ impl Class {
     }
 
     /// The type names for `$type`.
-    pub(crate) fn names(self) -> Vec<&'static str> {
+    pub(crate) fn type_names(self) -> Vec<&'static str> {
         CLASSES.iter().filter(|(class, _)| *class == self).flat_map(|(_, names)| names.to_vec()).collect()
     }
 
     /// All types that sort after this class, or before it.
-    pub(crate) fn beyond(self, up: bool) -> Vec<&'static str> {
+    pub(crate) fn types_beyond(self, up: bool) -> Vec<&'static str> {
         let lies = |class: Self| if up { class > self } else { class < self };
         CLASSES.iter().filter(|(class, _)| lies(*class)).flat_map(|(_, names)| names.to_vec()).collect()
     }
 }
 
 /// The kind of a value; `None` if it is null or undefined.
-pub(crate) fn kind(value: &Bson) -> Option<FieldKind> {
+pub(crate) fn field_kind(value: &Bson) -> Option<FieldKind> {
     Some(match value {
         Bson::Null | Bson::Undefined => return None,
         Bson::Int32(_) | Bson::Int64(_) => FieldKind::Integer,
         Bson::Double(_) | Bson::Decimal128(_) => FieldKind::Number,
         Bson::Boolean(_) => FieldKind::Boolean,
         Bson::DateTime(_) => FieldKind::Time,
-        Bson::Binary(binary) if uuid(binary, Bytes::default()).is_some() => FieldKind::Uuid,
+        Bson::Binary(binary) if decode_uuid(binary, BinaryFormat::default()).is_some() => FieldKind::Uuid,
         Bson::Document(_) | Bson::Array(_) => FieldKind::Json,
         _ => FieldKind::Text,
     })
 }
 
 /// The exact value for display; `None` if it is null or undefined.
-pub(crate) fn text(value: &Bson, column: Bytes) -> Option<String> {
+pub(crate) fn format_value(value: &Bson, column: BinaryFormat) -> Option<String> {
     Some(match value {
         Bson::Null | Bson::Undefined => return None,
         Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.clone(),
         Bson::Int32(number) => number.to_string(),
         Bson::Int64(number) => number.to_string(),
-        Bson::Double(number) => double(*number),
+        Bson::Double(number) => format_double(*number),
         Bson::Decimal128(number) => number.to_string(),
         Bson::Boolean(truth) => truth.to_string(),
         Bson::ObjectId(id) => id.to_hex(),
-        Bson::DateTime(time) => millis(time.timestamp_millis()),
-        Bson::Timestamp(time) => millis(i64::from(time.time) * 1000),
-        Bson::Binary(binary) => match uuid(binary, column) {
+        Bson::DateTime(time) => format_millis(time.timestamp_millis()),
+        Bson::Timestamp(time) => format_millis(i64::from(time.time) * 1000),
+        Bson::Binary(binary) => match decode_uuid(binary, column) {
             Some(uuid) => uuid.to_string(),
-            None if binary.subtype == BinarySubtype::Generic => column.shown(&binary.bytes),
-            None => hex(&binary.bytes),
+            None if binary.subtype == BinarySubtype::Generic => column.to_display_text(&binary.bytes),
+            None => to_hex(&binary.bytes),
         },
         Bson::RegularExpression(regex) => format!("/{}/{}", regex.pattern, regex.options),
         Bson::MinKey => "MinKey".to_owned(),
@@ -120,16 +120,18 @@ pub(crate) fn text(value: &Bson, column: Bytes) -> Option<String> {
 }
 
 /// The same, cut to a cell.
-pub(crate) fn cell(value: &Bson, column: Bytes) -> Option<String> {
-    Some(shortened(match value {
+pub(crate) fn format_cell(value: &Bson, column: BinaryFormat) -> Option<String> {
+    Some(shorten_cell(match value {
         // Cut before the conversion to text.
-        Bson::Binary(binary) if binary.bytes.len() >= BYTES_READ => column.cell(&binary.bytes[..BYTES_READ]),
-        value => text(value, column)?,
+        Bson::Binary(binary) if binary.bytes.len() >= BYTES_READ => {
+            column.to_cell(&binary.bytes[..BYTES_READ])
+        }
+        value => format_value(value, column)?,
     }))
 }
 
 /// As JavaScript writes it: without a decimal point if it is an integer, as most are.
-fn double(number: f64) -> String {
+fn format_double(number: f64) -> String {
     // The largest integer up to which an `f64` represents all integers exactly.
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     if number.is_nan() {
@@ -144,24 +146,24 @@ fn double(number: f64) -> String {
 }
 
 /// RFC 3339. Years outside four digits are in ISO 8601's extended form or as milliseconds since 1970.
-fn millis(millis: i64) -> String {
+fn format_millis(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
 }
 
 /// In the old subtype, the byte order depends on the driver that wrote it.
 /// <https://github.com/mongodb/specifications/blob/master/source/bson-binary-uuid/uuid.md>
-fn uuid(binary: &Binary, column: Bytes) -> Option<uuid::Uuid> {
+fn decode_uuid(binary: &Binary, column: BinaryFormat) -> Option<uuid::Uuid> {
     let sixteen = <[u8; 16]>::try_from(&binary.bytes[..]).ok()?;
     match binary.subtype {
         BinarySubtype::Uuid => Some(uuid::Uuid::from_bytes(sixteen)),
-        BinarySubtype::UuidOld => Some(column.order.uuid(sixteen)),
+        BinarySubtype::UuidOld => Some(column.order.decode_uuid(sixteen)),
         _ => None,
     }
 }
 
 /// All values that may store a UUID, except text.
-pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
-    let kept = column.order.bytes(uuid).to_vec();
+pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: BinaryFormat) -> Vec<Bson> {
+    let kept = column.order.encode_uuid(uuid).to_vec();
     let binary = |subtype, bytes| Bson::Binary(Binary { subtype, bytes });
     vec![
         binary(BinarySubtype::Uuid, uuid.as_bytes().to_vec()),
@@ -171,28 +173,28 @@ pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
 }
 
 /// All values that are displayed as `text`, or that a user may mean by it.
-pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
+pub(crate) fn parse_possible_values(text: &str, column: BinaryFormat) -> Vec<Bson> {
     let mut readings: Vec<Bson> = uuids::also_spelled(text).into_iter().map(Bson::String).collect();
     // Equal to integers of any width, and to doubles.
     let whole = text.parse::<i64>().ok();
     readings.extend(whole.map(Bson::Int64));
-    let number = text.parse::<f64>().ok().filter(|number| whole.is_none() && double(*number) == text);
+    let number = text.parse::<f64>().ok().filter(|number| whole.is_none() && format_double(*number) == text);
     readings.extend(number.map(Bson::Double));
     let decimal = || text.parse::<Decimal128>().ok().filter(|number| number.to_string() == text);
     if whole.is_none() && text.bytes().any(|byte| byte.is_ascii_digit()) {
         readings.extend(decimal().map(Bson::Decimal128));
     }
     readings.extend(bson::oid::ObjectId::parse_str(text).map(Bson::ObjectId));
-    readings.extend(uuids::read(text).into_iter().flat_map(|uuid| uuid_readings(uuid, column)));
+    readings.extend(uuids::parse_uuid(text).into_iter().flat_map(|uuid| uuid_readings(uuid, column)));
     readings.extend(text.parse::<bool>().map(Bson::Boolean));
     // A time outside the calendar is displayed as its milliseconds.
-    let beyond = whole.filter(|whole| millis(*whole) == text);
+    let beyond = whole.filter(|whole| format_millis(*whole) == text);
     readings.extend(beyond.map(|millis| Bson::DateTime(DateTime::from_millis(millis))));
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         readings.push(Bson::DateTime(DateTime::from_millis(time.as_millisecond())));
     }
     if column.uuids {
-        let texts = column.readings(text).into_iter();
+        let texts = column.parse_possible_values(text).into_iter();
         readings.extend(texts.map(|bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })));
     }
     // The subtype is not displayed, so try all of them.
@@ -201,22 +203,24 @@ pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
         (0..=u8::MAX)
             .map(move |subtype| Bson::Binary(Binary { subtype: subtype.into(), bytes: bytes.clone() }))
     }));
-    readings.extend(document(text));
+    readings.extend(parse_document(text));
     readings
 }
 
 /// A document that is displayed as `text`. One with a `$` would be an operator to the server, and is not an ID.
-fn document(text: &str) -> Option<Bson> {
+fn parse_document(text: &str) -> Option<Bson> {
     let json: serde_json::Value = serde_json::from_str(text).ok().filter(|_| text.starts_with('{'))?;
     let is_plain = json.as_object()?.keys().all(|key| !key.starts_with('$'));
     json.try_into().ok().filter(|_| is_plain)
 }
 
 /// Whether the text displayed for `id` leads back to it through [`readings`].
-pub(crate) fn can_be_opened(id: &Bson, column: Bytes) -> bool {
-    let shown = text(id, column);
-    let read = shown.as_deref().map(|shown| readings(shown, column)).unwrap_or_default();
-    read.iter().any(|one| Class::of(one) == Class::of(id) && text(one, column) == shown)
+pub(crate) fn can_be_opened(id: &Bson, column: BinaryFormat) -> bool {
+    let shown = format_value(id, column);
+    let read = shown.as_deref().map(|shown| parse_possible_values(shown, column)).unwrap_or_default();
+    read.iter().any(|one| {
+        BsonClass::from_bson(one) == BsonClass::from_bson(id) && format_value(one, column) == shown
+    })
 }
 
 #[cfg(test)]
@@ -225,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    const ID: Bytes = Bytes { order: crate::config::UuidBytes::Standard, uuids: true };
+    const ID: BinaryFormat = BinaryFormat { order: crate::config::UuidBytes::Standard, uuids: true };
 
     #[test]
     fn values_read_as_in_the_other_engines() {
@@ -252,32 +256,36 @@ mod tests {
             (Bson::Document(doc! { "a": [1_i64, Bson::Null] }), Some(r#"{"a":[1,null]}"#)),
             (Bson::MinKey, Some("MinKey")),
         ] {
-            assert_eq!(text(&value, ID).as_deref(), expected, "{value:?}");
+            assert_eq!(format_value(&value, ID).as_deref(), expected, "{value:?}");
             assert!(expected.is_none() || value == Bson::MinKey || can_be_opened(&value, ID), "{value:?}");
         }
         let timestamp = Bson::Timestamp(bson::Timestamp { time: 1, increment: 1 });
         for value in [timestamp, Bson::MinKey, Bson::Document(doc! { "$gt": "" })] {
             assert!(!can_be_opened(&value, ID), "{value:?}");
         }
-        assert_eq!(cell(&Bson::String("ä".repeat(20_000)), ID).unwrap().chars().count(), 2001);
+        assert_eq!(format_cell(&Bson::String("ä".repeat(20_000)), ID).unwrap().chars().count(), 2001);
         assert_eq!(
-            cell(&binary(BinarySubtype::Generic, &vec![0; 20_000]), ID).unwrap().chars().count(),
+            format_cell(&binary(BinarySubtype::Generic, &vec![0; 20_000]), ID).unwrap().chars().count(),
             2001
         );
     }
 
     #[test]
     fn a_text_is_read_as_every_id_that_it_could_be() {
-        let classes =
-            |text: &str| readings(text, Bytes::default()).iter().filter_map(Class::of).collect::<Vec<_>>();
-        assert_eq!(classes("ada"), [Class::Text]);
-        assert_eq!(classes("0100"), [Class::Text, Class::Number]);
-        assert_eq!(classes("1e3"), [Class::Text]);
-        assert_eq!(classes("1.5"), [Class::Text, Class::Number, Class::Number]);
-        assert_eq!(classes("64b7f0c2a1b2c3d4e5f60718"), [Class::Text, Class::ObjectId]);
+        let classes = |text: &str| {
+            parse_possible_values(text, BinaryFormat::default())
+                .iter()
+                .filter_map(BsonClass::from_bson)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(classes("ada"), [BsonClass::Text]);
+        assert_eq!(classes("0100"), [BsonClass::Text, BsonClass::Number]);
+        assert_eq!(classes("1e3"), [BsonClass::Text]);
+        assert_eq!(classes("1.5"), [BsonClass::Text, BsonClass::Number, BsonClass::Number]);
+        assert_eq!(classes("64b7f0c2a1b2c3d4e5f60718"), [BsonClass::Text, BsonClass::ObjectId]);
         let mut uuid = classes("0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11");
         uuid.dedup();
-        assert_eq!(uuid, [Class::Text, Class::Binary]);
-        assert_eq!(classes(r#"{"$gt":""}"#), [Class::Text]);
+        assert_eq!(uuid, [BsonClass::Text, BsonClass::Binary]);
+        assert_eq!(classes(r#"{"$gt":""}"#), [BsonClass::Text]);
     }
 }

@@ -2,21 +2,23 @@
 //!
 //! Everything is read as text, so that no decoder depends on a server version.
 
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, Row as _};
 
 use crate::config::DirectoryConfig;
 use crate::engines::mysql::index_use::{IndexPart, MySqlIndexes};
-use crate::engines::mysql::reading::{MySqlReadTx, text};
-use crate::engines::mysql::types::{Declared, MyType, Text};
+use crate::engines::mysql::reading::{MySqlReadTx, decode_text};
+use crate::engines::mysql::types::{DeclaredType, MyTextType, MyType};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::schema::json_column::{JsonSyntax, add_paths};
 use crate::schema::json_path::JsonPath;
-use crate::schema::mapping::table_missing;
-use crate::schema::name::{CatalogueName, CatalogueRow, Quote, WrittenName, quoted, readings};
-use crate::schema::table::{Access, Table, TableColumn};
+use crate::schema::mapping::unknown_table_error;
+use crate::schema::name::{
+    CatalogueName, CatalogueRow, Quote, WrittenName, parse_possible_names, quote_name,
+};
+use crate::schema::table::{IndexSupport, Table, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
 use crate::sql::server::PooledReadTx;
@@ -65,7 +67,7 @@ impl CatalogueRow<usize> for MySqlRow {
     const QUOTE: Quote = Quote::Backtick;
 
     fn name_at(&self, at: usize) -> Result<String, sqlx::Error> {
-        Ok(text(self, at)?.unwrap_or_default())
+        Ok(decode_text(self, at)?.unwrap_or_default())
     }
 }
 
@@ -80,48 +82,53 @@ pub(crate) struct Relation {
 }
 
 /// Looks up the table that `part` names, and checks that this user may read all of its named columns.
-pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> Result<MySqlCatalogue> {
-    let session = ask(reading, SESSION, &[]).await?;
+pub(crate) async fn read_catalogue(
+    reading: &mut MySqlReadTx,
+    part: &DirectoryConfig,
+) -> Result<MySqlCatalogue> {
+    let session = query_catalogue(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| DirectoryError::internal("the session is unknown"))?;
-    let said = |at| text(session, at).map_err(|error| reading.server().failed(error));
+    let said = |at| decode_text(session, at).map_err(|error| reading.server().query_error(error));
     let (database, account, folds_names) = (said(0)?, said(1)?.unwrap_or_default(), said(2)?);
     let folds_names = folds_names.is_some_and(|folds| folds != "0");
 
-    let Some(relation) = chosen(reading, &part.table, database.as_deref(), folds_names).await? else {
-        return Err(missing(reading, part, database.as_deref(), &account).await?);
+    let Some(relation) = find_relation(reading, &part.table, database.as_deref(), folds_names).await? else {
+        return Err(explain_missing_table(reading, part, database.as_deref(), &account).await?);
     };
     let place = [relation.schema.as_str(), relation.name.as_str()];
     let columns = format!(
         "SELECT {COLUMN} FROM information_schema.columns WHERE table_schema = ?1 AND table_name = ?2 \
          ORDER BY ordinal_position"
     );
-    let rows = ask(reading, &columns, &place).await?;
+    let rows = query_catalogue(reading, &columns, &place).await?;
     if rows.is_empty() {
         // A broken view (it would write, or its tables are gone) has no columns; let the server say why.
-        let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
-        ask(reading, &format!("SELECT 1 FROM {schema}.{name} LIMIT 0"), &[]).await?;
+        let (schema, name) = (quote_name(&relation.schema), quote_name(&relation.name));
+        query_catalogue(reading, &format!("SELECT 1 FROM {schema}.{name} LIMIT 0"), &[]).await?;
     }
     let mut columns = Vec::with_capacity(rows.len());
     let mut unreadable = Vec::new();
     let mut long = Vec::new();
     for row in &rows {
-        let kind = text(row, 1).map_err(|error| reading.server().failed(error))?.unwrap_or_default();
+        let kind =
+            decode_text(row, 1).map_err(|error| reading.server().query_error(error))?.unwrap_or_default();
         if kind.ends_with("text") || kind.ends_with("blob") {
-            long.extend(text(row, 0).map_err(|error| reading.server().failed(error))?);
+            long.extend(decode_text(row, 0).map_err(|error| reading.server().query_error(error))?);
         }
-        let (column, readable) = column(row).map_err(|error| reading.server().failed(error))?;
+        let (column, readable) = decode_column(row).map_err(|error| reading.server().query_error(error))?;
         if readable {
             columns.push(column);
         } else {
-            unreadable.extend(used(part).find(|used| *used == column.name.as_str()));
+            unreadable.extend(list_used_columns(part).find(|used| *used == column.name.as_str()));
         }
     }
     // A column without any right is not listed. If rights are granted per column, a missing column may exist
     // nevertheless.
-    let granted = ask(reading, OWN_COLUMN_RIGHTS, &place).await?;
-    let granted = granted.first().map(|row| text(row, 0)).transpose();
-    if granted.map_err(|error| reading.server().failed(error))?.flatten().is_some_and(|rows| rows != "0") {
-        for name in used(part) {
+    let granted = query_catalogue(reading, OWN_COLUMN_RIGHTS, &place).await?;
+    let granted = granted.first().map(|row| decode_text(row, 0)).transpose();
+    if granted.map_err(|error| reading.server().query_error(error))?.flatten().is_some_and(|rows| rows != "0")
+    {
+        for name in list_used_columns(part) {
             if !columns.iter().any(|column| column.name.as_str() == name) && !unreadable.contains(&name) {
                 unreadable.push(name);
             }
@@ -131,9 +138,9 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
         return Err(unreadable_columns(part, &relation, &account, &unreadable));
     }
 
-    let rows = ask(reading, INDEXES, &place).await?;
+    let rows = query_catalogue(reading, INDEXES, &place).await?;
     let parts = rows.iter().filter_map(|row| part_of_index(row).transpose());
-    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| reading.server().failed(error))?;
+    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| reading.server().query_error(error))?;
     let index_names = parts.iter().map(|part| part.index.clone()).collect();
     let id = part.id.as_str();
     let is_key = |part: &IndexPart| part.index == "PRIMARY" && part.place == 1;
@@ -141,11 +148,12 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
         && parts.iter().any(|part| is_key(part) && part.column.as_deref() == Some(id));
     let indexes = MySqlIndexes { parts, id, is_clustered };
     for column in &mut columns {
-        column.access = indexes.access(column);
+        column.access = indexes.find_access(column);
     }
     add_paths(&mut columns, part, JsonSyntax::MySql, |column| {
-        let utf8 = |name| CatalogueName::literal(name, Quote::Backtick);
-        let text = || Text { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
+        let utf8 = |name| CatalogueName::from_literal(name, Quote::Backtick);
+        let text =
+            || MyTextType { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
         // MariaDB stores JSON as long text.
         matches!(column.db_type, MyType::Json | MyType::Text(_)).then(|| MyType::Text(text()))
     });
@@ -169,16 +177,20 @@ pub(crate) fn index_name(found: &MySqlCatalogue, column: &TableColumn<MyType>, w
     let names = (2..).map(|at| format!("{}_{at}", shortened(&plain, 60)));
     let taken = |name: &String| found.index_names.iter().any(|it| it.eq_ignore_ascii_case(name));
     let name = std::iter::once(shortened(&plain, 64)).chain(names).find(|name| !taken(name));
-    Quote::Backtick.around(&name.unwrap_or(plain))
+    Quote::Backtick.apply_to(&name.unwrap_or(plain))
 }
 
-pub(crate) async fn ask(reading: &mut MySqlReadTx, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
+pub(crate) async fn query_catalogue(
+    reading: &mut MySqlReadTx,
+    sql: &str,
+    binds: &[&str],
+) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
-    reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
+    reading.fetch_rows(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views that match `condition`, which is a constant.
-pub(crate) async fn relations(
+pub(crate) async fn list_relations(
     reading: &mut MySqlReadTx,
     condition: &str,
     binds: &[&str],
@@ -189,24 +201,24 @@ pub(crate) async fn relations(
          AND table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') \
          AND table_type <> 'SEQUENCE' ORDER BY table_schema <> DATABASE(), table_schema, table_name"
     );
-    let rows = ask(reading, &sql, binds).await?;
+    let rows = query_catalogue(reading, &sql, binds).await?;
     rows.iter()
         .map(|row| {
             Ok(Relation {
                 schema: CatalogueName::of_row(row, 0)?,
                 name: CatalogueName::of_row(row, 1)?,
-                estimated_rows: text(row, 2)?.and_then(|rows| rows.parse().ok()),
-                engine: text(row, 3)?,
-                is_partitioned: text(row, 4)?.is_some_and(|is| is == "1"),
+                estimated_rows: decode_text(row, 2)?.and_then(|rows| rows.parse().ok()),
+                engine: decode_text(row, 3)?,
+                is_partitioned: decode_text(row, 4)?.is_some_and(|is| is == "1"),
             })
         })
         .collect::<Result<_, _>>()
-        .map_err(|error| reading.server().failed(error))
+        .map_err(|error| reading.server().query_error(error))
 }
 
 /// The relation that `written` refers to: in the named database or the URL's; without either, the only one with its
 /// name.
-async fn chosen(
+async fn find_relation(
     reading: &mut MySqlReadTx,
     written: &str,
     database: Option<&str>,
@@ -225,14 +237,15 @@ async fn chosen(
             })
             .collect()
     };
-    let ticked = readings(&exchanged(written)).into_iter().map(|reading| WrittenName {
+    let ticked = parse_possible_names(&exchanged(written)).into_iter().map(|reading| WrittenName {
         schema: reading.schema.as_deref().map(exchanged),
         name: exchanged(&reading.name),
     });
-    for wanted in readings(written).into_iter().chain(ticked) {
+    for wanted in parse_possible_names(written).into_iter().chain(ticked) {
         let mut named = match wanted.schema.as_deref().or(database) {
             Some(schema) => {
-                relations(reading, "table_schema = ?1 AND table_name = ?2", &[schema, &wanted.name]).await?
+                list_relations(reading, "table_schema = ?1 AND table_name = ?2", &[schema, &wanted.name])
+                    .await?
             }
             None => Vec::new(),
         };
@@ -242,7 +255,7 @@ async fn chosen(
                 && wanted.schema.as_ref().is_none_or(|schema| same(found.schema.as_str(), schema))
         });
         if wanted.schema.is_none() && database.is_none() {
-            named = relations(reading, "table_name = ?1", &[&wanted.name]).await?;
+            named = list_relations(reading, "table_name = ?1", &[&wanted.name]).await?;
             named.retain(|found| same(found.name.as_str(), &wanted.name));
         }
         if named.len() == 1 {
@@ -252,13 +265,13 @@ async fn chosen(
     Ok(None)
 }
 
-async fn missing(
+async fn explain_missing_table(
     reading: &mut MySqlReadTx,
     part: &DirectoryConfig,
     database: Option<&str>,
     account: &str,
 ) -> Result<DirectoryError> {
-    let names: Vec<String> = relations(reading, "1 = 1", &[])
+    let names: Vec<String> = list_relations(reading, "1 = 1", &[])
         .await?
         .into_iter()
         .map(|relation| {
@@ -269,9 +282,10 @@ async fn missing(
             }
         })
         .collect();
-    let error = table_missing(&part.table, &names);
+    let error = unknown_table_error(&part.table, &names);
     let hint = error.hint.clone().unwrap_or_default();
-    Ok(error.hint(format!("{hint} A table that {} may not read is not listed.", quoted_account(account))))
+    Ok(error
+        .with_hint(format!("{hint} A table that {} may not read is not listed.", quoted_account(account))))
 }
 
 fn unreadable_columns(
@@ -282,18 +296,18 @@ fn unreadable_columns(
 ) -> DirectoryError {
     let account = quoted_account(account);
     let listed = |names: &[String]| {
-        names.iter().map(|name| Quote::Backtick.around(name)).collect::<Vec<_>>().join(", ")
+        names.iter().map(|name| Quote::Backtick.apply_to(name)).collect::<Vec<_>>().join(", ")
     };
     let message = format!(
         "The database user {account} may not read {} of {}, or there is no such column.",
         listed(names),
         part.table
     );
-    DirectoryError::new(DirectoryCode::Refused, message).hint(ASK_ADMINISTRATOR).statement(format!(
+    DirectoryError::new(DirectoryCode::Refused, message).with_hint(ASK_ADMINISTRATOR).with_statement(format!(
         "GRANT SELECT ({}) ON {}.{} TO {account}",
         listed(names),
-        quoted(&relation.schema),
-        quoted(&relation.name)
+        quote_name(&relation.schema),
+        quote_name(&relation.name)
     ))
 }
 
@@ -306,28 +320,28 @@ fn quoted_account(account: &str) -> String {
 }
 
 /// Decodes a column, and whether this user may read it.
-pub(crate) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
-    let said = |at| text(row, at).map(Option::unwrap_or_default);
+pub(crate) fn decode_column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
+    let said = |at| decode_text(row, at).map(Option::unwrap_or_default);
     let (name, whole) = (said(1)?, said(2)?);
     let number = |at| said(at).map(|number| number.parse::<u64>().ok());
-    let declared = Declared {
+    let declared = DeclaredType {
         name: &name,
         whole: &whole,
         precision: number(8)?.and_then(|digits| digits.try_into().ok()).unwrap_or(65),
         scale: number(9)?.and_then(|digits| digits.try_into().ok()).unwrap_or(30),
         length: number(7)?.unwrap_or(u64::MAX),
-        text: match (text(row, 5)?, text(row, 6)?) {
+        text: match (decode_text(row, 5)?, decode_text(row, 6)?) {
             (Some(_), Some(_)) => Some((CatalogueName::of_row(row, 5)?, CatalogueName::of_row(row, 6)?)),
             _ => None,
         },
     };
-    let db_type = MyType::of(declared);
+    let db_type = MyType::from_declared(declared);
     let column = TableColumn {
         name: CatalogueName::of_row(row, 0)?,
         kind: db_type.kind(),
         nullable: said(3)? != "NO",
-        access: Access::default(),
-        bytes: Bytes::default(),
+        access: IndexSupport::default(),
+        bytes: BinaryFormat::default(),
         within: None,
         db_type,
     };
@@ -335,14 +349,14 @@ pub(crate) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx
 }
 
 /// The columns that are read for the names in the configuration.
-fn used(part: &DirectoryConfig) -> impl Iterator<Item = String> {
-    part.column_names().map(|name| JsonPath::read(name).map_or_else(|| name.to_owned(), |path| path.column))
+fn list_used_columns(part: &DirectoryConfig) -> impl Iterator<Item = String> {
+    part.column_names().map(|name| JsonPath::parse(name).map_or_else(|| name.to_owned(), |path| path.column))
 }
 
 fn part_of_index(row: &MySqlRow) -> Result<Option<IndexPart>, sqlx::Error> {
     let named = |name: &str| {
         let at = row.columns().iter().position(|column| column.name().eq_ignore_ascii_case(name));
-        at.map_or(Ok(None), |at| text(row, at))
+        at.map_or(Ok(None), |at| decode_text(row, at))
     };
     // MySQL's planner does not use invisible indexes, MariaDB's does not use ignored ones.
     if named("is_visible")?.is_some_and(|visible| visible == "NO")

@@ -13,8 +13,8 @@ use crate::engines::mysql::dialect::MySql;
 use crate::engines::mysql::driver::MySqlProduct;
 use crate::engines::mysql::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
-use crate::reach::tls::{Authorities, Demand, Trust};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, ConnectObservations, Endpoint, Password, is_loopback};
+use crate::reach::tls::{Authorities, TlsMode, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire::{Address, Login, Route, Wire};
 use crate::sql::server::Connected;
@@ -27,13 +27,16 @@ pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
-    signs: Arc<Signs>,
+    signs: Arc<ConnectObservations>,
 ) -> Result<(Connected<MySql>, bool)> {
     let part = endpoint.hosts()[at].clone();
-    let url = MySqlServerUrl::read(&part)?;
-    let wire =
-        Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
-    let options = url.options(&wire, password.secret.as_ref());
+    let url = MySqlServerUrl::from_config(&part)?;
+    let wire = Wire::start_listening(
+        url.build_route(&part, endpoint.tunnel_endpoint(at))?,
+        endpoint.max_connect_time() + CONNECT_TIMEOUT,
+    )
+    .await?;
+    let options = url.build_connect_options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = MySqlConnection::connect_with(&options).await?;
         let question = "SELECT VERSION(), CAST(@@global.read_only AS CHAR)";
@@ -42,16 +45,18 @@ pub(crate) async fn connect_to(
         let is_replica = !matches!(read_only.as_str(), "0" | "OFF");
         Ok((connection, answer.try_get(0)?, is_replica))
     };
-    match endpoint.awaited(&wire, &signs, asked).await {
+    match endpoint.await_connection(&wire, &signs, asked).await {
         Some(Ok((connection, version, is_replica))) => {
             let product = MySqlProduct::from_version(version);
             Ok((Connected { connection, options, wire, password, part, product }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &endpoint)))
+            Err(wire.login_error().unwrap_or_else(|| errors::from_sqlx_at_endpoint(error, &part, &endpoint)))
         }
-        None => Err(wire.trouble().unwrap_or_else(|| endpoint.silent(&wire, &errors::place(&part)))),
+        None => Err(wire
+            .login_error()
+            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&part)))),
     }
 }
 
@@ -59,18 +64,18 @@ pub(crate) async fn connect_to(
 struct MySqlServerUrl(url::Url);
 
 impl MySqlServerUrl {
-    fn read(part: &DirectoryConfig) -> Result<Self> {
+    fn from_config(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
-            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
+            .map_err(|cause| invalid_url_error(&format!("is no URL: {cause}")).with_hint(EXAMPLE))?;
         if url.username().is_empty() {
             // The driver's default would be `root`.
-            return Err(unusable("names no database user").hint(EXAMPLE));
+            return Err(invalid_url_error("names no database user").with_hint(EXAMPLE));
         }
-        errors::TLS.files_are_there(&part.url)?;
+        errors::TLS.check_files_exist(&part.url)?;
         Ok(Self(url))
     }
 
-    fn said(&self, keys: &[&str]) -> Option<String> {
+    fn find_option(&self, keys: &[&str]) -> Option<String> {
         let found = self.0.query_pairs().filter(|(key, _)| keys.contains(&key.as_ref())).last();
         found.map(|(_, value)| value.into_owned())
     }
@@ -83,23 +88,23 @@ impl MySqlServerUrl {
     }
 
     fn socket(&self) -> Option<String> {
-        self.said(&["socket"])
+        self.find_option(&["socket"])
     }
 
-    fn demand(&self) -> Result<Demand> {
-        let Some(mode) = self.said(&["sslmode", "ssl-mode"]) else {
+    fn parse_tls_mode(&self) -> Result<TlsMode> {
+        let Some(mode) = self.find_option(&["sslmode", "ssl-mode"]) else {
             // On this computer no one can listen; anywhere else the server must prove its identity.
             let is_local = self.socket().is_some() || is_loopback(&self.host());
-            return Ok(if is_local { Demand::IfOffered } else { Demand::Name });
+            return Ok(if is_local { TlsMode::IfOffered } else { TlsMode::Name });
         };
         match mode.to_ascii_uppercase().as_str() {
-            "DISABLED" => Ok(Demand::Nothing),
-            "PREFERRED" => Ok(Demand::IfOffered),
-            "REQUIRED" => Ok(Demand::Encryption),
-            "VERIFY_CA" => Ok(Demand::Authority),
-            "VERIFY_IDENTITY" => Ok(Demand::Name),
-            _ => Err(unusable(&format!("has ssl-mode={mode}"))
-                .hint("It is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY.")),
+            "DISABLED" => Ok(TlsMode::Nothing),
+            "PREFERRED" => Ok(TlsMode::IfOffered),
+            "REQUIRED" => Ok(TlsMode::Encryption),
+            "VERIFY_CA" => Ok(TlsMode::Authority),
+            "VERIFY_IDENTITY" => Ok(TlsMode::Name),
+            _ => Err(invalid_url_error(&format!("has ssl-mode={mode}"))
+                .with_hint("It is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY.")),
         }
     }
 
@@ -107,15 +112,17 @@ impl MySqlServerUrl {
         self.0.port().unwrap_or(3306)
     }
 
-    fn route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
-        let authorities = self.said(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
-        let (certificate, key) = (self.said(&["sslcert", "ssl-cert"]), self.said(&["sslkey", "ssl-key"]));
+    fn build_route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
+        let authorities =
+            self.find_option(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
+        let (certificate, key) =
+            (self.find_option(&["sslcert", "ssl-cert"]), self.find_option(&["sslkey", "ssl-key"]));
         let client = match (&certificate, &key) {
             (Some(certificate), Some(key)) => Some((certificate.as_str(), key.as_str())),
             (None, None) => None,
             _ => {
-                return Err(unusable("names only one of ssl-cert= and ssl-key=")
-                    .hint("The client's certificate and its key belong together: name both."));
+                return Err(invalid_url_error("names only one of ssl-cert= and ssl-key=")
+                    .with_hint("The client's certificate and its key belong together: name both."));
             }
         };
         let address = match (tunnel, self.socket()) {
@@ -127,18 +134,18 @@ impl MySqlServerUrl {
         Ok(Route {
             address,
             host: self.host(),
-            place: errors::place(part),
-            trust: Trust::new(&errors::TLS, self.demand()?, &authorities, client)?,
+            place: errors::describe_server(part),
+            trust: Trust::new(&errors::TLS, self.parse_tls_mode()?, &authorities, client)?,
             options: &errors::TLS,
             login: Login::MySql,
         })
     }
 
     /// The driver's options for connecting to the wire.
-    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> MySqlConnectOptions {
+    fn build_connect_options(&self, wire: &Wire, password: Option<&SecretString>) -> MySqlConnectOptions {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let options = MySqlConnectOptions::new();
-        let mut options = match wire.entrance() {
+        let mut options = match wire.local_endpoint() {
             #[cfg(unix)]
             TunnelEndpoint::Socket(folder) => options.socket(folder.join(crate::reach::wire::SOCKET)),
             #[cfg(not(unix))]
@@ -151,7 +158,7 @@ impl MySqlServerUrl {
         if let Some(password) = password {
             options = options.password(password.expose_secret());
         }
-        let kept = self.said(&["statement-cache-capacity"]).and_then(|kept| kept.parse().ok());
+        let kept = self.find_option(&["statement-cache-capacity"]).and_then(|kept| kept.parse().ok());
         if let Some(kept) = kept {
             options = options.statement_cache_capacity(kept);
         }
@@ -171,7 +178,7 @@ impl MySqlServerUrl {
     }
 }
 
-fn unusable(what: &str) -> DirectoryError {
+fn invalid_url_error(what: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
 }
 
@@ -180,7 +187,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<MySqlServerUrl> {
-        MySqlServerUrl::read(&DirectoryConfig {
+        MySqlServerUrl::from_config(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),
@@ -200,18 +207,18 @@ mod tests {
     #[test]
     fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
         for (url, expected) in [
-            ("mysql://reader@db.acme.internal/acme", Demand::Name),
-            ("mariadb://reader@10.0.0.7/acme", Demand::Name),
-            ("mysql://reader@localhost/acme", Demand::IfOffered),
-            ("mysql://reader@127.0.0.1:3307/acme", Demand::IfOffered),
-            ("mariadb://reader@[::1]/acme", Demand::IfOffered),
-            ("mysql://reader@any/acme?socket=/run/mysqld/mysqld.sock", Demand::IfOffered),
-            ("mysql://reader@db.acme.internal/acme?ssl-mode=REQUIRED", Demand::Encryption),
-            ("mysql://reader@localhost/acme?ssl-mode=verify_ca", Demand::Authority),
+            ("mysql://reader@db.acme.internal/acme", TlsMode::Name),
+            ("mariadb://reader@10.0.0.7/acme", TlsMode::Name),
+            ("mysql://reader@localhost/acme", TlsMode::IfOffered),
+            ("mysql://reader@127.0.0.1:3307/acme", TlsMode::IfOffered),
+            ("mariadb://reader@[::1]/acme", TlsMode::IfOffered),
+            ("mysql://reader@any/acme?socket=/run/mysqld/mysqld.sock", TlsMode::IfOffered),
+            ("mysql://reader@db.acme.internal/acme?ssl-mode=REQUIRED", TlsMode::Encryption),
+            ("mysql://reader@localhost/acme?ssl-mode=verify_ca", TlsMode::Authority),
         ] {
-            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
+            assert_eq!(read(url).unwrap().parse_tls_mode().unwrap(), expected, "{url}");
         }
-        assert!(read("mysql://reader@db/acme?ssl-mode=on").unwrap().demand().is_err());
+        assert!(read("mysql://reader@db/acme?ssl-mode=on").unwrap().parse_tls_mode().is_err());
     }
 
     #[test]

@@ -4,15 +4,15 @@
 //! Text is compared with the column's own collation, so that its indexes can be used. Only if that collation is
 //! case-sensitive, both sides are converted to lower case.
 
-use crate::engines::mysql::types::{MyType, ORDERED_BYTES, ORDERED_CHARS, Text};
-use crate::plan::Match;
+use crate::engines::mysql::types::{MyTextType, MyType, ORDERED_BYTES, ORDERED_CHARS};
+use crate::plan::MatchKind;
 use crate::query::Operand;
-use crate::schema::bytes::{BYTES_READ, digits, from_hex};
+use crate::schema::bytes::{BYTES_READ, from_hex, to_hex_digits};
 use crate::schema::cell::CHARS_READ;
 use crate::schema::numbers;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
-use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
+use crate::sql::dialect::{Dialect, OrderExpression, Statement, prefix_upper_bound, qualify_column};
 
 use crate::schema::time;
 use crate::schema::uuids;
@@ -29,12 +29,12 @@ impl Dialect for MySql {
     const COUNT: &'static str = "CAST(COUNT(*) AS CHAR)";
 
     /// Not a derived table: with long texts, MySQL materialises it and loses the order.
-    fn branch(select: &str, _: usize) -> String {
+    fn union_branch(select: &str, _: usize) -> String {
         format!("({select})")
     }
 
-    fn cell(column: &Column) -> String {
-        let name = qualified(column);
+    fn cell_expression(column: &Column) -> String {
+        let name = qualify_column(column);
         match &column.db_type {
             MyType::Boolean => format!(
                 "CASE {name} + 0 WHEN 0 THEN 'false' WHEN 1 THEN 'true' ELSE CAST({name} + 0 AS CHAR) END"
@@ -42,7 +42,7 @@ impl Dialect for MySql {
             MyType::Text(_) => format!("LEFT({name}, {CHARS_READ})"),
             MyType::Json | MyType::Geometry => format!("LEFT({}, {CHARS_READ})", as_text(column)),
             // As digits, which are interpreted when the row is decoded.
-            MyType::Binary { .. } => hex(&format!("LEFT({name}, {BYTES_READ})")),
+            MyType::Binary { .. } => hex_expression(&format!("LEFT({name}, {BYTES_READ})")),
             // As a double, from which the decoder restores the float: the server would print only six digits of a
             // float.
             MyType::Real { is_single: true } => format!("CAST({name} + 0e0 AS CHAR)"),
@@ -50,30 +50,30 @@ impl Dialect for MySql {
         }
     }
 
-    fn key(column: &Column, form: IndexForm) -> String {
-        let expression = expression(column, form);
+    fn key_expression(column: &Column, form: IndexForm) -> String {
+        let expression = index_expression(column, form);
         match &column.db_type {
             // With one collation, since the branches of a list have keys of different columns.
             MyType::Text(_) => format!("CONVERT({expression} USING utf8mb4) COLLATE utf8mb4_bin"),
             MyType::Boolean | MyType::Unsigned | MyType::Listed => format!("CAST({expression} + 0 AS CHAR)"),
             // As a double: the server prints fewer digits of a float than it has.
             MyType::Real { .. } => format!("{expression} + 0e0"),
-            MyType::Binary { .. } => hex(&expression),
+            MyType::Binary { .. } => hex_expression(&expression),
             _ => format!("CAST({expression} AS CHAR)"),
         }
     }
 
     fn bind_key(statement: &mut Statement, column: &Column, key: Value) -> String {
-        let placeholder = statement.bind('?', key);
-        typed(&placeholder, &column.db_type)
+        let placeholder = statement.bind_value('?', key);
+        cast_bound_value(&placeholder, &column.db_type)
     }
 
-    fn ordering(column: &Column, form: IndexForm) -> Ordering {
-        Ordering::plain(expression(column, form))
+    fn order_expression(column: &Column, form: IndexForm) -> OrderExpression {
+        OrderExpression::new(index_expression(column, form))
     }
 
     fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
-        let name = qualified(id);
+        let name = qualify_column(id);
         let value = match &id.db_type {
             MyType::Boolean | MyType::Signed => text.parse::<i64>().ok()?.to_string(),
             MyType::Unsigned => text.parse::<u64>().ok()?.to_string(),
@@ -82,31 +82,35 @@ impl Dialect for MySql {
                 let single = numbers::to_f32(text).filter(|_| *is_single).map(f64::from);
                 let mut numbers: Vec<f64> = single.into_iter().chain(numbers::to_f64(text)).collect();
                 numbers.dedup();
-                let numbers: Vec<String> =
-                    numbers.iter().map(|number| statement.bind('?', Value::Real(number.to_bits()))).collect();
+                let numbers: Vec<String> = numbers
+                    .iter()
+                    .map(|number| statement.bind_value('?', Value::Real(number.to_bits())))
+                    .collect();
                 return (!numbers.is_empty()).then(|| format!("{name} IN ({})", numbers.join(", ")));
             }
             MyType::Decimal { .. } if is_decimal(text) => {
                 // With the maximum number of digits, so that the value is not rounded.
-                let number = statement.bind('?', Value::Text(text.to_owned()));
+                let number = statement.bind_value('?', Value::Text(text.to_owned()));
                 return Some(format!("{name} = CAST({number} AS DECIMAL(65,30))"));
             }
-            MyType::Uuid => uuids::read(text)?.to_string(),
-            MyType::Binary { .. } => return Some(any_bytes(statement, id, &id.bytes.readings(text))),
+            MyType::Uuid => uuids::parse_uuid(text)?.to_string(),
+            MyType::Binary { .. } => {
+                return Some(any_bytes(statement, id, &id.bytes.parse_possible_values(text)));
+            }
             MyType::Text(kept) => {
                 let same = uuids::also_spelled(text).into_iter().map(|text| {
-                    let value = statement.bind('?', Value::Text(text.clone()));
-                    kept.holds(&value, &text, |value| format!("{name} = {value}"))
+                    let value = statement.bind_value('?', Value::Text(text.clone()));
+                    kept.charset_condition(&value, &text, |value| format!("{name} = {value}"))
                 });
                 return Some(format!("({})", same.collect::<Vec<_>>().join(" OR ")));
             }
             _ => {
-                let value = statement.bind('?', Value::Text(text.to_owned()));
+                let value = statement.bind_value('?', Value::Text(text.to_owned()));
                 return Some(format!("{} = {value}", as_text(id)));
             }
         };
-        let value = statement.bind('?', Value::Text(value));
-        Some(format!("{name} = {}", typed(&value, &id.db_type)))
+        let value = statement.bind_value('?', Value::Text(value));
+        Some(format!("{name} = {}", cast_bound_value(&value, &id.db_type)))
     }
 
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
@@ -122,33 +126,41 @@ impl Dialect for MySql {
         // The first condition uses the index. The second ensures an exact match: 007 is not 7, and a collation may
         // ignore case, accents and trailing spaces.
         let found = Self::id_equals(statement, id, text)?;
-        let text = statement.bind('?', Value::Text(text.to_owned()));
-        let shown = Self::key(id, IndexForm::default());
+        let text = statement.bind_value('?', Value::Text(text.to_owned()));
+        let shown = Self::key_expression(id, IndexForm::default());
         Some(format!("{found} AND CAST({shown} AS BINARY) = CAST({text} AS BINARY)"))
     }
 
-    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<IndexForm>) -> String {
+    fn equals_condition(
+        statement: &mut Statement,
+        column: &Column,
+        text: &str,
+        form: Option<IndexForm>,
+    ) -> String {
         if let MyType::Binary { .. } = &column.db_type {
-            let mut values = column.bytes.readings(text);
+            let mut values = column.bytes.parse_possible_values(text);
             values.push(text.to_lowercase().into_bytes());
             let same = any_bytes(statement, column, &values);
             if form.is_some() {
                 return same;
             }
-            return format!("({same} OR {})", compared(statement, column, "=", text));
+            return format!("({same} OR {})", text_condition(statement, column, "=", text));
         }
         let (Some(form), MyType::Text(kept)) = (form, &column.db_type) else {
-            return compared(statement, column, "=", text);
+            return text_condition(statement, column, "=", text);
         };
         let same = |statement: &mut Statement, text: &str| {
-            let value = statement.bind('?', Value::Text(text.to_owned()));
-            kept.holds(&value, text, |value| format!("{} = {value}", expression(column, form)))
+            let value = statement.bind_value('?', Value::Text(text.to_owned()));
+            kept.charset_condition(&value, text, |value| {
+                format!("{} = {value}", index_expression(column, form))
+            })
         };
         if form.lower {
             // Only the server knows how it folds this column.
-            let value = statement.bind('?', Value::Text(text.to_owned()));
-            return kept
-                .holds(&value, text, |_| format!("{} = {}", expression(column, form), kept.lowered(&value)));
+            let value = statement.bind_value('?', Value::Text(text.to_owned()));
+            return kept.charset_condition(&value, text, |_| {
+                format!("{} = {}", index_expression(column, form), kept.lowercase_text(&value))
+            });
         }
         if form.folds {
             return same(statement, text);
@@ -159,40 +171,54 @@ impl Dialect for MySql {
         if lower == text { typed } else { format!("({typed} OR {})", same(statement, &lower)) }
     }
 
-    fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
+    fn begins_with_condition(
+        statement: &mut Statement,
+        column: &Column,
+        text: &str,
+        form: IndexForm,
+    ) -> String {
         if let (true, MyType::Text(kept)) = (form.lower, &column.db_type) {
             // An index on an expression cannot be used for LIKE, but can be for a range. The comparison is bytewise.
-            let expression = expression(column, form);
-            let from = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
-            let to = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
-            return format!("({expression} >= {from} AND {expression} < CONCAT({to}, {}))", kept.last());
+            let expression = index_expression(column, form);
+            let from = kept.lowercase_text(&statement.bind_value('?', Value::Text(text.to_owned())));
+            let to = kept.lowercase_text(&statement.bind_value('?', Value::Text(text.to_owned())));
+            return format!("({expression} >= {from} AND {expression} < CONCAT({to}, {}))", kept.last_text());
         }
         let MyType::Text(kept) = &column.db_type else {
-            let expression = expression(column, form);
+            let expression = index_expression(column, form);
             let mut range =
-                vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.to_owned())))];
+                vec![format!("{expression} >= {}", statement.bind_value('?', Value::Text(text.to_owned())))];
             range.extend(
-                behind(text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
+                prefix_upper_bound(text)
+                    .map(|text| format!("{expression} < {}", statement.bind_value('?', Value::Text(text)))),
             );
             return format!("({})", range.join(" AND "));
         };
-        let pattern = Match::Prefix.pattern(text);
-        let value = statement.bind('?', Value::Text(pattern.clone()));
-        kept.holds(&value, &pattern, |value| format!("{} LIKE {value}", qualified(column)))
+        let pattern = MatchKind::Prefix.to_like_pattern(text);
+        let value = statement.bind_value('?', Value::Text(pattern.clone()));
+        kept.charset_condition(&value, &pattern, |value| format!("{} LIKE {value}", qualify_column(column)))
     }
 
-    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
-        let name = qualified(column);
+    fn comparison_condition(
+        statement: &mut Statement,
+        column: &Column,
+        relation: &str,
+        value: &Operand,
+    ) -> String {
+        let name = qualify_column(column);
         let (text, cast) = match value {
             Operand::Number(number) if matches!(column.db_type, MyType::Real { .. }) => {
                 let closest = number.to_f64().clamp(f64::MIN, f64::MAX);
-                return format!("{name} {relation} {}", statement.bind('?', Value::Real(closest.to_bits())));
+                return format!(
+                    "{name} {relation} {}",
+                    statement.bind_value('?', Value::Real(closest.to_bits()))
+                );
             }
             Operand::Text(text) => {
-                let value = statement.bind('?', Value::Text(text.clone()));
+                let value = statement.bind_value('?', Value::Text(text.clone()));
                 return match &column.db_type {
                     MyType::Text(kept) => {
-                        kept.holds(&value, text, |value| format!("{name} {relation} {value}"))
+                        kept.charset_condition(&value, text, |value| format!("{name} {relation} {value}"))
                     }
                     _ => format!("{} {relation} {value}", as_text(column)),
                 };
@@ -206,58 +232,58 @@ impl Dialect for MySql {
             // The session's zone is UTC. A time without a zone is treated as UTC, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "DATETIME(6)"),
             Operand::Uuid(uuid) => {
-                let uuid = statement.bind('?', Value::Text(uuid.to_string()));
+                let uuid = statement.bind_value('?', Value::Text(uuid.to_string()));
                 return format!("{name} {relation} {uuid}");
             }
         };
-        let value = statement.bind('?', Value::Text(text));
+        let value = statement.bind_value('?', Value::Text(text));
         format!("{name} {relation} CAST({value} AS {cast})")
     }
 
-    fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
+    fn match_condition(statement: &mut Statement, column: &Column, how: MatchKind, text: &str) -> String {
         // No ESCAPE: the backslash is the default in the SQL mode that `reading` sets.
-        let like = compared(statement, column, "LIKE", &how.pattern(text));
+        let like = text_condition(statement, column, "LIKE", &how.to_like_pattern(text));
         let Some(bytes) = from_hex(text).filter(|_| matches!(column.db_type, MyType::Binary { .. })) else {
             return like;
         };
         // Bytes that are not text are found by their displayed digits.
-        let bytes = statement.bind('?', Value::Text(digits(&bytes)));
-        let place = if how == Match::Prefix { "= 1" } else { "> 0" };
-        format!("({like} OR LOCATE(UNHEX({bytes}), {}) {place})", qualified(column))
+        let bytes = statement.bind_value('?', Value::Text(to_hex_digits(&bytes)));
+        let place = if how == MatchKind::Prefix { "= 1" } else { "> 0" };
+        format!("({like} OR LOCATE(UNHEX({bytes}), {}) {place})", qualify_column(column))
     }
 
-    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+    fn alike_condition(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
         if matches!(&column.db_type, MyType::Text(kept) if kept.folds_accents()) {
             return None;
         }
-        let pattern = Self::bound_text(statement, Match::Contains.pattern(text));
+        let pattern = Self::bound_text(statement, MatchKind::Contains.to_like_pattern(text));
         Some(format!("{} COLLATE utf8mb4_unicode_520_ci LIKE {pattern}", in_utf8(column)))
     }
 
-    fn text(column: &Column) -> String {
+    fn text_expression(column: &Column) -> String {
         in_utf8(column)
     }
 
     fn bound_text(statement: &mut Statement, text: String) -> String {
-        statement.bind('?', Value::Text(text))
+        statement.bind_value('?', Value::Text(text))
     }
 }
 
 /// Compares the column's text with `text`, ignoring case.
-fn compared(statement: &mut Statement, column: &Column, operator: &str, text: &str) -> String {
-    let value = statement.bind('?', Value::Text(text.to_owned()));
+fn text_condition(statement: &mut Statement, column: &Column, operator: &str, text: &str) -> String {
+    let value = statement.bind_value('?', Value::Text(text.to_owned()));
     match &column.db_type {
-        MyType::Text(kept) if kept.folds() => {
-            kept.holds(&value, text, |value| format!("{} {operator} {value}", qualified(column)))
-        }
+        MyType::Text(kept) if kept.ignores_case() => kept.charset_condition(&value, text, |value| {
+            format!("{} {operator} {value}", qualify_column(column))
+        }),
         _ => format!("LOWER({}) COLLATE utf8mb4_bin {operator} LOWER({value})", in_utf8(column)),
     }
 }
 
-impl Text {
+impl MyTextType {
     /// `condition` on `value` in the column's character set; false if that character set cannot represent `text`.
-    fn holds(&self, value: &str, text: &str, condition: impl FnOnce(&str) -> String) -> String {
-        let condition = condition(&self.typed(value));
+    fn charset_condition(&self, value: &str, text: &str, condition: impl FnOnce(&str) -> String) -> String {
+        let condition = condition(&self.convert_charset(value));
         if self.is_utf8mb4() || text.is_ascii() {
             return condition;
         }
@@ -267,18 +293,18 @@ impl Text {
     }
 
     /// A bound text, folded by the server with the same rules as the column.
-    fn lowered(&self, value: &str) -> String {
+    fn lowercase_text(&self, value: &str) -> String {
         format!("LOWER(CONVERT({value} USING {}) COLLATE {})", self.charset.as_str(), self.collation.as_str())
     }
 
     /// A character that sorts, byte by byte, after every continuation of a text; for [`Text::is_unicode`].
-    fn last(&self) -> &'static str {
+    fn last_text(&self) -> &'static str {
         if self.is_utf8mb4() { "_utf8mb4 x'F48FBFBF'" } else { "_utf8mb3 x'EFBFBF'" }
     }
 
     /// A bound text in the column's character set. With two character sets, MySQL would convert the column and lose its
     /// index, or fail.
-    fn typed(&self, value: &str) -> String {
+    fn convert_charset(&self, value: &str) -> String {
         if self.is_utf8mb4() {
             return value.to_owned();
         }
@@ -287,8 +313,8 @@ impl Text {
 }
 
 /// The expression by which the column orders a list, and which an index of this form is on.
-fn expression(column: &Column, form: IndexForm) -> String {
-    let name = qualified(column);
+fn index_expression(column: &Column, form: IndexForm) -> String {
+    let name = qualify_column(column);
     match &column.db_type {
         _ if form.lower => format!("LOWER({name})"),
         db_type if db_type.is_ordered_as_it_is() => name,
@@ -299,7 +325,7 @@ fn expression(column: &Column, form: IndexForm) -> String {
 
 /// The column as text, without a cast if it is text.
 fn as_text(column: &Column) -> String {
-    let name = qualified(column);
+    let name = qualify_column(column);
     match &column.db_type {
         MyType::Text(_) | MyType::Binary { .. } => name,
         // Bits become a number only by arithmetic, which also removes leading zeros.
@@ -311,25 +337,25 @@ fn as_text(column: &Column) -> String {
 
 fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> String {
     let values = values.iter().map(|bytes| {
-        let digits = statement.bind('?', Value::Text(digits(bytes)));
+        let digits = statement.bind_value('?', Value::Text(to_hex_digits(bytes)));
         format!("UNHEX({digits})")
     });
-    format!("{} IN ({})", qualified(column), values.collect::<Vec<_>>().join(", "))
+    format!("{} IN ({})", qualify_column(column), values.collect::<Vec<_>>().join(", "))
 }
 
 /// Compares a time that is stored as a number or text with `time`.
 fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
-    let name = qualified(column);
-    let digits = time::digits(time);
+    let name = qualify_column(column);
+    let digits = time::encode_as_digits(time);
     let ways: Vec<String> = match &column.db_type {
         MyType::Boolean
         | MyType::Signed
         | MyType::Unsigned
         | MyType::Decimal { .. }
         | MyType::Real { .. } => {
-            let stretches = time::stretches(time, relation).into_iter();
+            let stretches = time::encode_as_numbers(time, relation).into_iter();
             stretches
-                .map(|time::Stretch { from, to, time }| {
+                .map(|time::EncodedTimeRange { from, to, time }| {
                     format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
                 })
                 .collect()
@@ -337,18 +363,18 @@ fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time
         // Exactly long enough for the digits of a time, as in MediaWiki's tables, so they can be compared directly,
         // with an index.
         MyType::Binary { bytes: 14, .. } => {
-            let digits = statement.bind('?', Value::Text(digits[0].1.clone()));
+            let digits = statement.bind_value('?', Value::Text(digits[0].1.clone()));
             vec![format!("{name} {relation} {digits}")]
         }
         _ => {
             let text = format!("{} COLLATE utf8mb4_bin", in_utf8(column));
-            let written = statement.bind('?', Value::Text(digits[0].1.clone()));
+            let written = statement.bind_value('?', Value::Text(digits[0].1.clone()));
             let plain = ["-", ":", " ", "T"]
                 .iter()
                 .fold(format!("LEFT({text}, 19)"), |plain, sign| format!("REPLACE({plain}, '{sign}', '')"));
             let dashed = format!("({text} LIKE '%-%' AND RPAD({plain}, 14, '0') {relation} {written})");
             let ways = digits.into_iter().map(|(length, digits)| {
-                let digits = statement.bind('?', Value::Text(digits));
+                let digits = statement.bind_value('?', Value::Text(digits));
                 format!("(CHAR_LENGTH({text}) = {length} AND {text} NOT LIKE '%-%' AND {text} {relation} {digits})")
             });
             std::iter::once(dashed).chain(ways).collect()
@@ -365,12 +391,12 @@ fn in_utf8(column: &Column) -> String {
     }
 }
 
-fn hex(bytes: &str) -> String {
+fn hex_expression(bytes: &str) -> String {
     format!(r"CONCAT('\\x', LOWER(HEX({bytes})))")
 }
 
 /// A bound value cast to the column's type: MySQL compares values of different types as doubles.
-fn typed(value: &str, db_type: &MyType) -> String {
+fn cast_bound_value(value: &str, db_type: &MyType) -> String {
     match db_type {
         MyType::Boolean | MyType::Signed => format!("CAST({value} AS SIGNED)"),
         MyType::Unsigned | MyType::Listed => format!("CAST({value} AS UNSIGNED)"),
@@ -379,7 +405,7 @@ fn typed(value: &str, db_type: &MyType) -> String {
         MyType::Date => format!("CAST({value} AS DATE)"),
         MyType::Time => format!("CAST({value} AS TIME(6))"),
         MyType::Binary { .. } => format!("UNHEX(SUBSTRING({value}, 3))"),
-        MyType::Text(text) => text.typed(value),
+        MyType::Text(text) => text.convert_charset(value),
         MyType::Real { .. } | MyType::Uuid | MyType::Address | MyType::Json | MyType::Geometry => {
             value.to_owned()
         }
@@ -400,14 +426,14 @@ mod tests {
     use super::*;
     use crate::model::FieldKind;
     use crate::schema::name::{CatalogueName, Quote};
-    use crate::schema::table::Access;
+    use crate::schema::table::IndexSupport;
     use crate::sql::review::{
         FOLDS, PLAIN, example_column, example_mapping, index_of, write_conditions, write_statements,
     };
 
     fn text_type(charset: &'static str, collation: &'static str) -> MyType {
-        let literal = |name| CatalogueName::literal(name, Quote::Backtick);
-        MyType::Text(Text { charset: literal(charset), collation: literal(collation), chars: 190 })
+        let literal = |name| CatalogueName::from_literal(name, Quote::Backtick);
+        MyType::Text(MyTextType { charset: literal(charset), collation: literal(collation), chars: 190 })
     }
 
     fn type_of_kind(kind: FieldKind) -> MyType {
@@ -422,30 +448,33 @@ mod tests {
     #[test]
     fn statements_where_indexes_serve() {
         let mapping = example_mapping(Quote::Backtick, type_of_kind, |column| match column {
-            "id" => Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() },
-            "email" | "name" => {
-                Access { equals: index_of(FOLDS), prefix: index_of(FOLDS), ..Access::default() }
+            "id" => {
+                IndexSupport { equals: index_of(PLAIN), order: index_of(PLAIN), ..IndexSupport::default() }
             }
-            "plan" => Access { equals: index_of(FOLDS), ..Access::default() },
-            "created_at" => Access { order: index_of(PLAIN), ..Access::default() },
-            _ => Access::default(),
+            "email" | "name" => {
+                IndexSupport { equals: index_of(FOLDS), prefix: index_of(FOLDS), ..IndexSupport::default() }
+            }
+            "plan" => IndexSupport { equals: index_of(FOLDS), ..IndexSupport::default() },
+            "created_at" => IndexSupport { order: index_of(PLAIN), ..IndexSupport::default() },
+            _ => IndexSupport::default(),
         });
         insta::assert_snapshot!(write_statements::<MySql>(&mapping));
     }
 
     #[test]
     fn statements_where_only_the_key_has_an_index() {
-        let key = Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() };
+        let key = IndexSupport { equals: index_of(PLAIN), order: index_of(PLAIN), ..IndexSupport::default() };
         let mapping = example_mapping(Quote::Backtick, type_of_kind, |column| {
-            if column == "id" { key.clone() } else { Access::default() }
+            if column == "id" { key.clone() } else { IndexSupport::default() }
         });
         insta::assert_snapshot!(write_statements::<MySql>(&mapping));
     }
 
     #[test]
     fn conditions_by_index_form() {
-        let column =
-            |db_type| example_column(("email", FieldKind::Text), Quote::Backtick, db_type, Access::default());
+        let column = |db_type| {
+            example_column(("email", FieldKind::Text), Quote::Backtick, db_type, IndexSupport::default())
+        };
         let written = [
             ("utf8mb4_0900_ai_ci", column(text_type("utf8mb4", "utf8mb4_0900_ai_ci")), FOLDS),
             ("utf8mb4_bin", column(text_type("utf8mb4", "utf8mb4_bin")), PLAIN),

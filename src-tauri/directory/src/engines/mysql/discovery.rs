@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use secrecy::SecretString;
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
-use crate::engines::mysql::catalogue::{COLUMN, ask, column, relations};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist_tables};
+use crate::engines::mysql::catalogue::{COLUMN, decode_column, list_relations, query_catalogue};
 use crate::engines::mysql::driver::MySqlServer;
-use crate::engines::mysql::reading::{MySqlReadTx, text};
+use crate::engines::mysql::reading::{MySqlReadTx, decode_text};
 use crate::engines::mysql::types::MyType;
 use crate::error::Result;
-use crate::faults::undescribed;
+use crate::faults::describe_timeout_error;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
-use crate::schema::name::written;
+use crate::schema::name::format_table_name;
 use crate::sql::server::PooledReadTx;
 
 pub(crate) async fn discover_tables(
@@ -24,26 +24,27 @@ pub(crate) async fn discover_tables(
 ) -> Result<Findings> {
     let server = MySqlServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
     let mut reading = server.begin_reading(LIMIT).await?;
-    let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
+    let found = match tokio::time::timeout(LIMIT, list_tables(&mut reading)).await {
         Ok(found) => found,
-        Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),
+        Err(_) => Err(server.explain_timeout(|_| describe_timeout_error("its tables", LIMIT)).await),
     };
     reading.finish().await;
     server.close().await;
     found
 }
 
-async fn tables(reading: &mut MySqlReadTx) -> Result<Findings> {
-    let database = ask(reading, "SELECT CAST(DATABASE() AS CHAR)", &[]).await?;
-    let database = database.first().map(|row| text(row, 0)).transpose();
-    let database = database.map_err(|error| reading.server().failed(error))?.flatten();
+async fn list_tables(reading: &mut MySqlReadTx) -> Result<Findings> {
+    let database = query_catalogue(reading, "SELECT CAST(DATABASE() AS CHAR)", &[]).await?;
+    let database = database.first().map(|row| decode_text(row, 0)).transpose();
+    let database = database.map_err(|error| reading.server().query_error(error))?.flatten();
 
     let mut findings = Findings { own_first: database.is_some(), ..Findings::default() };
     let mut schemas: HashMap<String, String> = HashMap::new();
-    for relation in relations(reading, "1 = 1", &[]).await? {
+    for relation in list_relations(reading, "1 = 1", &[]).await? {
         let at_hand = database.as_deref() == Some(relation.schema.as_str());
-        let qualified = written(Some(relation.schema.as_str()), relation.name.as_str());
-        let written = if at_hand { written(None, relation.name.as_str()) } else { qualified.clone() };
+        let qualified = format_table_name(Some(relation.schema.as_str()), relation.name.as_str());
+        let written =
+            if at_hand { format_table_name(None, relation.name.as_str()) } else { qualified.clone() };
         schemas.insert(written.clone(), relation.schema.as_str().to_owned());
         findings.tables.push(FoundTable {
             written,
@@ -55,7 +56,7 @@ async fn tables(reading: &mut MySqlReadTx) -> Result<Findings> {
             columns: Vec::new(),
         });
     }
-    shortlist(&mut findings);
+    shortlist_tables(&mut findings);
     if findings.tables.is_empty() {
         return Ok(findings);
     }
@@ -72,15 +73,16 @@ async fn tables(reading: &mut MySqlReadTx) -> Result<Findings> {
     let places: Vec<[String; 2]> =
         findings.tables.iter().map(|table| [schema_of(table), table.name.clone()]).collect();
     let binds: Vec<&str> = places.iter().flatten().map(String::as_str).collect();
-    let rows = ask(reading, &sql, &binds).await?;
+    let rows = query_catalogue(reading, &sql, &binds).await?;
     let mut wanted: HashMap<&[String; 2], &mut FoundTable> =
         places.iter().zip(&mut findings.tables).collect();
     for row in rows {
         let read = || -> Result<_, sqlx::Error> {
-            let said = |at| text(&row, at).map(Option::unwrap_or_default);
-            Ok((column(&row)?, said(10)? == "PRI", [said(11)?, said(12)?]))
+            let said = |at| decode_text(&row, at).map(Option::unwrap_or_default);
+            Ok((decode_column(&row)?, said(10)? == "PRI", [said(11)?, said(12)?]))
         };
-        let ((column, readable), is_key, place) = read().map_err(|error| reading.server().failed(error))?;
+        let ((column, readable), is_key, place) =
+            read().map_err(|error| reading.server().query_error(error))?;
         if let Some(table) = wanted.get_mut(&place).filter(|_| readable) {
             let (name, kind) = (column.name.as_str().to_owned(), column.kind);
             let bytes = matches!(column.db_type, MyType::Binary { .. });

@@ -8,14 +8,14 @@ use sqlx::{Row as _, TypeInfo, ValueRef};
 
 use crate::config::DirectoryConfig;
 use crate::engines::mysql::dialect::MySql;
-use crate::engines::mysql::reading::{MySqlReadTx, text};
-use crate::engines::mysql::types::{MyType, rfc3339};
+use crate::engines::mysql::reading::{MySqlReadTx, decode_text};
+use crate::engines::mysql::types::{MyType, to_rfc3339};
 use crate::engines::mysql::{connect, errors, open_catalogue};
 use crate::error::{DirectoryError, Result};
 use crate::model::{FieldKind, Info};
 use crate::reach::endpoint::Endpoint;
 use crate::schema::bytes::from_hex;
-use crate::schema::cell::shortened;
+use crate::schema::cell::shorten_cell;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 use crate::schema::time;
@@ -71,15 +71,15 @@ impl Driver for MySql {
     }
 
     fn describe_place(part: &DirectoryConfig) -> String {
-        errors::place(part)
+        errors::describe_server(part)
     }
 
     fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-        errors::unreachable(part, cause)
+        errors::unreachable_error(part, cause)
     }
 
     fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::of(error, part, endpoint)
+        errors::from_sqlx_at_endpoint(error, part, endpoint)
     }
 
     fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
@@ -96,7 +96,7 @@ impl ServerEngine for MySql {
     }
 
     fn read_text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
-        text(row, at)
+        decode_text(row, at)
     }
 
     fn read_value(row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
@@ -105,16 +105,16 @@ impl ServerEngine for MySql {
             let number: Option<f64> = row.try_get_unchecked(at)?;
             return Ok(number.map_or(Value::Null, |number| Value::Real(number.to_bits())));
         }
-        Ok(text(row, at)?.map_or(Value::Null, Value::Text))
+        Ok(decode_text(row, at)?.map_or(Value::Null, Value::Text))
     }
 
     fn show_cell(column: &TableColumn<MyType>, text: String) -> String {
         let text = match (&column.db_type, from_hex(&text)) {
-            (MyType::Timestamp, _) => return rfc3339(text, true),
-            (MyType::DateTime, _) => return rfc3339(text, false),
-            (MyType::Real { is_single: true }, _) => single(&text),
-            (MyType::Binary { .. }, Some(bytes)) => column.bytes.cell(&bytes),
-            _ => shortened(text),
+            (MyType::Timestamp, _) => return to_rfc3339(text, true),
+            (MyType::DateTime, _) => return to_rfc3339(text, false),
+            (MyType::Real { is_single: true }, _) => shorten_float(&text),
+            (MyType::Binary { .. }, Some(bytes)) => column.bytes.to_cell(&bytes),
+            _ => shorten_cell(text),
         };
         if column.kind == FieldKind::Time { time::from_text(text) } else { text }
     }
@@ -125,7 +125,7 @@ impl ServerEngine for MySql {
 }
 
 /// Formats a float, which arrives as a double, with the fewest digits that identify it.
-fn single(double: &str) -> String {
+fn shorten_float(double: &str) -> String {
     #[allow(clippy::cast_possible_truncation, reason = "it was a float")]
     let shortest = |number: f64| (number as f32).to_string();
     double.parse().map_or_else(|_| double.to_owned(), shortest)

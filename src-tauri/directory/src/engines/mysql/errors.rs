@@ -9,9 +9,9 @@ use sqlx::mysql::MySqlDatabaseError;
 use crate::config::DirectoryConfig;
 use crate::engines::mysql::connect::EXAMPLE;
 use crate::error::{DirectoryCode, DirectoryError};
-use crate::faults::{locked, stopped, timed_out};
+use crate::faults::{query_stopped_error, query_timeout_error, table_locked_error};
 use crate::reach::endpoint::Endpoint;
-use crate::reach::{tls, unanswered};
+use crate::reach::{no_answer, tls};
 
 pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "ssl-ca",
@@ -29,68 +29,68 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
             let error = error.downcast_ref::<MySqlDatabaseError>();
             from_number(error.number(), error.message(), part)
         }
-        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
-        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
-        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        sqlx::Error::Io(cause) => no_answer::from_io(&describe_server(part), &cause),
+        sqlx::Error::Protocol(said) => no_answer::from_protocol(&describe_server(part), &said),
+        sqlx::Error::PoolClosed => unreachable_error(part, "the connection was closed"),
         sqlx::Error::Configuration(cause) => DirectoryError::new(
             DirectoryCode::ConfigInvalid,
             format!("directory.url cannot be used: {cause}."),
         )
-        .hint(EXAMPLE),
-        other => unanswered::from_driver(&other),
+        .with_hint(EXAMPLE),
+        other => no_answer::from_driver(&other),
     }
 }
 
 fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryError {
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
     match number {
-        1698 => refused(format!("{} refused the login: {said}.", place(part))).hint(
+        1698 => refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
             "This account logs in by the name of the operating system's account (unix_socket, auth_socket), not by a \
              password. Name another user in directory.url, with a password and SELECT on the table.",
         ),
-        4151 | 3118 => refused(format!("{} refused the login: this account is locked.", place(part)))
-            .hint(OF_AN_ACCOUNT)
-            .statement(format!("ALTER USER {} ACCOUNT UNLOCK", account(part)))
-            .details(said),
+        4151 | 3118 => refused(format!("{} refused the login: this account is locked.", describe_server(part)))
+            .with_hint(OF_AN_ACCOUNT)
+            .with_statement(format!("ALTER USER {} ACCOUNT UNLOCK", quote_account(part)))
+            .with_details(said),
         // Too many wrong passwords: MariaDB's max_password_errors, MySQL's FAILED_LOGIN_ATTEMPTS.
         4150 | 3955 => refused(format!(
             "{} refused the login: this account is blocked after too many wrong passwords.",
-            place(part)
+            describe_server(part)
         ))
-        .hint(OF_AN_ACCOUNT)
-        .statement(if number == 4150 { "FLUSH PRIVILEGES".to_owned() } else { format!("ALTER USER {} ACCOUNT UNLOCK", account(part)) })
-        .details(said),
-        1820 | 1862 => refused(format!("{} refused the login: this account's password has expired.", place(part)))
-            .hint(format!("{OF_AN_ACCOUNT} Then store the new password."))
-            .statement(format!("ALTER USER {} IDENTIFIED BY '…' PASSWORD EXPIRE NEVER", account(part)))
-            .details(said),
+        .with_hint(OF_AN_ACCOUNT)
+        .with_statement(if number == 4150 { "FLUSH PRIVILEGES".to_owned() } else { format!("ALTER USER {} ACCOUNT UNLOCK", quote_account(part)) })
+        .with_details(said),
+        1820 | 1862 => refused(format!("{} refused the login: this account's password has expired.", describe_server(part)))
+            .with_hint(format!("{OF_AN_ACCOUNT} Then store the new password."))
+            .with_statement(format!("ALTER USER {} IDENTIFIED BY '…' PASSWORD EXPIRE NEVER", quote_account(part)))
+            .with_details(said),
         // A wrong password; no password; a login plugin that one side lacks.
         1045 | 1251 | 1524 => {
-            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+            let error = refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
                 "Check the user name in directory.url and the stored database password. Where a certificate \
                  lets in, it is named there as well: ssl-cert= and ssl-key=",
             );
             if number == 1045 { error.wants_password() } else { error }
         }
         // This computer's address is not allowed, or was blocked after too many errors.
-        1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
+        1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", describe_server(part))).with_hint(
             "Let the database's administrator allow this user from this machine's address ('user'@'%' is from \
              anywhere).",
         ),
-        1044 => refused(format!("{} does not let this user into the database: {said}.", place(part))).hint(
+        1044 => refused(format!("{} does not let this user into the database: {said}.", describe_server(part))).with_hint(
             "Check the database name at the end of directory.url, or let the database's administrator grant \
              SELECT on a table of it. Where a role has been granted, it has to be the user's default: SET DEFAULT ROLE.",
         ),
-        1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
-            .hint("Check the database name at the end of directory.url."),
+        1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", describe_server(part)))
+            .with_hint("Check the database name at the end of directory.url."),
         // A table, a column, or something that a view or function of theirs needs.
         1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
-            .hint(
+            .with_hint(
                 "Let the database's administrator grant SELECT on the columns that the connection names. Where a role \
                  has been granted, it has to be the user's default: SET DEFAULT ROLE.",
             ),
         1356 => DirectoryError::new(DirectoryCode::Mismatch, format!("The view {} cannot be read: {said}.", part.table))
-            .hint(
+            .with_hint(
                 "A table or column that it is made of was renamed or removed, or the account that defined it may no \
                  longer read them. Ask your database administrator.",
             ),
@@ -99,15 +99,15 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection: its table or columns were renamed or removed."),
+        .with_hint("Check the connection: its table or columns were renamed or removed."),
         // MySQL's max_execution_time; MariaDB's max_statement_time.
-        3024 | 1969 => timed_out(part),
-        1205 | 3572 => locked(part, said),
+        3024 | 1969 => query_timeout_error(part),
+        1205 | 3572 => table_locked_error(part, said),
         // Interrupted, but not by us.
-        1317 => stopped(),
+        1317 => query_stopped_error(),
         1792 | 1290 | 1836 => {
             refused(format!("{} tried to write to the database: {said}.", part.table))
-                .hint("Understudy only reads. Name a table or view that can be read without writing.")
+                .with_hint("Understudy only reads. Name a table or view that can be read without writing.")
         }
         // The account's hourly limits. The resource has the same name in every language.
         1226 if said.contains("_per_hour") => {
@@ -115,35 +115,35 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
             let resource = resource.into_iter().find(|name| said.contains(name));
             let error = refused(format!(
                 "{} answers this account no more within this hour: {said}.",
-                place(part)
+                describe_server(part)
             ));
             match resource {
-                Some(name) => error.hint(OF_AN_ACCOUNT).statement(format!(
+                Some(name) => error.with_hint(OF_AN_ACCOUNT).with_statement(format!(
                     "ALTER USER {} WITH {} 0",
-                    account(part),
+                    quote_account(part),
                     name.to_uppercase()
                 )),
-                None => error.hint("Try again later, or ask your database administrator to raise the limit."),
+                None => error.with_hint("Try again later, or ask your database administrator to raise the limit."),
             }
         }
-        1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
-            .hint("Try again in a moment, or raise the connection limit of this database user."),
+        1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", describe_server(part)))
+            .with_hint("Try again in a moment, or raise the connection limit of this database user."),
         // Shutting down, killed, or idle for longer than the server allows.
         1053 | 1077 | 1079 | 1080 | 1927 | 3169 | 4031 => DirectoryError::new(
             DirectoryCode::Unreachable,
-            format!("{} closed the connection: {said}.", place(part)),
+            format!("{} closed the connection: {said}.", describe_server(part)),
         )
-        .hint("It is being stopped or restarted, or its administrator ended the session. Try again in a moment."),
+        .with_hint("It is being stopped or restarted, or its administrator ended the session. Try again in a moment."),
         // The connection broke.
-        1152..=1161 | 1184 => unreachable(part, said),
+        1152..=1161 | 1184 => unreachable_error(part, said),
         // Out of memory, space or files; a damaged table; an error of the storage engine.
         126 | 127 | 145 | 1016 | 1021 | 1023 | 1026 | 1030 | 1034 | 1035 | 1037 | 1038 | 1041 | 1114
         | 1135 | 1194 | 1195 | 1459 => {
-            refused(format!("{} has a problem of its own: {said} (error {number}).", place(part)))
-                .hint("Ask its administrator: nothing is wrong with the connection.")
+            refused(format!("{} has a problem of its own: {said} (error {number}).", describe_server(part)))
+                .with_hint("Ask its administrator: nothing is wrong with the connection.")
         }
         _ => refused(format!("The database could not answer: {said} (error {number})."))
-            .hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("This comes from the table or view itself; its owner can tell more."),
     }
 }
 
@@ -152,7 +152,7 @@ const OF_AN_ACCOUNT: &str =
     "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
 
 /// The account of the URL's user as SQL names it, for any host.
-fn account(part: &DirectoryConfig) -> String {
+fn quote_account(part: &DirectoryConfig) -> String {
     let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
     let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
     format!("'{}'@'%'", user.replace('\'', "''"))
@@ -176,21 +176,25 @@ pub(crate) fn of_statement(
                     part.table
                 ),
             )
-            .hint(
+            .with_hint(
                 "Ask your database administrator for another definer: SHOW CREATE VIEW tells how the view is made, and \
                  ALTER DEFINER = … VIEW … makes it anew.",
             )
-            .details(said.unwrap_or_default())
+            .with_details(said.unwrap_or_default())
         }
-        _ => of(error, part, endpoint),
+        _ => from_sqlx_at_endpoint(error, part, endpoint),
     }
 }
 
 /// The same, taking into account whether there is a password and where it comes from.
-pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+pub(crate) fn from_sqlx_at_endpoint(
+    error: sqlx::Error,
+    part: &DirectoryConfig,
+    endpoint: &Endpoint,
+) -> DirectoryError {
     match (is_login(&error), endpoint.has_password()) {
-        (true, true) => endpoint.refusal(from_sqlx(error, part)),
-        (true, false) => endpoint.refusal(password_missing(part)),
+        (true, true) => endpoint.to_login_refusal(from_sqlx(error, part)),
+        (true, false) => endpoint.to_login_refusal(missing_password_error(part)),
         (false, _) => from_sqlx(error, part),
     }
 }
@@ -210,20 +214,20 @@ pub(crate) fn is_interruption(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: only the caller knows where a password can be stored.
-fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", place(part)),
+        format!("{} wants a password, and none is stored.", describe_server(part)),
     )
     .wants_password()
 }
 
-pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-    unanswered::unanswered(&place(part), cause)
+pub(crate) fn unreachable_error(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    no_answer::no_answer_error(&describe_server(part), cause)
 }
 
 /// Socket, or host and port of the URL, and nothing else from it.
-pub(crate) fn place(directory: &DirectoryConfig) -> String {
+pub(crate) fn describe_server(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let socket =
         url.as_ref().and_then(|url| url.query_pairs().find(|(key, _)| key == "socket").map(|(_, path)| path));
@@ -261,8 +265,8 @@ mod tests {
         let mut told: String = told
             .map(|(number, said)| write_for_review(&number.to_string(), &from_number(number, said, &part)))
             .collect();
-        told += &write_for_review("no password", &password_missing(&part));
-        told += &write_for_review("unreachable", &unreachable(&part, "it fell silent"));
+        told += &write_for_review("no password", &missing_password_error(&part));
+        told += &write_for_review("unreachable", &unreachable_error(&part, "it fell silent"));
         insta::assert_snapshot!(told);
     }
 }

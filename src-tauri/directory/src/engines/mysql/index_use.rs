@@ -3,8 +3,8 @@
 //! Unlike PostgreSQL's, MySQL's planner cannot be asked, since its answer depends on how many rows it expects.
 //! <https://dev.mysql.com/doc/refman/8.4/en/order-by-optimization.html>
 
-use crate::engines::mysql::types::{MyType, Text};
-use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
+use crate::engines::mysql::types::{MyTextType, MyType};
+use crate::schema::table::{IndexForm, IndexSupport, IndexUse, TableColumn};
 
 /// One column or expression of a usable index.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(crate) struct MySqlIndexes<'a> {
 }
 
 impl MySqlIndexes<'_> {
-    pub(crate) fn access(&self, column: &TableColumn<MyType>) -> Access {
+    pub(crate) fn find_access(&self, column: &TableColumn<MyType>) -> IndexSupport {
         let name = column.name.as_str();
         let led = |wanted: &dyn Fn(&&IndexPart) -> bool| {
             self.parts.iter().filter(|part| part.place == 1).find(wanted).map(|part| part.index.clone())
@@ -53,19 +53,19 @@ impl MySqlIndexes<'_> {
             // Bytes may hold text too, and its prefixes are contiguous in the index.
             let begins =
                 in_order.clone().filter(|_| matches!(column.db_type, MyType::Binary { uuid: false, .. }));
-            return Access {
+            return IndexSupport {
                 prefix: served(plain, begins).filter(|_| column.db_type.is_ordered_as_it_is()),
                 equals: served(plain, equal).filter(|_| column.db_type.is_compared_as_it_is()),
                 order: served(plain, in_order).filter(|_| column.db_type.is_ordered_as_it_is()),
-                ..Access::default()
+                ..IndexSupport::default()
             };
         };
-        let form = IndexForm { folds: text.folds(), ..plain };
+        let form = IndexForm { folds: text.ignores_case(), ..plain };
         // The upper end of a prefix range is known if text is compared byte by byte.
         let lower = IndexForm { lower: true, ..plain };
         let lowered = led(&|part| is_bytewise(text) && on_lower(part, name) && ordered(part));
         let order = in_order.filter(|_| column.db_type.is_ordered_as_it_is());
-        Access {
+        IndexSupport {
             equals: served(lower, lowered.clone()).or_else(|| served(form, equal)),
             prefix: served(lower, lowered.filter(|_| text.is_unicode()))
                 .or_else(|| served(form, order.clone())),
@@ -91,7 +91,7 @@ impl MySqlIndexes<'_> {
     }
 }
 
-fn is_bytewise(text: &Text) -> bool {
+fn is_bytewise(text: &MyTextType) -> bool {
     text.collation.as_str().ends_with("_bin")
 }
 
@@ -105,7 +105,7 @@ fn on_lower(part: &IndexPart, column: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::bytes::Bytes;
+    use crate::schema::bytes::BinaryFormat;
     use crate::schema::name::name_for_test;
 
     fn part(index: &str, place: u32, column: &str) -> IndexPart {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn text(collation: &str) -> MyType {
-        MyType::Text(Text {
+        MyType::Text(MyTextType {
             charset: name_for_test("utf8mb4"),
             collation: name_for_test(collation),
             chars: 255,
@@ -135,12 +135,12 @@ mod tests {
             name: name_for_test(column),
             kind: db_type.kind(),
             nullable: true,
-            access: Access::default(),
-            bytes: Bytes::default(),
+            access: IndexSupport::default(),
+            bytes: BinaryFormat::default(),
             within: None,
             db_type,
         };
-        let access = MySqlIndexes { parts, id: "id", is_clustered }.access(&column);
+        let access = MySqlIndexes { parts, id: "id", is_clustered }.find_access(&column);
         assert_eq!(access.contains, None);
         [access.equals, access.prefix, access.order].map(|served| {
             served.map_or_else(String::new, |IndexUse { index, form }| {

@@ -21,10 +21,10 @@ use crate::config::DirectoryConfig;
 use crate::engines::mysql::catalogue::MySqlCatalogue;
 use crate::engines::mysql::dialect::MySql;
 use crate::engines::mysql::driver::MySqlServer;
-use crate::engines::mysql::reading::text;
+use crate::engines::mysql::reading::decode_text;
 use crate::engines::mysql::types::MyType;
 use crate::error::{DirectoryError, Result};
-use crate::faults::undescribed;
+use crate::faults::describe_timeout_error;
 use crate::model::Info;
 use crate::schema::mapping::Mapping;
 use crate::sql::dialect::{Dialect, Statement};
@@ -47,42 +47,42 @@ async fn open_catalogue(
 ) -> Result<(Mapping<MyType>, Arc<Info>)> {
     let mut reading = server.begin_reading(OPEN_LIMIT).await?;
     let read = async {
-        let found = catalogue::read(&mut reading, part).await?;
+        let found = catalogue::read_catalogue(&mut reading, part).await?;
         let mut mapping = Mapping::new(part, &found.table)?;
         for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
             // Values of exactly a UUID's length are treated as UUIDs.
             column.bytes.uuids |= matches!(column.db_type, MyType::Binary { uuid: true, .. });
         }
-        reading.watch(found.table.schema.as_str(), found.table.name.as_str()).await?;
+        reading.watch_table(found.table.schema.as_str(), found.table.name.as_str()).await?;
         Ok::<_, DirectoryError>((found, mapping))
     };
     // The server's limit is per statement, and does not help if the network is silent.
     let Ok(read) = tokio::time::timeout(OPEN_LIMIT, read).await else {
         drop(reading);
-        return Err(server.late(|part| undescribed(&part.table, OPEN_LIMIT)).await);
+        return Err(server.explain_timeout(|part| describe_timeout_error(&part.table, OPEN_LIMIT)).await);
     };
     let (found, mapping) = read?;
     reading.finish().await;
-    let (estimated_total, total_is_exact) = total(server, &found, &mapping).await;
+    let (estimated_total, total_is_exact) = count_or_estimate(server, &found, &mapping).await;
     let info = Arc::new(Info {
-        server: format!("{}{}", server.product.name(), server.place()),
+        server: format!("{}{}", server.product.name(), server.describe_target()),
         columns: mapping.columns.clone(),
         estimated_total,
         total_is_exact,
-        coverage: advice::services(&mapping, &found, server.product.flavour),
-        reader: advice::reader(&mapping),
+        coverage: advice::describe_coverage(&mapping, &found, server.product.flavour),
+        reader: advice::suggest_reader_account(&mapping),
         cautions: Vec::new(),
     });
     Ok((mapping, info))
 }
 
 /// The single number that a statement returns.
-fn number(rows: &[MySqlRow]) -> Option<u64> {
-    text(rows.first()?, 0).ok()??.parse().ok()
+fn decode_number(rows: &[MySqlRow]) -> Option<u64> {
+    decode_text(rows.first()?, 0).ok()??.parse().ok()
 }
 
 /// The number of users: counted if there are few, otherwise the storage engine's estimate.
-async fn total(
+async fn count_or_estimate(
     server: &Arc<MySqlServer>,
     found: &MySqlCatalogue,
     mapping: &Mapping<MyType>,
@@ -99,12 +99,12 @@ async fn total(
     );
     let counted = async {
         let mut reading = server.begin_reading(COUNT_LIMIT).await?;
-        let rows = reading.fetch(Statement { sql, ..Statement::default() }).await;
+        let rows = reading.fetch_rows(Statement { sql, ..Statement::default() }).await;
         reading.finish().await;
         rows
     };
     let rows = tokio::time::timeout(COUNT_LIMIT, counted).await.ok().and_then(Result::ok).unwrap_or_default();
-    match number(&rows) {
+    match decode_number(&rows) {
         Some(count) if count <= COUNTED_ROWS => (Some(count), true),
         _ => (found.estimated_rows, false),
     }

@@ -22,8 +22,8 @@ use crate::faults::lock_limit;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
+use crate::sql::fingerprint::TableFingerprint;
 use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
-use crate::sql::watch::Watch;
 
 /// A killed statement ends at once. If it had not started yet, it has to be killed again.
 const KILLED_AGAIN: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ const KILLED_AGAIN: Duration = Duration::from_millis(50);
 const UNSEEN: &str = "0/0";
 
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
-type Loan = ConnectionGuard<sqlx::MySql>;
+type MySqlConnectionGuard = ConnectionGuard<sqlx::MySql>;
 
 /// A read-only transaction with a time limit per statement.
 pub(crate) struct MySqlReadTx {
@@ -43,14 +43,18 @@ pub(crate) struct MySqlReadTx {
 }
 
 enum HeldConnection {
-    Idle(Loan),
-    Asking(JoinHandle<(Loan, Answer)>),
+    Idle(MySqlConnectionGuard),
+    Asking(JoinHandle<(MySqlConnectionGuard, Answer)>),
     /// It was returned to the pool, or is broken.
     Gone,
 }
 
 impl PooledReadTx<MySql> for MySqlReadTx {
-    async fn begin_on(mut loan: Loan, server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
+    async fn begin_on(
+        mut loan: MySqlConnectionGuard,
+        server: &Arc<MySqlServer>,
+        limit: Duration,
+    ) -> Result<Self> {
         // One round trip. All tiers of a search see the same snapshot of the table. The administrator's SQL modes would
         // change the meaning of our SQL; other session settings are made by `connect`. While the catalogue is read,
         // several statements may have to wait for the same lock.
@@ -67,23 +71,25 @@ impl PooledReadTx<MySql> for MySqlReadTx {
              SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
              START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR), {}; \
              SET SESSION lock_wait_timeout = {waits}",
-            Watch::column(server.watch.get()),
+            TableFingerprint::select_expression(server.watch.get()),
         );
         let begun = async {
             let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(loan.connection()).await?;
             let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            let thread = text(row, 0)?.and_then(|thread| thread.parse().ok());
-            Ok::<_, sqlx::Error>((thread.ok_or(sqlx::Error::RowNotFound)?, text(row, 1)?))
+            let thread = decode_text(row, 0)?.and_then(|thread| thread.parse().ok());
+            Ok::<_, sqlx::Error>((thread.ok_or(sqlx::Error::RowNotFound)?, decode_text(row, 1)?))
         };
         let (thread, table) = match timeout(SILENCE, begun).await {
-            Ok(thread) => thread.map_err(|error| server.failed(error))?,
-            Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
+            Ok(thread) => thread.map_err(|error| server.query_error(error))?,
+            Err(_) => {
+                return Err(errors::unreachable_error(&server.target_config(), "the connection went silent"));
+            }
         };
         let reading = Self { server: Arc::clone(server), connection: HeldConnection::Idle(loan), thread };
         // The table is not visible, because it is locked or gone. The query itself will find out which.
         let table = table.filter(|table| table != UNSEEN);
         let watch = server.watch.get().filter(|_| table.is_some());
-        match Watch::holds(watch, table.as_ref(), &server.part()) {
+        match TableFingerprint::check_unchanged(watch, table.as_ref(), &server.target_config()) {
             Ok(()) => Ok(reading),
             Err(error) => {
                 reading.finish().await;
@@ -93,13 +99,13 @@ impl PooledReadTx<MySql> for MySqlReadTx {
     }
 
     /// Returns all rows of `statement`, whose placeholders are numbered as by [`Statement::bind`].
-    async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
+    async fn fetch_rows(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
         let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
         else {
             return Err(DirectoryError::internal("a directory was asked twice at a time"));
         };
         let asking = tokio::spawn(async move {
-            let answer = answered(&mut loan, statement).await;
+            let answer = run_statement(&mut loan, statement).await;
             (loan, answer)
         });
         // Stored before awaiting, because this future may be dropped there.
@@ -109,19 +115,19 @@ impl PooledReadTx<MySql> for MySqlReadTx {
         };
         let (loan, answer) = asking.await.map_err(DirectoryError::internal)?;
         self.connection = HeldConnection::Idle(loan);
-        answer.map_err(|error| self.server.failed(error))
+        answer.map_err(|error| self.server.query_error(error))
     }
 
     async fn finish(mut self) {
         if let HeldConnection::Idle(loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone) {
-            rolled_back(loan).await;
+            roll_back(loan).await;
         }
     }
 }
 
 impl MySqlReadTx {
     /// Makes every transaction from here on start by checking that the table has not changed.
-    pub(crate) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
+    pub(crate) async fn watch_table(&mut self, schema: &str, table: &str) -> Result<()> {
         // As digits, so that no name can end its quotes, whatever the server's SQL mode.
         let literal = |name: &str| {
             let digits = name.bytes().fold(String::new(), |mut digits, byte| {
@@ -144,10 +150,10 @@ impl MySqlReadTx {
         });
         let sql = format!("CONCAT_WS('/', {})", sums.join(", "));
         let statement = Statement { sql: format!("SELECT {sql}"), ..Statement::default() };
-        let seen = self.fetch(statement).await?;
-        let seen = seen.first().map(|row| text(row, 0)).transpose();
-        let seen = seen.map_err(|error| self.server.failed(error))?.flatten();
-        drop(self.server.watch.set(Watch { sql, seen }));
+        let seen = self.fetch_rows(statement).await?;
+        let seen = seen.first().map(|row| decode_text(row, 0)).transpose();
+        let seen = seen.map_err(|error| self.server.query_error(error))?.flatten();
+        drop(self.server.watch.set(TableFingerprint { sql, seen }));
         Ok(())
     }
 
@@ -162,17 +168,17 @@ impl Drop for MySqlReadTx {
         // Without a runtime, the process is ending, and the statement's time limit bounds what is left.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         match held {
-            HeldConnection::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
+            HeldConnection::Idle(loan) => drop(runtime.spawn(roll_back(loan))),
             HeldConnection::Asking(asking) => {
-                drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server))));
+                drop(runtime.spawn(cancel_on_server(asking, self.thread, Arc::clone(&self.server))));
             }
             HeldConnection::Gone => {}
         }
     }
 }
 
-async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
-    let (sql, binds) = positional(statement);
+async fn run_statement(loan: &mut MySqlConnectionGuard, statement: Statement) -> Answer {
+    let (sql, binds) = to_positional(statement);
     // Only constants and catalogue names: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for value in binds {
@@ -185,7 +191,11 @@ async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
 }
 
 /// Kills the running statement. The connection is held meanwhile, so that `thread` cannot refer to another one.
-async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<MySqlServer>) {
+async fn cancel_on_server(
+    mut asking: JoinHandle<(MySqlConnectionGuard, Answer)>,
+    thread: u64,
+    server: Arc<MySqlServer>,
+) {
     let stopped = async {
         let mut canceller = server.lend_canceller().await?;
         loop {
@@ -198,14 +208,14 @@ async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<M
         }
     };
     match timeout(CONNECT_TIMEOUT, stopped).await {
-        Ok(Ok(Ok((loan, _)))) => rolled_back(loan).await,
+        Ok(Ok(Ok((loan, _)))) => roll_back(loan).await,
         // This closes its connection.
         _ => asking.abort(),
     }
 }
 
 /// Returns the connection to the pool if it answers; then it is idle, and no kill is pending for it.
-async fn rolled_back(mut loan: Loan) {
+async fn roll_back(mut loan: MySqlConnectionGuard) {
     let ended = async {
         for _ in 0..2 {
             match sqlx::raw_sql("ROLLBACK").execute(loan.connection()).await {
@@ -223,7 +233,7 @@ async fn rolled_back(mut loan: Loan) {
 }
 
 /// Converts numbered placeholders to MySQL's: `?2 … ?1` becomes `? … ?`, with the values in that order.
-fn positional(statement: Statement) -> (String, Vec<Value>) {
+fn to_positional(statement: Statement) -> (String, Vec<Value>) {
     let Statement { sql, binds, .. } = statement;
     let mut positional = String::with_capacity(sql.len());
     let mut values = Vec::with_capacity(binds.len());
@@ -249,7 +259,7 @@ fn positional(statement: Statement) -> (String, Vec<Value>) {
 }
 
 /// A value's text. Columns may contain bytes that are invalid in their own character set.
-pub(crate) fn text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+pub(crate) fn decode_text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     // Unchecked: values cast to text arrive with several type names.
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -266,7 +276,7 @@ mod tests {
             binds: (1..=10).map(Value::Integer).collect(),
             ..Statement::default()
         };
-        let (sql, values) = positional(statement);
+        let (sql, values) = to_positional(statement);
         assert_eq!(sql, "SELECT `a?1``?`, '?2', ? FROM t WHERE a = ? AND (b > ? OR b = ?)");
         assert_eq!(values, [2, 1, 10, 2].map(Value::Integer));
     }

@@ -19,7 +19,7 @@ pub(crate) enum MyType {
     Real {
         is_single: bool,
     },
-    Text(Text),
+    Text(MyTextType),
     /// `enum` and `set`: displayed by name, ordered by number.
     Listed,
     /// A point in time, read in UTC.
@@ -45,16 +45,16 @@ pub(crate) enum MyType {
 
 /// `char`, `varchar` and `text` of all sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Text {
+pub(crate) struct MyTextType {
     pub(crate) charset: CatalogueName,
     pub(crate) collation: CatalogueName,
     /// The maximum length in characters.
     pub(crate) chars: u64,
 }
 
-impl Text {
+impl MyTextType {
     /// Whether the collation ignores case.
-    pub(crate) fn folds(&self) -> bool {
+    pub(crate) fn ignores_case(&self) -> bool {
         self.collation.as_str().ends_with("_ci")
     }
 
@@ -77,7 +77,7 @@ impl Text {
 }
 
 /// A type's description in `information_schema.columns`.
-pub(crate) struct Declared<'a> {
+pub(crate) struct DeclaredType<'a> {
     /// `tinyint`
     pub(crate) name: &'a str,
     /// `tinyint(1) unsigned`
@@ -96,7 +96,7 @@ pub(crate) const ORDERED_CHARS: u64 = 255;
 pub(crate) const ORDERED_BYTES: u64 = 1000;
 
 impl MyType {
-    pub(crate) fn of(declared: Declared<'_>) -> Self {
+    pub(crate) fn from_declared(declared: DeclaredType<'_>) -> Self {
         let whole = declared.whole;
         let unsigned = whole.contains("unsigned") || whole.contains("zerofill");
         match declared.name {
@@ -119,7 +119,9 @@ impl MyType {
             | "multipolygon" | "geometrycollection" | "geomcollection" => Self::Geometry,
             // Other types are shown as bytes.
             _ => match declared.text {
-                Some((charset, collation)) => Self::Text(Text { charset, collation, chars: declared.length }),
+                Some((charset, collation)) => {
+                    Self::Text(MyTextType { charset, collation, chars: declared.length })
+                }
                 None => Self::Binary { bytes: declared.length, uuid: whole == "binary(16)" },
             },
         }
@@ -165,7 +167,7 @@ impl MyType {
 
 /// Converts a time from MySQL's format to RFC 3339: `2024-01-02 03:04:05.6` in UTC becomes `2024-01-02T03:04:05.6Z`.
 /// Invalid dates (`0000-00-00 00:00:00`, `2024-00-00`) stay as they are.
-pub(crate) fn rfc3339(text: String, is_utc: bool) -> String {
+pub(crate) fn to_rfc3339(text: String, is_utc: bool) -> String {
     match text.split_once(' ') {
         Some((date, time)) if date.split('-').all(|part| part.bytes().any(|digit| digit != b'0')) => {
             format!("{date}T{time}{}", if is_utc { "Z" } else { "" })
@@ -184,7 +186,7 @@ mod tests {
         let utf8 = || (name_for_test("utf8mb4"), name_for_test("utf8mb4_0900_ai_ci"));
         let text = || {
             let (charset, collation) = utf8();
-            MyType::Text(Text { charset, collation, chars: 16 })
+            MyType::Text(MyTextType { charset, collation, chars: 16 })
         };
         for (whole, charset, expected) in [
             ("tinyint(1)", None, MyType::Boolean),
@@ -205,8 +207,8 @@ mod tests {
             ("uuid", None, MyType::Uuid),
         ] {
             let name = whole.split(['(', ' ']).next().unwrap();
-            let declared = Declared { name, whole, precision: 20, scale: 5, length: 16, text: charset };
-            assert_eq!(MyType::of(declared), expected, "{whole}");
+            let declared = DeclaredType { name, whole, precision: 20, scale: 5, length: 16, text: charset };
+            assert_eq!(MyType::from_declared(declared), expected, "{whole}");
         }
     }
 
@@ -220,7 +222,7 @@ mod tests {
             ("0000-00-00 00:00:00.000000", true, "0000-00-00 00:00:00.000000"),
             ("2024-00-00 00:00:00", false, "2024-00-00 00:00:00"),
         ] {
-            assert_eq!(rfc3339(mysql.to_owned(), is_utc), expected);
+            assert_eq!(to_rfc3339(mysql.to_owned(), is_utc), expected);
         }
     }
 }

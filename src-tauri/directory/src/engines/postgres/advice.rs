@@ -2,11 +2,11 @@
 
 use crate::engines::postgres::catalogue::{PgCatalogue, PgType};
 use crate::engines::postgres::dialect::text_of;
-use crate::engines::postgres::row_security::Guarded;
+use crate::engines::postgres::row_security::GuardedTable;
 use crate::model::{SearchCoverage, Tier};
-use crate::plan::coverage::{Advise, services as lines};
+use crate::plan::coverage::{IndexAdvisor, list_search_coverage as lines};
 use crate::schema::mapping::Mapping;
-use crate::schema::name::quoted;
+use crate::schema::name::quote_name;
 use crate::schema::table::{Table, TableColumn};
 use crate::sql::dialect::read_columns;
 
@@ -16,10 +16,10 @@ struct PgIndexAdvice<'a> {
     found: &'a PgCatalogue,
 }
 
-impl Advise<PgType> for PgIndexAdvice<'_> {
+impl IndexAdvisor<PgType> for PgIndexAdvice<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters or digits on";
 
-    fn index(&self, tier: Tier, columns: &[&TableColumn<PgType>]) -> Option<String> {
+    fn suggest_index(&self, tier: Tier, columns: &[&TableColumn<PgType>]) -> Option<String> {
         // A view has no indexes, and a foreign table's are on another server.
         if self.found.is_view {
             return None;
@@ -32,7 +32,7 @@ impl Advise<PgType> for PgIndexAdvice<'_> {
         let make = if self.found.is_partitioned { "INDEX" } else { "INDEX CONCURRENTLY" };
         let table = self.table;
         let first = *columns.first()?;
-        let name = first.sql("");
+        let name = first.to_sql("");
         Some(match tier {
             Tier::All => format!("CREATE {make} ON {table} ({name})"),
             // A unique index on a partitioned table has to include the partition key.
@@ -59,23 +59,23 @@ impl Advise<PgType> for PgIndexAdvice<'_> {
     }
 }
 
-pub(crate) fn services(mapping: &Mapping<PgType>, found: &PgCatalogue) -> Vec<SearchCoverage> {
+pub(crate) fn describe_coverage(mapping: &Mapping<PgType>, found: &PgCatalogue) -> Vec<SearchCoverage> {
     lines(mapping, &PgIndexAdvice { table: &mapping.table, found })
 }
 
 /// The statements that create such a role. The administrator chooses its password.
-pub(crate) fn reader(
+pub(crate) fn suggest_reader_account(
     mapping: &Mapping<PgType>,
     table: &Table<PgType>,
     database: Option<&str>,
-    guarded: &[Guarded],
+    guarded: &[GuardedTable],
 ) -> Vec<String> {
     let names = read_columns(mapping);
     let database = database.map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
     let mut statements = vec!["CREATE ROLE understudy LOGIN CONNECTION LIMIT 10".to_owned()];
     statements.push("\\password understudy".to_owned());
     statements.extend(database.map(|name| format!("GRANT CONNECT ON DATABASE {name} TO understudy")));
-    statements.push(format!("GRANT USAGE ON SCHEMA {} TO understudy", quoted(&table.schema)));
+    statements.push(format!("GRANT USAGE ON SCHEMA {} TO understudy", quote_name(&table.schema)));
     statements.push(format!("GRANT SELECT ({}) ON {} TO understudy", names.join(", "), mapping.table));
     statements.extend(guarded.iter().filter_map(|table| table.opening_for("understudy")));
     statements.push("ALTER ROLE understudy SET default_transaction_read_only = on".to_owned());

@@ -2,7 +2,7 @@
 //!
 //! Everything is read as text (booleans as `true`/`false`), so that no decoder depends on a server version.
 
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use std::collections::HashSet;
 
 use sqlx::Row;
@@ -15,9 +15,9 @@ use crate::faults::ASK_ADMINISTRATOR;
 use crate::model::FieldKind;
 use crate::schema::json_column::{JsonSyntax, add_paths};
 use crate::schema::json_path::JsonPath;
-use crate::schema::mapping::table_missing;
-use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings, written};
-use crate::schema::table::{Access, Table, TableColumn};
+use crate::schema::mapping::unknown_table_error;
+use crate::schema::name::{CatalogueName, CatalogueRow, Quote, format_table_name, parse_possible_names};
+use crate::schema::table::{IndexSupport, Table, TableColumn};
 
 /// A column's type as SQL names it; for a domain, the underlying type.
 #[derive(Debug, Clone)]
@@ -136,7 +136,7 @@ const TRIGRAMS: &str = "
     FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
 
 /// Looks up the table that `part` names, and checks that this user may read all of its named columns.
-pub(crate) async fn read(
+pub(crate) async fn read_catalogue(
     connection: &mut PgConnection,
     part: &DirectoryConfig,
     role: &str,
@@ -144,20 +144,20 @@ pub(crate) async fn read(
     let failed = |error| errors::from_sqlx(error, part);
     let relations =
         sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
-    let relation = chosen(&relations, &part.table).map_err(failed)?;
+    let relation = find_relation(&relations, &part.table).map_err(failed)?;
     let Some(relation) = relation else {
-        return Err(table_missing(&part.table, &names(&relations).map_err(failed)?));
+        return Err(unknown_table_error(&part.table, &list_relation_names(&relations).map_err(failed)?));
     };
     let schema: String = relation.try_get("schema").map_err(failed)?;
     let name: String = relation.try_get("name").map_err(failed)?;
-    let quoted = |name: &str| Quote::Double.around(name);
+    let quoted = |name: &str| Quote::Double.apply_to(name);
     if !relation.try_get::<bool, _>("usable").map_err(failed)? {
         return Err(DirectoryError::new(
             DirectoryCode::Refused,
             format!("The database user `{role}` may not use the schema `{schema}`."),
         )
-        .hint(ASK_ADMINISTRATOR)
-        .statement(format!("GRANT USAGE ON SCHEMA {} TO {}", quoted(&schema), quoted(role))));
+        .with_hint(ASK_ADMINISTRATOR)
+        .with_statement(format!("GRANT USAGE ON SCHEMA {} TO {}", quoted(&schema), quoted(role))));
     }
 
     let oid: String = relation.try_get("oid").map_err(failed)?;
@@ -171,7 +171,7 @@ pub(crate) async fn read(
     let mut unreadable = Vec::new();
     let mut folds_ascii = false;
     for row in &rows {
-        let column = column(row).map_err(failed)?;
+        let column = decode_column(row).map_err(failed)?;
         folds_ascii = row.try_get("database_folds_ascii").map_err(failed)?;
         if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(part, column.name.as_str()) {
             unreadable.push(column.name.as_str().to_owned());
@@ -188,8 +188,8 @@ pub(crate) async fn read(
                 part.table
             ),
         )
-        .hint(ASK_ADMINISTRATOR)
-        .statement(format!(
+        .with_hint(ASK_ADMINISTRATOR)
+        .with_statement(format!(
             "GRANT SELECT ({}) ON {}.{} TO {}",
             columns.join(", "),
             quoted(&schema),
@@ -199,7 +199,7 @@ pub(crate) async fn read(
     }
 
     add_paths(&mut columns, part, JsonSyntax::Postgres, |column| {
-        let catalogue = |name| CatalogueName::literal(name, Quote::Double);
+        let catalogue = |name| CatalogueName::from_literal(name, Quote::Double);
         // With the database's collation, which may be bytewise; not relying on that costs nothing.
         let text = || PgType {
             schema: catalogue("pg_catalog"),
@@ -236,8 +236,8 @@ pub(crate) async fn read(
 }
 
 /// The relation that `wanted` refers to: in the named schema, or on the search path, or the only one with its name.
-fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
-    for reading in readings(wanted) {
+fn find_relation<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
+    for reading in parse_possible_names(wanted) {
         let mut named = Vec::new();
         for row in relations {
             let schema: String = row.try_get("schema")?;
@@ -260,7 +260,7 @@ fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>,
 }
 
 /// All relations as a connection file would name them, without individual partitions.
-fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
+fn list_relation_names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
     let mut names = Vec::with_capacity(relations.len());
     for row in relations {
         if row.try_get("is_partition")? {
@@ -268,13 +268,13 @@ fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
         }
         let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
         let is_visible = row.try_get("visible")?;
-        names.push(written(if is_visible { None } else { Some(&schema) }, &name));
+        names.push(format_table_name(if is_visible { None } else { Some(&schema) }, &name));
     }
     names.sort();
     Ok(names)
 }
 
-fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
+fn decode_column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     let type_name: String = row.try_get("type_name")?;
     let collation = match row.try_get::<Option<&str>, _>("collation")? {
         Some(_) => {
@@ -284,11 +284,11 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     };
     Ok(TableColumn {
         name: CatalogueName::of_row(row, "name")?,
-        kind: kind(&type_name),
+        kind: field_kind(&type_name),
         nullable: row.try_get("nullable")?,
         // Determined later, by asking the planner: see `index_use`.
-        access: Access::default(),
-        bytes: Bytes::default(),
+        access: IndexSupport::default(),
+        bytes: BinaryFormat::default(),
         within: None,
         db_type: PgType {
             schema: CatalogueName::of_row(row, "type_schema")?,
@@ -301,7 +301,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     })
 }
 
-pub(crate) fn kind(type_name: &str) -> FieldKind {
+pub(crate) fn field_kind(type_name: &str) -> FieldKind {
     match type_name {
         "int2" | "int4" | "int8" | "oid" => FieldKind::Integer,
         "numeric" | "float4" | "float8" => FieldKind::Number,
@@ -315,7 +315,7 @@ pub(crate) fn kind(type_name: &str) -> FieldKind {
 
 fn is_used(part: &DirectoryConfig, name: &str) -> bool {
     part.column_names()
-        .any(|used| used == name || JsonPath::read(used).is_some_and(|path| path.column == name))
+        .any(|used| used == name || JsonPath::parse(used).is_some_and(|path| path.column == name))
 }
 
 /// Converts `reltuples` to a count: -1, or 0 before PostgreSQL 14, means unknown.

@@ -17,8 +17,8 @@ use crate::config::DirectoryConfig;
 use crate::engines::postgres::dialect::Postgres;
 use crate::engines::postgres::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
-use crate::reach::tls::{Authorities, Demand, Trust};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, ConnectObservations, Endpoint, Password, is_loopback};
+use crate::reach::tls::{Authorities, TlsMode, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire;
 use crate::reach::wire::{Address, Login, Route, Wire};
@@ -32,13 +32,16 @@ pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
-    signs: Arc<Signs>,
+    signs: Arc<ConnectObservations>,
 ) -> Result<(Connected<Postgres>, bool)> {
     let part = endpoint.hosts()[at].clone();
-    let url = PgServerUrl::read(&part)?;
-    let wire =
-        Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
-    let options = url.options(&wire, password.secret.as_ref());
+    let url = PgServerUrl::from_config(&part)?;
+    let wire = Wire::start_listening(
+        url.build_route(&part, endpoint.tunnel_endpoint(at))?,
+        endpoint.max_connect_time() + CONNECT_TIMEOUT,
+    )
+    .await?;
+    let options = url.build_connect_options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = PgConnection::connect_with(&options).await?;
         let mut is_replica = false;
@@ -50,7 +53,7 @@ pub(crate) async fn connect_to(
         }
         Ok((connection, is_replica))
     };
-    match endpoint.awaited(&wire, &signs, asked).await {
+    match endpoint.await_connection(&wire, &signs, asked).await {
         Some(Ok((connection, is_replica))) => {
             Ok((Connected { connection, options, wire, password, part, product: () }, is_replica))
         }
@@ -58,10 +61,12 @@ pub(crate) async fn connect_to(
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
             signs.starting.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
             let (user, database) = (url.user(), url.database());
-            let told = || errors::of_login(error, &part, &endpoint, wire.met(), (&user, &database));
-            Err(wire.trouble().unwrap_or_else(told))
+            let told = || errors::of_login(error, &part, &endpoint, wire.login_facts(), (&user, &database));
+            Err(wire.login_error().unwrap_or_else(told))
         }
-        None => Err(wire.trouble().unwrap_or_else(|| endpoint.silent(&wire, &errors::place(&part)))),
+        None => Err(wire
+            .login_error()
+            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&part)))),
     }
 }
 
@@ -73,12 +78,12 @@ struct PgServerUrl {
 }
 
 impl PgServerUrl {
-    fn read(part: &DirectoryConfig) -> Result<Self> {
+    fn from_config(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
-            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
-        errors::TLS.files_are_there(&part.url)?;
+            .map_err(|cause| invalid_url_error(&format!("is no URL: {cause}")).with_hint(EXAMPLE))?;
+        errors::TLS.check_files_exist(&part.url)?;
         let said: HashMap<String, String> =
-            url.query_pairs().map(|(key, value)| (spelling(&key), value.into_owned())).collect();
+            url.query_pairs().map(|(key, value)| (to_libpq_option(&key), value.into_owned())).collect();
         let url = Self { url, said };
         url.asks_for_nothing_else()?;
         Ok(url)
@@ -100,24 +105,25 @@ impl PgServerUrl {
             ("requirepeer", "the owner of a socket is not checked"),
         ];
         for (key, instead) in elsewhere {
-            if self.said(key).is_some_and(|value| !value.is_empty()) {
-                return Err(unusable(&format!("has {key}=, which Understudy does not support"))
-                    .hint(format!("Remove it; {instead}.")));
+            if self.find_option(key).is_some_and(|value| !value.is_empty()) {
+                return Err(invalid_url_error(&format!("has {key}=, which Understudy does not support"))
+                    .with_hint(format!("Remove it; {instead}.")));
             }
         }
-        if self.said("gssencmode") == Some("require") {
-            return Err(unusable("has gssencmode=require, and Understudy does not support GSSAPI")
-                .hint("Remove it, and say sslmode=verify-full."));
+        if self.find_option("gssencmode") == Some("require") {
+            return Err(invalid_url_error("has gssencmode=require, and Understudy does not support GSSAPI")
+                .with_hint("Remove it, and say sslmode=verify-full."));
         }
-        if self.said("channel_binding") == Some("require") && self.demand()? != Demand::Name {
-            return Err(unusable("has channel_binding=require, which Understudy does not support").hint(
-                "Remove it, and say sslmode=verify-full: then it is certain who is at the other end.",
-            ));
+        if self.find_option("channel_binding") == Some("require") && self.parse_tls_mode()? != TlsMode::Name {
+            return Err(invalid_url_error("has channel_binding=require, which Understudy does not support")
+                .with_hint(
+                    "Remove it, and say sslmode=verify-full: then it is certain who is at the other end.",
+                ));
         }
         Ok(())
     }
 
-    fn said(&self, key: &str) -> Option<&str> {
+    fn find_option(&self, key: &str) -> Option<&str> {
         self.said.get(key).map(String::as_str)
     }
 
@@ -125,7 +131,7 @@ impl PgServerUrl {
     fn host(&self) -> Cow<'_, str> {
         let named = self.url.host_str().filter(|host| !host.is_empty());
         let named = named.map(|host| percent_decode_str(host).decode_utf8_lossy());
-        match self.said("host").map(Cow::from).or(named) {
+        match self.find_option("host").map(Cow::from).or(named) {
             Some(host) => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
                 Some(address) => Cow::from(address.to_owned()),
                 None => host,
@@ -135,25 +141,25 @@ impl PgServerUrl {
     }
 
     fn port(&self) -> u16 {
-        self.said("port").and_then(|port| port.parse().ok()).or(self.url.port()).unwrap_or(wire::PORT)
+        self.find_option("port").and_then(|port| port.parse().ok()).or(self.url.port()).unwrap_or(wire::PORT)
     }
 
     fn user(&self) -> String {
         let named = percent_decode_str(self.url.username()).decode_utf8_lossy();
-        let named = self.said("user").map(Cow::from).or(Some(named)).filter(|user| !user.is_empty());
+        let named = self.find_option("user").map(Cow::from).or(Some(named)).filter(|user| !user.is_empty());
         // As in libpq, the default is the account's name.
         named.map_or_else(|| whoami::username().unwrap_or_default(), Cow::into_owned)
     }
 
     fn database(&self) -> String {
         let named = percent_decode_str(self.url.path().trim_start_matches('/')).decode_utf8_lossy();
-        let named = self.said("dbname").map(Cow::from).or(Some(named)).filter(|name| !name.is_empty());
+        let named = self.find_option("dbname").map(Cow::from).or(Some(named)).filter(|name| !name.is_empty());
         named.map_or_else(|| self.user(), Cow::into_owned)
     }
 
     /// Session settings: `options=-c geqo=off` and `options[geqo]=off`.
-    fn settings(&self) -> Option<String> {
-        let mut settings: Vec<String> = self.said("options").map(str::to_owned).into_iter().collect();
+    fn session_settings(&self) -> Option<String> {
+        let mut settings: Vec<String> = self.find_option("options").map(str::to_owned).into_iter().collect();
         let mut named: Vec<(&str, &str)> = self
             .said
             .iter()
@@ -170,26 +176,26 @@ impl PgServerUrl {
         (!settings.is_empty()).then(|| settings.join(" "))
     }
 
-    fn demand(&self) -> Result<Demand> {
-        let is_system = self.authorities() == Authorities::System;
-        let demand = match self.said("sslmode") {
-            Some("disable" | "allow") => Demand::Nothing,
-            Some("prefer") => Demand::IfOffered,
+    fn parse_tls_mode(&self) -> Result<TlsMode> {
+        let is_system = self.parse_authorities() == Authorities::System;
+        let demand = match self.find_option("sslmode") {
+            Some("disable" | "allow") => TlsMode::Nothing,
+            Some("prefer") => TlsMode::IfOffered,
             // As in libpq, naming an authority implies verification.
-            Some("require") if self.said("sslrootcert").is_some() && !is_system => Demand::Authority,
-            Some("require") => Demand::Encryption,
-            Some("verify-ca") => Demand::Authority,
-            Some("verify-full") => Demand::Name,
+            Some("require") if self.find_option("sslrootcert").is_some() && !is_system => TlsMode::Authority,
+            Some("require") => TlsMode::Encryption,
+            Some("verify-ca") => TlsMode::Authority,
+            Some("verify-full") => TlsMode::Name,
             Some(other) => {
-                return Err(unusable(&format!("has sslmode={other}"))
-                    .hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
+                return Err(invalid_url_error(&format!("has sslmode={other}"))
+                    .with_hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
             }
             // On this computer no one can listen; anywhere else the server must prove its identity.
-            None if self.is_local() && self.said("sslrootcert").is_none() => Demand::IfOffered,
-            None => Demand::Name,
+            None if self.is_local() && self.find_option("sslrootcert").is_none() => TlsMode::IfOffered,
+            None => TlsMode::Name,
         };
-        if is_system && demand != Demand::Name {
-            return Err(unusable("has sslrootcert=system with a weaker sslmode than verify-full").hint(
+        if is_system && demand != TlsMode::Name {
+            return Err(invalid_url_error("has sslrootcert=system with a weaker sslmode than verify-full").with_hint(
                 "Public authorities sign for everybody, so the name has to be checked too: say sslmode=verify-full.",
             ));
         }
@@ -198,24 +204,24 @@ impl PgServerUrl {
 
     fn is_local(&self) -> bool {
         let host = self.host();
-        host.starts_with('/') || is_loopback(self.said("hostaddr").unwrap_or(&host))
+        host.starts_with('/') || is_loopback(self.find_option("hostaddr").unwrap_or(&host))
     }
 
-    fn authorities(&self) -> Authorities {
-        match self.said("sslrootcert") {
+    fn parse_authorities(&self) -> Authorities {
+        match self.find_option("sslrootcert") {
             None => Authorities::Public,
             Some("system") => Authorities::System,
             Some(path) => Authorities::File(path.to_owned()),
         }
     }
 
-    fn route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
-        let client = match (self.said("sslcert"), self.said("sslkey")) {
+    fn build_route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
+        let client = match (self.find_option("sslcert"), self.find_option("sslkey")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => {
-                return Err(unusable("names only one of sslcert= and sslkey=")
-                    .hint("The client's certificate and its key belong together: name both."));
+                return Err(invalid_url_error("names only one of sslcert= and sslkey=")
+                    .with_hint("The client's certificate and its key belong together: name both."));
             }
         };
         let host = self.host();
@@ -225,29 +231,30 @@ impl PgServerUrl {
             None if host.starts_with('/') => {
                 Address::Socket(std::path::Path::new(&*host).join(format!(".s.PGSQL.{}", self.port())))
             }
-            None => Address::Tcp(self.said("hostaddr").unwrap_or(&host).to_owned(), self.port()),
+            None => Address::Tcp(self.find_option("hostaddr").unwrap_or(&host).to_owned(), self.port()),
         };
         Ok(Route {
             address,
             host: host.into_owned(),
-            place: errors::place(part),
-            trust: Trust::new(&errors::TLS, self.demand()?, &self.authorities(), client)?,
+            place: errors::describe_server(part),
+            trust: Trust::new(&errors::TLS, self.parse_tls_mode()?, &self.parse_authorities(), client)?,
             options: &errors::TLS,
-            login: Login::Postgres { options: self.settings() },
+            login: Login::Postgres { options: self.session_settings() },
         })
     }
 
     /// The driver's options for connecting to the wire.
-    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> PgConnectOptions {
+    fn build_connect_options(&self, wire: &Wire, password: Option<&SecretString>) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass();
-        let options = match wire.entrance() {
+        let options = match wire.local_endpoint() {
             #[cfg(unix)]
             TunnelEndpoint::Socket(folder) => options.socket(folder).port(wire::PORT),
             #[cfg(not(unix))]
             TunnelEndpoint::Port(port) => options.host("127.0.0.1").port(*port),
         };
         // Named statements do not work through a pooler in transaction mode (such as PgBouncer).
-        let kept = self.said("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);
+        let kept =
+            self.find_option("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);
         options
             .ssl_mode(PgSslMode::Disable)
             .username(&self.user())
@@ -263,7 +270,7 @@ impl PgServerUrl {
 }
 
 /// Alternative spellings of libpq's options, for compatibility.
-fn spelling(key: &str) -> String {
+fn to_libpq_option(key: &str) -> String {
     match key {
         "ssl-mode" => "sslmode",
         "ssl-root-cert" | "ssl-ca" => "sslrootcert",
@@ -282,7 +289,7 @@ fn default_host(port: u16) -> Cow<'static, str> {
     Cow::from(found.unwrap_or("localhost"))
 }
 
-fn unusable(what: &str) -> DirectoryError {
+fn invalid_url_error(what: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
 }
 
@@ -291,7 +298,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<PgServerUrl> {
-        PgServerUrl::read(&DirectoryConfig {
+        PgServerUrl::from_config(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),
@@ -311,22 +318,22 @@ mod tests {
     #[test]
     fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
         for (url, expected) in [
-            ("postgres://reader@db.acme.internal/acme", Demand::Name),
-            ("postgres://reader@10.0.0.7/acme", Demand::Name),
-            ("postgres://reader@localhost/acme", Demand::IfOffered),
-            ("postgres://reader@127.0.0.1:5433/acme", Demand::IfOffered),
-            ("postgresql://reader@[::1]/acme", Demand::IfOffered),
-            ("postgresql:///acme?host=/run/postgresql", Demand::IfOffered),
-            ("postgres://reader@localhost/acme?hostaddr=10.0.0.7", Demand::Name),
-            ("postgres://reader@db.acme.internal/acme?sslmode=require", Demand::Encryption),
-            ("postgres://reader@localhost/acme?sslmode=verify-full", Demand::Name),
-            ("postgres://reader@localhost/acme?sslrootcert=system", Demand::Name),
-            ("postgres://reader@db/acme?sslmode=require&sslrootcert=/etc/hostname", Demand::Authority),
+            ("postgres://reader@db.acme.internal/acme", TlsMode::Name),
+            ("postgres://reader@10.0.0.7/acme", TlsMode::Name),
+            ("postgres://reader@localhost/acme", TlsMode::IfOffered),
+            ("postgres://reader@127.0.0.1:5433/acme", TlsMode::IfOffered),
+            ("postgresql://reader@[::1]/acme", TlsMode::IfOffered),
+            ("postgresql:///acme?host=/run/postgresql", TlsMode::IfOffered),
+            ("postgres://reader@localhost/acme?hostaddr=10.0.0.7", TlsMode::Name),
+            ("postgres://reader@db.acme.internal/acme?sslmode=require", TlsMode::Encryption),
+            ("postgres://reader@localhost/acme?sslmode=verify-full", TlsMode::Name),
+            ("postgres://reader@localhost/acme?sslrootcert=system", TlsMode::Name),
+            ("postgres://reader@db/acme?sslmode=require&sslrootcert=/etc/hostname", TlsMode::Authority),
         ] {
-            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
+            assert_eq!(read(url).unwrap().parse_tls_mode().unwrap(), expected, "{url}");
         }
         let weak = read("postgres://reader@db/acme?sslmode=verify-ca&sslrootcert=system").unwrap();
-        assert!(weak.demand().unwrap_err().message.contains("weaker sslmode"));
+        assert!(weak.parse_tls_mode().unwrap_err().message.contains("weaker sslmode"));
     }
 
     #[test]
@@ -336,7 +343,7 @@ mod tests {
                 .unwrap();
         assert_eq!((&*url.host(), url.port()), ("::1", 5433));
         assert_eq!((url.user().as_str(), url.database().as_str()), ("r@acme", "a b"));
-        assert_eq!(url.settings().as_deref(), Some("-c geqo=off -c search_path=x\\ y"));
+        assert_eq!(url.session_settings().as_deref(), Some("-c geqo=off -c search_path=x\\ y"));
         let url = read("postgres://%2Frun%2Fpostgresql/acme?user=ann&port=7").unwrap();
         assert_eq!((&*url.host(), url.port(), url.user().as_str()), ("/run/postgresql", 7, "ann"));
         assert_eq!(read("postgres://ann@db").unwrap().database(), "ann");

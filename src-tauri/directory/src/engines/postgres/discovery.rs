@@ -7,14 +7,14 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
-use crate::engines::postgres::catalogue::{RELATIONS, kind, whole_rows};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist_tables};
+use crate::engines::postgres::catalogue::{RELATIONS, field_kind, whole_rows};
 use crate::engines::postgres::driver::PgServer;
 use crate::error::Result;
-use crate::faults::undescribed;
+use crate::faults::describe_timeout_error;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
-use crate::schema::name::written;
+use crate::schema::name::format_table_name;
 use crate::sql::server::PooledReadTx;
 
 /// The columns of the tables with these OIDs that this user may read. Domains are resolved to their underlying type.
@@ -35,26 +35,26 @@ pub(crate) async fn discover_tables(
 ) -> Result<Findings> {
     let server = PgServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
     let mut reading = server.begin_reading(LIMIT).await?;
-    let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
+    let listed = tokio::time::timeout(LIMIT, list_tables(reading.connection())).await;
     let found = if let Ok(found) = listed {
-        found.map_err(|error| server.failed(error))
+        found.map_err(|error| server.query_error(error))
     } else {
-        reading.abandon();
-        Err(server.late(|_| undescribed("its tables", LIMIT)).await)
+        reading.abandon_answer();
+        Err(server.explain_timeout(|_| describe_timeout_error("its tables", LIMIT)).await)
     };
     reading.finish().await;
     server.close().await;
     found
 }
 
-async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> {
+async fn list_tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> {
     let mut findings = Findings::default();
     let mut oids: HashMap<String, String> = HashMap::new();
     for row in sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await? {
         if row.try_get("is_partition")? {
             continue;
         }
-        let table = table(&row)?;
+        let table = decode_table(&row)?;
         if row.try_get("usable")? && row.try_get("readable")? {
             oids.insert(table.written.clone(), row.try_get("oid")?);
             findings.tables.push(table);
@@ -62,7 +62,7 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
             findings.unreadable.push(table.written);
         }
     }
-    shortlist(&mut findings);
+    shortlist_tables(&mut findings);
 
     let mut wanted: HashMap<&str, &mut FoundTable> = findings
         .tables
@@ -75,7 +75,7 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
             let type_name: &str = row.try_get("type_name")?;
             table.columns.push(FoundColumn {
                 name: row.try_get("name")?,
-                kind: kind(type_name),
+                kind: field_kind(type_name),
                 bytes: type_name == "bytea",
                 is_key: row.try_get("is_key")?,
             });
@@ -84,13 +84,13 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
     Ok(findings)
 }
 
-fn table(row: &PgRow) -> Result<FoundTable, sqlx::Error> {
+fn decode_table(row: &PgRow) -> Result<FoundTable, sqlx::Error> {
     let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
     let at_hand: bool = row.try_get("visible")?;
     let estimate: Option<String> = row.try_get("estimate")?;
     Ok(FoundTable {
-        written: written((!at_hand).then_some(schema.as_str()), &name),
-        qualified: written(Some(&schema), &name),
+        written: format_table_name((!at_hand).then_some(schema.as_str()), &name),
+        qualified: format_table_name(Some(&schema), &name),
         kind: match row.try_get("kind")? {
             "v" => TableKind::View,
             "m" => TableKind::MaterializedView,

@@ -8,21 +8,21 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::catalogue::PgType;
-use crate::engines::postgres::dialect::{Postgres, is_bytes, is_temporal, rfc3339};
-use crate::engines::postgres::reading::{PgReadTx, text};
+use crate::engines::postgres::dialect::{Postgres, is_bytes, is_temporal, to_rfc3339};
+use crate::engines::postgres::reading::{PgReadTx, decode_text};
 use crate::engines::postgres::{connect, errors, open_catalogue};
 use crate::error::{DirectoryError, Result};
-use crate::faults::{stopped, timed_out};
+use crate::faults::{query_stopped_error, query_timeout_error};
 use crate::model::{FieldKind, Info};
 use crate::plan::AccessPath;
 use crate::reach::endpoint::Endpoint;
 use crate::schema::bytes::from_hex;
-use crate::schema::cell::shortened;
+use crate::schema::cell::shorten_cell;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 use crate::schema::time;
 use crate::schema::value::Value;
-use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::dialect::{FetchedRow, Statement};
 use crate::sql::executor::SqlExecutor;
 use crate::sql::list::PageStep;
 use crate::sql::server::{Connected, Driver, PooledReadTx, Server};
@@ -47,19 +47,19 @@ impl Driver for Postgres {
     }
 
     fn describe_place(part: &DirectoryConfig) -> String {
-        errors::place(part)
+        errors::describe_server(part)
     }
 
     fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-        errors::unreachable(part, cause)
+        errors::unreachable_error(part, cause)
     }
 
     fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::of(error, part, endpoint)
+        errors::from_sqlx_at_endpoint(error, part, endpoint)
     }
 
     fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::of(error, part, endpoint)
+        errors::from_sqlx_at_endpoint(error, part, endpoint)
     }
 }
 
@@ -72,22 +72,22 @@ impl ServerEngine for Postgres {
     }
 
     fn read_text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
-        text(row, at)
+        decode_text(row, at)
     }
 
     fn read_value(row: &PgRow, at: usize) -> Result<Value, sqlx::Error> {
-        Ok(text(row, at)?.map_or(Value::Null, Value::Text))
+        Ok(decode_text(row, at)?.map_or(Value::Null, Value::Text))
     }
 
     fn show_cell(column: &TableColumn<PgType>, text: String) -> String {
         let text = match from_hex(&text).filter(|_| is_bytes(column)) {
-            Some(bytes) => column.bytes.cell(&bytes),
+            Some(bytes) => column.bytes.to_cell(&bytes),
             None => text,
         };
         match column.kind {
-            FieldKind::Time if is_temporal(column) => rfc3339(text),
-            FieldKind::Time => time::from_text(shortened(text)),
-            _ => shortened(text),
+            FieldKind::Time if is_temporal(column) => to_rfc3339(text),
+            FieldKind::Time => time::from_text(shorten_cell(text)),
+            _ => shorten_cell(text),
         }
     }
 
@@ -102,8 +102,8 @@ impl ServerEngine for Postgres {
             return None;
         }
         let mut statement = Statement::default();
-        let table = statement.bind('$', Value::Text(mapping.table.clone()));
-        let name = statement.bind('$', Value::Text(column.own().as_str().to_owned()));
+        let table = statement.bind_value('$', Value::Text(mapping.table.clone()));
+        let name = statement.bind_value('$', Value::Text(column.own_name().as_str().to_owned()));
         statement.sql = format!(
             "SELECT common.value FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
@@ -116,17 +116,17 @@ impl ServerEngine for Postgres {
 
     /// The server has one code for its time limit and for a query that someone stopped before it.
     fn explain_early(error: DirectoryError, part: &DirectoryConfig) -> DirectoryError {
-        if error == timed_out(part) { stopped() } else { error }
+        if error == query_timeout_error(part) { query_stopped_error() } else { error }
     }
 
     async fn fetch_step(
         directory: &ServerDirectory<Self>,
         reading: &mut PgReadTx,
         step: PageStep,
-    ) -> Result<Vec<Fetched>> {
-        reading.gather(step.reach == AccessPath::Gathered).await?;
+    ) -> Result<Vec<FetchedRow>> {
+        reading.set_gathering(step.reach == AccessPath::Gathered).await?;
         let Some(newest) = step.newest else {
-            return directory.fetch(reading, step.statement).await;
+            return directory.fetch_rows(reading, step.statement).await;
         };
         // Run two statements for the same rows at once: one with the index, which has to gather all matches before it
         // can sort them, and one over the newest rows, which is faster exactly when there are many.
@@ -135,10 +135,10 @@ impl ServerEngine for Postgres {
             fetch_newest(directory, newest, step.wanted).await
         };
         tokio::select! {
-            rows = directory.fetch(reading, step.statement) => rows,
+            rows = directory.fetch_rows(reading, step.statement) => rows,
             Some(rows) = newest => {
                 // The other statement is still running, so the transaction cannot be used any more.
-                reading.abandon();
+                reading.abandon_answer();
                 Ok(rows)
             }
         }
@@ -150,9 +150,9 @@ async fn fetch_newest(
     directory: &ServerDirectory<Postgres>,
     statement: Statement,
     wanted: usize,
-) -> Option<Vec<Fetched>> {
+) -> Option<Vec<FetchedRow>> {
     let mut reading = directory.server().begin_on_idle(directory.limit()).await?;
-    let rows = directory.fetch(&mut reading, statement).await.ok();
+    let rows = directory.fetch_rows(&mut reading, statement).await.ok();
     drop(tokio::spawn(reading.finish()));
     rows.filter(|rows| rows.len() >= wanted)
 }

@@ -10,13 +10,13 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::connect::EXAMPLE;
-use crate::engines::postgres::refusals;
+use crate::engines::postgres::login_errors;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::ASK_ADMINISTRATOR;
-use crate::faults::{locked, timed_out};
+use crate::faults::{query_timeout_error, table_locked_error};
 use crate::reach::endpoint::Endpoint;
-use crate::reach::wire::{Met, Privacy};
-use crate::reach::{tls, unanswered};
+use crate::reach::wire::{LoginFacts, Privacy};
+use crate::reach::{no_answer, tls};
 
 pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "sslrootcert",
@@ -31,19 +31,19 @@ pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
 pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
-        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
-        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
-        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        sqlx::Error::Io(cause) => no_answer::from_io(&describe_server(part), &cause),
+        sqlx::Error::Protocol(said) => no_answer::from_protocol(&describe_server(part), &said),
+        sqlx::Error::PoolClosed => unreachable_error(part, "the connection was closed"),
         // The driver's message quotes a part of the password.
         sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep password") => {
-            password_unfit(part)
+            unusable_password_error(part)
         }
         sqlx::Error::Configuration(cause) => DirectoryError::new(
             DirectoryCode::ConfigInvalid,
             format!("directory.url cannot be used: {cause}."),
         )
-        .hint(EXAMPLE),
-        other => unanswered::from_driver(&other),
+        .with_hint(EXAMPLE),
+        other => no_answer::from_driver(&other),
     }
 }
 
@@ -53,17 +53,20 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
         "28P01" | "28000" => {
-            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+            let error = refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
                 "Check the user name in directory.url and the stored database password. Where a certificate lets \
                  in, it is named there as well: sslcert= and sslkey=",
             );
             // 28000 is about who may connect from where, and with which certificate.
             if code == "28P01" { error.wants_password() } else { error }
         }
-        "3D000" => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
-            .hint("Check the database name at the end of directory.url."),
-        "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
-            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
+        "3D000" => {
+            DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", describe_server(part)))
+                .with_hint("Check the database name at the end of directory.url.")
+        }
+        "42501" => refused(format!("The database user may not read {}: {said}.", part.table)).with_hint(
+            "Let the database's administrator grant SELECT on the columns that the connection names.",
+        ),
         // Class 42: something in the statement does not exist, or has another type than when the directory was opened
         // (so that an operator, function or cast does not exist).
         "42P01" | "42703" | "3F000" | "42883" | "42804" | "42846" | "42725" | "42P18" | "0A000" => {
@@ -71,55 +74,59 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
                 DirectoryCode::Mismatch,
                 format!("{} has changed since the database was opened: {said}.", part.table),
             )
-            .hint("Check the connection: its table or columns were renamed, removed or recreated.")
+            .with_hint("Check the connection: its table or columns were renamed, removed or recreated.")
         }
-        "57014" => timed_out(part),
-        "55P03" => locked(part, said),
+        "57014" => query_timeout_error(part),
+        "55P03" => table_locked_error(part, said),
         "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
-            .hint("Understudy only reads. Name a table or view that can be read without writing."),
-        "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
-            .hint("Try again in a moment, or raise the connection limit of this database user."),
+            .with_hint("Understudy only reads. Name a table or view that can be read without writing."),
+        "53300" => refused(format!("{} takes no more connections: {said}.", describe_server(part)))
+            .with_hint("Try again in a moment, or raise the connection limit of this database user."),
         // A replica cancels queries that conflict with changes from its primary.
         "40001" | "40P01" => DirectoryError::new(
             DirectoryCode::Unreachable,
-            format!("{} stopped the question to catch up with its primary: {said}.", place(part)),
+            format!("{} stopped the question to catch up with its primary: {said}.", describe_server(part)),
         )
-        .hint(
+        .with_hint(
             "Ask again. If it happens often, its administrator can give questions more time \
              (max_standby_streaming_delay, hot_standby_feedback).",
         ),
-        "57P03" => not_yet(part, said),
+        "57P03" => not_ready_error(part, said),
         // Shut down, crashed or dropped, or idle for longer than the server allows.
-        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => closed(part, said),
+        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => connection_closed_error(part, said),
         // The connection broke.
-        code if code.starts_with("08") => unreachable(part, said),
+        code if code.starts_with("08") => unreachable_error(part, said),
         // Out of memory or space, a failed system call, or damaged data.
         code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
-            refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", place(part)))
-                .hint("Ask its administrator: nothing is wrong with the connection.")
+            refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", describe_server(part)))
+                .with_hint("Ask its administrator: nothing is wrong with the connection.")
         }
         _ => refused(format!("The database could not answer: {said} (SQLSTATE {code})."))
-            .hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("This comes from the table or view itself; its owner can tell more."),
     }
 }
 
 /// The server does not accept logins at the moment: it starts, shuts down, recovers, or is a standby.
-fn not_yet(part: &DirectoryConfig, said: &str) -> DirectoryError {
-    DirectoryError::new(DirectoryCode::Unreachable, format!("{} is not ready: {said}.", place(part))).hint(
+fn not_ready_error(part: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Unreachable, format!("{} is not ready: {said}.", describe_server(part))).with_hint(
         "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
          standby lets nobody in without hot_standby = on.",
     )
 }
 
 /// The server ended a working connection.
-fn closed(part: &DirectoryConfig, said: &str) -> DirectoryError {
-    DirectoryError::new(DirectoryCode::Unreachable, format!("{} closed the connection: {said}.", place(part))).hint(
+fn connection_closed_error(part: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Unreachable,
+        format!("{} closed the connection: {said}.", describe_server(part)),
+    )
+    .with_hint(
         "It is being stopped or restarted, or its administrator ended the session. Try again in a moment.",
     )
 }
 
 /// The login succeeded, but this user may not use the database, or no one may at the moment.
-fn shut_out(
+fn login_denied_error(
     error: &PgDatabaseError,
     part: &DirectoryConfig,
     user: &str,
@@ -129,29 +136,33 @@ fn shut_out(
     let said = error.message();
     let refused = DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} does not let this user into the database: {said}.", place(part)),
+        format!("{} does not let this user into the database: {said}.", describe_server(part)),
     );
     match error.code() {
-        "42501" => Some(refused.hint(ASK_ADMINISTRATOR).statement(format!(
+        "42501" => Some(refused.with_hint(ASK_ADMINISTRATOR).with_statement(format!(
             "GRANT CONNECT ON DATABASE {} TO {}",
             quoted(database),
             quoted(user)
         ))),
         "55000" => Some(
             refused
-                .hint(ASK_ADMINISTRATOR)
-                .statement(format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quoted(database))),
+                .with_hint(ASK_ADMINISTRATOR)
+                .with_statement(format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quoted(database))),
         ),
         _ => None,
     }
 }
 
 /// The same, taking into account whether there is a password and where it comes from.
-pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+pub(crate) fn from_sqlx_at_endpoint(
+    error: sqlx::Error,
+    part: &DirectoryConfig,
+    endpoint: &Endpoint,
+) -> DirectoryError {
     let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
     match (code.as_deref(), endpoint.has_password()) {
-        (Some("28P01"), true) => endpoint.refusal(from_sqlx(error, part)),
-        (Some("28P01"), false) => endpoint.refusal(password_missing(part)),
+        (Some("28P01"), true) => endpoint.to_login_refusal(from_sqlx(error, part)),
+        (Some("28P01"), false) => endpoint.to_login_refusal(missing_password_error(part)),
         // Failed logins without a password have code 28000.
         _ => from_sqlx(error, part),
     }
@@ -162,30 +173,32 @@ pub(crate) fn of_login(
     error: sqlx::Error,
     part: &DirectoryConfig,
     endpoint: &Endpoint,
-    met: Met,
+    met: LoginFacts,
     (user, database): (&str, &str),
 ) -> DirectoryError {
     let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    if let Some(shut_out) = refusal.and_then(|refusal| shut_out(refusal, part, user, database)) {
+    if let Some(shut_out) = refusal.and_then(|refusal| login_denied_error(refusal, part, user, database)) {
         return shut_out;
     }
-    if let Some(told) = refusal.and_then(|refusal| refusals::told(refusal.message(), refusal.code(), part)) {
+    if let Some(told) =
+        refusal.and_then(|refusal| login_errors::explain_refusal(refusal.message(), refusal.code(), part))
+    {
         return told;
     }
     let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
-        return of(error, part, endpoint);
+        return from_sqlx_at_endpoint(error, part, endpoint);
     };
     // By the function in the server's source, since messages are translated.
     let hint = match (refusal.routine(), met) {
         (Some("InitializeSessionUserId"), _) => {
             "Check the user name in directory.url: the server has no such user, or it may not log in.".to_owned()
         }
-        (_, Met { clear: true, .. }) => {
+        (_, LoginFacts { clear: true, .. }) => {
             "The server has this password checked elsewhere, by LDAP, RADIUS or PAM. Check the user name in directory.url \
              and the stored database password."
                 .to_owned()
         }
-        (_, Met { asked: true, .. }) => {
+        (_, LoginFacts { asked: true, .. }) => {
             "Check the user name in directory.url and the stored database password.".to_owned()
         }
         (Some("auth_failed"), _) => {
@@ -194,15 +207,19 @@ pub(crate) fn of_login(
              database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
                 .to_owned()
         }
-        (_, Met { privacy, .. }) => no_rule(refusal.message(), privacy).to_owned(),
+        (_, LoginFacts { privacy, .. }) => hba_rejection_hint(refusal.message(), privacy).to_owned(),
     };
-    let error = from_sqlx(error, part).hint(hint);
-    if met.asked && endpoint.has_password() { endpoint.refusal(error.wants_password()) } else { error }
+    let error = from_sqlx(error, part).with_hint(hint);
+    if met.asked && endpoint.has_password() {
+        endpoint.to_login_refusal(error.wants_password())
+    } else {
+        error
+    }
 }
 
 /// What to do if no rule in `pg_hba.conf` allows the login. The message contains that file name in every language,
 /// except when only a certificate is missing.
-fn no_rule(said: &str, privacy: Privacy) -> &'static str {
+fn hba_rejection_hint(said: &str, privacy: Privacy) -> &'static str {
     if !said.contains("pg_hba.conf") {
         return "The server asks for a certificate of the client's that its own authority has signed, beside the login. \
                 Name it in directory.url: sslcert= and sslkey=";
@@ -235,32 +252,32 @@ pub(crate) fn is_login(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: only the caller knows where a password can be stored.
-fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", place(part)),
+        format!("{} wants a password, and none is stored.", describe_server(part)),
     )
     .wants_password()
 }
 
 /// SCRAM prepares passwords with `SASLprep` (RFC 4013), which rejects some characters.
-fn password_unfit(part: &DirectoryConfig) -> DirectoryError {
+fn unusable_password_error(part: &DirectoryConfig) -> DirectoryError {
     let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
                 in both directions";
-    DirectoryError::new(DirectoryCode::Refused, format!("The password for {} {what}.", place(part)))
-        .hint(
+    DirectoryError::new(DirectoryCode::Refused, format!("The password for {} {what}.", describe_server(part)))
+        .with_hint(
             "Check that the password was stored as it is. Otherwise give the database user one of letters, digits and \
              punctuation (ALTER ROLE … PASSWORD).",
         )
         .wants_password()
 }
 
-pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-    unanswered::unanswered(&place(part), cause)
+pub(crate) fn unreachable_error(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    no_answer::no_answer_error(&describe_server(part), cause)
 }
 
 /// Host and port of the URL, and nothing else from it.
-pub(crate) fn place(directory: &DirectoryConfig) -> String {
+pub(crate) fn describe_server(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
     match host {
@@ -291,16 +308,16 @@ mod tests {
                 write_for_review(code, &from_database(&SaidByDatabase(code, "what the server said"), &part))
             })
             .concat();
-        told += &write_for_review("no password", &password_missing(&part));
-        told += &write_for_review("a password that SCRAM refuses", &password_unfit(&part));
-        told += &write_for_review("unreachable", &unreachable(&part, "it fell silent"));
+        told += &write_for_review("no password", &missing_password_error(&part));
+        told += &write_for_review("a password that SCRAM refuses", &unusable_password_error(&part));
+        told += &write_for_review("unreachable", &unreachable_error(&part, "it fell silent"));
         for (said, privacy) in [
             ("connection requires a valid client certificate", Privacy::Certain),
             ("pg_hba.conf rejects connection for host", Privacy::Certain),
             ("no pg_hba.conf entry for host", Privacy::Open),
             ("no pg_hba.conf entry for host", Privacy::Certain),
         ] {
-            told.extend(["── ", said, "\n  → ", no_rule(said, privacy), "\n\n"]);
+            told.extend(["── ", said, "\n  → ", hba_rejection_hint(said, privacy), "\n\n"]);
         }
         insta::assert_snapshot!(told);
     }

@@ -13,13 +13,13 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgRow;
 
 use crate::engines::postgres::catalogue::PgType;
-use crate::engines::postgres::dialect::{Postgres, expression};
+use crate::engines::postgres::dialect::{Postgres, index_expression};
 use crate::engines::postgres::reading::PgReadTx;
 use crate::error::{DirectoryCode, Result};
 use crate::schema::mapping::Mapping;
 use crate::schema::name::CatalogueName;
 use crate::schema::table::{IndexForm, IndexUse, TableColumn};
-use crate::sql::dialect::{Dialect, qualified};
+use crate::sql::dialect::{Dialect, qualify_column};
 
 type Column = TableColumn<PgType>;
 
@@ -39,14 +39,14 @@ const WITH_TIES_SINCE: u32 = 13;
 /// A condition or order to explain, and what it means if an index is used for it.
 struct Probe {
     sql: String,
-    means: Means,
+    means: ProbePurpose,
     form: IndexForm,
     /// The text that the index condition has to contain; `None`: the index has to provide the order.
     compared: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Means {
+enum ProbePurpose {
     Equals,
     Prefix,
     Contains,
@@ -56,7 +56,7 @@ enum Means {
 /// Determines the indexes for each column of `mapping`. If the planner gives no answer, the column counts as having
 /// none. Fails if it cannot answer at the moment: a locked table still has its indexes. `indexed`: the columns that may
 /// have an index, if that is known. `version`: the server's, such as `15.18`.
-pub(crate) async fn find(
+pub(crate) async fn find_index_use(
     reading: &mut PgReadTx,
     mapping: &mut Mapping<PgType>,
     indexed: Option<&HashSet<String>>,
@@ -76,18 +76,18 @@ pub(crate) async fn find(
     let mut known: HashSet<&str> = HashSet::new();
     for column in columns {
         let name = column.name.as_str();
-        let may_be_served = indexed.is_none_or(|indexed| indexed.contains(column.own().as_str()));
+        let may_be_served = indexed.is_none_or(|indexed| indexed.contains(column.own_name().as_str()));
         if may_be_served && known.insert(name) {
-            let probes = probes(&mapping.table, column, name == id, searched.contains(name));
+            let probes = build_probes(&mapping.table, column, name == id, searched.contains(name));
             asked.extend(probes.into_iter().map(|probe| (column.name.clone(), probe)));
         }
     }
-    let plans = match explained(reading, &asked).await {
+    let plans = match explain_probes(reading, &asked).await {
         Ok(plans) => plans,
         Err(cause) => {
             tracing::warn!("the planner does not tell what its indexes serve: {cause}");
             let cause = cause.downcast::<sqlx::Error>().map_err(drop);
-            return match cause.map(|cause| reading.failed(*cause)) {
+            return match cause.map(|cause| reading.query_error(*cause)) {
                 Ok(error) if error.code == DirectoryCode::Timeout => Err(error),
                 _ => Ok(()),
             };
@@ -98,13 +98,13 @@ pub(crate) async fn find(
         let columns = mapping.shown.iter_mut().chain(&mut mapping.search);
         for column in columns.filter(|column| column.name == *name) {
             let place = match probe.means {
-                Means::Equals => &mut column.access.equals,
-                Means::Prefix => &mut column.access.prefix,
-                Means::Contains => &mut column.access.contains,
-                Means::Order => &mut column.access.order,
+                ProbePurpose::Equals => &mut column.access.equals,
+                ProbePurpose::Prefix => &mut column.access.prefix,
+                ProbePurpose::Contains => &mut column.access.contains,
+                ProbePurpose::Order => &mut column.access.order,
             };
             // Forms are probed best first.
-            let form = IndexForm { ties: ties && probe.means == Means::Prefix, ..probe.form };
+            let form = IndexForm { ties: ties && probe.means == ProbePurpose::Prefix, ..probe.form };
             place.get_or_insert_with(|| IndexUse { index: index.clone(), form });
         }
     }
@@ -114,7 +114,7 @@ pub(crate) async fn find(
     Ok(())
 }
 
-fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<Probe> {
+fn build_probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<Probe> {
     let mut probes = Vec::new();
     let mut add = |means, form, condition: String, order: Option<String>, compared: Option<String>| {
         let condition = if condition.is_empty() { condition } else { format!(" WHERE {condition}") };
@@ -124,34 +124,34 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
     };
     let plain = IndexForm::default();
     let order_of = |form| {
-        let ordering = Postgres::ordering(column, form);
+        let ordering = Postgres::order_expression(column, form);
         format!("{} {}", ordering.expression, ordering.up)
     };
     let has_value =
-        if column.nullable { format!("{} IS NOT NULL", qualified(column)) } else { String::new() };
-    add(Means::Order, plain, has_value, Some(order_of(plain)), None);
+        if column.nullable { format!("{} IS NOT NULL", qualify_column(column)) } else { String::new() };
+    add(ProbePurpose::Order, plain, has_value, Some(order_of(plain)), None);
 
     if !is_text(column) {
         // A value of the column's type that a plan repeats as written.
-        if let Some(value) = sample(column.db_type.name.as_str()) {
-            let condition = format!("{} = '{value}'", qualified(column));
-            add(Means::Equals, plain, condition, None, Some(value.to_owned()));
+        if let Some(value) = sample_value(column.db_type.name.as_str()) {
+            let condition = format!("{} = '{value}'", qualify_column(column));
+            add(ProbePurpose::Equals, plain, condition, None, Some(value.to_owned()));
         }
         return probes;
     }
     let ascii = column.db_type.folds_ascii;
     let lower = IndexForm { lower: true, ascii, ..plain };
     let folds = IndexForm { folds: true, ascii, ..plain };
-    let equals = |form: IndexForm| format!("{} = '{PROBE}'", expression(column, form));
+    let equals = |form: IndexForm| format!("{} = '{PROBE}'", index_expression(column, form));
     let text = Some(PROBE.to_owned());
     if column.db_type.name.as_str() == "citext" {
-        add(Means::Equals, folds, equals(folds), None, text.clone());
-        add(Means::Equals, lower, equals(lower), None, text.clone());
+        add(ProbePurpose::Equals, folds, equals(folds), None, text.clone());
+        add(ProbePurpose::Equals, lower, equals(lower), None, text.clone());
     } else {
         if !is_id {
-            add(Means::Equals, lower, equals(lower), None, text.clone());
+            add(ProbePurpose::Equals, lower, equals(lower), None, text.clone());
         }
-        add(Means::Equals, plain, equals(plain), None, text.clone());
+        add(ProbePurpose::Equals, plain, equals(plain), None, text.clone());
     }
     if !is_searched {
         return probes;
@@ -171,20 +171,20 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
         forms.sort_by_key(|form| !form.lower);
     }
     for form in forms {
-        let expression = expression(column, form);
+        let expression = index_expression(column, form);
         let condition = if form.lower {
             format!("{expression} LIKE '{PROBE}%'")
         } else {
             let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
             format!("{expression} {from} '{PROBE}' AND {expression} {before} '{PROBE}s'")
         };
-        add(Means::Prefix, form, condition, Some(order_of(form)), text.clone());
+        add(ProbePurpose::Prefix, form, condition, Some(order_of(form)), text.clone());
     }
     for (form, like) in [(pattern(plain), "ILIKE"), (lower, "LIKE")] {
         add(
-            Means::Contains,
+            ProbePurpose::Contains,
             form,
-            format!("{} {like} '%{PROBE}%'", expression(column, form)),
+            format!("{} {like} '%{PROBE}%'", index_expression(column, form)),
             None,
             text.clone(),
         );
@@ -196,7 +196,7 @@ fn is_text(column: &Column) -> bool {
     matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
 }
 
-fn sample(type_name: &str) -> Option<&'static str> {
+fn sample_value(type_name: &str) -> Option<&'static str> {
     Some(match type_name {
         "int2" | "float4" => "17171",
         "int4" | "int8" | "oid" | "numeric" | "float8" => "171717171",
@@ -208,7 +208,7 @@ fn sample(type_name: &str) -> Option<&'static str> {
 
 /// Returns the plans of the probes, or only of the first ones if it takes too long. All settings are reverted with the
 /// savepoint.
-async fn explained(
+async fn explain_probes(
     reading: &mut PgReadTx,
     probes: &[(CatalogueName, Probe)],
 ) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
@@ -237,14 +237,14 @@ async fn explained(
 }
 
 fn plan_of(row: &PgRow) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
-    let text = crate::engines::postgres::reading::text(row, 0)?.unwrap_or_default();
+    let text = crate::engines::postgres::reading::decode_text(row, 0)?.unwrap_or_default();
     let mut plans: Json = serde_json::from_str(&text)?;
     Ok(plans[0]["Plan"].take())
 }
 
 fn served_by(plan: &Json, probe: &Probe) -> Option<String> {
     let mut nodes = Vec::new();
-    collect(plan, &mut nodes);
+    collect_nodes(plan, &mut nodes);
     let says = |node: &Json, key: &str, text: &str| {
         node[key].as_str().is_some_and(|condition| condition.contains(text))
     };
@@ -267,9 +267,9 @@ fn served_by(plan: &Json, probe: &Probe) -> Option<String> {
     nodes.iter().find(|node| says(node, "Index Cond", text)).and_then(index)
 }
 
-fn collect<'a>(plan: &'a Json, nodes: &mut Vec<&'a Json>) {
+fn collect_nodes<'a>(plan: &'a Json, nodes: &mut Vec<&'a Json>) {
     nodes.push(plan);
     for inner in plan["Plans"].as_array().into_iter().flatten() {
-        collect(inner, nodes);
+        collect_nodes(inner, nodes);
     }
 }

@@ -8,8 +8,8 @@ mod discovery;
 mod driver;
 pub(crate) mod errors;
 mod index_use;
+mod login_errors;
 mod reading;
-mod refusals;
 mod row_security;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::engines::postgres::dialect::Postgres;
 use crate::engines::postgres::driver::PgServer;
 use crate::engines::postgres::reading::PgReadTx;
 use crate::error::Result;
-use crate::faults::undescribed;
+use crate::faults::describe_timeout_error;
 use crate::model::{Caution, Info};
 use crate::schema::mapping::Mapping;
 use crate::sql::executor::impl_directory;
@@ -46,24 +46,31 @@ async fn open_catalogue(
     let mut reading = server.begin_reading(OPEN_LIMIT).await?;
     let read = async {
         let version = sqlx::raw_sql("SHOW server_version").fetch_one(reading.connection()).await;
-        let version: String = version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
-        let found = catalogue::read(reading.connection(), part, server.options().get_username()).await?;
+        let version: String =
+            version.and_then(|row| row.try_get(0)).map_err(|error| server.query_error(error))?;
+        let found =
+            catalogue::read_catalogue(reading.connection(), part, server.options().get_username()).await?;
         let mut mapping = Mapping::new(part, &found.table)?;
         // `15.18 (Debian 15.18-0+deb12u1)`: leave out the distribution's suffix.
         let version = version.split(' ').next().unwrap_or_default();
-        index_use::find(&mut reading, &mut mapping, found.indexed.as_ref(), version).await?;
-        reading.watch(&mapping.table).await;
-        let guarded = row_security::read(&mut reading, &found.oid).await;
-        let cautions: Vec<Caution> = guarded.iter().filter_map(row_security::Guarded::caution).collect();
+        index_use::find_index_use(&mut reading, &mut mapping, found.indexed.as_ref(), version).await?;
+        reading.watch_table(&mapping.table).await;
+        let guarded = row_security::read_guarded_tables(&mut reading, &found.oid).await;
+        let cautions: Vec<Caution> = guarded.iter().filter_map(row_security::GuardedTable::caution).collect();
         let estimate = found.estimated_rows.filter(|_| cautions.is_empty());
-        let (estimated_total, total_is_exact) = total(&mut reading, estimate, &mapping).await;
+        let (estimated_total, total_is_exact) = count_or_estimate(&mut reading, estimate, &mapping).await;
         let info = Arc::new(Info {
-            server: format!("PostgreSQL {version}{}", server.place()),
+            server: format!("PostgreSQL {version}{}", server.describe_target()),
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            coverage: advice::services(&mapping, &found),
-            reader: advice::reader(&mapping, &found.table, server.options().get_database(), &guarded),
+            coverage: advice::describe_coverage(&mapping, &found),
+            reader: advice::suggest_reader_account(
+                &mapping,
+                &found.table,
+                server.options().get_database(),
+                &guarded,
+            ),
             cautions,
         });
         Ok((mapping, info))
@@ -73,15 +80,15 @@ async fn open_catalogue(
     let read = if let Ok(read) = read {
         read
     } else {
-        reading.abandon();
-        Err(server.late(|part| undescribed(&part.table, OPEN_LIMIT)).await)
+        reading.abandon_answer();
+        Err(server.explain_timeout(|part| describe_timeout_error(&part.table, OPEN_LIMIT)).await)
     };
     reading.finish().await;
     read
 }
 
 /// The number of users: the planner's `estimate`, or else a count with a limit.
-async fn total(
+async fn count_or_estimate(
     reading: &mut PgReadTx,
     estimate: Option<u64>,
     mapping: &Mapping<PgType>,

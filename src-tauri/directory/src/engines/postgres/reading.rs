@@ -18,8 +18,8 @@ use crate::error::{DirectoryError, Result};
 use crate::faults::lock_limit;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 use crate::sql::dialect::Statement;
+use crate::sql::fingerprint::TableFingerprint;
 use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
-use crate::sql::watch::Watch;
 
 /// A small pooler may have no server connection left for the cancel request, and frees one only when its client hangs
 /// up. After this long, give up and close the connection, so that the next search does not wait for an abandoned one.
@@ -63,20 +63,24 @@ impl PooledReadTx<Postgres> for PgReadTx {
              SELECT pg_backend_pid()::text, {}",
             limit.as_millis(),
             lock_limit(limit).as_millis().max(1),
-            Watch::column(server.watch.get()),
+            TableFingerprint::select_expression(server.watch.get()),
         );
         let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection());
         let begun = match tokio::time::timeout(SILENCE, begun).await {
             Ok(begun) => {
-                let begun = begun.and_then(|row| Ok((row.try_get::<String, _>(0)?, text(&row, 1)?)));
-                begun.map_err(|error| server.failed(error))
+                let begun = begun.and_then(|row| Ok((row.try_get::<String, _>(0)?, decode_text(&row, 1)?)));
+                begun.map_err(|error| server.query_error(error))
             }
-            Err(_) => Err(errors::unreachable(&server.part(), "the connection went silent")),
+            Err(_) => Err(errors::unreachable_error(&server.target_config(), "the connection went silent")),
         };
         match begun {
             Ok((backend, table)) => {
                 reading.backend = backend.parse().ok();
-                let holds = Watch::holds(server.watch.get(), table.as_ref(), &server.part());
+                let holds = TableFingerprint::check_unchanged(
+                    server.watch.get(),
+                    table.as_ref(),
+                    &server.target_config(),
+                );
                 match holds {
                     Ok(()) => Ok(reading),
                     Err(error) => {
@@ -93,14 +97,14 @@ impl PooledReadTx<Postgres> for PgReadTx {
         }
     }
 
-    async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+    async fn fetch_rows(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
         // Only constants and catalogue names: see `dialect` and `schema::name`. Not persistent: nothing would ever
         // close a named statement on the server, and behind a pooler its name may belong to another client.
         let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);
         for value in statement.binds {
             query = query.bind(value.into_text());
         }
-        query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
+        query.fetch_all(self.connection()).await.map_err(|error| self.server.query_error(error))
     }
 
     async fn finish(mut self) {
@@ -120,7 +124,7 @@ impl PooledReadTx<Postgres> for PgReadTx {
 impl PgReadTx {
     /// Makes every transaction from here on start by checking that `table` has not changed. Has no effect if the server
     /// does not give the necessary information.
-    pub(crate) async fn watch(&mut self, table: &str) {
+    pub(crate) async fn watch_table(&mut self, table: &str) {
         let watched = async {
             sqlx::raw_sql("SAVEPOINT watch").execute(self.connection()).await?;
             // By OID, which changes if the table is recreated.
@@ -137,7 +141,7 @@ impl PgReadTx {
             );
             let seen =
                 sqlx::raw_sql(AssertSqlSafe(format!("SELECT {sql}"))).fetch_one(self.connection()).await?;
-            Ok::<_, sqlx::Error>(Watch { seen: text(&seen, 0)?, sql })
+            Ok::<_, sqlx::Error>(TableFingerprint { seen: decode_text(&seen, 0)?, sql })
         };
         match watched.await {
             Ok(watch) => drop(self.server.watch.set(watch)),
@@ -158,7 +162,7 @@ impl PgReadTx {
     /// By itself, the planner expects to meet enough matches early in the list's own order, and scans a large table
     /// when there are few; or it gathers thousands to show fifty of them (measured with 1 and 10 million rows,
     /// PostgreSQL 15).
-    pub(crate) async fn gather(&mut self, gathers: bool) -> Result<()> {
+    pub(crate) async fn set_gathering(&mut self, gathers: bool) -> Result<()> {
         if self.gathers == gathers {
             return Ok(());
         }
@@ -171,15 +175,15 @@ impl PgReadTx {
         );
         let set = sqlx::raw_sql(AssertSqlSafe(settings)).execute(self.connection()).await;
         self.gathers = gathers;
-        set.map(drop).map_err(|error| self.server.failed(error))
+        set.map(drop).map_err(|error| self.server.query_error(error))
     }
 
-    pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        self.server.failed(error)
+    pub(crate) fn query_error(&self, error: sqlx::Error) -> DirectoryError {
+        self.server.query_error(error)
     }
 
     /// Marks the running statement's result as not needed.
-    pub(crate) fn abandon(&mut self) {
+    pub(crate) fn abandon_answer(&mut self) {
         self.abandoned = true;
     }
 }
@@ -189,7 +193,7 @@ impl Drop for PgReadTx {
         let Some(connection) = self.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
-                runtime.spawn(stop(connection, self.backend, Arc::clone(&self.server)));
+                runtime.spawn(cancel_on_server(connection, self.backend, Arc::clone(&self.server)));
             }
             // The process is ending; `statement_timeout` bounds what is left.
             Err(_) => drop(connection),
@@ -198,7 +202,11 @@ impl Drop for PgReadTx {
 }
 
 /// Cancels what runs on `connection`. It is held meanwhile, so that its process ID cannot refer to another session.
-async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i32>, server: Arc<PgServer>) {
+async fn cancel_on_server(
+    mut connection: ConnectionGuard<sqlx::Postgres>,
+    backend: Option<i32>,
+    server: Arc<PgServer>,
+) {
     let cancelled = async {
         let Some(backend) = backend else { return Ok(()) };
         let cancel = format!("SELECT pg_cancel_backend({backend})");
@@ -224,7 +232,7 @@ async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i
 }
 
 /// A cell's text. Servers with the encoding `SQL_ASCII` may send bytes that are not UTF-8.
-pub(crate) fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+pub(crate) fn decode_text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(None);

@@ -55,7 +55,7 @@ const GUARDED: &str = r"
 
 /// A table with row-level security.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub(crate) struct GuardedTable {
     /// Qualified and quoted.
     table: String,
     /// The role whose rights apply; quoted.
@@ -90,14 +90,14 @@ struct PolicySetting {
 }
 
 /// The tables with row-level security that are read with the relation of this OID. Empty if the server does not say.
-pub(crate) async fn read(reading: &mut PgReadTx, oid: &str) -> Vec<Guarded> {
+pub(crate) async fn read_guarded_tables(reading: &mut PgReadTx, oid: &str) -> Vec<GuardedTable> {
     let asked = async {
         sqlx::raw_sql("SAVEPOINT policies").execute(reading.connection()).await?;
         let rows = sqlx::query(GUARDED).bind(oid.to_owned()).persistent(false);
         rows.fetch_all(reading.connection())
             .await?
             .iter()
-            .map(guarded)
+            .map(decode_guarded_table)
             .collect::<Result<Vec<_>, sqlx::Error>>()
     };
     match asked.await {
@@ -110,9 +110,9 @@ pub(crate) async fn read(reading: &mut PgReadTx, oid: &str) -> Vec<Guarded> {
     }
 }
 
-fn guarded(row: &PgRow) -> Result<Guarded, sqlx::Error> {
+fn decode_guarded_table(row: &PgRow) -> Result<GuardedTable, sqlx::Error> {
     let policies: String = row.try_get("policies")?;
-    Ok(Guarded {
+    Ok(GuardedTable {
         table: row.try_get("name")?,
         reader: row.try_get("reader")?,
         as_user: row.try_get("as_user")?,
@@ -121,13 +121,14 @@ fn guarded(row: &PgRow) -> Result<Guarded, sqlx::Error> {
     })
 }
 
-impl Guarded {
-    fn counting(&self, restricts: bool) -> impl Iterator<Item = &RowPolicy> {
+impl GuardedTable {
+    fn applicable_policies(&self, restricts: bool) -> impl Iterator<Item = &RowPolicy> {
         self.policies.iter().filter(move |one| one.reads && one.applies && one.restricts == restricts)
     }
 
     fn shows_all(&self) -> bool {
-        self.counting(false).any(RowPolicy::is_open) && self.counting(true).all(RowPolicy::is_open)
+        self.applicable_policies(false).any(RowPolicy::is_open)
+            && self.applicable_policies(true).all(RowPolicy::is_open)
     }
 
     /// The caution about rows hidden from the role; `None` if none are.
@@ -136,11 +137,12 @@ impl Guarded {
             return None;
         }
         let Self { table, reader, .. } = self;
-        let counting: Vec<&RowPolicy> = self.counting(false).chain(self.counting(true)).collect();
+        let counting: Vec<&RowPolicy> =
+            self.applicable_policies(false).chain(self.applicable_policies(true)).collect();
         let mut settings: Vec<&PolicySetting> = counting.iter().flat_map(|one| &one.settings).collect();
         settings.sort_unstable();
         settings.dedup();
-        let message = if self.counting(false).next().is_none() {
+        let message = if self.applicable_policies(false).next().is_none() {
             format!(
                 "Row level security is on for {table} and hides all of its rows from {reader}: no policy lets this \
                  role read any."
@@ -165,7 +167,7 @@ impl Guarded {
         Some(Caution {
             message,
             hint: Some(hint),
-            statement: Some(self.opening(reader, self.counting(true).next().is_some())),
+            statement: Some(self.bypass_statement(reader, self.applicable_policies(true).next().is_some())),
             hides_users: true,
         })
     }
@@ -177,11 +179,11 @@ impl Guarded {
             self.policies.iter().filter(move |one| one.reads && one.for_all && one.restricts == restricts)
         };
         let is_open = for_all(false).any(RowPolicy::is_open) && for_all(true).all(RowPolicy::is_open);
-        (self.as_user && !is_open).then(|| self.opening(role, for_all(true).next().is_some()))
+        (self.as_user && !is_open).then(|| self.bypass_statement(role, for_all(true).next().is_some()))
     }
 
     /// A permissive policy adds rows, but cannot override a restrictive one that applies to everyone.
-    fn opening(&self, role: &str, is_restricted: bool) -> String {
+    fn bypass_statement(&self, role: &str, is_restricted: bool) -> String {
         if is_restricted {
             return format!("ALTER ROLE {role} BYPASSRLS");
         }

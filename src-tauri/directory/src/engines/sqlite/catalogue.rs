@@ -1,18 +1,18 @@
 //! Reads SQLite's catalogue: `sqlite_schema` and the columns of a table.
 
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::config::DirectoryConfig;
 use crate::engines::sqlite::errors;
-use crate::engines::sqlite::trigrams::Trigrams;
+use crate::engines::sqlite::trigrams::TrigramIndex;
 use crate::error::Result;
 use crate::model::FieldKind;
 use crate::schema::json_column::{JsonSyntax, add_paths};
-use crate::schema::mapping::table_missing;
-use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings};
-use crate::schema::table::{Access, Table, TableColumn};
+use crate::schema::mapping::unknown_table_error;
+use crate::schema::name::{CatalogueName, CatalogueRow, Quote, parse_possible_names};
+use crate::schema::table::{IndexSupport, Table, TableColumn};
 
 /// The only database of a connection; a read-only file cannot attach others.
 const SCHEMA: &str = "main";
@@ -23,7 +23,7 @@ pub(crate) struct LiteType {
     /// The column is declared for bytes, although it may contain text too.
     pub(crate) holds_bytes: bool,
     /// The trigram index that covers it, if any.
-    pub(crate) trigrams: Option<Trigrams>,
+    pub(crate) trigrams: Option<TrigramIndex>,
 }
 
 /// The table, and what belongs to it.
@@ -32,7 +32,7 @@ pub(crate) struct SqliteCatalogue {
     pub(crate) table: Table<LiteType>,
     /// The column that is an alias for the rowid.
     pub(crate) rowid: Option<CatalogueName>,
-    pub(crate) virtual_tables: Vec<Virtual>,
+    pub(crate) virtual_tables: Vec<VirtualTable>,
     /// The statements that created the table's triggers, in upper case.
     pub(crate) triggers: Vec<String>,
     /// Whether it can have indexes: it is neither a view nor a virtual table.
@@ -45,7 +45,7 @@ pub(crate) struct SqliteCatalogue {
 
 /// A virtual table in the file.
 #[derive(Debug)]
-pub(crate) struct Virtual {
+pub(crate) struct VirtualTable {
     pub(crate) name: CatalogueName,
     /// The statement that created it.
     pub(crate) sql: String,
@@ -61,12 +61,12 @@ impl CatalogueRow<&str> for SqliteRow {
     }
 }
 
-fn plain(names: &[CatalogueName]) -> Vec<String> {
+fn to_strings(names: &[CatalogueName]) -> Vec<String> {
     names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
 /// Looks up the table or view that `part` names.
-pub(crate) async fn read(
+pub(crate) async fn read_catalogue(
     connection: &mut SqliteConnection,
     part: &DirectoryConfig,
 ) -> Result<SqliteCatalogue> {
@@ -81,12 +81,12 @@ pub(crate) async fn read(
     let tables = rows.iter().map(|row| CatalogueName::of_row(row, "name")).collect::<Result<Vec<_>, _>>();
     let tables = tables.map_err(failed)?;
     let named = |wanted: &str| tables.iter().find(|table| table.as_str() == wanted).cloned();
-    let name = readings(&part.table)
+    let name = parse_possible_names(&part.table)
         .into_iter()
         .filter(|reading| reading.schema.as_deref().is_none_or(|schema| schema == SCHEMA))
         .find_map(|reading| named(&reading.name));
     let Some(name) = name else {
-        return Err(table_missing(&part.table, &plain(&tables)));
+        return Err(unknown_table_error(&part.table, &to_strings(&tables)));
     };
 
     // hidden = 1 marks hidden columns of virtual tables; generated columns (2, 3) are normal columns.
@@ -111,11 +111,11 @@ pub(crate) async fn read(
         }
         columns.push(TableColumn {
             name,
-            kind: kind(&declared),
+            kind: field_kind(&declared),
             // SQLite allows NULL in most primary keys, but never in the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
-            access: Access::default(),
-            bytes: Bytes::default(),
+            access: IndexSupport::default(),
+            bytes: BinaryFormat::default(),
             within: None,
             db_type: LiteType { holds_bytes, trigrams: None },
         });
@@ -148,7 +148,7 @@ pub(crate) async fn read(
     let virtual_table = |(_, name, sql): (String, String, String)| {
         // FTS5's shadow tables appear in the catalogue as normal tables.
         let sizes = named(&format!("{name}_docsize"));
-        Some(Virtual { name: named(&name)?, sql, sizes })
+        Some(VirtualTable { name: named(&name)?, sql, sizes })
     };
     let virtual_tables = made.into_iter().filter_map(virtual_table).collect();
     let rowid = match &keys[..] {
@@ -156,18 +156,18 @@ pub(crate) async fn read(
         _ => None,
     };
     Ok(SqliteCatalogue {
-        table: Table { schema: CatalogueName::literal(SCHEMA, Quote::Double), name, columns },
+        table: Table { schema: CatalogueName::from_literal(SCHEMA, Quote::Double), name, columns },
         rowid,
         virtual_tables,
         has_indexes,
         index_names,
         triggers: triggers.into_iter().map(|(_, _, sql)| sql.to_uppercase()).collect(),
-        names: plain(&tables),
+        names: to_strings(&tables),
     })
 }
 
 /// By the declared type, similar to SQLite's own affinities: <https://www.sqlite.org/datatype3.html>
-pub(crate) fn kind(declared: &str) -> FieldKind {
+pub(crate) fn field_kind(declared: &str) -> FieldKind {
     let declared = declared.to_ascii_uppercase();
     let says = |words: &[&str]| words.iter().any(|word| declared.contains(word));
     if says(&["BOOL"]) {
@@ -206,7 +206,7 @@ mod tests {
             ("JSONB", FieldKind::Json),
             ("", FieldKind::Text),
         ] {
-            assert_eq!(kind(declared), expected, "{declared}");
+            assert_eq!(field_kind(declared), expected, "{declared}");
         }
     }
 }

@@ -3,17 +3,17 @@
 use crate::engines::sqlite::catalogue::LiteType;
 use crate::engines::sqlite::trigrams;
 use crate::model::FieldKind;
-use crate::plan::Match;
-use crate::plan::{has_trigram, spellings};
+use crate::plan::MatchKind;
+use crate::plan::{has_trigram, list_case_variants};
 use crate::query::Operand;
 use crate::query::spelling;
 use crate::schema::bytes::BYTES_READ;
 use crate::schema::cell::CHARS_READ;
-use crate::schema::name::quoted;
+use crate::schema::name::quote_name;
 use crate::schema::numbers;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
-use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
+use crate::sql::dialect::{Dialect, OrderExpression, Statement, prefix_upper_bound, qualify_column};
 
 use crate::schema::time;
 use crate::schema::uuids;
@@ -28,32 +28,32 @@ impl Dialect for Sqlite {
     const ROW_VALUES: bool = true;
     const COUNT: &'static str = "CAST(count(*) AS TEXT)";
 
-    fn cell(column: &Column) -> String {
-        let name = qualified(column);
+    fn cell_expression(column: &Column) -> String {
+        let name = qualify_column(column);
         format!(
             "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CHARS_READ}) \
              WHEN 'blob' THEN substr({name}, 1, {BYTES_READ}) ELSE {name} END"
         )
     }
 
-    fn key(column: &Column, form: IndexForm) -> String {
-        if form.lower { expression(column, form) } else { qualified(column) }
+    fn key_expression(column: &Column, form: IndexForm) -> String {
+        if form.lower { index_expression(column, form) } else { qualify_column(column) }
     }
 
     fn bind_key(statement: &mut Statement, _: &Column, key: Value) -> String {
         let broken = matches!(key, Value::BrokenText(_));
-        let placeholder = statement.bind('?', key);
+        let placeholder = statement.bind_value('?', key);
         // Bytes that are not UTF-8 can only be bound as a blob. The plus removes the affinity that the cast adds, which
         // would change how the column's numbers compare.
         if broken { format!("+CAST({placeholder} AS TEXT)") } else { placeholder }
     }
 
-    fn ordering(column: &Column, form: IndexForm) -> Ordering {
-        Ordering::plain(expression(column, form))
+    fn order_expression(column: &Column, form: IndexForm) -> OrderExpression {
+        OrderExpression::new(index_expression(column, form))
     }
 
     fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
-        let name = qualified(id);
+        let name = qualify_column(id);
         let number = text.parse::<i64>().ok();
         if id.kind == FieldKind::Integer && number.is_none() && text.parse::<f64>().is_ok() {
             return None; // such a column would match 1e3 with 1000
@@ -68,21 +68,23 @@ impl Dialect for Sqlite {
         values.extend(number.map(Value::Integer));
         let real = numbers::to_f64(text).filter(|_| number.is_none() && id.kind != FieldKind::Integer);
         values.extend(real.map(|real| Value::Real(real.to_bits())));
-        values.extend(id.bytes.readings(text).into_iter().map(Value::Blob));
-        let placeholders: Vec<String> = values.into_iter().map(|value| statement.bind('?', value)).collect();
+        values.extend(id.bytes.parse_possible_values(text).into_iter().map(Value::Blob));
+        let placeholders: Vec<String> =
+            values.into_iter().map(|value| statement.bind_value('?', value)).collect();
         Some(format!("{name} IN ({})", placeholders.join(", ")))
     }
 
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
-        let name = qualified(id);
+        let name = qualify_column(id);
         let found = Self::id_equals(statement, id, text)?;
         let bytes = id.bytes.shown_as(text).into_iter();
-        let bytes: Vec<String> = bytes.map(|bytes| statement.bind('?', Value::Blob(bytes))).collect();
+        let bytes: Vec<String> = bytes.map(|bytes| statement.bind_value('?', Value::Blob(bytes))).collect();
         // SQLite itself writes no more than 15 digits of a float.
         let real = text.parse::<f64>().ok().map(|real| Value::Real(real.to_bits()));
         let real = real.filter(|real| real.clone().into_text().as_deref() == Some(text));
-        let is_real = real.map_or("0".to_owned(), |real| format!("{name} = {}", statement.bind('?', real)));
-        let text = statement.bind('?', Value::Text(text.to_owned()));
+        let is_real =
+            real.map_or("0".to_owned(), |real| format!("{name} = {}", statement.bind_value('?', real)));
+        let text = statement.bind_value('?', Value::Text(text.to_owned()));
         // The first condition uses the index. The second ensures an exact match: 007 is not 7, and the column may
         // ignore case.
         Some(format!(
@@ -92,40 +94,58 @@ impl Dialect for Sqlite {
         ))
     }
 
-    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<IndexForm>) -> String {
+    fn equals_condition(
+        statement: &mut Statement,
+        column: &Column,
+        text: &str,
+        form: Option<IndexForm>,
+    ) -> String {
         let folds = IndexForm { folds: true, ascii: true, ..IndexForm::default() };
         let form = form.unwrap_or(folds);
-        let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
+        let mut values: Vec<Value> = list_written_forms(text, form).into_iter().map(Value::Text).collect();
         // Only values extracted from JSON keep numbers distinct from text.
         let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
         values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
         if column.db_type.holds_bytes {
             let lower = text.to_lowercase().into_bytes();
-            values.extend(column.bytes.readings(text).into_iter().chain([lower]).map(Value::Blob));
+            values
+                .extend(column.bytes.parse_possible_values(text).into_iter().chain([lower]).map(Value::Blob));
         }
         let same = values.into_iter().map(|value| {
-            let value = statement.bind('?', value);
-            format!("{} = {value}", expression(column, form))
+            let value = statement.bind_value('?', value);
+            format!("{} = {value}", index_expression(column, form))
         });
         format!("({})", same.collect::<Vec<_>>().join(" OR "))
     }
 
-    fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
-        let expression = expression(column, form);
+    fn begins_with_condition(
+        statement: &mut Statement,
+        column: &Column,
+        text: &str,
+        form: IndexForm,
+    ) -> String {
+        let expression = index_expression(column, form);
         // NOCASE compares in lower case, and `lower()` converts to it, both for ASCII only.
         let text = if form.folds || form.lower { text.to_ascii_lowercase() } else { text.to_owned() };
-        let mut range = vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.clone())))];
+        let mut range =
+            vec![format!("{expression} >= {}", statement.bind_value('?', Value::Text(text.clone())))];
         range.extend(
-            behind(&text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
+            prefix_upper_bound(&text)
+                .map(|text| format!("{expression} < {}", statement.bind_value('?', Value::Text(text)))),
         );
         // The range may include texts that differ after folding, and values of other types.
-        let pattern = statement.bind('?', Value::Text(Match::Prefix.pattern(&text)));
-        range.push(format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column)));
+        let pattern = statement.bind_value('?', Value::Text(MatchKind::Prefix.to_like_pattern(&text)));
+        range.push(format!("{} LIKE {pattern} ESCAPE '\\'", qualify_column(column)));
         format!("({})", range.join(" AND "))
     }
 
-    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
-        let name = qualified(column);
+    fn comparison_condition(
+        statement: &mut Statement,
+        column: &Column,
+        relation: &str,
+        value: &Operand,
+    ) -> String {
+        let name = qualify_column(column);
         let value = match value {
             Operand::Time(time) => return compare_time(statement, &name, relation, *time),
             Operand::Integer(number) => Value::Integer(*number),
@@ -134,17 +154,17 @@ impl Dialect for Sqlite {
             Operand::Uuid(uuid) => {
                 // In every spelling, and as bytes.
                 let mut same: Vec<String> = Vec::new();
-                for text in uuids::spellings(*uuid) {
-                    same.push(format!("{name} = {}", statement.bind('?', Value::Text(text))));
+                for text in uuids::list_spellings(*uuid) {
+                    same.push(format!("{name} = {}", statement.bind_value('?', Value::Text(text))));
                 }
-                let bytes = column.bytes.order.bytes(*uuid).to_vec();
-                same.push(format!("{name} = {}", statement.bind('?', Value::Blob(bytes))));
+                let bytes = column.bytes.order.encode_uuid(*uuid).to_vec();
+                same.push(format!("{name} = {}", statement.bind_value('?', Value::Blob(bytes))));
                 return format!("({})", same.join(" OR "));
             }
             Operand::Text(text) => Value::Text(text.clone()),
         };
         let texts = matches!(value, Value::Text(_));
-        let value = statement.bind('?', value);
+        let value = statement.bind_value('?', value);
         if texts {
             return format!("{name} {relation} {value} COLLATE NOCASE");
         }
@@ -152,45 +172,45 @@ impl Dialect for Sqlite {
         format!("(typeof({name}) <> 'text' AND {name} {relation} {value})")
     }
 
-    fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
+    fn match_condition(statement: &mut Statement, column: &Column, how: MatchKind, text: &str) -> String {
         let folds = IndexForm { folds: true, ascii: true, ..IndexForm::default() };
-        let spellings = spellings(text, folds);
+        let spellings = list_case_variants(text, folds);
         let index = column.db_type.trigrams.as_ref().filter(|_| !statement.scans && has_trigram(text));
         let found = index.map(|index| {
-            let matching = trigrams::matching(&column.name, &spellings);
-            let matching = statement.bind('?', Value::Text(matching));
-            let table = quoted(&index.table);
+            let matching = trigrams::match_expression(&column.name, &spellings);
+            let matching = statement.bind_value('?', Value::Text(matching));
+            let table = quote_name(&index.table);
             format!(
                 "u.{} IN (SELECT rowid FROM main.{table} WHERE {table} MATCH {matching}) AND ",
-                quoted(&index.id)
+                quote_name(&index.id)
             )
         });
         // Also check with LIKE, so that the result is the same with and without the index.
         let like = spellings.into_iter().map(|text| {
-            let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
-            format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
+            let pattern = statement.bind_value('?', Value::Text(how.to_like_pattern(&text)));
+            format!("{} LIKE {pattern} ESCAPE '\\'", qualify_column(column))
         });
         let like = like.collect::<Vec<_>>().join(" OR ");
         format!("({}({like}))", found.unwrap_or_default())
     }
 
-    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
-        let pattern = Self::bound_text(statement, format!("*{}*", spelling::glob(text)));
-        Some(format!("{} GLOB {pattern}", qualified(column)))
+    fn alike_condition(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        let pattern = Self::bound_text(statement, format!("*{}*", spelling::to_spelling_glob(text)));
+        Some(format!("{} GLOB {pattern}", qualify_column(column)))
     }
 
-    fn text(column: &Column) -> String {
-        qualified(column)
+    fn text_expression(column: &Column) -> String {
+        qualify_column(column)
     }
 
     fn bound_text(statement: &mut Statement, text: String) -> String {
-        statement.bind('?', Value::Text(text))
+        statement.bind_value('?', Value::Text(text))
     }
 }
 
 /// The expression that an index of this form is on.
-pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
-    let name = qualified(column);
+pub(crate) fn index_expression(column: &Column, form: IndexForm) -> String {
+    let name = qualify_column(column);
     if form.lower {
         format!("lower({name})")
     } else if form.folds {
@@ -213,31 +233,34 @@ fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jif
     } else {
         (format!("replace(substr({name}, 1, 19), 'T', ' ')"), time.strftime("%Y-%m-%d %H:%M:%S"))
     };
-    let text = statement.bind('?', Value::Text(text.to_string()));
+    let text = statement.bind_value('?', Value::Text(text.to_string()));
     let mut ways =
         vec![format!("(typeof({name}) = 'text' AND {name} LIKE '%-%' AND {kept} {relation} {text})")];
     // Digits may be stored as text or as bytes.
-    ways.extend(time::digits(time).into_iter().map(|(length, digits)| {
-        let (kept, digits) = (format!("CAST({name} AS TEXT)"), statement.bind('?', Value::Text(digits)));
+    ways.extend(time::encode_as_digits(time).into_iter().map(|(length, digits)| {
+        let (kept, digits) =
+            (format!("CAST({name} AS TEXT)"), statement.bind_value('?', Value::Text(digits)));
         format!(
             "(typeof({name}) IN ('text', 'blob') AND length({kept}) = {length} AND {kept} NOT LIKE '%-%' \
              AND {kept} {relation} {digits})"
         )
     }));
-    let numbers = time::stretches(time, relation).into_iter().map(|time::Stretch { from, to, time }| {
-        format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
-    });
+    let numbers = time::encode_as_numbers(time, relation).into_iter().map(
+        |time::EncodedTimeRange { from, to, time }| {
+            format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
+        },
+    );
     let numbers: Vec<String> = numbers.collect();
     ways.push(format!("(typeof({name}) IN ('integer', 'real') AND ({}))", numbers.join(" OR ")));
     format!("({})", ways.join(" OR "))
 }
 
 /// The spellings of a whole value to look for with this form.
-fn cases(text: &str, form: IndexForm) -> Vec<String> {
+fn list_written_forms(text: &str, form: IndexForm) -> Vec<String> {
     if form.lower {
         return vec![text.to_ascii_lowercase()];
     }
-    spellings(text, form)
+    list_case_variants(text, form)
 }
 
 /// Whether the number cannot be represented exactly as an `f64`.
@@ -249,7 +272,7 @@ fn is_rounded(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::schema::name::Quote;
-    use crate::schema::table::Access;
+    use crate::schema::table::IndexSupport;
     use crate::sql::review::{
         FOLDS, LOWER, PLAIN, example_column, example_mapping, index_of, write_conditions, write_statements,
     };
@@ -267,12 +290,20 @@ mod tests {
             Quote::Double,
             |_| example_type(false),
             |column| match column {
-                "id" => Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() },
-                "email" => Access { equals: index_of(NOCASE), prefix: index_of(NOCASE), ..Access::default() },
-                "name" => Access { prefix: index_of(PLAIN), ..Access::default() },
-                "plan" => Access { equals: index_of(PLAIN), ..Access::default() },
-                "created_at" => Access { order: index_of(PLAIN), ..Access::default() },
-                _ => Access::default(),
+                "id" => IndexSupport {
+                    equals: index_of(PLAIN),
+                    order: index_of(PLAIN),
+                    ..IndexSupport::default()
+                },
+                "email" => IndexSupport {
+                    equals: index_of(NOCASE),
+                    prefix: index_of(NOCASE),
+                    ..IndexSupport::default()
+                },
+                "name" => IndexSupport { prefix: index_of(PLAIN), ..IndexSupport::default() },
+                "plan" => IndexSupport { equals: index_of(PLAIN), ..IndexSupport::default() },
+                "created_at" => IndexSupport { order: index_of(PLAIN), ..IndexSupport::default() },
+                _ => IndexSupport::default(),
             },
         );
         insta::assert_snapshot!(write_statements::<Sqlite>(&mapping));
@@ -280,12 +311,12 @@ mod tests {
 
     #[test]
     fn statements_where_only_the_key_has_an_index() {
-        let key = Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() };
+        let key = IndexSupport { equals: index_of(PLAIN), order: index_of(PLAIN), ..IndexSupport::default() };
         let mapping = example_mapping(
             Quote::Double,
             |_| example_type(false),
             |column| {
-                if column == "id" { key.clone() } else { Access::default() }
+                if column == "id" { key.clone() } else { IndexSupport::default() }
             },
         );
         insta::assert_snapshot!(write_statements::<Sqlite>(&mapping));
@@ -298,7 +329,7 @@ mod tests {
                 ("email", FieldKind::Text),
                 Quote::Double,
                 example_type(holds_bytes),
-                Access::default(),
+                IndexSupport::default(),
             )
         };
         let written = [

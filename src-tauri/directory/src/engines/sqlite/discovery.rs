@@ -6,11 +6,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
-use crate::engines::sqlite::catalogue::kind;
-use crate::engines::sqlite::{StopOnDrop, errors, limited, pool};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist_tables};
+use crate::engines::sqlite::catalogue::field_kind;
+use crate::engines::sqlite::{StopOnDrop, errors, open_pool, set_deadline};
 use crate::error::Result;
-use crate::schema::name::written;
+use crate::schema::name::format_table_name;
 
 /// Tables, views and virtual tables, but not their shadow tables.
 const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
@@ -20,24 +20,24 @@ const COLUMNS: &str =
 
 pub(crate) async fn discover_tables(part: &DirectoryConfig) -> Result<Findings> {
     let failed = |error| errors::from_sqlx(error, part);
-    let (pool, _) = pool(part).await?;
+    let (pool, _) = open_pool(part).await?;
     let mut connection = pool.acquire().await.map_err(failed)?;
-    let stop = limited(&mut connection, Instant::now() + LIMIT).await.map_err(failed)?;
+    let stop = set_deadline(&mut connection, Instant::now() + LIMIT).await.map_err(failed)?;
     let stop = StopOnDrop(stop);
-    let found = tables(&mut connection).await.map_err(failed);
+    let found = list_tables(&mut connection).await.map_err(failed);
     drop(stop);
     drop(connection);
     pool.close().await;
     found
 }
 
-async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Error> {
+async fn list_tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Error> {
     let mut findings = Findings::default();
     for row in sqlx::query(TABLES).fetch_all(&mut *connection).await? {
         let name: String = row.try_get(0)?;
         findings.tables.push(FoundTable {
-            written: written(None, &name),
-            qualified: written(Some("main"), &name),
+            written: format_table_name(None, &name),
+            qualified: format_table_name(Some("main"), &name),
             name,
             kind: if row.try_get(1)? { TableKind::View } else { TableKind::Table },
             estimated_rows: None,
@@ -45,7 +45,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
             columns: Vec::new(),
         });
     }
-    shortlist(&mut findings);
+    shortlist_tables(&mut findings);
     for table in &mut findings.tables {
         // A view whose table is gone has no columns and cannot be read.
         let Ok(rows) = sqlx::query(COLUMNS).bind(&table.name).fetch_all(&mut *connection).await else {
@@ -58,7 +58,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
             let says = |word: &str| declared.to_ascii_uppercase().contains(word);
             table.columns.push(FoundColumn {
                 name: row.try_get("name")?,
-                kind: kind(declared),
+                kind: field_kind(declared),
                 bytes: says("BLOB") || says("BINARY"),
                 is_key: keys == 1 && in_key(row),
             });

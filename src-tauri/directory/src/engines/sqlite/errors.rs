@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::{DirectoryConfig, SQLITE_URL};
 use crate::error::{DirectoryCode, DirectoryError};
-use crate::faults::timed_out;
+use crate::faults::query_timeout_error;
 
 /// How many bytes at the start of a file identify its format.
 const BEGINNING: u64 = 64;
@@ -19,12 +19,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
                 DirectoryCode::ConfigInvalid,
                 format!("directory.url cannot be used: {cause}."),
             )
-            .hint(format!("It looks like {SQLITE_URL}"));
+            .with_hint(format!("It looks like {SQLITE_URL}"));
         }
-        sqlx::Error::PoolTimedOut => return timed_out(part),
+        sqlx::Error::PoolTimedOut => return query_timeout_error(part),
         sqlx::Error::PoolClosed => {
             return DirectoryError::new(DirectoryCode::Unreachable, "The directory was closed.")
-                .hint("Try again.");
+                .with_hint("Try again.");
         }
         other => return DirectoryError::internal(other),
     };
@@ -38,36 +38,36 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
             "The database file cannot be read without changing it: its -journal holds what an interrupted program has \
              to take back.",
         )
-        .hint("Start the application, or open the file once with `sqlite3` as the application's account."),
+        .with_hint("Start the application, or open the file once with `sqlite3` as the application's account."),
         // SQLITE_READONLY_RECOVERY and SQLITE_READONLY_CANTINIT
         8 if matches!(extended, 264 | 1288) => DirectoryError::new(
             DirectoryCode::Unreachable,
             "The database file cannot be read: the -shm file beside it may not be written by this account, and nobody \
              else has it open.",
         )
-        .hint("Start the application: while it has the file open, it can be read."),
-        9 => timed_out(part),
+        .with_hint("Start the application: while it has the file open, it can be read."),
+        9 => query_timeout_error(part),
         5 | 6 => DirectoryError::new(DirectoryCode::Timeout, format!("The database file stayed locked: {said}."))
-            .hint("Another program is writing to it. Try again in a moment."),
+            .with_hint("Another program is writing to it. Try again in a moment."),
         14 | 10 => {
             DirectoryError::new(DirectoryCode::Unreachable, format!("The database file cannot be read: {said}."))
-                .hint("Check the file, and the -wal and -shm files beside it if there are any.")
+                .with_hint("Check the file, and the -wal and -shm files beside it if there are any.")
         }
-        26 => not_a_database(part).details(said),
+        26 => not_a_database_error(part).with_details(said),
         11 => DirectoryError::new(DirectoryCode::Refused, format!("The database file is damaged: {said}."))
-            .hint("Tell whoever runs the application: `PRAGMA integrity_check` says what is wrong."),
+            .with_hint("Tell whoever runs the application: `PRAGMA integrity_check` says what is wrong."),
         8 => DirectoryError::new(
             DirectoryCode::Refused,
             format!("{} tried to write to the database: {said}.", part.table),
         )
-        .hint("Understudy only reads. Name a table or view that can be read without writing."),
+        .with_hint("Understudy only reads. Name a table or view that can be read without writing."),
         1 if said.starts_with("no such table") || said.starts_with("no such column") => DirectoryError::new(
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection: its table or columns were renamed or removed."),
+        .with_hint("Check the connection: its table or columns were renamed or removed."),
         _ => DirectoryError::new(DirectoryCode::Refused, format!("The database could not answer: {said}."))
-            .hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("This comes from the table or view itself; its owner can tell more."),
     }
 }
 
@@ -77,8 +77,8 @@ fn is_text(begins: &[u8]) -> bool {
 }
 
 /// What the file is instead of a database, by its first bytes.
-fn not_a_database(part: &DirectoryConfig) -> DirectoryError {
-    let path = crate::engines::sqlite::path(part).unwrap_or_default();
+fn not_a_database_error(part: &DirectoryConfig) -> DirectoryError {
+    let path = crate::engines::sqlite::database_path(part).unwrap_or_default();
     let mut begins = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begins));
     let is = |magic: &[u8]| begins.starts_with(magic);
@@ -105,18 +105,18 @@ fn not_a_database(part: &DirectoryConfig) -> DirectoryError {
         ),
     };
     DirectoryError::new(DirectoryCode::Refused, format!("{} is no SQLite database: {what}.", path.display()))
-        .hint(hint)
+        .with_hint(hint)
 }
 
 /// Why the file at `path` cannot be opened, if the system says so.
-pub(crate) fn file(path: &Path) -> Option<DirectoryError> {
+pub(crate) fn file_open_error(path: &Path) -> Option<DirectoryError> {
     use std::io::ErrorKind;
     let shown = path.display();
     let cause = match std::fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             return Some(
                 DirectoryError::new(DirectoryCode::Unreachable, format!("{shown} is not a file."))
-                    .hint("directory.url names the database file itself."),
+                    .with_hint("directory.url names the database file itself."),
             );
         }
         Ok(_) => std::fs::File::open(path).err()?,
@@ -125,13 +125,13 @@ pub(crate) fn file(path: &Path) -> Option<DirectoryError> {
     Some(match cause.kind() {
         ErrorKind::NotFound => {
             DirectoryError::new(DirectoryCode::Unreachable, format!("There is no file {shown}."))
-                .hint(format!("Check the path in directory.url: {SQLITE_URL}"))
+                .with_hint(format!("Check the path in directory.url: {SQLITE_URL}"))
         }
         ErrorKind::PermissionDenied => {
             DirectoryError::new(DirectoryCode::Refused, format!("You may not read the file {shown}."))
-                .hint("Ask for permission to read it.")
+                .with_hint("Ask for permission to read it.")
         }
-        _ => DirectoryError::file("open", path, &cause),
+        _ => DirectoryError::from_io("open", path, &cause),
     })
 }
 

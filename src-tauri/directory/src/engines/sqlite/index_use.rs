@@ -5,44 +5,44 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::engines::sqlite::catalogue::{LiteType, SqliteCatalogue};
-use crate::engines::sqlite::dialect::{Sqlite, expression};
+use crate::engines::sqlite::dialect::{Sqlite, index_expression};
 use crate::engines::sqlite::trigrams;
 use crate::model::{FieldKind, Tier};
-use crate::plan::Match;
-use crate::plan::coverage::Advise;
+use crate::plan::MatchKind;
+use crate::plan::coverage::IndexAdvisor;
 use crate::schema::mapping::Mapping;
-use crate::schema::name::{CatalogueName, quoted};
-use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
-use crate::sql::dialect::{Dialect, Statement, qualified};
+use crate::schema::name::{CatalogueName, quote_name};
+use crate::schema::table::{IndexForm, IndexSupport, IndexUse, TableColumn};
+use crate::sql::dialect::{Dialect, Statement, qualify_column};
 
 type Column = TableColumn<LiteType>;
 
 /// Without statistics from ANALYZE, the planner knows no sizes. With them, it may scan a table of a few rows instead of
 /// using its index, which is just as good.
-pub(crate) async fn find(
+pub(crate) async fn find_index_use(
     connection: &mut SqliteConnection,
     mapping: &mut Mapping<LiteType>,
     users: &SqliteCatalogue,
 ) -> Result<(), sqlx::Error> {
     let table = mapping.table.clone();
-    let trigrams = trigrams::find(connection, users, &mapping.id().name.clone()).await?;
+    let trigrams = trigrams::find_trigram_indexes(connection, users, &mapping.id().name.clone()).await?;
     for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
         if let Some(within) = &mut column.within {
             // An index on the plain expression proves that all values are valid JSON.
             within.set_checked(false);
         }
-        column.access = access(connection, &table, column).await?;
-        if let Some(within) = column.within.as_mut().filter(|_| column.access == Access::default()) {
+        column.access = find_access(connection, &table, column).await?;
+        if let Some(within) = column.within.as_mut().filter(|_| column.access == IndexSupport::default()) {
             within.set_checked(true);
-            column.access = access(connection, &table, column).await?;
+            column.access = find_access(connection, &table, column).await?;
         }
         for (index, columns) in &trigrams {
             let is_in_it = columns.iter().any(|name| name.eq_ignore_ascii_case(column.name.as_str()));
             if column.access.contains.is_none() && is_text(column) && column.within.is_none() && is_in_it {
                 column.db_type.trigrams = Some(index.clone());
                 let mut statement = Statement::default();
-                statement.sql = Sqlite::matches(&mut statement, column, Match::Contains, "probe");
-                let found = searched(connection, &table, &statement.sql).await?.is_some();
+                statement.sql = Sqlite::match_condition(&mut statement, column, MatchKind::Contains, "probe");
+                let found = find_search_index(connection, &table, &statement.sql).await?.is_some();
                 let index = IndexUse { index: index.table.as_str().to_owned(), form: IndexForm::default() };
                 column.access.contains = Some(index).filter(|_| found);
             }
@@ -54,23 +54,24 @@ pub(crate) async fn find(
     Ok(())
 }
 
-async fn access(
+async fn find_access(
     connection: &mut SqliteConnection,
     table: &str,
     column: &Column,
-) -> Result<Access, sqlx::Error> {
-    let mut access = Access { order: ordered(connection, table, column).await?, ..Access::default() };
-    for form in forms(column) {
-        let expression = expression(column, form);
+) -> Result<IndexSupport, sqlx::Error> {
+    let mut access =
+        IndexSupport { order: find_order_index(connection, table, column).await?, ..IndexSupport::default() };
+    for form in list_candidate_forms(column) {
+        let expression = index_expression(column, form);
         let served = |index: Option<String>| index.map(|index| IndexUse { index, form });
         if access.equals.is_none() {
             let condition = format!("{expression} = 'probe'");
-            access.equals = served(searched(connection, table, &condition).await?);
+            access.equals = served(find_search_index(connection, table, &condition).await?);
         }
         // A text range does not match bytes.
         if access.prefix.is_none() && is_text(column) && !column.db_type.holds_bytes {
             let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
-            access.prefix = served(searched(connection, table, &condition).await?);
+            access.prefix = served(find_search_index(connection, table, &condition).await?);
         }
     }
     Ok(access)
@@ -81,7 +82,7 @@ fn is_text(column: &Column) -> bool {
 }
 
 /// The forms to probe, best first.
-fn forms(column: &Column) -> Vec<IndexForm> {
+fn list_candidate_forms(column: &Column) -> Vec<IndexForm> {
     let plain = IndexForm::default();
     if !is_text(column) {
         return vec![plain];
@@ -93,13 +94,14 @@ fn forms(column: &Column) -> Vec<IndexForm> {
     ]
 }
 
-async fn ordered(
+async fn find_order_index(
     connection: &mut SqliteConnection,
     table: &str,
     column: &Column,
 ) -> Result<Option<IndexUse>, sqlx::Error> {
     let steps =
-        plan(connection, &format!("SELECT 1 FROM {table} AS u ORDER BY {}", qualified(column))).await?;
+        explain_query(connection, &format!("SELECT 1 FROM {table} AS u ORDER BY {}", qualify_column(column)))
+            .await?;
     if steps.iter().any(|step| step.contains("TEMP B-TREE")) {
         return Ok(None);
     }
@@ -108,16 +110,16 @@ async fn ordered(
 }
 
 /// The index with which the planner searches for rows that meet `condition`, if any.
-async fn searched(
+async fn find_search_index(
     connection: &mut SqliteConnection,
     table: &str,
     condition: &str,
 ) -> Result<Option<String>, sqlx::Error> {
-    let steps = plan(connection, &format!("SELECT * FROM {table} AS u WHERE {condition}")).await?;
+    let steps = explain_query(connection, &format!("SELECT * FROM {table} AS u WHERE {condition}")).await?;
     Ok(steps.iter().find(|step| step.starts_with("SEARCH")).and_then(|step| index_of(step)))
 }
 
-async fn plan(connection: &mut SqliteConnection, select: &str) -> Result<Vec<String>, sqlx::Error> {
+async fn explain_query(connection: &mut SqliteConnection, select: &str) -> Result<Vec<String>, sqlx::Error> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {select}"));
     let rows = sqlx::query(explain).fetch_all(&mut *connection).await?;
     rows.iter().map(|row| row.try_get("detail")).collect()
@@ -138,16 +140,16 @@ pub(crate) struct SqliteIndexes<'a> {
     pub(crate) users: &'a SqliteCatalogue,
 }
 
-impl Advise<LiteType> for SqliteIndexes<'_> {
+impl IndexAdvisor<LiteType> for SqliteIndexes<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters on";
 
-    fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
+    fn suggest_index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
         if !self.users.has_indexes {
             return None;
         }
-        let table = quoted(&self.users.table.name);
+        let table = quote_name(&self.users.table.name);
         let column = columns.first()?;
-        let name = column.sql("");
+        let name = column.to_sql("");
         let by = |what: &str| {
             let plain = format!("by_{}{what}", column.name.as_str());
             let taken = |name: &String| {
@@ -166,7 +168,7 @@ impl Advise<LiteType> for SqliteIndexes<'_> {
             }
             Tier::Contains if columns.iter().all(|column| is_text(column) && column.within.is_none()) => {
                 let columns: Vec<&CatalogueName> = columns.iter().map(|column| &column.name).collect();
-                return trigrams::advice(self.users, &columns);
+                return trigrams::suggest_trigram_index(self.users, &columns);
             }
             _ => return None,
         })

@@ -22,19 +22,19 @@ use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::engines::sqlite::catalogue::LiteType;
 use crate::engines::sqlite::dialect::Sqlite;
-use crate::engines::sqlite::sidecars::Way;
+use crate::engines::sqlite::sidecars::OpenMode;
 use crate::error::Result;
-use crate::faults::changed;
+use crate::faults::table_changed_error;
 use crate::model::{FieldKind, Info};
-use crate::plan::Size;
-use crate::plan::coverage::services;
-use crate::schema::cell::shortened;
+use crate::plan::TableSize;
+use crate::plan::coverage::list_search_coverage;
+use crate::schema::cell::shorten_cell;
 use crate::schema::mapping::Mapping;
-use crate::schema::name::quoted;
+use crate::schema::name::quote_name;
 use crate::schema::table::{Table, TableColumn};
 use crate::schema::time;
 use crate::schema::value::Value;
-use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::dialect::{FetchedRow, Statement};
 use crate::sql::executor::{SqlExecutor, impl_directory};
 
 /// How many of SQLite's VM instructions run between two checks of the clock: about one row's worth, since a single
@@ -60,7 +60,7 @@ pub(crate) struct SqliteDirectory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SeenFile {
     file: Option<FileIdentity>,
-    way: Way,
+    way: OpenMode,
     /// Incremented by every schema change: <https://sqlite.org/pragma.html#pragma_schema_version>
     schema: i64,
 }
@@ -69,17 +69,18 @@ impl SqliteDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, clock: &Arc<dyn WallClock>) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
         // Read before the file is opened, so that the first query notices if it is replaced meanwhile.
-        let file = FileIdentity::of(&path(part)?);
-        let (pool, way) = pool(part).await?;
+        let file = FileIdentity::from_path(&database_path(part)?);
+        let (pool, way) = open_pool(part).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
-        let found = catalogue::read(&mut connection, part).await?;
+        let found = catalogue::read_catalogue(&mut connection, part).await?;
         let mut mapping = Mapping::new(part, &found.table)?;
-        index_use::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
-        let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
+        index_use::find_index_use(&mut connection, &mut mapping, &found).await.map_err(failed)?;
+        let (estimated_total, total_is_exact) =
+            count_or_estimate(&mut connection, &found.table).await.map_err(failed)?;
         let seen = SeenFile { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
         drop(connection);
         let info = Arc::new(Info {
@@ -87,7 +88,7 @@ impl SqliteDirectory {
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            coverage: services(&mapping, &index_use::SqliteIndexes { users: &found }),
+            coverage: list_search_coverage(&mapping, &index_use::SqliteIndexes { users: &found }),
             // A file has no roles; the system controls who may read it.
             reader: Vec::new(),
             cautions: Vec::new(),
@@ -100,43 +101,48 @@ impl SqliteDirectory {
     async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
         let schema =
             schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
-        let now = SeenFile { file: FileIdentity::of(&path(&self.part)?), way: self.seen.way, schema };
+        let now = SeenFile {
+            file: FileIdentity::from_path(&database_path(&self.part)?),
+            way: self.seen.way,
+            schema,
+        };
         let what = match () {
             () if now.file != self.seen.file => "the file was replaced",
             () if now.schema != self.seen.schema => "a table or an index was changed",
             () => return Ok(()),
         };
-        Err(changed(&self.part, what))
+        Err(table_changed_error(&self.part, what))
     }
 
     /// Fails if another program has opened or closed the file since, which changes how it has to be read.
     fn stands_as_seen(&self) -> Result<()> {
-        if Way::of(&path(&self.part)?)? == self.seen.way {
+        if OpenMode::for_file(&database_path(&self.part)?)? == self.seen.way {
             return Ok(());
         }
-        Err(changed(&self.part, "another program has opened, written or closed the file"))
+        Err(table_changed_error(&self.part, "another program has opened, written or closed the file"))
     }
 
-    fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
+    fn decode_row(&self, row: &SqliteRow) -> Result<FetchedRow, sqlx::Error> {
         let shown = &self.mapping.shown;
-        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at + 1)?, column)));
-        let segment = value(row, 0)?.into_text().and_then(|text| text.parse().ok());
-        let id = value(row, shown.len() + 1)?;
-        Ok(Fetched {
+        let cells =
+            shown.iter().enumerate().map(|(at, column)| Ok(format_cell(decode_value(row, at + 1)?, column)));
+        let segment = decode_value(row, 0)?.into_text().and_then(|text| text.parse().ok());
+        let id = decode_value(row, shown.len() + 1)?;
+        Ok(FetchedRow {
             segment: segment.unwrap_or_default(),
             cells: cells.collect::<Result<_, sqlx::Error>>()?,
             shown_id: if let Value::Blob(bytes) = &id {
-                Some(self.mapping.id().bytes.shown(bytes))
+                Some(self.mapping.id().bytes.to_display_text(bytes))
             } else {
                 None
             },
             id,
-            key: value(row, shown.len() + 2)?,
+            key: decode_value(row, shown.len() + 2)?,
         })
     }
 }
 
-fn path(part: &DirectoryConfig) -> Result<PathBuf> {
+fn database_path(part: &DirectoryConfig) -> Result<PathBuf> {
     let options = SqliteConnectOptions::from_str(&part.url);
     let options = options.map_err(|error| errors::from_sqlx(error, part))?;
     Ok(local_path(options.get_filename()))
@@ -156,7 +162,7 @@ struct FileIdentity {
 impl FileIdentity {
     /// `None` if there is no file.
     #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
+    fn from_path(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self { device: metadata.dev(), inode: metadata.ino() })
@@ -165,21 +171,21 @@ impl FileIdentity {
     /// Windows cannot replace an open file. A file that was replaced while it was closed has a later creation time.
     #[cfg(not(unix))]
     fn of(path: &Path) -> Option<Self> {
-        let made = std::fs::metadata(path).ok()?.created().ok()?;
+        let made = std::fs::metadata(database_path).ok()?.created().ok()?;
         let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Self { device: since.as_secs(), inode: since.subsec_nanos().into() })
     }
 }
 
 /// Opens the file read-only, and returns in which way.
-async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
+async fn open_pool(part: &DirectoryConfig) -> Result<(SqlitePool, OpenMode)> {
     let failed = |error| errors::from_sqlx(error, part);
-    let limit = limit(part);
-    let path = path(part)?;
-    if let Some(error) = errors::file(&path) {
+    let limit = query_timeout(part);
+    let path = database_path(part)?;
+    if let Some(error) = errors::file_open_error(&path) {
         return Err(error);
     }
-    let way = Way::of(&path)?;
+    let way = OpenMode::for_file(&path)?;
     let options = SqliteConnectOptions::from_str(&part.url)
         .map_err(failed)?
         .filename(&path)
@@ -187,7 +193,7 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
         .read_only(true)
         .create_if_missing(false)
         // Immutable only if no one writes to it: otherwise SQLite could read torn pages.
-        .immutable(matches!(way, Way::Still(_)))
+        .immutable(matches!(way, OpenMode::Still(_)))
         .busy_timeout(limit)
         .pragma("query_only", "ON")
         .pragma("cache_size", CACHE)
@@ -203,7 +209,9 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
 }
 
 /// A query with its bound values.
-fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+fn bind_values(
+    statement: Statement,
+) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
     // Only constants and catalogue names: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(statement.sql));
     for value in statement.binds {
@@ -234,17 +242,22 @@ impl SqlExecutor for SqliteDirectory {
         &self.mapping
     }
 
-    fn size(&self) -> Size {
-        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    fn table_size(&self) -> TableSize {
+        TableSize { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
     /// Runs `ask` in one transaction, within the connection's time limit. Dropping the future stops the query.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<Result<T>> {
+    async fn run_in_transaction<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<Result<T>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
         // Checked before connecting, which may create files next to the database.
         self.stands_as_seen()?;
         let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
+        let stop = set_deadline(&mut connection, Instant::now() + query_timeout(&self.part))
+            .await
+            .map_err(failed)?;
         // All tiers of a search see the same state of the file.
         let mut transaction = connection.begin().await.map_err(failed)?;
         self.is_as_seen(&mut transaction).await?;
@@ -255,32 +268,41 @@ impl SqlExecutor for SqliteDirectory {
         // Nothing was written, so a failed rollback does not matter.
         let _ = transaction.rollback().await;
         drop(stop);
-        if matches!(self.seen.way, Way::Still(_)) {
+        if matches!(self.seen.way, OpenMode::Still(_)) {
             // No lock prevented writes meanwhile.
             self.stands_as_seen()?;
         }
         Ok(answer)
     }
 
-    async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
+    async fn fetch_rows(
+        &self,
+        connection: &mut SqliteConnection,
+        statement: Statement,
+    ) -> Result<Vec<FetchedRow>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
-        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
-        rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
+        let rows = bind_values(statement).fetch_all(connection).await.map_err(failed)?;
+        rows.iter().map(|row| self.decode_row(row)).collect::<Result<_, _>>().map_err(failed)
     }
 
-    async fn texts(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<String>> {
+    async fn fetch_texts(
+        &self,
+        connection: &mut SqliteConnection,
+        statement: Statement,
+    ) -> Result<Vec<String>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
-        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
-        let texts: Result<Vec<Value>, _> = rows.iter().map(|row| value(row, 0)).collect();
+        let rows = bind_values(statement).fetch_all(connection).await.map_err(failed)?;
+        let texts: Result<Vec<Value>, _> = rows.iter().map(|row| decode_value(row, 0)).collect();
         // A number or bytes among texts are of no use for completion.
         let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
         Ok(texts.map_err(failed)?.into_iter().filter_map(text).collect())
     }
 
-    async fn number(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<u64> {
-        let row = bound(statement).fetch_one(connection).await;
-        let number =
-            row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))?;
+    async fn fetch_number(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<u64> {
+        let row = bind_values(statement).fetch_one(connection).await;
+        let number = row
+            .and_then(|row| decode_value(&row, 0))
+            .map_err(|error| errors::from_sqlx(error, &self.part))?;
         Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
     }
 
@@ -302,7 +324,7 @@ impl Drop for StopOnDrop {
 
 /// Lets `connection` work until `deadline` or until the returned flag is set. Replaces the limit of the connection's
 /// previous user.
-async fn limited(
+async fn set_deadline(
     connection: &mut SqliteConnection,
     deadline: Instant,
 ) -> Result<Arc<AtomicBool>, sqlx::Error> {
@@ -314,7 +336,7 @@ async fn limited(
     Ok(stop)
 }
 
-fn limit(part: &DirectoryConfig) -> Duration {
+fn query_timeout(part: &DirectoryConfig) -> Duration {
     Duration::from_millis(part.timeout_ms.into())
 }
 
@@ -327,7 +349,7 @@ fn local_path(path: &Path) -> PathBuf {
     }
 }
 
-fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
+fn decode_value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
     let raw = row.try_get_raw(at)?;
     if raw.is_null() {
         return Ok(Value::Null);
@@ -346,29 +368,29 @@ fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
 }
 
 /// A value for display. SQLite has neither booleans nor times, so the declared type determines what a number means.
-fn cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
+fn format_cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
     match (column.kind, value) {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
-        (FieldKind::Time, Value::Blob(bytes)) => Some(time::from_text(column.bytes.cell(&bytes))),
-        (FieldKind::Time, value) => value.into_text().map(|text| time::from_text(shortened(text))),
-        (_, Value::Blob(bytes)) => Some(column.bytes.cell(&bytes)),
-        (_, value) => value.into_text().map(shortened),
+        (FieldKind::Time, Value::Blob(bytes)) => Some(time::from_text(column.bytes.to_cell(&bytes))),
+        (FieldKind::Time, value) => value.into_text().map(|text| time::from_text(shorten_cell(text))),
+        (_, Value::Blob(bytes)) => Some(column.bytes.to_cell(&bytes)),
+        (_, value) => value.into_text().map(shorten_cell),
     }
 }
 
 /// The number of users: counted if that is quick, otherwise from ANALYZE or the rowids.
-async fn total(
+async fn count_or_estimate(
     connection: &mut SqliteConnection,
     table: &Table<LiteType>,
 ) -> Result<(Option<u64>, bool), sqlx::Error> {
-    let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
+    let from = format!("{}.{}", quote_name(&table.schema), quote_name(&table.name));
     let count = format!("SELECT count(*) FROM {from}");
-    limited(connection, Instant::now() + COUNT_LIMIT).await?;
+    set_deadline(connection, Instant::now() + COUNT_LIMIT).await?;
     let counted: Result<i64, _> = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *connection).await;
     let mut rows = counted.ok();
     let exact = rows.is_some();
     if rows.is_none() {
-        limited(connection, Instant::now() + COUNT_LIMIT).await?;
+        set_deadline(connection, Instant::now() + COUNT_LIMIT).await?;
         // `stat` starts with the number of rows. The table does not exist before the first ANALYZE.
         let analysed: Result<String, _> =
             sqlx::query_scalar("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1")

@@ -14,44 +14,44 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 
 /// How the file has to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum OpenMode {
     /// Normally, with locks.
     Shared,
     /// As immutable, without locks and logs, as long as it does not change.
-    Still(Stamp),
+    Still(FileStamp),
 }
 
 /// What stays the same while no one writes to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct FileStamp {
     bytes: u64,
     changed: Option<SystemTime>,
 }
 
-impl Way {
+impl OpenMode {
     /// Determines how to open the file. Fails if it cannot be read without changing something.
-    pub(crate) fn of(path: &Path) -> Result<Self> {
+    pub(crate) fn for_file(path: &Path) -> Result<Self> {
         // The other files are next to the real file, not next to a link to it.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if !has_log(&path) {
             return Ok(Self::Shared);
         }
-        let [log, index] = ["-wal", "-shm"].map(|ending| beside(&path, ending));
+        let [log, index] = ["-wal", "-shm"].map(|ending| sidecar_path(&path, ending));
         let logged = std::fs::metadata(&log).ok().map(|metadata| metadata.len());
         match (logged, index.exists()) {
             (Some(_), true) => Ok(Self::Shared),
-            (Some(bytes), false) if bytes > 0 => Err(left_behind(&path, &log)),
+            (Some(bytes), false) if bytes > 0 => Err(orphaned_log_error(&path, &log)),
             (_, _) => {
                 let metadata = std::fs::metadata(&path).ok();
                 let bytes = metadata.as_ref().map_or(0, std::fs::Metadata::len);
                 let changed = metadata.and_then(|metadata| metadata.modified().ok());
-                Ok(Self::Still(Stamp { bytes, changed }))
+                Ok(Self::Still(FileStamp { bytes, changed }))
             }
         }
     }
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+fn sidecar_path(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
@@ -65,7 +65,7 @@ fn has_log(path: &Path) -> bool {
     read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[19] == 2
 }
 
-fn left_behind(path: &Path, log: &Path) -> DirectoryError {
+fn orphaned_log_error(path: &Path, log: &Path) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Unreachable,
         format!(
@@ -74,7 +74,7 @@ fn left_behind(path: &Path, log: &Path) -> DirectoryError {
             log.display()
         ),
     )
-    .hint(
+    .with_hint(
         "Whoever wrote it was interrupted, or the files were copied without the third one (-shm). Start the \
          application, or open the file once with `sqlite3` as the application's account: that puts the changes into it.",
     )

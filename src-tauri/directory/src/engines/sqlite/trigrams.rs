@@ -7,26 +7,26 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::engines::sqlite::catalogue::{SqliteCatalogue, Virtual};
-use crate::schema::name::{CatalogueName, quoted};
+use crate::engines::sqlite::catalogue::{SqliteCatalogue, VirtualTable};
+use crate::schema::name::{CatalogueName, quote_name};
 
 /// A trigram index that covers a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trigrams {
+pub(crate) struct TrigramIndex {
     pub(crate) table: CatalogueName,
     /// The column of the users' table that holds the index's rowid.
     pub(crate) id: CatalogueName,
 }
 
 /// The trigram indexes on the users' table whose rowid is the column `id`, with the columns that each covers.
-pub(crate) async fn find(
+pub(crate) async fn find_trigram_indexes(
     connection: &mut SqliteConnection,
     users: &SqliteCatalogue,
     id: &CatalogueName,
-) -> Result<Vec<(Trigrams, Vec<String>)>, sqlx::Error> {
+) -> Result<Vec<(TrigramIndex, Vec<String>)>, sqlx::Error> {
     let mut found = Vec::new();
     for one in &users.virtual_tables {
-        let Some(made) = Made::read(&one.sql) else { continue };
+        let Some(made) = TrigramDefinition::parse_sql(&one.sql) else { continue };
         let by_id = match &made.content_rowid {
             Some(name) => name.eq_ignore_ascii_case(id.as_str()),
             None => users.rowid.as_ref() == Some(id),
@@ -39,14 +39,14 @@ pub(crate) async fn find(
             && is_kept(one, users)
             && is_whole(connection, one, users, id).await
         {
-            found.push((Trigrams { table: one.name.clone(), id: id.clone() }, made.columns));
+            found.push((TrigramIndex { table: one.name.clone(), id: id.clone() }, made.columns));
         }
     }
     Ok(found)
 }
 
 /// Whether triggers keep the index up to date on inserts, updates and deletes.
-fn is_kept(one: &Virtual, users: &SqliteCatalogue) -> bool {
+fn is_kept(one: &VirtualTable, users: &SqliteCatalogue) -> bool {
     ["INSERT", "UPDATE", "DELETE"].iter().all(|event| {
         users.triggers.iter().any(|trigger| {
             let (head, body) = trigger.split_once("BEGIN").unwrap_or((trigger, ""));
@@ -58,12 +58,12 @@ fn is_kept(one: &Virtual, users: &SqliteCatalogue) -> bool {
 /// Whether its first and last rows match the users' table, that is, whether it was filled after it was created.
 async fn is_whole(
     connection: &mut SqliteConnection,
-    one: &Virtual,
+    one: &VirtualTable,
     users: &SqliteCatalogue,
     id: &CatalogueName,
 ) -> bool {
     let Some(sizes) = &one.sizes else { return true };
-    let (index, table, id) = (quoted(sizes), quoted(&users.table.name), quoted(id));
+    let (index, table, id) = (quote_name(sizes), quote_name(&users.table.name), quote_name(id));
     let edges =
         |of: &str| format!("(SELECT {of}(id) FROM main.{index}) IS (SELECT {of}({id}) FROM main.{table})");
     let sql = format!("SELECT {} AND {}", edges("min"), edges("max"));
@@ -73,7 +73,7 @@ async fn is_whole(
 
 /// The parsed `CREATE VIRTUAL TABLE` of a trigram index.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Made {
+struct TrigramDefinition {
     columns: Vec<String>,
     content: Option<String>,
     content_rowid: Option<String>,
@@ -81,29 +81,29 @@ struct Made {
     folds: bool,
 }
 
-impl Made {
+impl TrigramDefinition {
     /// `None` if it is not a trigram table.
-    fn read(sql: &str) -> Option<Self> {
+    fn parse_sql(sql: &str) -> Option<Self> {
         let start = sql.to_ascii_lowercase().find("fts5")?;
         let arguments = sql[start..].split_once('(')?.1.trim_end().trim_end_matches(';').strip_suffix(')')?;
         let mut made = Self::default();
         let mut is_trigram = false;
-        for argument in split(arguments, ',') {
-            let parts = split(&argument, '=');
+        for argument in split_unquoted(arguments, ',') {
+            let parts = split_unquoted(&argument, '=');
             let [key, value] = &parts[..] else {
                 // A column may have options after its name; UNINDEXED is the only one.
-                let words = split(argument.trim(), ' ');
+                let words = split_unquoted(argument.trim(), ' ');
                 if words.len() == 1 {
-                    made.columns.push(plain(&words[0]));
+                    made.columns.push(strip_quotes(&words[0]));
                 }
                 continue;
             };
-            let value = plain(value);
+            let value = strip_quotes(value);
             match key.trim().to_ascii_lowercase().as_str() {
                 "content" => made.content = Some(value),
                 "content_rowid" => made.content_rowid = Some(value),
                 "tokenize" => {
-                    let words: Vec<String> = value.split_whitespace().map(plain).collect();
+                    let words: Vec<String> = value.split_whitespace().map(strip_quotes).collect();
                     is_trigram = words.first().is_some_and(|word| word.eq_ignore_ascii_case("trigram"));
                     made.folds = !words
                         .windows(2)
@@ -117,7 +117,7 @@ impl Made {
 }
 
 /// Splits at each `separator` outside quotes.
-fn split(text: &str, separator: char) -> Vec<String> {
+fn split_unquoted(text: &str, separator: char) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quote = None;
     for char in text.chars() {
@@ -137,7 +137,7 @@ fn split(text: &str, separator: char) -> Vec<String> {
 }
 
 /// The text without its quotes.
-fn plain(text: &str) -> String {
+fn strip_quotes(text: &str) -> String {
     let text = text.trim();
     for (open, close) in [('\'', '\''), ('"', '"'), ('`', '`'), ('[', ']')] {
         if let Some(inner) = text.strip_prefix(open).and_then(|text| text.strip_suffix(close)) {
@@ -148,14 +148,14 @@ fn plain(text: &str) -> String {
 }
 
 /// An FTS5 query for any of these texts in one column, quoted so that they contain no operators.
-pub(crate) fn matching(column: &CatalogueName, texts: &[String]) -> String {
+pub(crate) fn match_expression(column: &CatalogueName, texts: &[String]) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
     format!("{{{}}} : ({})", quoted(column.as_str()), texts.join(" OR "))
 }
 
 /// The statements that create an index on these columns, fill it, and keep it up to date.
-pub(crate) fn advice(users: &SqliteCatalogue, columns: &[&CatalogueName]) -> Option<String> {
+pub(crate) fn suggest_trigram_index(users: &SqliteCatalogue, columns: &[&CatalogueName]) -> Option<String> {
     let id = users.rowid.as_ref()?;
     let name = (1..).map(|at| {
         format!(
@@ -168,8 +168,9 @@ pub(crate) fn advice(users: &SqliteCatalogue, columns: &[&CatalogueName]) -> Opt
     let name = name.into_iter().find(is_free)?;
     let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let named = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let (index, table, id) = (named(&name), quoted(&users.table.name), (quoted(id), literal(id.as_str())));
-    let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+    let (index, table, id) =
+        (named(&name), quote_name(&users.table.name), (quote_name(id), literal(id.as_str())));
+    let columns: Vec<String> = columns.iter().map(|column| quote_name(column)).collect();
     let of =
         |row: &str| columns.iter().map(|column| format!("{row}.{column}")).collect::<Vec<_>>().join(", ");
     let list = columns.join(", ");
@@ -206,10 +207,10 @@ mod tests {
 
     #[test]
     fn a_table_of_trigrams_is_known_by_how_it_was_made() {
-        let made = Made::read(
+        let made = TrigramDefinition::parse_sql(
             "CREATE VIRTUAL TABLE users_fts USING fts5(email, \"full, name\", [x] UNINDEXED, content='users',\n content_rowid = \"id\", tokenize=\"trigram remove_diacritics 1\")",
         );
-        let expected = Made {
+        let expected = TrigramDefinition {
             columns: vec!["email".into(), "full, name".into()],
             content: Some("users".into()),
             content_rowid: Some("id".into()),
@@ -217,14 +218,16 @@ mod tests {
         };
         assert_eq!(made, Some(expected));
         let folds = |tokenize: &str| {
-            Made::read(&format!("CREATE VIRTUAL TABLE f USING FTS5 (a, tokenize = {tokenize});"))
-                .map(|made| made.folds)
+            TrigramDefinition::parse_sql(&format!(
+                "CREATE VIRTUAL TABLE f USING FTS5 (a, tokenize = {tokenize});"
+            ))
+            .map(|made| made.folds)
         };
         assert_eq!(folds("trigram"), Some(true));
         assert_eq!(folds("'trigram case_sensitive 1'"), Some(false));
         assert_eq!(folds("'trigram case_sensitive 0'"), Some(true));
         assert_eq!(folds("'porter unicode61'"), None);
-        assert_eq!(Made::read("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
-        assert_eq!(Made::read("CREATE VIRTUAL TABLE f USING rtree(a, b, c)"), None);
+        assert_eq!(TrigramDefinition::parse_sql("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
+        assert_eq!(TrigramDefinition::parse_sql("CREATE VIRTUAL TABLE f USING rtree(a, b, c)"), None);
     }
 }

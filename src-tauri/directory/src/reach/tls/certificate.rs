@@ -10,9 +10,9 @@ use rustls::{CertificateError, RootCertStore};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Version};
 
 /// A parsed certificate.
-pub(crate) struct Read<'a>(X509Certificate<'a>);
+pub(crate) struct ParsedCertificate<'a>(X509Certificate<'a>);
 
-impl<'a> Read<'a> {
+impl<'a> ParsedCertificate<'a> {
     pub(crate) fn from(der: &'a CertificateDer<'_>) -> Result<Self, CertificateError> {
         match X509Certificate::from_der(der.as_ref()) {
             Ok(([], read)) => Ok(Self(read)),
@@ -63,7 +63,7 @@ impl<'a> Read<'a> {
     /// Whether this certificate signed `other` and was allowed to; `below` is the number of authorities between it and
     /// the server. A version 1 certificate cannot declare itself an authority, so it is one only if the user `named`
     /// it.
-    pub(crate) fn signed(&self, other: &Self, below: u32, named: bool, by: &Algorithms) -> bool {
+    pub(crate) fn is_issuer_of(&self, other: &Self, below: u32, named: bool, by: &Algorithms) -> bool {
         let constraints = self.0.basic_constraints().ok().flatten().map(|found| found.value);
         let is_authority = match constraints {
             Some(constraints) => {
@@ -81,30 +81,35 @@ impl<'a> Read<'a> {
             && signs
             && is_free
             && self.0.subject().as_raw() == other.0.issuer().as_raw()
-            && verifies(&self.key(), other.0.tbs_certificate.as_ref(), &other.0.signature_value.data, by)
+            && is_valid_signature(
+                &self.public_key(),
+                other.0.tbs_certificate.as_ref(),
+                &other.0.signature_value.data,
+                by,
+            )
     }
 
     /// The public key, as encoded in the certificate.
-    pub(crate) fn key(&self) -> SubjectPublicKeyInfoDer<'_> {
+    pub(crate) fn public_key(&self) -> SubjectPublicKeyInfoDer<'_> {
         SubjectPublicKeyInfoDer::from(self.0.public_key().raw)
     }
 
     /// Checks that the certificate is for this host. Like libpq, falls back to the subject's common name if
     /// `subjectAltName` has no host.
     /// <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS>
-    pub(crate) fn names(&self, host: &ServerName<'_>) -> Result<(), CertificateError> {
+    pub(crate) fn verify_host(&self, host: &ServerName<'_>) -> Result<(), CertificateError> {
         let text = host.to_str();
         let address = text.parse::<IpAddr>().ok();
-        let (hosts, addresses) = self.alternatives();
+        let (hosts, addresses) = self.alternative_names();
         let is_named = if hosts.is_empty() && addresses.is_empty() {
-            self.common_name().is_some_and(|name| matches(&name, &text, address.is_some()))
+            self.common_name().is_some_and(|name| is_host_match(&name, &text, address.is_some()))
         } else {
             match address {
                 // Like libpq, accept an IP address among the host names if it is spelled the same.
                 Some(address) => {
-                    addresses.contains(&address) || hosts.iter().any(|name| matches(name, &text, true))
+                    addresses.contains(&address) || hosts.iter().any(|name| is_host_match(name, &text, true))
                 }
-                None => hosts.iter().any(|name| matches(name, &text, false)),
+                None => hosts.iter().any(|name| is_host_match(name, &text, false)),
             }
         };
         if is_named {
@@ -118,7 +123,7 @@ impl<'a> Read<'a> {
         Err(CertificateError::NotValidForNameContext { expected: host.to_owned(), presented })
     }
 
-    fn alternatives(&self) -> (Vec<&str>, Vec<IpAddr>) {
+    fn alternative_names(&self) -> (Vec<&str>, Vec<IpAddr>) {
         let names = self.0.subject_alternative_name().ok().flatten();
         let names = names.map(|found| found.value.general_names.as_slice()).unwrap_or_default();
         let hosts = names.iter().filter_map(|name| match name {
@@ -142,7 +147,7 @@ impl<'a> Read<'a> {
 }
 
 /// Compares a host with a name in a certificate. `*` stands for the whole first label, never for part of an address.
-fn matches(pattern: &str, host: &str, is_address: bool) -> bool {
+fn is_host_match(pattern: &str, host: &str, is_address: bool) -> bool {
     let (pattern, host) = (pattern.trim_end_matches('.'), host.trim_end_matches('.'));
     if pattern.eq_ignore_ascii_case(host) {
         return true;
@@ -157,14 +162,19 @@ fn matches(pattern: &str, host: &str, is_address: bool) -> bool {
 pub(crate) type Algorithms = rustls::crypto::WebPkiSupportedAlgorithms;
 
 /// Whether `signature` is the key's signature of `message`, by any supported algorithm.
-fn verifies(key: &SubjectPublicKeyInfoDer<'_>, message: &[u8], signature: &[u8], by: &Algorithms) -> bool {
+fn is_valid_signature(
+    key: &SubjectPublicKeyInfoDer<'_>,
+    message: &[u8],
+    signature: &[u8],
+    by: &Algorithms,
+) -> bool {
     webpki::RawPublicKeyEntity::try_from(key).is_ok_and(|key| {
         by.all.iter().any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok())
     })
 }
 
 /// The certificates as trust anchors for webpki, without those that it cannot parse; they are checked here.
-pub(crate) fn anchors(certificates: &[CertificateDer<'static>]) -> RootCertStore {
+pub(crate) fn to_root_store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(certificates.iter().cloned());
     store
@@ -185,9 +195,9 @@ mod tests {
             ("d*.acme.com", "db.acme.com", false),
             ("*", "localhost", false),
         ] {
-            assert_eq!(matches(pattern, host, false), expected, "{pattern} {host}");
+            assert_eq!(is_host_match(pattern, host, false), expected, "{pattern} {host}");
         }
-        assert!(!matches("*.0.0.1", "127.0.0.1", true));
-        assert!(matches("127.0.0.1", "127.0.0.1", true));
+        assert!(!is_host_match("*.0.0.1", "127.0.0.1", true));
+        assert!(is_host_match("127.0.0.1", "127.0.0.1", true));
     }
 }

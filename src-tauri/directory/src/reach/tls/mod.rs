@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as Tls};
 
-pub(crate) use self::trust::{Authorities, Demand, Trust};
+pub(crate) use self::trust::{Authorities, TlsMode, Trust};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use understudy_files::regular_file;
 
@@ -34,12 +34,12 @@ pub(crate) struct TlsOptions {
 
 impl TlsOptions {
     /// The option names of certificate and key, which may be the same.
-    fn pair(&self) -> [&'static str; 2] {
+    fn client_option_names(&self) -> [&'static str; 2] {
         [self.client.first(), self.client.last()].map(|name| name.copied().unwrap_or_default())
     }
 
     /// Checks that the files in the URL exist, since a driver would not say which one is missing.
-    pub(crate) fn files_are_there(&self, url: &str) -> Result<()> {
+    pub(crate) fn check_files_exist(&self, url: &str) -> Result<()> {
         let options = url.split_once('?').map_or("", |(_, options)| options);
         for (key, path) in url::form_urlencoded::parse(options.as_bytes()) {
             let names_file = key == self.authority
@@ -58,12 +58,12 @@ impl TlsOptions {
                     path.display()
                 );
                 return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
-                    .hint("Name the PEM file by its whole path, as it is on this computer."));
+                    .with_hint("Name the PEM file by its whole path, as it is on this computer."));
             }
             if !path.exists() {
                 let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
                 return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
-                    .hint("Name the PEM file by its whole path, as it is on this computer."));
+                    .with_hint("Name the PEM file by its whole path, as it is on this computer."));
             }
             regular_file::is_readable(path, regular_file::OF_CERTIFICATES)
                 .map_err(|error| DirectoryError { code: DirectoryCode::ConfigInvalid, ..error.into() })?;
@@ -72,30 +72,30 @@ impl TlsOptions {
     }
 
     /// Checks that the client's key is not encrypted, since a driver would only say that it cannot read it.
-    pub(crate) fn key_is_readable(&self, path: &str) -> Result<()> {
+    pub(crate) fn check_key_file(&self, path: &str) -> Result<()> {
         let text = regular_file::read_text(Path::new(path), regular_file::OF_CERTIFICATES)?;
         if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(trust::encrypted(self.pair()[1], path));
+            return Err(trust::encrypted_key_error(self.client_option_names()[1], path));
         }
         Ok(())
     }
 
     /// The error for a failed TLS handshake with `place`.
-    pub(crate) fn insecure(&self, place: &str, cause: &(dyn StdError + 'static)) -> DirectoryError {
-        let (what, hint) = match rooted(cause) {
-            Some(tls) => self.told(tls),
+    pub(crate) fn handshake_error(&self, place: &str, cause: &(dyn StdError + 'static)) -> DirectoryError {
+        let (what, hint) = match find_tls_error(cause) {
+            Some(tls) => self.explain_tls_error(tls),
             // The drivers have no type for this, only a message.
             None if cause.to_string().contains("does not support TLS") => (
                 "it does not offer TLS".to_owned(),
                 format!("Let its administrator turn TLS on. {} sends everything in the open.", self.off),
             ),
-            None => (cause.to_string(), self.hint()),
+            None => (cause.to_string(), self.general_hint()),
         };
         DirectoryError::new(DirectoryCode::Refused, format!("{place} gave no secure connection: {what}."))
-            .hint(hint)
+            .with_hint(hint)
     }
 
-    fn told(&self, tls: &Tls) -> (String, String) {
+    fn explain_tls_error(&self, tls: &Tls) -> (String, String) {
         let client = self.client.join("= and ");
         match tls {
             Tls::InvalidCertificate(why) if Self::about_time(why).is_some() => {
@@ -104,7 +104,7 @@ impl TlsOptions {
             Tls::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented })
                 if !presented.is_empty() =>
             {
-                let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+                let names: Vec<&str> = presented.iter().map(|name| strip_name_type(name)).collect();
                 (
                     format!("its certificate is not for {} but for {}", expected.to_str(), names.join(", ")),
                     format!(
@@ -181,7 +181,7 @@ impl TlsOptions {
                     self.off
                 ),
             ),
-            other => (other.to_string(), self.hint()),
+            other => (other.to_string(), self.general_hint()),
         }
     }
 
@@ -191,17 +191,17 @@ impl TlsOptions {
         Some(match why {
             CertificateError::Expired => ("its certificate has expired".to_owned(), renew),
             CertificateError::ExpiredContext { not_after, .. } => {
-                (format!("its certificate has expired (on {})", day(*not_after)), renew)
+                (format!("its certificate has expired (on {})", format_day(*not_after)), renew)
             }
             CertificateError::NotValidYet => ("its certificate is not valid yet".to_owned(), check),
             CertificateError::NotValidYetContext { not_before, .. } => {
-                (format!("its certificate is not valid yet (until {})", day(*not_before)), check)
+                (format!("its certificate is not valid yet (until {})", format_day(*not_before)), check)
             }
             _ => return None,
         })
     }
 
-    fn hint(&self) -> String {
+    fn general_hint(&self) -> String {
         format!(
             "Check the server's certificate and host name. The URL may say {}=/path/to/ca.pem for a private \
              authority, or another {}.",
@@ -212,12 +212,12 @@ impl TlsOptions {
 }
 
 /// Whether the handshake failed because the peer does not speak TLS: it sent something else or hung up.
-pub(crate) fn is_unspoken(cause: &std::io::Error) -> bool {
-    rooted(cause).is_none_or(|tls| matches!(tls, Tls::InvalidMessage(_)))
+pub(crate) fn is_not_tls(cause: &std::io::Error) -> bool {
+    find_tls_error(cause).is_none_or(|tls| matches!(tls, Tls::InvalidMessage(_)))
 }
 
 /// Finds the TLS library's error under the wrappers of drivers and streams.
-fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
+fn find_tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
     if let Some(tls) = cause.downcast_ref::<Tls>() {
         return Some(tls);
     }
@@ -226,16 +226,16 @@ fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
         None => cause.source(),
     };
-    inner.and_then(rooted)
+    inner.and_then(find_tls_error)
 }
 
 /// Extracts the name from webpki's `DnsName("db.acme.com")`.
-fn bare(name: &str) -> &str {
+fn strip_name_type(name: &str) -> &str {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inner.trim_matches('"')
 }
 
-fn day(time: UnixTime) -> String {
+fn format_day(time: UnixTime) -> String {
     let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_second(second).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use understudy_files::regular_file;
 
 /// What a connection requires, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Demand {
+pub(crate) enum TlsMode {
     /// No TLS.
     Nothing,
     /// TLS if the server offers it, without verification.
@@ -41,7 +41,7 @@ pub(crate) enum Authorities {
 /// The TLS settings for a connection.
 #[derive(Clone)]
 pub(crate) struct Trust {
-    pub(crate) demand: Demand,
+    pub(crate) demand: TlsMode,
     pub(crate) config: Arc<ClientConfig>,
     /// The server's identity is verified, so a secret may be sent as plain text within TLS.
     pub(crate) is_certain: bool,
@@ -51,22 +51,22 @@ impl Trust {
     /// Reads the certificate files. `client`: the client's certificate and key.
     pub(crate) fn new(
         options: &TlsOptions,
-        demand: Demand,
+        demand: TlsMode,
         authorities: &Authorities,
         client: Option<(&str, &str)>,
     ) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let checks_name = demand == Demand::Name;
-        let verifier = if demand < Demand::Authority {
+        let checks_name = demand == TlsMode::Name;
+        let verifier = if demand < TlsMode::Authority {
             Ok(Verifier::of_anybody(Arc::clone(&provider)))
         } else {
             match authorities {
                 Authorities::File(path) => {
-                    let named = certificates(options.authority, path)?;
+                    let named = read_certificates(options.authority, path)?;
                     Verifier::of_named(Arc::clone(&provider), named, checks_name)
                 }
                 known => {
-                    let mut roots = system();
+                    let mut roots = load_system_roots();
                     if *known == Authorities::Public {
                         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
                     }
@@ -83,24 +83,28 @@ impl Trust {
         let config = match client {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
-                let [certificate_option, key_option] = options.pair();
-                let chain = certificates(certificate_option, certificate)?;
+                let [certificate_option, key_option] = options.client_option_names();
+                let chain = read_certificates(certificate_option, certificate)?;
                 let key = private_key(key_option, key)?;
                 config.with_client_auth_cert(chain, key).map_err(|cause| {
-                    unusable(certificate_option, certificate, &format!("does not fit its key ({cause})"))
-                        .hint(format!("Check that {key_option}= names the key of that very certificate."))
+                    unusable_file_error(
+                        certificate_option,
+                        certificate,
+                        &format!("does not fit its key ({cause})"),
+                    )
+                    .with_hint(format!("Check that {key_option}= names the key of that very certificate."))
                 })?
             }
         };
         // A public authority signs for anyone, so without a name check its signature proves nothing.
         let is_certain =
-            checks_name || (demand == Demand::Authority && matches!(authorities, Authorities::File(_)));
+            checks_name || (demand == TlsMode::Authority && matches!(authorities, Authorities::File(_)));
         Ok(Self { demand, config: Arc::new(config), is_certain })
     }
 }
 
 /// The system's authorities. As with OpenSSL, `SSL_CERT_FILE` and `SSL_CERT_DIR` override their location.
-fn system() -> RootCertStore {
+fn load_system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
@@ -110,53 +114,53 @@ fn system() -> RootCertStore {
     roots
 }
 
-fn certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'static>>> {
-    let pem = read(option, path)?;
+fn read_certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let pem = read_pem_file(option, path)?;
     // Windows editors may write a byte order mark.
     let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
     let read: Result<Vec<_>, Pem> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
         Ok(read) if !read.is_empty() => Ok(read),
         Ok(_) if String::from_utf8_lossy(pem).contains("BEGIN TRUSTED CERTIFICATE") => {
-            Err(unusable(option, path, "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)")
-                .hint(format!("Make a plain one of it and name that: openssl x509 -in '{path}' -out plain.pem")))
+            Err(unusable_file_error(option, path, "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)")
+                .with_hint(format!("Make a plain one of it and name that: openssl x509 -in '{path}' -out plain.pem")))
         }
-        Ok(_) => Err(unusable(option, path, "holds no certificate")
-            .hint("A PEM file is needed, with -----BEGIN CERTIFICATE----- in it. From DER: openssl x509 -inform der")),
-        Err(cause) => Err(unusable(option, path, "cannot be read as PEM").details(cause.to_string())),
+        Ok(_) => Err(unusable_file_error(option, path, "holds no certificate")
+            .with_hint("A PEM file is needed, with -----BEGIN CERTIFICATE----- in it. From DER: openssl x509 -inform der")),
+        Err(cause) => Err(unusable_file_error(option, path, "cannot be read as PEM").with_details(cause.to_string())),
     }
 }
 
 fn private_key(option: &str, path: &str) -> Result<PrivateKeyDer<'static>> {
-    let pem = read(option, path)?;
+    let pem = read_pem_file(option, path)?;
     let text = String::from_utf8_lossy(&pem);
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(encrypted(option, path));
+        return Err(encrypted_key_error(option, path));
     }
     let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
     PrivateKeyDer::from_pem_slice(pem).map_err(|cause| {
-        unusable(option, path, "holds no private key that can be read")
-            .hint("It has to be a PEM file: PKCS#8, PKCS#1 or SEC1.")
-            .details(cause.to_string())
+        unusable_file_error(option, path, "holds no private key that can be read")
+            .with_hint("It has to be a PEM file: PKCS#8, PKCS#1 or SEC1.")
+            .with_details(cause.to_string())
     })
 }
 
 /// The error for a key with a passphrase, which no one could enter each time a connection is made.
-pub(crate) fn encrypted(option: &str, path: &str) -> DirectoryError {
-    unusable(option, path, "is encrypted with a passphrase, and the key has to be readable without one").hint(format!(
+pub(crate) fn encrypted_key_error(option: &str, path: &str) -> DirectoryError {
+    unusable_file_error(option, path, "is encrypted with a passphrase, and the key has to be readable without one").with_hint(format!(
         "Make a copy without it that only you can read, and name that: (umask 077; openssl pkey -in '{path}' -out \
          client.key)"
     ))
 }
 
-fn read(option: &str, path: &str) -> Result<Vec<u8>> {
-    regular_file::read(Path::new(path), regular_file::OF_CERTIFICATES).map_err(|error| {
+fn read_pem_file(option: &str, path: &str) -> Result<Vec<u8>> {
+    regular_file::read_bytes(Path::new(path), regular_file::OF_CERTIFICATES).map_err(|error| {
         let message = format!("{option}=: {}", error.message);
-        DirectoryError::new(DirectoryCode::ConfigInvalid, message).hint(error.hint)
+        DirectoryError::new(DirectoryCode::ConfigInvalid, message).with_hint(error.hint)
     })
 }
 
-fn unusable(option: &str, path: &str, what: &str) -> DirectoryError {
+fn unusable_file_error(option: &str, path: &str, what: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::ConfigInvalid, format!("{option}={path} in directory.url {what}."))
-        .hint("Check the file; the whole path of a PEM file is needed.")
+        .with_hint("Check the file; the whole path of a PEM file is needed.")
 }

@@ -11,7 +11,7 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error as Tls, RootCertStore, SignatureScheme};
 
-use crate::reach::tls::certificate::{Read, anchors};
+use crate::reach::tls::certificate::{ParsedCertificate, to_root_store};
 
 /// The maximum number of authorities between a server's certificate and a named one.
 const DEPTH: u32 = 5;
@@ -38,7 +38,7 @@ impl Verifier {
         roots: RootCertStore,
         checks_name: bool,
     ) -> Result<Self, String> {
-        let webpki = webpki(&provider, roots)?;
+        let webpki = build_webpki_verifier(&provider, roots)?;
         Ok(Self { takes_anybody: false, webpki, named: Vec::new(), checks_name, provider })
     }
 
@@ -48,7 +48,7 @@ impl Verifier {
         named: Vec<CertificateDer<'static>>,
         checks_name: bool,
     ) -> Result<Self, String> {
-        let webpki = webpki(&provider, anchors(&named))?;
+        let webpki = build_webpki_verifier(&provider, to_root_store(&named))?;
         Ok(Self { takes_anybody: false, webpki, named, checks_name, provider })
     }
 
@@ -60,7 +60,7 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), CertificateError> {
-        let server = Read::from(certificate)?;
+        let server = ParsedCertificate::from(certificate)?;
         server.is_current(now)?;
         server.may_serve()?;
         if self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
@@ -73,15 +73,15 @@ impl Verifier {
 
     fn leads_to_named(
         &self,
-        below: &Read<'_>,
+        below: &ParsedCertificate<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
         depth: u32,
     ) -> bool {
         let algorithms = &self.provider.signature_verification_algorithms;
         let signed = |der: &CertificateDer<'_>, is_named: bool| {
-            Read::from(der).is_ok_and(|read| {
-                read.is_current(now).is_ok() && read.signed(below, depth, is_named, algorithms)
+            ParsedCertificate::from(der).is_ok_and(|read| {
+                read.is_current(now).is_ok() && read.is_issuer_of(below, depth, is_named, algorithms)
             })
         };
         if self.named.iter().any(|named| signed(named, true)) {
@@ -89,12 +89,13 @@ impl Verifier {
         }
         depth < DEPTH
             && intermediates.iter().filter(|der| signed(der, false)).any(|der| {
-                Read::from(der).is_ok_and(|read| self.leads_to_named(&read, intermediates, now, depth + 1))
+                ParsedCertificate::from(der)
+                    .is_ok_and(|read| self.leads_to_named(&read, intermediates, now, depth + 1))
             })
     }
 }
 
-fn webpki(
+fn build_webpki_verifier(
     provider: &Arc<CryptoProvider>,
     roots: RootCertStore,
 ) -> Result<Option<Arc<WebPkiServerVerifier>>, String> {
@@ -135,7 +136,7 @@ impl ServerCertVerifier for Verifier {
             why => return Err(Tls::InvalidCertificate(why)),
         }
         if self.checks_name {
-            Read::from(certificate)?.names(host)?;
+            ParsedCertificate::from(certificate)?.verify_host(host)?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -165,8 +166,8 @@ impl ServerCertVerifier for Verifier {
         match verify_tls13_signature(message, certificate, signed, algorithms) {
             // WebPKI rejects version 1 certificates, but their keys are like any other.
             Err(Tls::InvalidCertificate(_)) => {
-                let read = Read::from(certificate)?;
-                verify_tls13_signature_with_raw_key(message, &read.key(), signed, algorithms)
+                let read = ParsedCertificate::from(certificate)?;
+                verify_tls13_signature_with_raw_key(message, &read.public_key(), signed, algorithms)
             }
             verified => verified,
         }

@@ -8,7 +8,7 @@
 
 mod mysql;
 mod postgres;
-pub(crate) mod stranger;
+pub(crate) mod service_detection;
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::no_answer;
 use crate::reach::tls;
-use crate::reach::tls::{Demand, TlsOptions, Trust};
+use crate::reach::tls::{TlsMode, TlsOptions, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::tunnel_folder::TunnelFolder;
-use crate::reach::unanswered;
-use crate::reach::wire::stranger::{ExpectedServer, Stranger};
+use crate::reach::wire::service_detection::{DetectedService, ExpectedServer};
 
 /// Rows arrive in large chunks, queries are small.
 const QUESTIONS: usize = 8 << 10;
@@ -61,7 +61,7 @@ pub(crate) enum Address {
 }
 
 impl Address {
-    async fn call(&self) -> std::io::Result<Server> {
+    async fn open_stream(&self) -> std::io::Result<Server> {
         Ok(match self {
             Self::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
@@ -97,7 +97,7 @@ pub(crate) enum ConnectStage {
     Calling,
     /// It was accepted, but the server has not sent anything yet.
     Reached,
-    SqlExecutor,
+    Answering,
 }
 
 /// How well a connection protects what is sent on it.
@@ -112,7 +112,7 @@ pub(crate) enum Privacy {
 
 /// What the server asked for during the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Met {
+pub(crate) struct LoginFacts {
     pub(crate) privacy: Privacy,
     /// It asked for a clear-text password, which is checked elsewhere: by LDAP, RADIUS, PAM or a cloud.
     pub(crate) clear: bool,
@@ -131,7 +131,7 @@ pub(crate) struct Wire {
 
 struct SeenHandshake {
     stage: watch::Sender<ConnectStage>,
-    met: Mutex<Met>,
+    met: Mutex<LoginFacts>,
     /// The last error in a login that occurred here, not in the driver.
     trouble: Mutex<Option<DirectoryError>>,
     connections: TaskTracker,
@@ -144,10 +144,10 @@ pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
 
 impl Wire {
     /// Starts the relay without connecting to the server. A login may take as long as `limit`.
-    pub(crate) async fn to(route: Route, limit: Duration) -> Result<Arc<Self>> {
+    pub(crate) async fn start_listening(route: Route, limit: Duration) -> Result<Arc<Self>> {
         let folder = TunnelFolder::new()?;
-        let (listener, entrance) = listener(&folder).await?;
-        let met = Met { privacy: Privacy::Open, clear: false, asked: false };
+        let (listener, entrance) = bind_listener(&folder).await?;
+        let met = LoginFacts { privacy: Privacy::Open, clear: false, asked: false };
         let seen = Arc::new(SeenHandshake {
             stage: watch::Sender::new(ConnectStage::Calling),
             met: Mutex::new(met),
@@ -158,7 +158,7 @@ impl Wire {
         let (way, noticed) = (Arc::clone(&route), Arc::clone(&seen));
         let listening = tokio::spawn(async move {
             while let Ok((driver, _)) = listener.accept().await {
-                let carrying = carry(driver, Arc::clone(&way), Arc::clone(&noticed), limit);
+                let carrying = relay_connection(driver, Arc::clone(&way), Arc::clone(&noticed), limit);
                 noticed.connections.spawn(carrying);
             }
         });
@@ -166,46 +166,48 @@ impl Wire {
     }
 
     /// Waits briefly until the connections that the driver closed are also closed on the server's side.
-    pub(crate) async fn closed(&self) {
+    pub(crate) async fn shut_down(&self) {
         self.listening.abort();
         self.seen.connections.close();
         let _ = tokio::time::timeout(GOODBYE, self.seen.connections.wait()).await;
     }
 
     /// Where the driver has to connect to.
-    pub(crate) fn entrance(&self) -> &TunnelEndpoint {
+    pub(crate) fn local_endpoint(&self) -> &TunnelEndpoint {
         &self.entrance
     }
 
     /// Watches how far connections get.
-    pub(crate) fn stage(&self) -> watch::Receiver<ConnectStage> {
+    pub(crate) fn watch_stage(&self) -> watch::Receiver<ConnectStage> {
         self.seen.stage.subscribe()
     }
 
-    pub(crate) fn met(&self) -> Met {
+    pub(crate) fn login_facts(&self) -> LoginFacts {
         *self.seen.met.lock()
     }
 
     /// Whether the server sends anything on a new connection without a login. A server that is merely busy does.
     pub(crate) async fn has_pulse(&self) -> bool {
-        tokio::time::timeout(PULSE, self.route.say_a_word()).await.is_ok_and(|said| said.unwrap_or(false))
+        tokio::time::timeout(PULSE, self.route.probe_for_reply())
+            .await
+            .is_ok_and(|said| said.unwrap_or(false))
     }
 
     /// Returns when the silent peer turns out to be another program, and records that as the error. Otherwise waits
     /// forever.
-    pub(crate) async fn meets_stranger(&self) {
+    pub(crate) async fn wait_for_other_service(&self) {
         if *self.seen.stage.borrow() == ConnectStage::Reached
-            && let Some(error) = self.route.stranger().await
+            && let Some(error) = self.route.detect_other_service().await
         {
-            self.seen.reach(ConnectStage::SqlExecutor);
-            self.seen.trouble(error);
+            self.seen.advance_to(ConnectStage::Answering);
+            self.seen.record_error(error);
         } else {
             std::future::pending::<()>().await;
         }
     }
 
     /// Why the login failed, if it failed here.
-    pub(crate) fn trouble(&self) -> Option<DirectoryError> {
+    pub(crate) fn login_error(&self) -> Option<DirectoryError> {
         self.seen.trouble.lock().clone()
     }
 }
@@ -217,7 +219,7 @@ impl Drop for Wire {
 }
 
 impl SeenHandshake {
-    fn reach(&self, stage: ConnectStage) {
+    fn advance_to(&self, stage: ConnectStage) {
         self.stage.send_if_modified(|now| {
             let further = *now < stage;
             *now = (*now).max(stage);
@@ -225,22 +227,22 @@ impl SeenHandshake {
         });
     }
 
-    fn trouble(&self, error: DirectoryError) {
+    fn record_error(&self, error: DirectoryError) {
         *self.trouble.lock() = Some(error);
     }
 
-    fn meet(&self, change: impl FnOnce(&mut Met)) {
+    fn update_facts(&self, change: impl FnOnce(&mut LoginFacts)) {
         change(&mut self.met.lock());
     }
 }
 
 #[cfg(unix)]
 #[allow(clippy::unused_async, reason = "it waits on other systems")]
-async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, TunnelEndpoint)> {
+async fn bind_listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, TunnelEndpoint)> {
     let socket = folder.path().join(SOCKET);
     let listener = tokio::net::UnixListener::bind(&socket);
     let listener =
-        listener.map_err(|cause| DirectoryError::file("make a socket in", folder.path(), &cause))?;
+        listener.map_err(|cause| DirectoryError::from_io("make a socket in", folder.path(), &cause))?;
     Ok((listener, TunnelEndpoint::Socket(folder.path().to_owned())))
 }
 
@@ -249,8 +251,8 @@ async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, Tu
 async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, TunnelEndpoint)> {
     let bound = async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let port = listener.local_addr()?.port();
-        Ok((listener, TunnelEndpoint::Port(port)))
+        let port = bind_listener.local_addr()?.port();
+        Ok((bind_listener, TunnelEndpoint::Port(port)))
     };
     bound.await.map_err(|cause: std::io::Error| {
         DirectoryError::internal(format!("no port of this computer is free: {cause}"))
@@ -262,8 +264,13 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 type Server = Box<dyn Stream>;
 
-async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandshake>, limit: Duration) {
-    match tokio::time::timeout(limit, route.lead(&mut driver, &seen)).await {
+async fn relay_connection(
+    mut driver: impl Stream,
+    route: Arc<Route>,
+    seen: Arc<SeenHandshake>,
+    limit: Duration,
+) {
+    match tokio::time::timeout(limit, route.connect_and_log_in(&mut driver, &seen)).await {
         Ok(Ok(mut server)) => {
             // The driver sees how it ends.
             let _ =
@@ -273,14 +280,14 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandsha
             // A peer that hangs up without sending anything may be another program that did not understand.
             let is_speechless = *seen.stage.borrow() == ConnectStage::Reached;
             let stranger = if is_speechless && error.code == DirectoryCode::Unreachable {
-                route.stranger().await
+                route.detect_other_service().await
             } else {
                 None
             };
             if stranger.is_some() {
-                seen.reach(ConnectStage::SqlExecutor);
+                seen.advance_to(ConnectStage::Answering);
             }
-            seen.trouble(stranger.unwrap_or(error));
+            seen.record_error(stranger.unwrap_or(error));
         }
         // The caller has long given up.
         Err(_) => {}
@@ -289,9 +296,9 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandsha
 
 impl Route {
     /// Connects to the server and runs the login. Returns once the server has let the driver in or refused it.
-    async fn lead(&self, driver: &mut impl Stream, seen: &SeenHandshake) -> Result<Server> {
-        let server = self.address.call().await.map_err(|cause| self.broken(&cause))?;
-        seen.reach(ConnectStage::Reached);
+    async fn connect_and_log_in(&self, driver: &mut impl Stream, seen: &SeenHandshake) -> Result<Server> {
+        let server = self.address.open_stream().await.map_err(|cause| self.connection_error(&cause))?;
+        seen.advance_to(ConnectStage::Reached);
         let mut conversation = Conversation { route: self, seen, driver };
         match &self.login {
             Login::Postgres { options } => {
@@ -301,26 +308,26 @@ impl Route {
         }
     }
 
-    fn wanted(&self) -> &'static ExpectedServer {
+    fn expected_server(&self) -> &'static ExpectedServer {
         match self.login {
-            Login::Postgres { .. } => &stranger::POSTGRES,
-            Login::MySql => &stranger::MYSQL,
+            Login::Postgres { .. } => &service_detection::POSTGRES,
+            Login::MySql => &service_detection::MYSQL,
         }
     }
 
     /// The error if another program is running there instead of the expected server.
-    async fn stranger(&self) -> Option<DirectoryError> {
-        let stranger = Stranger::met(&self.address).await?;
-        (stranger != self.wanted().is).then(|| self.met(stranger))
+    async fn detect_other_service(&self) -> Option<DirectoryError> {
+        let stranger = DetectedService::detect_at(&self.address).await?;
+        (stranger != self.expected_server().is).then(|| self.other_service_error(stranger))
     }
 
-    fn met(&self, stranger: Stranger) -> DirectoryError {
-        stranger.told(&self.place, self.wanted())
+    fn other_service_error(&self, stranger: DetectedService) -> DirectoryError {
+        stranger.to_error_at(&self.place, self.expected_server())
     }
 
     /// Whether the server sends anything.
-    async fn say_a_word(&self) -> std::io::Result<bool> {
-        let mut server = self.address.call().await?;
+    async fn probe_for_reply(&self) -> std::io::Result<bool> {
+        let mut server = self.address.open_stream().await?;
         // MySQL's server speaks first.
         if matches!(self.login, Login::Postgres { .. }) {
             server.write_all(&postgres::TLS_PLEASE).await?;
@@ -331,7 +338,7 @@ impl Route {
 
     /// Whether the server is on this computer, so that no one is in between.
     #[cfg(unix)]
-    fn is_beside_us(&self) -> bool {
+    fn is_local_socket(&self) -> bool {
         matches!(self.address, Address::Socket(_))
     }
 
@@ -341,15 +348,15 @@ impl Route {
         false
     }
 
-    fn broken(&self, cause: &std::io::Error) -> DirectoryError {
+    fn connection_error(&self, cause: &std::io::Error) -> DirectoryError {
         if cause.kind() == std::io::ErrorKind::InvalidData {
-            return self.options.insecure(&self.place, cause);
+            return self.options.handshake_error(&self.place, cause);
         }
-        unanswered::from_io(&self.place, cause)
+        no_answer::from_io(&self.place, cause)
     }
 
-    fn no_tls(&self) -> DirectoryError {
-        self.options.insecure(&self.place, &std::io::Error::other("the server does not support TLS"))
+    fn missing_tls_error(&self) -> DirectoryError {
+        self.options.handshake_error(&self.place, &std::io::Error::other("the server does not support TLS"))
     }
 }
 
@@ -362,35 +369,36 @@ struct Conversation<'a, D> {
 
 impl<D: Stream> Conversation<'_, D> {
     /// Encrypts the connection to the server.
-    async fn encrypt(&mut self, server: Server) -> Result<Server> {
+    async fn encrypt_stream(&mut self, server: Server) -> Result<Server> {
         let name = ServerName::try_from(self.route.host.clone())
-            .map_err(|cause| self.route.options.insecure(&self.route.place, &cause))?;
+            .map_err(|cause| self.route.options.handshake_error(&self.route.place, &cause))?;
         let trust = &self.route.trust;
         let connecting = TlsConnector::from(Arc::clone(&trust.config)).connect(name, server);
         let encrypted = match connecting.await {
             Ok(encrypted) => encrypted,
             Err(cause) => {
                 // If the peer does not speak TLS, it may be another program.
-                let stranger = if tls::is_unspoken(&cause) { self.route.stranger().await } else { None };
-                return Err(stranger.unwrap_or_else(|| self.broken(&cause)));
+                let stranger =
+                    if tls::is_not_tls(&cause) { self.route.detect_other_service().await } else { None };
+                return Err(stranger.unwrap_or_else(|| self.connection_error(&cause)));
             }
         };
         let privacy = if trust.is_certain { Privacy::Certain } else { Privacy::Encrypted };
-        self.seen.meet(|met| met.privacy = privacy);
+        self.seen.update_facts(|met| met.privacy = privacy);
         Ok(Box::new(encrypted))
     }
 
     fn wants_tls(&self) -> bool {
-        self.route.trust.demand > Demand::Nothing
+        self.route.trust.demand > TlsMode::Nothing
     }
 
     fn needs_tls(&self) -> bool {
-        self.route.trust.demand > Demand::IfOffered
+        self.route.trust.demand > TlsMode::IfOffered
     }
 
     /// Whether a secret may be sent as plain text.
     fn is_certain(&self) -> bool {
-        self.route.is_beside_us() || self.privacy() == Privacy::Certain
+        self.route.is_local_socket() || self.privacy() == Privacy::Certain
     }
 
     fn privacy(&self) -> Privacy {
@@ -398,31 +406,31 @@ impl<D: Stream> Conversation<'_, D> {
     }
 
     /// Why a secret may not be sent, as the end of a sentence.
-    fn doubt(&self) -> &'static str {
+    fn describe_risk(&self) -> &'static str {
         match self.privacy() {
             Privacy::Open => "the connection is not encrypted",
             _ => "it is not certain which server is at the other end",
         }
     }
 
-    fn broken(&self, cause: &std::io::Error) -> DirectoryError {
-        self.route.broken(cause)
+    fn connection_error(&self, cause: &std::io::Error) -> DirectoryError {
+        self.route.connection_error(cause)
     }
 
-    async fn send(&self, server: &mut Server, bytes: &[u8]) -> Result<()> {
+    async fn send_to_server(&self, server: &mut Server, bytes: &[u8]) -> Result<()> {
         let sent = async {
             server.write_all(bytes).await?;
             server.flush().await
         };
-        sent.await.map_err(|cause| self.broken(&cause))
+        sent.await.map_err(|cause| self.connection_error(&cause))
     }
 
-    async fn tell_driver(&mut self, bytes: &[u8]) -> Result<()> {
-        self.driver.write_all(bytes).await.map_err(|_| gone())
+    async fn send_to_driver(&mut self, bytes: &[u8]) -> Result<()> {
+        self.driver.write_all(bytes).await.map_err(|_| driver_gone_error())
     }
 }
 
 /// The driver hung up, so this error is never shown.
-fn gone() -> DirectoryError {
+fn driver_gone_error() -> DirectoryError {
     DirectoryError::internal("the database's driver hung up")
 }

@@ -7,8 +7,8 @@
 use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::wire::stranger::Stranger;
-use crate::reach::wire::{ConnectStage, Conversation, Privacy, Server, Stream, gone};
+use crate::reach::wire::service_detection::DetectedService;
+use crate::reach::wire::{ConnectStage, Conversation, Privacy, Server, Stream, driver_gone_error};
 
 /// No login packet is longer.
 const LONGEST: usize = 64 << 10;
@@ -40,13 +40,13 @@ struct Packet {
 }
 
 impl Packet {
-    async fn read(from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
+    async fn read_from(from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
         let mut header = [0; 4];
         from.read_exact(&mut header).await?;
-        Self::behind(header, from).await
+        Self::read_body(header, from).await
     }
 
-    async fn behind(header: [u8; 4], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
+    async fn read_body(header: [u8; 4], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
         let length = u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize;
         if !(1..=LONGEST).contains(&length) {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -56,7 +56,7 @@ impl Packet {
         Ok(Self { number: header[3], body })
     }
 
-    fn written(&self, number: u8) -> Vec<u8> {
+    fn to_bytes(&self, number: u8) -> Vec<u8> {
         let length = u32::try_from(self.body.len()).unwrap_or_default().to_le_bytes();
         [&length[..3], &[number], &self.body[..]].concat()
     }
@@ -67,45 +67,46 @@ pub(crate) async fn log_in(
     mut server: Server,
 ) -> Result<Server> {
     let mut header = [0; 4];
-    server.read_exact(&mut header).await.map_err(|cause| conversation.broken(&cause))?;
-    conversation.seen.reach(ConnectStage::SqlExecutor);
-    if let Some(stranger) = Stranger::of(&header) {
-        return Err(conversation.route.met(stranger));
+    server.read_exact(&mut header).await.map_err(|cause| conversation.connection_error(&cause))?;
+    conversation.seen.advance_to(ConnectStage::Answering);
+    if let Some(stranger) = DetectedService::from_first_bytes(&header) {
+        return Err(conversation.route.other_service_error(stranger));
     }
-    let greeting = Packet::behind(header, &mut server).await;
-    let mut greeting = greeting.map_err(|cause| conversation.broken(&cause))?;
+    let greeting = Packet::read_body(header, &mut server).await;
+    let mut greeting = greeting.map_err(|cause| conversation.connection_error(&cause))?;
     if greeting.body[0] == first::ERROR {
         // The server accepts no one now, or not from this host.
-        conversation.tell_driver(&greeting.written(greeting.number)).await?;
+        conversation.send_to_driver(&greeting.to_bytes(greeting.number)).await?;
         return Ok(server);
     }
-    let Some(seen) = Greeting::adapt(&mut greeting.body) else {
+    let Some(seen) = Greeting::adapt_for_driver(&mut greeting.body) else {
         let said = format!("protocol {}", greeting.body[0]);
-        return Err(conversation.route.met(Stranger::Unknown).details(said));
+        return Err(conversation.route.other_service_error(DetectedService::Unknown).with_details(said));
     };
-    conversation.tell_driver(&greeting.written(greeting.number)).await?;
-    let mut login = Packet::read(conversation.driver).await.map_err(|_| gone())?;
+    conversation.send_to_driver(&greeting.to_bytes(greeting.number)).await?;
+    let mut login = Packet::read_from(conversation.driver).await.map_err(|_| driver_gone_error())?;
     let mut ahead = 0;
     // On a socket too: an account may require TLS.
     if conversation.wants_tls() {
         if seen.offers_tls && login.body.len() >= TLS_PLEASE {
             login.body[TLS_BYTE] |= TLS;
             let please = Packet { number: login.number, body: login.body[..TLS_PLEASE].to_vec() };
-            conversation.send(&mut server, &please.written(please.number)).await?;
-            server = conversation.encrypt(server).await?;
+            conversation.send_to_server(&mut server, &please.to_bytes(please.number)).await?;
+            server = conversation.encrypt_stream(server).await?;
             ahead = 1;
         } else if conversation.needs_tls() {
-            return Err(conversation.route.no_tls());
+            return Err(conversation.route.missing_tls_error());
         }
     }
-    let user = user(&login.body);
-    conversation.send(&mut server, &login.written(login.number.wrapping_add(ahead))).await?;
+    let user = parse_user(&login.body);
+    conversation.send_to_server(&mut server, &login.to_bytes(login.number.wrapping_add(ahead))).await?;
     loop {
-        let packet = Packet::read(&mut server).await.map_err(|cause| conversation.broken(&cause))?;
+        let packet =
+            Packet::read_from(&mut server).await.map_err(|cause| conversation.connection_error(&cause))?;
         let number = packet.number.wrapping_sub(ahead);
-        let (body, is_over) = judge(conversation, &seen, &user, packet.body)?;
+        let (body, is_over) = check_packet(conversation, &seen, &user, packet.body)?;
         let body = Packet { number, body };
-        conversation.tell_driver(&body.written(number)).await?;
+        conversation.send_to_driver(&body.to_bytes(number)).await?;
         if is_over {
             return Ok(server);
         }
@@ -113,13 +114,13 @@ pub(crate) async fn log_in(
         if body.body[0] == first::MORE && body.body.get(1) == Some(&3) {
             continue;
         }
-        let answer = Packet::read(conversation.driver).await.map_err(|_| gone())?;
-        conversation.send(&mut server, &answer.written(answer.number.wrapping_add(ahead))).await?;
+        let answer = Packet::read_from(conversation.driver).await.map_err(|_| driver_gone_error())?;
+        conversation.send_to_server(&mut server, &answer.to_bytes(answer.number.wrapping_add(ahead))).await?;
     }
 }
 
 /// The packet that the driver receives instead of `packet`. `true`: the login is over.
-fn judge(
+fn check_packet(
     conversation: &Conversation<'_, impl Stream>,
     greeting: &Greeting,
     user: &str,
@@ -127,7 +128,7 @@ fn judge(
 ) -> Result<(Vec<u8>, bool)> {
     let clear = || [&[first::SWITCH], CLEAR.as_bytes(), &[0]].concat();
     // Over TLS, the password is sent to any server, as MySQL's own client does.
-    let is_secret = conversation.route.is_beside_us() || conversation.privacy() != Privacy::Open;
+    let is_secret = conversation.route.is_local_socket() || conversation.privacy() != Privacy::Open;
     match packet[0] {
         first::OK | first::ERROR => Ok((packet, true)),
         first::MORE if packet.get(1) == Some(&SHOW_IT) => {
@@ -138,7 +139,7 @@ fn judge(
             }
         }
         first::SWITCH => {
-            conversation.seen.meet(|met| met.asked = true);
+            conversation.seen.update_facts(|met| met.asked = true);
             let name = packet[1..].split(|&byte| byte == 0).next().unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             match name.as_str() {
@@ -146,11 +147,11 @@ fn judge(
                 SHA256 if is_secret => Ok((clear(), false)),
                 SHA256 => Err(needs_tls(conversation, SHA256)),
                 CLEAR if conversation.is_certain() => {
-                    conversation.seen.meet(|met| met.clear = true);
+                    conversation.seen.update_facts(|met| met.clear = true);
                     Ok((clear(), false))
                 }
-                CLEAR => Err(not_shown(conversation)),
-                name => Err(not_spoken(conversation, greeting, user, name)),
+                CLEAR => Err(password_withheld_error(conversation)),
+                name => Err(unsupported_login_error(conversation, greeting, user, name)),
             }
         }
         _ => Ok((packet, false)),
@@ -166,7 +167,7 @@ struct Greeting {
 impl Greeting {
     /// Rewrites the greeting for the driver: no TLS, and a plugin that the driver knows. The server will then ask to
     /// switch to the right one.
-    fn adapt(body: &mut Vec<u8>) -> Option<Self> {
+    fn adapt_for_driver(body: &mut Vec<u8>) -> Option<Self> {
         const SCRAMBLE: usize = 8;
         if *body.first()? != 10 {
             return None;
@@ -191,7 +192,7 @@ impl Greeting {
     }
 }
 
-fn user(login: &[u8]) -> String {
+fn parse_user(login: &[u8]) -> String {
     let name =
         login.get(TLS_PLEASE..).unwrap_or_default().split(|&byte| byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(name).into_owned()
@@ -203,31 +204,31 @@ fn needs_tls(conversation: &Conversation<'_, impl Stream>, plugin: &str) -> Dire
         DirectoryCode::Refused,
         format!(
             "{place} has to see the password for its login plugin {plugin}, and {}. The password was not sent.",
-            conversation.doubt()
+            conversation.describe_risk()
         ),
     )
-    .hint(
+    .with_hint(
         "Put ssl-mode=VERIFY_IDENTITY in directory.url (and ssl-ca=/path/to/ca.pem for a private authority); the server \
          has to offer TLS. On the same computer ?socket=/path/to/mysqld.sock does too.",
     )
 }
 
-fn not_shown(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
+fn password_withheld_error(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
     let place = &conversation.route.place;
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
             "{place} wants the password in clear text (login plugin {CLEAR}), and {}. The password was not sent.",
-            conversation.doubt()
+            conversation.describe_risk()
         ),
     )
-    .hint(
+    .with_hint(
         "PAM, LDAP and cloud tokens work this way. Put ssl-mode=VERIFY_IDENTITY in directory.url (and \
          ssl-ca=/path/to/ca.pem for a private authority), or connect by ?socket=/path/to/mysqld.sock on the same computer.",
     )
 }
 
-fn not_spoken(
+fn unsupported_login_error(
     conversation: &Conversation<'_, impl Stream>,
     greeting: &Greeting,
     user: &str,
@@ -262,11 +263,11 @@ fn not_spoken(
             conversation.route.place
         ),
     )
-    .hint(format!(
+    .with_hint(format!(
         "Ask your database administrator to give this user {instead}, or to make another user with it.{pam} (The part \
          behind @ is the host that the account has.)"
     ))
-    .statement(statement)
+    .with_statement(statement)
 }
 
 #[cfg(test)]
@@ -279,16 +280,16 @@ mod tests {
             b"\n8.0.18\x00\x19\x00\x00\x00\x114aB0c\x06g\x00\xff\xff\xff\x02\x00\xff\xc7\x15\x00\x00\
             \x00\x00\x00\x00\x00\x00\x00\x00tL\x03s\x0f[4\rl4. \x00sha256_password\x00"
                 .to_vec();
-        let seen = Greeting::adapt(&mut greeting).unwrap();
+        let seen = Greeting::adapt_for_driver(&mut greeting).unwrap();
         assert!(seen.offers_tls && !seen.is_mariadb);
         assert!(greeting.ends_with(b"l4. \x00mysql_native_password\x00"), "{greeting:?}");
         assert_eq!(greeting[8 + 4 + 8 + 1 + 1] & TLS, 0);
         let again = greeting.clone();
-        assert!(!Greeting::adapt(&mut greeting).unwrap().offers_tls);
+        assert!(!Greeting::adapt_for_driver(&mut greeting).unwrap().offers_tls);
         assert_eq!(greeting, again);
         for cut in 0..again.len() {
-            Greeting::adapt(&mut again[..cut].to_vec());
+            Greeting::adapt_for_driver(&mut again[..cut].to_vec());
         }
-        assert!(Greeting::adapt(&mut b"HTTP/1.1 400".to_vec()).is_none());
+        assert!(Greeting::adapt_for_driver(&mut b"HTTP/1.1 400".to_vec()).is_none());
     }
 }

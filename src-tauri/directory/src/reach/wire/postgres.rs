@@ -4,8 +4,8 @@
 use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::wire::stranger::Stranger;
-use crate::reach::wire::{ConnectStage, Conversation, Server, Stream, gone};
+use crate::reach::wire::service_detection::DetectedService;
+use crate::reach::wire::{ConnectStage, Conversation, Server, Stream, driver_gone_error};
 
 /// No login message is longer.
 const LONGEST: usize = 64 << 10;
@@ -28,53 +28,55 @@ pub(crate) async fn log_in(
     mut server: Server,
     options: Option<&str>,
 ) -> Result<Server> {
-    let startup = Startup::read(conversation.driver).await?;
-    if conversation.wants_tls() && !conversation.route.is_beside_us() {
-        conversation.send(&mut server, &TLS_PLEASE).await?;
+    let startup = Startup::read_from(conversation.driver).await?;
+    if conversation.wants_tls() && !conversation.route.is_local_socket() {
+        conversation.send_to_server(&mut server, &TLS_PLEASE).await?;
         let mut answer = [0];
-        server.read_exact(&mut answer).await.map_err(|cause| conversation.broken(&cause))?;
-        conversation.seen.reach(ConnectStage::SqlExecutor);
+        server.read_exact(&mut answer).await.map_err(|cause| conversation.connection_error(&cause))?;
+        conversation.seen.advance_to(ConnectStage::Answering);
         match answer[0] {
-            b'S' => server = conversation.encrypt(server).await?,
-            b'N' if conversation.needs_tls() => return Err(conversation.route.no_tls()),
+            b'S' => server = conversation.encrypt_stream(server).await?,
+            b'N' if conversation.needs_tls() => return Err(conversation.route.missing_tls_error()),
             b'N' => {}
             other => {
-                let stranger = Stranger::behind(other, &mut server).await;
+                let stranger = DetectedService::identify_after(other, &mut server).await;
                 let said = format!("0x{other:02x} in answer to SSLRequest");
-                return Err(conversation.route.met(stranger).details(said));
+                return Err(conversation.route.other_service_error(stranger).with_details(said));
             }
         }
     }
-    conversation.send(&mut server, &startup.written(options)).await?;
+    conversation.send_to_server(&mut server, &startup.to_bytes(options)).await?;
     loop {
         let mut head = [0; HEAD];
-        server.read_exact(&mut head).await.map_err(|cause| conversation.broken(&cause))?;
-        conversation.seen.reach(ConnectStage::SqlExecutor);
-        if let Some(stranger) =
-            Stranger::of(&head).or_else(|| length(head).is_none().then_some(Stranger::Unknown))
+        server.read_exact(&mut head).await.map_err(|cause| conversation.connection_error(&cause))?;
+        conversation.seen.advance_to(ConnectStage::Answering);
+        if let Some(stranger) = DetectedService::from_first_bytes(&head)
+            .or_else(|| parse_length(head).is_none().then_some(DetectedService::Unknown))
         {
             return Err(conversation
                 .route
-                .met(stranger)
-                .details(format!("{head:02x?} in answer to the startup message")));
+                .other_service_error(stranger)
+                .with_details(format!("{head:02x?} in answer to the startup message")));
         }
-        let message = message(head, &mut server).await.map_err(|cause| conversation.broken(&cause))?;
+        let message =
+            read_message(head, &mut server).await.map_err(|cause| conversation.connection_error(&cause))?;
         let is_answered = match message[0] {
-            b'R' => judge(conversation, &startup, &message[5..])?,
+            b'R' => check_message(conversation, &startup, &message[5..])?,
             // A notice, or a protocol version; the server continues.
             b'N' | b'v' => Next::Server,
             // An error, or a message for the driver.
             _ => Next::Open,
         };
-        conversation.tell_driver(&message).await?;
+        conversation.send_to_driver(&message).await?;
         match is_answered {
             Next::Open => return Ok(server),
             Next::Server => {}
             Next::Driver => {
                 let mut head = [0; HEAD];
-                conversation.driver.read_exact(&mut head).await.map_err(|_| gone())?;
-                let answer = self::message(head, conversation.driver).await.map_err(|_| gone())?;
-                conversation.send(&mut server, &answer).await?;
+                conversation.driver.read_exact(&mut head).await.map_err(|_| driver_gone_error())?;
+                let answer =
+                    self::read_message(head, conversation.driver).await.map_err(|_| driver_gone_error())?;
+                conversation.send_to_server(&mut server, &answer).await?;
             }
         }
     }
@@ -88,11 +90,15 @@ enum Next {
     Open,
 }
 
-fn judge(conversation: &Conversation<'_, impl Stream>, startup: &Startup, body: &[u8]) -> Result<Next> {
+fn check_message(
+    conversation: &Conversation<'_, impl Stream>,
+    startup: &Startup,
+    body: &[u8],
+) -> Result<Next> {
     let (code, rest) = body.split_at(body.len().min(4));
     let code = <[u8; 4]>::try_from(code).map_or(u32::MAX, u32::from_be_bytes);
     if code != asked::OK {
-        conversation.seen.meet(|met| met.asked = true);
+        conversation.seen.update_facts(|met| met.asked = true);
     }
     match code {
         asked::OK => Ok(Next::Open),
@@ -104,19 +110,23 @@ fn judge(conversation: &Conversation<'_, impl Stream>, startup: &Startup, body: 
                 return Ok(Next::Driver);
             }
             let offered = mechanisms.find(|mechanism| !mechanism.is_empty()).unwrap_or_default();
-            Err(not_spoken(conversation, startup, &format!("SASL with {offered}")))
+            Err(unsupported_login_error(conversation, startup, &format!("SASL with {offered}")))
         }
         asked::CLEAR_TEXT => {
-            conversation.seen.meet(|met| met.clear = true);
-            if conversation.is_certain() { Ok(Next::Driver) } else { Err(not_shown(conversation)) }
+            conversation.seen.update_facts(|met| met.clear = true);
+            if conversation.is_certain() {
+                Ok(Next::Driver)
+            } else {
+                Err(password_withheld_error(conversation))
+            }
         }
-        7 | 8 => Err(not_spoken(conversation, startup, "GSSAPI (Kerberos)")),
-        9 => Err(not_spoken(conversation, startup, "SSPI (Windows)")),
-        other => Err(not_spoken(conversation, startup, &format!("its method number {other}"))),
+        7 | 8 => Err(unsupported_login_error(conversation, startup, "GSSAPI (Kerberos)")),
+        9 => Err(unsupported_login_error(conversation, startup, "SSPI (Windows)")),
+        other => Err(unsupported_login_error(conversation, startup, &format!("its method number {other}"))),
     }
 }
 
-fn not_spoken(
+fn unsupported_login_error(
     conversation: &Conversation<'_, impl Stream>,
     startup: &Startup,
     method: &str,
@@ -126,23 +136,23 @@ fn not_spoken(
         DirectoryCode::Refused,
         format!("{place} wants this user to log in by {method}, which Understudy does not support."),
     )
-    .hint(
+    .with_hint(
         "Ask your database administrator to add this line to pg_hba.conf, above the ones for this user, and to reload \
          it. The user needs a password then.",
     )
-    .statement(startup.rule("scram-sha-256"))
+    .with_statement(startup.format_hba_line("scram-sha-256"))
 }
 
-fn not_shown(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
+fn password_withheld_error(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
             "{} wants the password in clear text, and {}. The password was not sent.",
             conversation.route.place,
-            conversation.doubt()
+            conversation.describe_risk()
         ),
     )
-    .hint(
+    .with_hint(
         "LDAP, RADIUS, PAM and cloud tokens work this way. Put sslmode=verify-full in directory.url (and \
          sslrootcert=/path/to/ca.pem for a private authority), or use a local socket. Or ask your database administrator \
          for scram-sha-256 in pg_hba.conf.",
@@ -156,7 +166,7 @@ struct Startup {
 }
 
 impl Startup {
-    async fn read(driver: &mut impl Stream) -> Result<Self> {
+    async fn read_from(driver: &mut impl Stream) -> Result<Self> {
         let read = async {
             let mut length = [0; 4];
             driver.read_exact(&mut length).await?;
@@ -168,18 +178,18 @@ impl Startup {
             driver.read_exact(&mut body).await?;
             Ok::<_, std::io::Error>(body)
         };
-        let body = read.await.map_err(|_| gone())?;
+        let body = read.await.map_err(|_| driver_gone_error())?;
         let (version, rest) = body.split_at(4);
         let mut words = rest.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
         let mut settings = Vec::new();
         while let (Some(key), Some(value)) = (words.next().filter(|key| !key.is_empty()), words.next()) {
             settings.push((key, value));
         }
-        Ok(Self { version: version.try_into().map_err(|_| gone())?, settings })
+        Ok(Self { version: version.try_into().map_err(|_| driver_gone_error())?, settings })
     }
 
     /// Encodes the message with these `options` instead of the driver's, which come from the environment.
-    fn written(&self, options: Option<&str>) -> Vec<u8> {
+    fn to_bytes(&self, options: Option<&str>) -> Vec<u8> {
         let kept = self.settings.iter().filter(|(key, _)| key != "options");
         let kept = kept.map(|(key, value)| (key.as_str(), value.as_str()));
         let mut body = self.version.to_vec();
@@ -195,7 +205,7 @@ impl Startup {
     }
 
     /// A line of `pg_hba.conf` that allows this login by `method`.
-    fn rule(&self, method: &str) -> String {
+    fn format_hba_line(&self, method: &str) -> String {
         let said = |key: &str| {
             let found = self.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
             found.unwrap_or("all").replace('"', "\"\"")
@@ -205,14 +215,14 @@ impl Startup {
 }
 
 /// The length of the message, including the length field; `None` if it cannot be a login message.
-fn length(head: [u8; HEAD]) -> Option<usize> {
+fn parse_length(head: [u8; HEAD]) -> Option<usize> {
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
     (4..=LONGEST).contains(&length).then_some(length)
 }
 
 /// Reads the rest of the message that starts with `head`.
-async fn message(head: [u8; HEAD], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
-    let length = length(head).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+async fn read_message(head: [u8; HEAD], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
+    let length = parse_length(head).ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let mut message = head.to_vec();
     message.resize(length + 1, 0);
     from.read_exact(&mut message[HEAD..]).await?;

@@ -81,7 +81,7 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
     };
     let directory = open(&part).await;
     let id = ids[7].to_hex();
-    let row = directory.user(&id).await.unwrap().expect("the seventh");
+    let row = directory.find_user(&id).await.unwrap().expect("the seventh");
     let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
     let all = r#"["Zoë7@Example.com","second@example.com"]"#;
     assert_eq!(cells, [&id, "Zoë Lovelace", "Zoë7@Example.com", r#"["a","b"]"#, all, "2023-11-14T22:13:20Z"]);
@@ -122,7 +122,10 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
     }
     let refused = ListRequest { sort: Some(Sort { column: "tags".into(), descending: false }), ..query("") };
     let cancel = tokio_util::sync::CancellationToken::new();
-    assert_eq!(directory.search(&refused, &cancel).await.unwrap_err().code, DirectoryCode::QueryInvalid);
+    assert_eq!(
+        directory.search_users(&refused, &cancel).await.unwrap_err().code,
+        DirectoryCode::QueryInvalid
+    );
 
     let coverage = &directory.info().coverage;
     let line = |tier| coverage.iter().find(|service| service.tier == tier).expect("a line for the tier");
@@ -194,7 +197,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
     insert(server, "kinds", vec![kinds, mixed]).await;
     let columns = values.iter().map(|(name, ..)| (*name).to_owned()).collect();
     let directory = open(&DirectoryConfig { columns, ..part(server, "kinds") }).await;
-    let row = directory.user("1").await.unwrap().expect("the row is there");
+    let row = directory.find_user("1").await.unwrap().expect("the row is there");
     let info = directory.info();
     let known = info.columns.iter().zip(&row.cells).skip(1);
     for ((name, _, shown, kind), (column, cell)) in values.iter().zip(known) {
@@ -251,12 +254,12 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     for id_path in ["_id", "key"] {
         let directory = open(&DirectoryConfig { id: id_path.into(), ..part(server, "ids") }).await;
         for (_, id) in &ids {
-            assert_eq!(&directory.user(id).await.unwrap().expect(id).id, id);
+            assert_eq!(&directory.find_user(id).await.unwrap().expect(id).id, id);
             let page = search(&*directory, &query(&format!(" {id} "))).await;
             assert_eq!((&page.rows[0].id, page.how.tier), (id, Tier::Id));
         }
         for other in ["ADA", "70000", "7.0", "7 ", "{", "é\u{7}", "\\x01", "99999999999999999999", "1\0"] {
-            assert_eq!(directory.user(other).await.unwrap(), None, "{other:?}");
+            assert_eq!(directory.find_user(other).await.unwrap(), None, "{other:?}");
             search(&*directory, &query(other)).await;
         }
         for limit in [1, 3] {
@@ -277,7 +280,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     insert(server, "doubled", vec![doc! { "_id": 1, "n": 7 }, doc! { "_id": 2, "n": 7 }, doc! { "_id": 3 }])
         .await;
     let doubled = open(&DirectoryConfig { id: "n".into(), ..part(server, "doubled") }).await;
-    assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
+    assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     assert_eq!(search(&*doubled, &query("")).await.rows.len(), 2, "nobody is listed without an id");
     doubled.close().await;
 }

@@ -99,9 +99,9 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     assert_eq!((newest.rows[0].id.as_str(), newest.how.tier), ("25999", Tier::Contains));
     let by_name = ListRequest { sort: Some(Sort { column: "name".into(), descending: false }), ..query("") };
     assert!(search(&*directory, &by_name).await.left_out.is_some());
-    let count = directory.count("bob", &CancellationToken::new()).await.unwrap();
+    let count = directory.count_users("bob", &CancellationToken::new()).await.unwrap();
     assert_eq!((count.users, count.capped), (1000, true));
-    assert_eq!(directory.count("", &CancellationToken::new()).await.unwrap().users, 26_000);
+    assert_eq!(directory.count_users("", &CancellationToken::new()).await.unwrap().users, 26_000);
     directory.close().await;
 
     // A text index finds whole words anywhere, in any order.

@@ -232,7 +232,7 @@ async fn what_is_asked_for_is_met_by_one_value() {
 /// The server cuts long values in a list, but one user is read in full. Nothing here is long enough to be cut.
 async fn a_row_of_a_list_is_what_the_document_says(directory: &dyn Directory) {
     for row in search(directory, &ListRequest { limit: 500, ..query("") }).await.rows {
-        assert_eq!(directory.user(&row.id).await.unwrap().as_ref(), Some(&row));
+        assert_eq!(directory.find_user(&row.id).await.unwrap().as_ref(), Some(&row));
     }
 }
 
@@ -268,7 +268,7 @@ async fn what_is_long_is_cut_where_it_is() {
     let sum: Document = cursor.deserialize_current().unwrap();
     let bytes = sum.get_i32("bytes").map(i64::from).or_else(|_| sum.get_i64("bytes")).unwrap();
     assert!(bytes < 1_000_000, "{bytes} bytes of some 30 million");
-    let whole = directory.user("3").await.unwrap().expect("the third");
+    let whole = directory.find_user("3").await.unwrap().expect("the third");
     let row = rows.iter().find(|row| row.id == "3").expect("the third");
     assert_eq!(*row, whole, "what is shown is the same");
     assert!(row.cells.iter().flatten().filter(|cell| cell.chars().count() == 2001).count() >= 6, "{row:?}");
@@ -287,7 +287,7 @@ async fn everybody_is_found_who_should_be(directory: &dyn Directory, users: &[&D
             .map(|user| user.get_i32("_id").unwrap().to_string())
             .collect();
         let question = format!("{text} {filter}");
-        let count = directory.count(&question, &CancellationToken::new()).await.unwrap();
+        let count = directory.count_users(&question, &CancellationToken::new()).await.unwrap();
         assert_eq!(count.users, expected.len() as u64, "{question:?} is counted");
         let question = ListRequest { limit: 23, ..query(&question) };
         let mut listed: Vec<String> = Vec::new();
@@ -310,7 +310,7 @@ async fn lists_stand_behind_what_can_be_ordered(directory: &dyn Directory, users
         for descending in [false, true] {
             let sort = Some(Sort { column: column.into(), descending });
             let question = ListRequest { sort, limit: 90, everywhere: true, ..query("") };
-            if directory.search(&question, &CancellationToken::new()).await.is_err() {
+            if directory.search_users(&question, &CancellationToken::new()).await.is_err() {
                 continue; // the index shows that it contains lists
             }
             let mut listed = Vec::new();

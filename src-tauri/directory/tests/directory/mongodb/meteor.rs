@@ -44,7 +44,7 @@ async fn all_addresses_are_searched_and_the_first_is_sent() {
         }
         let directory = open(&part).await;
         assert_eq!(directory.info().columns[2].kind, FieldKind::Text);
-        let ann = directory.user("uWq7b3Fz2LkT9xYcA").await.unwrap().expect("she is there");
+        let ann = directory.find_user("uWq7b3Fz2LkT9xYcA").await.unwrap().expect("she is there");
         assert_eq!(ann.cells[2].as_deref(), Some("ann@x.y"));
         assert_eq!(directory.info().user_context(&ann)["email"], "ann@x.y");
         for text in ["ann@x.y", "second@X.Y", "Second@x", "ond@x", "neil ann", "email:second", "second x.y"] {
@@ -100,10 +100,10 @@ async fn a_view_with_a_collation_can_be_searched() {
             assert_eq!(rows, found, "{view}: {text}");
         }
         assert_eq!(
-            directory.user("7").await.unwrap().expect("it is there").cells[2].as_deref(),
+            directory.find_user("7").await.unwrap().expect("it is there").cells[2].as_deref(),
             Some("User7@x.y")
         );
-        let count = directory.count("ann", &tokio_util::sync::CancellationToken::new()).await.unwrap();
+        let count = directory.count_users("ann", &tokio_util::sync::CancellationToken::new()).await.unwrap();
         assert_eq!(count.users, 18);
         directory.close().await;
     }

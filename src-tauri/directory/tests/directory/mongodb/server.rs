@@ -70,7 +70,7 @@ async fn refusals_are_told_apart() {
             doc! { "revokeRolesFromUser": READER, "roles": [{ "role": "read", "db": DATABASE }] },
         )
         .await;
-    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     server
         .command("admin", doc! { "grantRolesToUser": READER, "roles": [{ "role": "read", "db": DATABASE }] })
@@ -185,7 +185,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
             let (directory, cancel) = (Arc::clone(&patient), cancel.clone());
-            async move { directory.search(&query(""), &cancel).await }
+            async move { directory.search_users(&query(""), &cancel).await }
         });
         wait_for(&server, 1).await;
         cancel.cancel();
@@ -196,7 +196,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     for _ in 0..3 {
         let reading = tokio::spawn({
             let directory = Arc::clone(&patient);
-            async move { directory.user("1").await }
+            async move { directory.find_user("1").await }
         });
         wait_for(&server, 1).await;
         reading.abort();
@@ -206,10 +206,10 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     }
     let cancel = CancellationToken::new();
     cancel.cancel();
-    assert_eq!(patient.search(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
+    assert_eq!(patient.search_users(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);
 
     for _ in 0..3 {
-        let error = hasty.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        let error = hasty.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout, "{error}");
         assert!(error.message.contains("0.2 s") && error.hint.is_some(), "{error}");
     }
@@ -221,7 +221,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let directory = open(&users).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     server.stop();
-    let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+    let error = directory.search_users(&query("ada"), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains(&server.port().to_string()), "{error}");
     assert_eq!(opening_fails(&users, Some(READER_PASSWORD)).await.code, DirectoryCode::Unreachable);
@@ -252,7 +252,7 @@ async fn a_view_that_takes_too_long_is_told_as_one() {
     let nap = doc! { "$function": { "body": "function() { sleep(60000); return true; }", "args": [], "lang": "js" } };
     let pipeline = vec![doc! { "$match": { "$expr": nap } }];
     server.command(DATABASE, doc! { "collMod": "customers", "viewOn": "users", "pipeline": pipeline }).await;
-    let searched = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let searched = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     let opened = opening_fails(&customers, Some(READER_PASSWORD)).await;
     for (error, seconds) in [(searched, "0.3 s"), (opened, "10 s")] {
         assert_eq!(error.code, DirectoryCode::Timeout, "{error}");

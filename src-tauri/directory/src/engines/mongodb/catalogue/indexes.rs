@@ -5,10 +5,10 @@ use mongodb::options::Collation;
 
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::catalogue::Field;
-use crate::engines::mongodb::reading::MongoReadTx;
+use crate::engines::mongodb::server::MongoReadTx;
 use crate::engines::mongodb::{errors, paths};
 use crate::error::Result;
-use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
+use crate::schema::table::{IndexForm, IndexSupport, IndexUse, TableColumn};
 
 /// A text index, which contains whole words.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct TextIndex {
 }
 
 impl TextIndex {
-    pub(crate) fn covers(&self, columns: &[TableColumn<Field>]) -> bool {
+    pub(crate) fn covers_columns(&self, columns: &[TableColumn<Field>]) -> bool {
         let covered = |path: &str| self.paths.iter().any(|known| known == "$**" || known == path);
         columns.iter().all(|column| covered(&paths::in_lists(column.name.as_str())))
     }
@@ -40,21 +40,27 @@ pub(crate) struct Index {
 }
 
 /// The collection's indexes, and whether it is a view, which has none.
-pub(crate) async fn indexes(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
+pub(crate) async fn read_indexes(
+    reading: &mut MongoReadTx,
+    part: &DirectoryConfig,
+) -> Result<(Vec<Index>, bool)> {
     let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
-    let listed =
-        reading.try_ask(async move |session, _| database.run_command(list).session(session).await).await?;
+    let listed = reading
+        .try_run_in_session(async move |session, _| database.run_command(list).session(session).await)
+        .await?;
     let listed = match listed {
         Ok(listed) => listed,
-        Err(error) if errors::code(&error) == Some(166) => return Ok((Vec::new(), true)),
+        Err(error) if errors::command_error_code(&error) == Some(166) => return Ok((Vec::new(), true)),
         // A user who may not list indexes may still search the collection.
-        Err(error) if matches!(errors::code(&error), Some(13 | 26)) => return Ok((Vec::new(), false)),
-        Err(error) => return Err(reading.failed(error)),
+        Err(error) if matches!(errors::command_error_code(&error), Some(13 | 26)) => {
+            return Ok((Vec::new(), false));
+        }
+        Err(error) => return Err(reading.query_error(error)),
     };
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
     let mut indexes: Vec<Index> =
-        batch.into_iter().flatten().filter_map(|index| usable(index.as_document()?)).collect();
+        batch.into_iter().flatten().filter_map(|index| parse_usable_index(index.as_document()?)).collect();
     for index in &mut indexes {
         // Only an index on exactly a column's path is used for ordering.
         if let Some((path, _)) =
@@ -75,7 +81,7 @@ async fn goes_through_lists(
     path: &str,
 ) -> bool {
     let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
-    match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
+    match reading.run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),
         // Servers that are only compatible with MongoDB may not support explain; then the sample has to suffice.
         Err(error) => {
@@ -100,7 +106,7 @@ fn is_multikey(plan: &Document, path: &str) -> bool {
 }
 
 /// Parses an index that the planner uses for all documents: not hidden, not partial.
-fn usable(index: &Document) -> Option<Index> {
+fn parse_usable_index(index: &Document) -> Option<Index> {
     if index.get_bool("hidden").unwrap_or(false) || index.contains_key("partialFilterExpression") {
         return None;
     }
@@ -142,8 +148,13 @@ fn usable(index: &Document) -> Option<Index> {
 }
 
 /// What the indexes can be used for at `path`. Notes in `field` how a query has to be written for them.
-pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], field: &mut Field) -> Access {
-    let mut access = Access::default();
+pub(crate) fn find_access(
+    path: &str,
+    part: &DirectoryConfig,
+    indexes: &[Index],
+    field: &mut Field,
+) -> IndexSupport {
+    let mut access = IndexSupport::default();
     let through_lists = paths::in_lists(path);
     let leads = |index: &&Index| {
         index.keys.first().is_some_and(|(first, _)| *first == path || *first == through_lists)
@@ -169,7 +180,7 @@ pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], fiel
                     field.with_id |= with_id;
                 }
             }
-            Some(collation) if folds(collation) => {
+            Some(collation) if ignores_case(collation) => {
                 if field.equals_by.is_none() {
                     access.equals = served(true);
                     field.equals_by = Some(collation.clone());
@@ -191,7 +202,7 @@ pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], fiel
 }
 
 /// Whether the collation ignores case.
-fn folds(collation: &Collation) -> bool {
+fn ignores_case(collation: &Collation) -> bool {
     let strength = collation.strength.map(u32::from);
     matches!(strength, Some(1 | 2)) && collation.case_level != Some(true)
 }

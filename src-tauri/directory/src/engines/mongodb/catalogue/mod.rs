@@ -3,7 +3,7 @@
 
 mod indexes;
 
-use crate::schema::bytes::Bytes;
+use crate::schema::bytes::BinaryFormat;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use mongodb::options::Collation;
 pub(crate) use self::indexes::TextIndex;
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::OPEN_LIMIT;
-use crate::engines::mongodb::catalogue::indexes::{Index, access, indexes};
-use crate::engines::mongodb::errors::slow_view;
-use crate::engines::mongodb::reading::{Find, MongoReadTx};
+use crate::engines::mongodb::catalogue::indexes::{Index, find_access, read_indexes};
+use crate::engines::mongodb::errors::slow_view_error;
+use crate::engines::mongodb::server::{FindQuery, MongoReadTx};
 use crate::engines::mongodb::values;
-use crate::engines::mongodb::values::Class;
-use crate::engines::mongodb::{cut, paths};
+use crate::engines::mongodb::values::BsonClass;
+use crate::engines::mongodb::{cells, paths};
 use crate::error::{DirectoryCode, Result};
-use crate::faults::undescribed;
+use crate::faults::describe_timeout_error;
 use crate::model::Caution;
 use crate::model::FieldKind;
-use crate::schema::mapping::table_missing;
+use crate::schema::mapping::unknown_table_error;
 use crate::schema::name::CatalogueName;
 use crate::schema::table::{Table, TableColumn};
 
@@ -38,7 +38,7 @@ const SOUGHT: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     /// The class of most of its values. Values of other classes are listed after them.
-    pub(crate) class: Class,
+    pub(crate) class: BsonClass,
     /// There is a list on the path or at its end, so it cannot be used for ordering.
     pub(crate) has_lists: bool,
     /// The collation of the index that finds a value ignoring case.
@@ -62,25 +62,25 @@ pub(crate) struct MongoCatalogue {
 }
 
 /// Looks up the collection that `part` names and all of its named paths.
-pub(crate) async fn read(
+pub(crate) async fn read_catalogue(
     reading: &mut MongoReadTx,
     part: &DirectoryConfig,
     database: &str,
 ) -> Result<MongoCatalogue> {
     is_there(reading, part).await?;
-    let (indexes, is_view) = indexes(reading, part).await?;
+    let (indexes, is_view) = read_indexes(reading, part).await?;
     let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
-    let sampled = sampled(reading, part, &indexes).await;
+    let sampled = sample_columns(reading, part, &indexes).await;
     let (mut columns, missing, cautions) = sampled.map_err(|error| match error.code {
-        DirectoryCode::Timeout if is_view => slow_view(part, OPEN_LIMIT),
-        DirectoryCode::Timeout => undescribed(&part.table, OPEN_LIMIT),
+        DirectoryCode::Timeout if is_view => slow_view_error(part, OPEN_LIMIT),
+        DirectoryCode::Timeout => describe_timeout_error(&part.table, OPEN_LIMIT),
         _ => error,
     })?;
     if !missing.is_empty() {
         // Only names are read, so that the error can list those that exist.
-        for name in names(reading).await.unwrap_or_default() {
+        for name in list_field_names(reading).await.unwrap_or_default() {
             if !columns.iter().any(|column| column.name.as_str() == name) {
-                columns.push(described(&name, part, &[], &[]));
+                columns.push(describe_column(&name, part, &[], &[]));
             }
         }
         columns.retain(|column| !missing.iter().any(|path| path == column.name.as_str()));
@@ -103,7 +103,7 @@ pub(crate) async fn read(
 /// Fails if there is no such collection or this user may not read it.
 pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
-    let listed = reading.command(list).await?;
+    let listed = reading.run_command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
     let mut names: Vec<String> = batch
         .into_iter()
@@ -116,47 +116,49 @@ pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) 
         return Ok(());
     }
     // A collection may exist without being listed; then reading it fails.
-    reading.find(Find { limit: 1, projection: doc! { "_id": 1 }, ..Find::default() }).await?;
-    Err(table_missing(&part.table, &names))
+    reading
+        .find_documents(FindQuery { limit: 1, projection: doc! { "_id": 1 }, ..FindQuery::default() })
+        .await?;
+    Err(unknown_table_error(&part.table, &names))
 }
 
 /// The columns that `part` names, the paths that no document has, and a caution about IDs.
-async fn sampled(
+async fn sample_columns(
     reading: &mut MongoReadTx,
     part: &DirectoryConfig,
     indexes: &[Index],
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
-    let named = named(part);
-    let newest = Find {
-        projection: cut::sampling(paths::projection(named.iter().copied())),
+    let named = list_named_paths(part);
+    let newest = FindQuery {
+        projection: cells::truncate_projection(paths::project_paths(named.iter().copied())),
         sort: doc! { "_id": -1 },
         limit: SAMPLE,
-        ..Find::default()
+        ..FindQuery::default()
     };
-    let mut sample = reading.find(newest).await?;
+    let mut sample = reading.find_documents(newest).await?;
     let mut missing = Vec::new();
     if !sample.is_empty() {
         for path in &named {
-            if sample.iter().any(|document| paths::at(document, path).is_some()) {
+            if sample.iter().any(|document| paths::value_at(document, path).is_some()) {
                 continue;
             }
-            match sought(reading, path).await {
+            match find_document_with(reading, path).await {
                 Some(document) => sample.push(document),
                 None => missing.push((*path).to_owned()),
             }
         }
     }
-    let columns = named.iter().map(|path| described(path, part, &sample, indexes)).collect();
-    Ok((columns, missing, unopenable(part, &sample).into_iter().collect()))
+    let columns = named.iter().map(|path| describe_column(path, part, &sample, indexes)).collect();
+    Ok((columns, missing, check_id_types(part, &sample).into_iter().collect()))
 }
 
 /// The caution about IDs whose text does not lead back to the user.
-fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
-    let bytes = Bytes::of(&part.id, true, part.uuid_bytes.unwrap_or_default());
-    let ids = || sample.iter().filter_map(|document| paths::at(document, &part.id));
+fn check_id_types(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
+    let bytes = BinaryFormat::for_column(&part.id, true, part.uuid_bytes.unwrap_or_default());
+    let ids = || sample.iter().filter_map(|document| paths::value_at(document, &part.id));
     let mut kinds: Vec<&str> = ids()
         .filter(|id| !matches!(**id, Bson::Null | Bson::Array(_)) && !values::can_be_opened(id, bytes))
-        .filter_map(|id| Class::of(&id)?.names().first().copied())
+        .filter_map(|id| BsonClass::from_bson(&id)?.type_names().first().copied())
         .collect();
     let users = kinds.len();
     kinds.sort_unstable();
@@ -176,18 +178,18 @@ fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
 }
 
 /// A document that has the path; `None` if it takes too long to find one.
-async fn sought(reading: &mut MongoReadTx, path: &str) -> Option<Document> {
-    let find = Find {
+async fn find_document_with(reading: &mut MongoReadTx, path: &str) -> Option<Document> {
+    let find = FindQuery {
         filter: doc! { path: { "$exists": true } },
-        projection: paths::projection(std::iter::once(path)),
+        projection: paths::project_paths(std::iter::once(path)),
         limit: 1,
-        ..Find::default()
+        ..FindQuery::default()
     };
     reading.find_within(SOUGHT, find).await.ok()?.pop()
 }
 
 /// Every path that the configuration names, without duplicates.
-fn named(part: &DirectoryConfig) -> Vec<&str> {
+fn list_named_paths(part: &DirectoryConfig) -> Vec<&str> {
     let mut named: Vec<&str> = Vec::new();
     for path in part.column_names() {
         if !named.contains(&path) {
@@ -197,7 +199,7 @@ fn named(part: &DirectoryConfig) -> Vec<&str> {
     named
 }
 
-fn described(
+fn describe_column(
     path: &str,
     part: &DirectoryConfig,
     sample: &[Document],
@@ -210,9 +212,9 @@ fn described(
         value => Some(value.clone()),
     };
     let held: Vec<Bson> =
-        sample.iter().filter_map(|document| paths::at(document, path)).filter_map(first).collect();
+        sample.iter().filter_map(|document| paths::value_at(document, path)).filter_map(first).collect();
     let mut kinds: Vec<FieldKind> = Vec::new();
-    for kind in held.iter().filter_map(values::kind) {
+    for kind in held.iter().filter_map(values::field_kind) {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -226,29 +228,31 @@ fn described(
     let is_list = |document: &Document| paths::goes_through_list(document, path);
     let mut field = Field {
         // Regular expressions cannot be compared.
-        class: most(held.iter().filter_map(Class::of).filter(|class| *class != Class::Regex))
-            .unwrap_or(if is_time { Class::Date } else { Class::Text }),
+        class: most_common_class(
+            held.iter().filter_map(BsonClass::from_bson).filter(|class| *class != BsonClass::Regex),
+        )
+        .unwrap_or(if is_time { BsonClass::Date } else { BsonClass::Text }),
         has_lists: sample.iter().any(is_list),
         equals_by: None,
         begins_by: None,
         index_path: path.to_owned(),
         with_id: false,
     };
-    let access = access(path, part, indexes, &mut field);
+    let access = find_access(path, part, indexes, &mut field);
     TableColumn {
         name: CatalogueName::of_collection(path),
         kind,
         // `_id` is the only path that every document has.
         nullable: path != "_id",
         access,
-        bytes: Bytes::default(),
+        bytes: BinaryFormat::default(),
         within: None,
         db_type: field,
     }
 }
 
-fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
-    let mut counted: Vec<(usize, Class)> = Vec::new();
+fn most_common_class(classes: impl Iterator<Item = BsonClass>) -> Option<BsonClass> {
+    let mut counted: Vec<(usize, BsonClass)> = Vec::new();
     for class in classes {
         match counted.iter_mut().find(|(_, known)| *known == class) {
             Some((count, _)) => *count += 1,
@@ -259,7 +263,7 @@ fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
 }
 
 /// The field names in the newest documents, two levels deep. No values leave the server.
-async fn names(reading: &mut MongoReadTx) -> Result<Vec<String>> {
+async fn list_field_names(reading: &mut MongoReadTx) -> Result<Vec<String>> {
     let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };
@@ -282,7 +286,7 @@ async fn names(reading: &mut MongoReadTx) -> Result<Vec<String>> {
             found.push(name);
         }
     };
-    for document in reading.aggregate(pipeline, None).await? {
+    for document in reading.run_aggregation(pipeline, None).await? {
         for entry in document.get_array("names").into_iter().flatten().filter_map(Bson::as_document) {
             let name = entry.get_str("k").unwrap_or_default();
             note(name.to_owned());

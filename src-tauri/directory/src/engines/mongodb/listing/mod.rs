@@ -13,18 +13,18 @@ use jiff::Timestamp;
 
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::filter;
-use crate::engines::mongodb::filter::{Column, Manner};
-use crate::engines::mongodb::reading::MongoReadTx;
-use crate::engines::mongodb::{cut, paths, values};
+use crate::engines::mongodb::filter::{Column, FilterForm};
+use crate::engines::mongodb::server::MongoReadTx;
+use crate::engines::mongodb::{cells, paths, values};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{FieldKind, How, ListRequest, Page, Place, Role, Row, Tier};
 use crate::plan::cursor::Cursor;
-use crate::plan::{AccessPath, Order, Plan, Planning, SearchPass, Size, Test};
+use crate::plan::{AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize};
 use crate::schema::mapping::Mapping;
 use crate::schema::time;
 use crate::schema::value::Value;
-use crate::sql::dialect::doubled;
-use crate::sql::list::{asked, sorted};
+use crate::sql::dialect::find_duplicate;
+use crate::sql::list::{parse_query, resolve_sort};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListPart {
@@ -46,7 +46,7 @@ pub(crate) struct ListSegment {
 }
 
 /// A row and its position.
-pub(crate) struct FoundDocuments {
+pub(crate) struct FoundDocument {
     segment: usize,
     pub(crate) row: Row,
     id: Bson,
@@ -54,7 +54,7 @@ pub(crate) struct FoundDocuments {
 }
 
 /// The position where a page starts.
-pub(crate) struct From {
+pub(crate) struct PagePosition {
     segment: usize,
     key: Option<Bson>,
     /// `None`: before the segment's first row.
@@ -74,8 +74,8 @@ pub(crate) struct Listing<'a> {
     passes: Vec<usize>,
     /// Reads from the list's end towards its start.
     backward: bool,
-    from: Option<From>,
-    found: Vec<FoundDocuments>,
+    from: Option<PagePosition>,
+    found: Vec<FoundDocument>,
     asked: usize,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Listing<'a> {
     pub(crate) fn new(
         mapping: &'a Mapping<Field>,
         query: &'a ListRequest,
-        size: Size,
+        size: TableSize,
         words: Option<&TextIndex>,
         now: Timestamp,
     ) -> Result<Self> {
@@ -94,25 +94,25 @@ impl<'a> Listing<'a> {
                 format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
             ));
         }
-        let read = asked(mapping, query, now)?;
-        let by = sorted(mapping, query)?;
+        let read = parse_query(mapping, query, now)?;
+        let by = resolve_sort(mapping, query)?;
         let column = by.and_then(|(at, _)| Some(&mapping.shown[at?]));
         if let Some(column) = column.filter(|column| column.db_type.has_lists) {
             return Err(DirectoryError::new(
                 DirectoryCode::QueryInvalid,
                 format!("The directory cannot order by `{}`: it holds lists.", column.name.as_str()),
             )
-            .hint("A place in the list can be ordered by, such as `emails.0.address`."));
+            .with_hint("A place in the list can be ordered by, such as `emails.0.address`."));
         }
         let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
-        let mut plan = Planning::new(mapping, query, &read, size, ids, false).plan(by);
+        let mut plan = Planner::new(mapping, query, &read, size, ids, false).build_plan(by);
         let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
         for pass in &mut plan.passes {
             in_a_real_order(mapping, pass);
         }
         let mut segments: Vec<ListSegment> = Vec::new();
         for (at, pass) in plan.passes.iter().enumerate() {
-            for &part in parts(pass) {
+            for &part in choose_segment_parts(pass) {
                 segments.push(ListSegment { at: segments.len(), pass: at, part });
             }
         }
@@ -123,7 +123,9 @@ impl<'a> Listing<'a> {
             Place::After(cursor) => (false, Some(Cursor::decode(cursor, query)?)),
             Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
         };
-        let from = from.map(|cursor| From::read(&cursor, &segments).ok_or_else(elsewhere)).transpose()?;
+        let from = from
+            .map(|cursor| PagePosition::from_cursor(&cursor, &segments).ok_or_else(invalid_cursor_error))
+            .transpose()?;
         if let Some(from) = &from {
             segments.retain(
                 |segment| {
@@ -140,7 +142,7 @@ impl<'a> Listing<'a> {
     }
 
     /// Reads segments until the page is full or the list has ended.
-    pub(crate) async fn fill(&mut self, reading: &mut MongoReadTx) -> Result<()> {
+    pub(crate) async fn fill_page(&mut self, reading: &mut MongoReadTx) -> Result<()> {
         // One row more than the page holds shows whether another page follows.
         let full = usize::from(self.query.limit) + 1;
         while self.found.len() < full
@@ -150,13 +152,13 @@ impl<'a> Listing<'a> {
             self.asked = segment.pass;
             let from = self.from.take().filter(|from| from.id.is_some());
             let wanted = full - self.found.len();
-            let documents = self.documents(reading, segment, from.as_ref(), wanted).await?;
-            let key = self.key(segment).map(|column| column.name.as_str().to_owned());
+            let documents = self.fetch_documents(reading, segment, from.as_ref(), wanted).await?;
+            let key = self.sort_column(segment).map(|column| column.name.as_str().to_owned());
             if let Some(path) = &key {
                 Self::gives_single_values(path, &documents)?;
             }
             for document in documents {
-                self.found.extend(found(self.mapping, segment.at, key.as_deref(), &document));
+                self.found.extend(to_found_document(self.mapping, segment.at, key.as_deref(), &document));
             }
         }
         Ok(())
@@ -166,20 +168,20 @@ impl<'a> Listing<'a> {
         self.found.is_empty()
     }
 
-    pub(crate) fn page(mut self, elapsed: Duration) -> Page {
+    pub(crate) fn into_page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
-        let doubled = doubled(self.found.iter().map(|found| &found.row.id)).cloned();
+        let doubled = find_duplicate(self.found.iter().map(|found| &found.row.id)).cloned();
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();
         }
-        let cursor = |row: &FoundDocuments| {
+        let cursor = |row: &FoundDocument| {
             Cursor {
                 segment: row.segment,
                 segments: self.passes.len(),
-                key: row.key.as_ref().map_or(Value::Null, remembered),
-                id: remembered(&row.id),
+                key: row.key.as_ref().map_or(Value::Null, to_cursor_value),
+                id: to_cursor_value(&row.id),
             }
             .encode(self.query)
         };
@@ -220,7 +222,7 @@ impl<'a> Listing<'a> {
 }
 
 /// How many users a text matches, counting each only once although several passes may find it.
-pub(crate) async fn counted(
+pub(crate) async fn count_matches(
     mapping: &Mapping<Field>,
     listing: Listing<'_>,
     reading: &mut MongoReadTx,
@@ -233,12 +235,12 @@ pub(crate) async fn counted(
         }
         let segment = ListSegment { at, pass: at, part: ListPart::ById };
         let pipeline = vec![
-            doc! { "$match": filter::all_of(listing.conditions(segment, Manner::IndexUse)) },
+            doc! { "$match": filter::all_of(listing.build_conditions(segment, FilterForm::ForIndex)) },
             doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
             doc! { "$count": "users" },
         ];
-        let collation = filter::collation(mapping, pass);
-        let counted = reading.aggregate(pipeline, collation).await?;
+        let collation = filter::pass_collation(mapping, pass);
+        let counted = reading.run_aggregation(pipeline, collation).await?;
         let number = counted.first().map_or(0, |counted| match counted.get("users") {
             Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
             Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
@@ -250,33 +252,33 @@ pub(crate) async fn counted(
 }
 
 /// The projection for everything that is shown, in full.
-pub(crate) fn projection(mapping: &Mapping<Field>) -> Document {
-    paths::projection(mapping.shown.iter().map(|column| column.name.as_str()))
+pub(crate) fn project_shown_columns(mapping: &Mapping<Field>) -> Document {
+    paths::project_paths(mapping.shown.iter().map(|column| column.name.as_str()))
 }
 
 /// Converts a document to a row; `None` if it has no ID.
-pub(crate) fn found(
+pub(crate) fn to_found_document(
     mapping: &Mapping<Field>,
     segment: usize,
     key: Option<&str>,
     document: &Document,
-) -> Option<FoundDocuments> {
-    let id = paths::at(document, mapping.id().name.as_str())?.into_owned();
+) -> Option<FoundDocument> {
+    let id = paths::value_at(document, mapping.id().name.as_str())?.into_owned();
     let cells = mapping.shown.iter().enumerate();
     let cell = |(at, column): (usize, &Column)| {
-        let mut value = cut::value(document, column, at)?;
+        let mut value = cells::cell_value(document, column, at)?;
         // Of several addresses or names, the first is shown and sent.
         if matches!(mapping.columns[at].role, Role::Email | Role::Name)
             && let Bson::Array(items) = value
         {
             value = items.into_iter().find(|item| *item != Bson::Null)?;
         }
-        let cell = values::cell(&value, column.bytes)?;
+        let cell = values::format_cell(&value, column.bytes)?;
         Some(if column.kind == FieldKind::Time { time::from_text(cell) } else { cell })
     };
-    let row = Row { id: values::text(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
-    let key = key.and_then(|path| paths::at(document, path)).map(std::borrow::Cow::into_owned);
-    Some(FoundDocuments { segment, row, id, key })
+    let row = Row { id: values::format_value(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
+    let key = key.and_then(|path| paths::value_at(document, path)).map(std::borrow::Cow::into_owned);
+    Some(FoundDocument { segment, row, id, key })
 }
 
 /// Adds a pass that uses a text index to find whole words, in addition to searching the newest rows. Returns its index
@@ -290,7 +292,7 @@ fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String])
     let columns = (0..mapping.search.len()).collect();
     let pass = SearchPass {
         tier: Tier::Words,
-        tests: vec![Test::Words { columns, words: words.to_vec() }],
+        tests: vec![PassTest::Words { columns, words: words.to_vec() }],
         reach: AccessPath::Gathered,
         ..plan.passes[newest].clone()
     };
@@ -313,7 +315,7 @@ fn in_a_real_order(mapping: &Mapping<Field>, pass: &mut SearchPass) {
     }
 }
 
-fn parts(pass: &SearchPass) -> &'static [ListPart] {
+fn choose_segment_parts(pass: &SearchPass) -> &'static [ListPart] {
     match pass.order {
         Order::Id => &[ListPart::ById],
         Order::Searched(..) => &[ListPart::Valued],
@@ -322,11 +324,11 @@ fn parts(pass: &SearchPass) -> &'static [ListPart] {
     }
 }
 
-impl From {
-    fn read(cursor: &Cursor, segments: &[ListSegment]) -> Option<Self> {
+impl PagePosition {
+    fn from_cursor(cursor: &Cursor, segments: &[ListSegment]) -> Option<Self> {
         let segment = segments.get(cursor.segment).filter(|_| cursor.segments == segments.len())?;
-        let key = if cursor.key == Value::Null { None } else { Some(recalled(&cursor.key)?) };
-        let id = if cursor.id == Value::Null { None } else { Some(recalled(&cursor.id)?) };
+        let key = if cursor.key == Value::Null { None } else { Some(from_cursor_value(&cursor.key)?) };
+        let id = if cursor.id == Value::Null { None } else { Some(from_cursor_value(&cursor.id)?) };
         if key.is_some() != (segment.part == ListPart::Valued && id.is_some()) {
             return None;
         }
@@ -334,18 +336,18 @@ impl From {
     }
 }
 
-fn elsewhere() -> DirectoryError {
+fn invalid_cursor_error() -> DirectoryError {
     DirectoryError::new(DirectoryCode::QueryInvalid, "The place to continue from is not in this list.")
-        .hint("Search again from the beginning.")
+        .with_hint("Search again from the beginning.")
 }
 
 /// The exact value with its type:
 /// <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>
-fn remembered(value: &Bson) -> Value {
+fn to_cursor_value(value: &Bson) -> Value {
     Value::Text(value.clone().into_canonical_extjson().to_string())
 }
 
-fn recalled(value: &Value) -> Option<Bson> {
+fn from_cursor_value(value: &Value) -> Option<Bson> {
     let Value::Text(text) = value else { return None };
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
     json.try_into().ok()
@@ -368,7 +370,7 @@ mod tests {
             Bson::Boolean(true),
             Bson::Document(doc! { "a": 1_i64 }),
         ] {
-            assert_eq!(recalled(&remembered(&value)), Some(value));
+            assert_eq!(from_cursor_value(&to_cursor_value(&value)), Some(value));
         }
     }
 }

@@ -7,62 +7,62 @@
 use bson::{Bson, Document, doc};
 
 use crate::engines::mongodb::filter;
-use crate::engines::mongodb::filter::{Column, Manner};
-use crate::engines::mongodb::listing::{From, ListPart, ListSegment, Listing};
-use crate::engines::mongodb::reading::{Find, MongoReadTx};
-use crate::engines::mongodb::{cut, narrow, paths};
+use crate::engines::mongodb::filter::{Column, FilterForm};
+use crate::engines::mongodb::listing::{ListPart, ListSegment, Listing, PagePosition};
+use crate::engines::mongodb::server::{FindQuery, MongoReadTx};
+use crate::engines::mongodb::{cells, column_filters, paths};
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::plan::{AccessPath, LOOKED_AT, Order, SearchPass, Test};
+use crate::plan::{AccessPath, LOOKED_AT, Order, PassTest, SearchPass};
 
 impl<'a> Listing<'a> {
-    fn found_by(&self, pass: usize, manner: Manner) -> Option<Document> {
+    fn found_by(&self, pass: usize, manner: FilterForm) -> Option<Document> {
         if self.whole_words == Some(pass) {
             return filter::whole_words(self.mapping, &self.plan.passes[pass], manner);
         }
         filter::found_by(self.mapping, &self.plan.passes[pass], manner)
     }
 
-    pub(crate) async fn documents(
+    pub(crate) async fn fetch_documents(
         &self,
         reading: &mut MongoReadTx,
         segment: ListSegment,
-        from: Option<&From>,
+        from: Option<&PagePosition>,
         wanted: usize,
     ) -> Result<Vec<Document>> {
         let pass = &self.plan.passes[segment.pass];
         if pass.reach == AccessPath::Newest {
             let pipeline = self.among_newest(segment, from, wanted);
-            return reading.aggregate(pipeline, None).await;
+            return reading.run_aggregation(pipeline, None).await;
         }
-        let mut conditions = self.conditions(segment, Manner::IndexUse);
-        conditions.extend(from.map(|from| self.behind(segment, from)));
-        let collation = filter::collation(self.mapping, pass);
-        let upwards = self.upwards(pass);
-        if let Some(key) = self.key(segment).filter(|key| gives_order(key, pass)) {
+        let mut conditions = self.build_conditions(segment, FilterForm::ForIndex);
+        conditions.extend(from.map(|from| self.build_cursor_condition(segment, from)));
+        let collation = filter::pass_collation(self.mapping, pass);
+        let upwards = self.is_ascending(pass);
+        if let Some(key) = self.sort_column(segment).filter(|key| gives_order(key, pass)) {
             let path = key.name.as_str();
-            let last = Find {
+            let last = FindQuery {
                 filter: filter::all_of(conditions.clone()),
-                projection: paths::projection(std::iter::once(path)),
-                sort: doc! { path: direction(upwards) },
+                projection: paths::project_paths(std::iter::once(path)),
+                sort: doc! { path: sort_direction(upwards) },
                 collation: collation.clone(),
                 skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
                 limit: 1,
             };
-            let last = reading.find(last).await?;
+            let last = reading.find_documents(last).await?;
             Self::gives_single_values(path, &last)?;
-            if let Some(last) = last.first().and_then(|last| paths::at(last, path)) {
+            if let Some(last) = last.first().and_then(|last| paths::value_at(last, path)) {
                 conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
             }
         }
-        let find = Find {
+        let find = FindQuery {
             filter: filter::all_of(conditions),
-            projection: self.projection(segment),
-            sort: self.sort(segment),
+            projection: self.project_segment(segment),
+            sort: self.build_sort(segment),
             collation,
             skip: 0,
             limit: wanted,
         };
-        reading.find(find).await
+        reading.find_documents(find).await
     }
 
     /// Fails if a document has a list at the ordering `path`: it would be listed at the position of one element, and
@@ -71,50 +71,55 @@ impl<'a> Listing<'a> {
         if documents.iter().any(|document| paths::goes_through_list(document, path)) {
             let message = format!("`{path}` contains lists now, unlike when the database was opened.");
             return Err(DirectoryError::new(DirectoryCode::Mismatch, message)
-                .hint("Refresh to read the collection's indexes again."));
+                .with_hint("Refresh to read the collection's indexes again."));
         }
         Ok(())
     }
 
     /// The pipeline for a segment's rows among the newest rows after `from`.
-    fn among_newest(&self, segment: ListSegment, from: Option<&From>, wanted: usize) -> Vec<Document> {
+    fn among_newest(
+        &self,
+        segment: ListSegment,
+        from: Option<&PagePosition>,
+        wanted: usize,
+    ) -> Vec<Document> {
         let pass = &self.plan.passes[segment.pass];
-        let key = self.key(segment);
+        let key = self.sort_column(segment);
         let mut newest = vec![self.has_id()];
-        newest.extend(key.map(filter::valued));
-        newest.extend(from.map(|from| self.behind(segment, from)));
+        newest.extend(key.map(filter::valued_condition));
+        newest.extend(from.map(|from| self.build_cursor_condition(segment, from)));
         let path = key.unwrap_or_else(|| self.mapping.id()).name.as_str();
         // The list's last page is among its newest rows too.
-        let upwards = self.upwards(pass) && from.is_some();
+        let upwards = self.is_ascending(pass) && from.is_some();
         vec![
             doc! { "$match": filter::all_of(newest) },
-            doc! { "$sort": { path: direction(upwards) } },
+            doc! { "$sort": { path: sort_direction(upwards) } },
             doc! { "$limit": i64::from(LOOKED_AT) },
-            doc! { "$match": filter::all_of(self.conditions(segment, Manner::Exact)) },
-            doc! { "$sort": self.sort(segment) },
+            doc! { "$match": filter::all_of(self.build_conditions(segment, FilterForm::Exact)) },
+            doc! { "$sort": self.build_sort(segment) },
             doc! { "$limit": i64::try_from(wanted).unwrap_or(i64::MAX) },
-            doc! { "$project": self.projection(segment) },
+            doc! { "$project": self.project_segment(segment) },
         ]
     }
 
     /// The conditions for a row to be in `segment`.
-    pub(crate) fn conditions(&self, segment: ListSegment, manner: Manner) -> Vec<Document> {
+    pub(crate) fn build_conditions(&self, segment: ListSegment, manner: FilterForm) -> Vec<Document> {
         let pass = &self.plan.passes[segment.pass];
         let mut conditions: Vec<Document> = Vec::new();
         conditions.extend(self.found_by(segment.pass, manner));
-        match (segment.part, self.ordering(pass)) {
+        match (segment.part, self.ordering_column(pass)) {
             // It starts with a text, so it is one.
             (ListPart::Valued, Some(_)) if matches!(pass.order, Order::Searched(..)) => {}
-            (ListPart::Valued, Some(key)) => conditions.push(filter::valued(key)),
-            (ListPart::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
+            (ListPart::Valued, Some(key)) => conditions.push(filter::valued_condition(key)),
+            (ListPart::Rest, Some(key)) => conditions.push(filter::not_valued_condition(key)),
             _ => {}
         }
         if self.mapping.id().nullable {
             conditions.push(self.has_id());
         }
-        conditions.extend(narrow::passes_all(&self.mapping.shown, &self.plan.filters));
+        conditions.extend(column_filters::passes_all(&self.mapping.shown, &self.plan.filters));
         let earlier: Vec<Document> =
-            (0..segment.pass).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
+            (0..segment.pass).filter_map(|earlier| self.found_by(earlier, FilterForm::Exact)).collect();
         if !earlier.is_empty() {
             conditions.push(doc! { "$nor": earlier });
         }
@@ -122,11 +127,11 @@ impl<'a> Listing<'a> {
     }
 
     /// The condition for rows after a position, in the direction of reading.
-    fn behind(&self, segment: ListSegment, from: &From) -> Document {
-        let upwards = self.upwards(&self.plan.passes[segment.pass]);
+    fn build_cursor_condition(&self, segment: ListSegment, from: &PagePosition) -> Document {
+        let upwards = self.is_ascending(&self.plan.passes[segment.pass]);
         let id = from.id.as_ref().unwrap_or(&Bson::Null);
-        let by_id = filter::beyond(self.mapping.id().name.as_str(), id, upwards);
-        let (Some(key), Some(value)) = (self.key(segment), &from.key) else { return by_id };
+        let by_id = filter::beyond_condition(self.mapping.id().name.as_str(), id, upwards);
+        let (Some(key), Some(value)) = (self.sort_column(segment), &from.key) else { return by_id };
         let path = key.name.as_str();
         let (within, beyond) = if upwards { ("$gte", "$gt") } else { ("$lte", "$lt") };
         // The first condition uses the index; the rest breaks ties.
@@ -136,20 +141,22 @@ impl<'a> Listing<'a> {
         ] }
     }
 
-    fn sort(&self, segment: ListSegment) -> Document {
-        let direction = direction(self.upwards(&self.plan.passes[segment.pass]));
+    fn build_sort(&self, segment: ListSegment) -> Document {
+        let direction = sort_direction(self.is_ascending(&self.plan.passes[segment.pass]));
         let mut sort = Document::new();
-        sort.extend(self.key(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))));
+        sort.extend(
+            self.sort_column(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))),
+        );
         sort.insert(self.mapping.id().name.as_str(), direction);
         sort
     }
 
     /// The column that orders the segment's rows before the ID.
-    pub(crate) fn key(&self, segment: ListSegment) -> Option<&'a Column> {
-        self.ordering(&self.plan.passes[segment.pass]).filter(|_| segment.part == ListPart::Valued)
+    pub(crate) fn sort_column(&self, segment: ListSegment) -> Option<&'a Column> {
+        self.ordering_column(&self.plan.passes[segment.pass]).filter(|_| segment.part == ListPart::Valued)
     }
 
-    fn ordering(&self, pass: &SearchPass) -> Option<&'a Column> {
+    fn ordering_column(&self, pass: &SearchPass) -> Option<&'a Column> {
         match pass.order {
             Order::Id => None,
             Order::Shown(at) => Some(&self.mapping.shown[at]),
@@ -157,7 +164,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn upwards(&self, pass: &SearchPass) -> bool {
+    fn is_ascending(&self, pass: &SearchPass) -> bool {
         pass.descending == self.backward
     }
 
@@ -166,8 +173,8 @@ impl<'a> Listing<'a> {
         filter::is_identity(self.mapping.id().name.as_str())
     }
 
-    fn projection(&self, segment: ListSegment) -> Document {
-        cut::projection(self.mapping, self.key(segment).map(|key| key.name.as_str()))
+    fn project_segment(&self, segment: ListSegment) -> Document {
+        cells::project_cells(self.mapping, self.sort_column(segment).map(|key| key.name.as_str()))
     }
 }
 
@@ -175,12 +182,12 @@ impl<'a> Listing<'a> {
 fn gives_order(key: &Column, pass: &SearchPass) -> bool {
     match (&pass.tests[..], pass.order) {
         _ if pass.reach != AccessPath::Quick => false,
-        ([Test::Begins { .. }], Order::Searched(..)) => true,
-        ([Test::Everything], Order::Shown(_)) => key.access.order.is_some() && !key.db_type.with_id,
+        ([PassTest::Begins { .. }], Order::Searched(..)) => true,
+        ([PassTest::Everything], Order::Shown(_)) => key.access.order.is_some() && !key.db_type.with_id,
         _ => false,
     }
 }
 
-fn direction(upwards: bool) -> i32 {
+fn sort_direction(upwards: bool) -> i32 {
     if upwards { 1 } else { -1 }
 }

@@ -1,0 +1,88 @@
+//! Writes an impersonation to the audit log, and reports it if that fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Impersonations, RunningSession};
+use crate::audit::{Entry, Event};
+use crate::error::{Error, Result};
+use crate::notice::{Notice, Toast, ToastKind};
+
+/// The pauses before further attempts to write; the last one repeats.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+];
+
+impl Impersonations {
+    /// Writes an entry that must be written before its event happens.
+    pub(super) async fn write_entry(&self, entry: Entry) -> Result<()> {
+        let written = self.audit.append(entry).await;
+        self.say_if_replaced().await;
+        written
+    }
+
+    /// Writes an event that has already happened. If that fails, the entry is kept, the failure is reported once, and
+    /// writing is retried.
+    pub(super) async fn log_event(&self, running: &RunningSession, at_ms: i64, event: Event) {
+        let was_behind = self.audit.has_owed_entries();
+        let written = self.audit.append_or_owe(&running.begun, running.begun.with_event(at_ms, event)).await;
+        self.say_if_replaced().await;
+        let Err(error) = written else { return };
+        tracing::error!(code = ?error.code, "audit log: {error:#}");
+        if !was_behind {
+            self.notices.send(Notice::Toast(owed_entry_toast(&error)));
+        }
+        self.pay_soon();
+    }
+
+    /// Also writes what others owe to the log, as soon as possible.
+    pub fn settle_owed_entries(&self) {
+        if self.audit.has_owed_entries() {
+            self.pay_soon();
+        }
+    }
+
+    /// Retries until everything owed is written; a single task does that.
+    fn pay_soon(&self) {
+        let Ok(alone) = Arc::clone(&self.paying).try_lock_owned() else { return };
+        let (audit, notices) = (self.audit.clone(), self.notices.clone());
+        tokio::spawn(async move {
+            let _alone = alone;
+            let last = PAUSES[PAUSES.len() - 1];
+            for pause in PAUSES.into_iter().chain(std::iter::repeat(last)) {
+                tokio::time::sleep(pause).await;
+                if audit.write_owed_entries().await.is_ok() {
+                    break;
+                }
+            }
+            notices.send(Notice::Toast(Toast::success("The audit log is complete again.")));
+        });
+    }
+
+    async fn say_if_replaced(&self) {
+        if self.audit.was_replaced().await {
+            self.notices.send(Notice::Toast(Toast::info(
+                "Another file has replaced the audit log.",
+                "Entries go to that file from now on. If you did not replace it, tell whoever reviews the log.",
+            )));
+        }
+    }
+}
+
+fn owed_entry_toast(error: &Error) -> Toast {
+    Toast {
+        kind: ToastKind::Bad,
+        text: error.message.clone(),
+        hint: Some(
+            "The entry is kept, with its time, and written as soon as the log can be written to. Keep Understudy \
+             open until then."
+                .into(),
+        ),
+        said: Vec::new(),
+    }
+}

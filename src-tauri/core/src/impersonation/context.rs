@@ -1,0 +1,71 @@
+//! What templates and expressions see of an impersonation, and what the audit log records of it.
+
+use serde_json::{Map, Value, json};
+
+use super::RunningSession;
+use crate::audit::{OperatorIdentity, Subject};
+use crate::connection::Connection;
+use crate::directory::{Info, Row};
+use crate::error::{Code, Error};
+use crate::session::{SessionView, UserLabel};
+use crate::template::SignInContext;
+
+/// What templates see besides the user.
+pub(crate) struct SessionFacts<'a> {
+    pub connection: &'a Connection,
+    pub operator: &'a OperatorIdentity,
+    pub reason: &'a str,
+    pub given: &'a Map<String, Value>,
+    pub session: &'a str,
+}
+
+/// The context for templates and expressions, without secrets.
+pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row) -> SignInContext {
+    let SessionFacts { connection, operator: who, reason, given, session } = about;
+    let mut operator = json!({ "name": who.display_name() });
+    if !who.operator_email.is_empty() {
+        operator["email"] = who.operator_email.clone().into();
+    }
+    let open = json!({
+        "user": info.user_context(row),
+        "operator": operator,
+        "reason": reason,
+        "session": { "id": session },
+        "connection": {
+            "id": connection.id,
+            "name": connection.file.name,
+            "environment": connection.file.environment,
+        },
+    });
+    SignInContext::new(open, (*given).clone())
+}
+
+pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
+    let text = |key: &str| context.user()[key].as_str().and_then(said);
+    let company = info.columns.iter().position(|column| column.company);
+    let company = company.and_then(|at| row.cells.get(at)?.as_deref()).and_then(said);
+    UserLabel { id: row.id.clone(), name: text("name"), email: text("email"), company }
+}
+
+/// If a template fails because the operator's email address is missing, the operator can fix that; whoever maintains
+/// the connection can't. So the hint changes.
+pub(super) fn add_email_hint(error: Error, running: &RunningSession) -> Error {
+    let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
+    if wants_email && running.request.operator.operator_email.is_empty() {
+        let hint = "The connection uses {{ operator.email }}: enter your email address in Settings.";
+        return Error { hint: Some(hint.into()), ..error };
+    }
+    error
+}
+
+pub(crate) fn to_subject(view: &SessionView) -> Subject {
+    Subject {
+        connection: view.connection.clone(),
+        connection_name: view.connection_name.clone(),
+        environment: view.environment,
+        user_id: view.user.id.clone(),
+        user_name: view.user.name.clone(),
+        user_email: view.user.email.clone(),
+    }
+}

@@ -1,0 +1,226 @@
+//! One running session: its request, its state, and what may happen to it concurrently.
+
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use secrecy::SecretString;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use url::{Origin, Url};
+
+use super::ImpersonationRequest;
+use crate::audit::Entry;
+use crate::browser::{GatewayLogin, Unanswered, WindowOptions};
+use crate::connection::{Connection, GATEWAY_PASSWORD};
+use crate::error::{Code, Error, Result};
+use crate::session::{Session, SessionView};
+use crate::sign_in::Client;
+use crate::template::SignInContext;
+
+pub(super) struct RunningSession {
+    pub(super) id: String,
+    pub(super) request: ImpersonationRequest,
+    /// The session's first entry in the audit log; later ones copy its data.
+    pub(super) begun: Entry,
+    session: Mutex<Session>,
+    ground: Mutex<AttemptInputs>,
+    /// Secrets that the sign-out needs, from the last attempt.
+    released: Mutex<HashMap<String, SecretString>>,
+    /// What its window was opened with; this cannot change.
+    window: WindowSetup,
+    /// The console's HTTP client, with its cookies and captures; new for each attempt. Locked while a step runs, so a
+    /// sign-out waits for that step.
+    pub(super) client: Arc<tokio::sync::Mutex<Option<Client>>>,
+    /// Locked while the window's sign-in waits for its answer.
+    pub(super) sending: Arc<tokio::sync::Mutex<()>>,
+    /// A sign-in was sent and never answered; the application may still complete it.
+    unanswered: AtomicBool,
+    /// The window has got the cookies from the console's steps.
+    has_cookies: AtomicBool,
+    /// The application accepted something, or may have, so there may be something to end.
+    has_begun: AtomicBool,
+    /// The origin of the launch page in the window; `None` while the window shows the application.
+    launch_page: Mutex<Option<Origin>>,
+    pub(super) retry: Notify,
+    /// Notified when the deadline moves.
+    pub(super) extended: Notify,
+    /// Locked during an extension, so that a double click extends only once.
+    pub(super) extending: tokio::sync::Mutex<()>,
+    pub(super) stop: CancellationToken,
+    /// `true` once the end is complete.
+    pub(super) ended: watch::Sender<bool>,
+}
+
+/// The basis of an attempt.
+struct AttemptInputs {
+    /// As it was when the attempt began, so that the sign-out matches the sign-in.
+    connection: Arc<Connection>,
+    /// What templates see; without secrets.
+    context: SignInContext,
+}
+
+struct WindowSetup {
+    origin: Origin,
+    block: Vec<String>,
+    proxy: Option<Url>,
+}
+
+impl RunningSession {
+    pub(super) fn new(
+        request: ImpersonationRequest,
+        begun: Entry,
+        session: Session,
+        connection: Arc<Connection>,
+        context: SignInContext,
+    ) -> Self {
+        let Connection { sign_in, network, .. } = &*connection;
+        let window = WindowSetup {
+            origin: sign_in.origin.clone(),
+            block: sign_in.block.clone(),
+            proxy: network.proxy.clone(),
+        };
+        Self {
+            id: begun.session.clone(),
+            request,
+            begun,
+            session: Mutex::new(session),
+            launch_page: Mutex::new(Some(connection.sign_in.origin.clone())),
+            ground: Mutex::new(AttemptInputs { connection, context }),
+            released: Mutex::default(),
+            window,
+            client: Arc::default(),
+            sending: Arc::default(),
+            unanswered: AtomicBool::new(false),
+            has_cookies: AtomicBool::new(false),
+            has_begun: AtomicBool::new(false),
+            retry: Notify::new(),
+            extended: Notify::new(),
+            extending: tokio::sync::Mutex::default(),
+            stop: CancellationToken::new(),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn lock_session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock()
+    }
+
+    pub(super) fn view(&self) -> SessionView {
+        self.lock_session().view().clone()
+    }
+
+    /// The connection as it was when the last attempt began.
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.lock_inputs().connection)
+    }
+
+    /// What templates see; without secrets.
+    pub(super) fn context(&self) -> SignInContext {
+        self.lock_inputs().context.clone()
+    }
+
+    /// Sets the connection and context of the next attempt.
+    pub(super) fn stand_on(&self, connection: Arc<Connection>, context: SignInContext) {
+        *self.lock_inputs() = AttemptInputs { connection, context };
+    }
+
+    /// Keeps those secrets from `context` that the sign-out will need: those of its steps, and the gateway's password.
+    /// By then, the vault may be locked or hold values for another destination; these were released for this one.
+    pub(super) fn keep_sign_out_secrets(&self, context: &SignInContext) {
+        let mut names = self.connection().sign_out_secrets();
+        names.push(GATEWAY_PASSWORD.to_owned());
+        let secret = |name: String| {
+            let value = context.secret(&name)?.clone();
+            Some((name, value))
+        };
+        *self.released.lock() = names.into_iter().filter_map(secret).collect();
+    }
+
+    /// One of those secrets.
+    pub(super) fn sign_out_secret(&self, name: &str) -> Option<SecretString> {
+        self.released.lock().get(name).cloned()
+    }
+
+    /// The gateway login of the last attempt.
+    pub(super) fn gateway(&self) -> Option<GatewayLogin> {
+        self.connection().gateway_with(self.sign_out_secret(GATEWAY_PASSWORD)?)
+    }
+
+    fn lock_inputs(&self) -> MutexGuard<'_, AttemptInputs> {
+        self.ground.lock()
+    }
+
+    pub(super) fn window_options(&self) -> WindowOptions<'_> {
+        let WindowSetup { origin, block, proxy } = &self.window;
+        WindowOptions { origin, block, proxy: proxy.as_ref() }
+    }
+
+    /// Whether this window can continue with the current connection: it cannot change what it was opened with.
+    pub(super) fn can_go_on(&self, now: &Connection) -> Result<()> {
+        let WindowSetup { origin, block, proxy } = &self.window;
+        // Blocked paths belong to the origin.
+        let blocks_the_same =
+            *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
+        let changed = |what: &str| {
+            let message =
+                format!("The connection has changed in a way that an open window cannot follow: {what}.");
+            Err(Error::new(Code::ConnectionInvalid, message)
+                .with_hint("Close this window and sign in again."))
+        };
+        if *proxy != now.network.proxy || !blocks_the_same {
+            return changed("the proxy or the blocked paths");
+        }
+        let then = self.connection();
+        let (before, after) = (&then.file.directory, &now.file.directory);
+        // In another table, the same ID belongs to someone else, and this window names the user it was opened for.
+        if (&before.url, &before.table, &before.id, &before.ssh)
+            != (&after.url, &after.table, &after.id, &after.ssh)
+            || then.file.environment != now.file.environment
+        {
+            return changed("where its users are, or their environment");
+        }
+        Ok(())
+    }
+
+    pub(super) fn mark_sent(&self) {
+        self.unanswered.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn mark_begun(&self) {
+        self.has_begun.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the window has done something for which the application may have a session.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
+    }
+
+    /// Records how the sign-in request ended. If it was never answered, the application may have acted on it, or still
+    /// do.
+    pub(super) fn record_answer(&self, unanswered: Option<&Unanswered>) {
+        if !unanswered.is_some_and(Unanswered::may_have_acted) {
+            self.unanswered.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Records whether the window has got the cookies from this attempt's steps.
+    pub(super) fn set_has_cookies(&self, has: bool) {
+        self.has_cookies.store(has, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_cookies(&self) -> bool {
+        self.has_cookies.load(Ordering::SeqCst)
+    }
+
+    /// Whether a sign-in was sent and never answered.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
+    /// The origin of the launch page in the window; `None` while the window shows the application.
+    pub(super) fn launch_page(&self) -> MutexGuard<'_, Option<Origin>> {
+        self.launch_page.lock()
+    }
+}

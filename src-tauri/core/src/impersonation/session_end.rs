@@ -1,0 +1,218 @@
+//! Every way of ending a session: sign out, close the window, write *ended*, notify the UI.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::{Impersonations, RunningSession};
+use crate::audit::{EndCause, Event};
+use crate::browser::{Answer, PlannedRequest, Unanswered};
+use crate::connection::{Connection, Recipe};
+use crate::error::Error;
+use crate::notice::Notice;
+use crate::session::EndedSession;
+use crate::sign_in::{self, Client};
+
+impl Impersonations {
+    /// Ends a session: signs out, closes its window, writes the audit log. If it is already ending, waits for that; if
+    /// there is no such session, it has ended.
+    pub async fn end_session(&self, id: &str, cause: EndCause) {
+        let Ok(running) = self.find_running(id) else { return };
+        if !running.lock_session().begin_ending() {
+            let mut ended = running.ended.subscribe();
+            // Cannot fail: `running`, held here, owns the sender.
+            let _ = ended.wait_for(|ended| *ended).await;
+            return;
+        }
+        running.stop.cancel();
+        self.notify_sessions();
+        let sign_out_failed = self.sign_out(&running).await.err();
+        self.browser.close_window(id).await;
+        self.lock_running().remove(id);
+        let ended_at = self.clock.now_ms();
+        let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone() };
+        self.log_event(&running, ended_at, ended).await;
+        self.notify_sessions();
+        let session = running.view();
+        self.notices.send(Notice::SessionEnded(EndedSession { session, cause, sign_out_failed, ended_at }));
+        running.ended.send_replace(true);
+    }
+
+    /// Ends all sessions in parallel, because Understudy quits. From then on no session begins, and when this returns,
+    /// those that were about to begin have ended too.
+    pub async fn quit(self: &Arc<Self>) {
+        let ids: Vec<String> = {
+            let running = self.lock_running();
+            self.quitting.cancel();
+            running.keys().cloned().collect()
+        };
+        let mut ends = JoinSet::new();
+        for id in ids {
+            let this = Arc::clone(self);
+            ends.spawn(async move { this.end_session(&id, EndCause::Quit).await });
+        }
+        ends.join_all().await;
+        self.beginning.close();
+        self.beginning.wait().await;
+    }
+
+    /// Signs out if the user may be signed in: the window with its own cookies, then the console. Fails with why the
+    /// application may still have the session, in one sentence; the end continues all the same.
+    pub(super) async fn sign_out(&self, running: &RunningSession) -> Result<(), String> {
+        if !running.lock_session().may_be_signed_in() {
+            return Ok(());
+        }
+        let connection = running.connection();
+        // A sign-in that is still under way could otherwise finish after the sign-out.
+        let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
+        let is_whole = self.hand_over(running, &connection).await;
+        let by_window = self.sign_out_by_window(running, &connection).await;
+        let by_console = self.sign_out_by_console(running, &connection);
+        let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
+            .await
+            .unwrap_or_else(|_| Err("the application did not answer in time".into()));
+        let held = assess_session(running);
+        if !held.has_begun {
+            // The application refused everything, so there was nothing to end, and its refusing the sign-out too is no
+            // news.
+            return Ok(());
+        }
+        by_window
+            .and(by_console)
+            .and(is_whole)
+            .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open))
+    }
+
+    /// If the session ends before the sign-in is complete, gives the window the cookies from the console's steps,
+    /// because the window can only sign out with them. Fails if a step is not answered in time.
+    async fn hand_over(&self, running: &RunningSession, connection: &Connection) -> Result<(), String> {
+        if !matches!(connection.sign_in.recipe, Recipe::Exchange { .. }) || running.has_cookies() {
+            return Ok(());
+        }
+        let kept = tokio::time::timeout(sign_in::SIGN_OUT_TIMEOUT, running.client.lock()).await;
+        let Ok(kept) = kept else {
+            return Err(
+                "not confirmed: a step of the sign-in was never answered, so the application may finish it \
+                        later"
+                    .into(),
+            );
+        };
+        let Some(client) = &*kept else { return Ok(()) };
+        let mut context = running.context();
+        sign_in::complete_context(
+            connection,
+            &mut context,
+            client.captured_values(),
+            self.clock.now_ms() / 1000,
+        );
+        let words = |error: Error| error.message;
+        let cookies = sign_in::cookies_for_window(connection, &context.rendered(), client).map_err(words)?;
+        if cookies.is_empty() {
+            return Ok(());
+        }
+        self.browser.set_cookies(&running.id, &cookies).await.map_err(words)
+    }
+
+    /// Needs no vault: the request contains no secrets.
+    async fn sign_out_by_window(
+        &self,
+        running: &RunningSession,
+        connection: &Connection,
+    ) -> Result<(), String> {
+        let words = |error: Error| error.message;
+        let mut context = running.context();
+        sign_in::complete_context(
+            connection,
+            &mut context,
+            &serde_json::Map::new(),
+            self.clock.now_ms() / 1000,
+        );
+        let Some(request) = sign_in::plan_sign_out(connection, &context.rendered()).map_err(words)? else {
+            return Ok(());
+        };
+        let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
+            self.leave_for_launch_page(running, &request.url.origin()).await.map_err(words)?;
+            Ok(self.browser.send_request(&running.id, &request).await)
+        });
+        let failed = match sent.await {
+            Ok(Err(why)) => return Err(why),
+            Ok(Ok(answer @ Err(Unanswered::TimedOut | Unanswered::Failed(_) | Unanswered::BrokenOff(_)))) => {
+                sign_in::judge_sign_out(&answer, &request)
+            }
+            Ok(Ok(answer)) => return sign_in::judge_sign_out(&answer, &request),
+            Err(_) => Err("the window did not answer in time".into()),
+        };
+        match self.send_for_window(running, connection, &request).await {
+            Some(answer) => sign_in::judge_sign_out(&Ok(answer), &request),
+            None => failed,
+        }
+    }
+
+    /// Sends the request that the window could not send, with the window's cookies. A page can leave enough open
+    /// requests behind to occupy all six connections to its host, and they outlive the page. `None` if there is no
+    /// answer either.
+    async fn send_for_window(
+        &self,
+        running: &RunningSession,
+        connection: &Connection,
+        request: &PlannedRequest,
+    ) -> Option<Answer> {
+        let sent = async {
+            let cookies = self.browser.read_cookies(&running.id, &request.url).await.ok()?;
+            if cookies.is_empty() {
+                return None;
+            }
+            let mut client = Client::new(&connection.network).ok()?;
+            client.put_cookies(&cookies);
+            client.pass_gateway(running.gateway());
+            client.send_as_page(request).await.ok().map(|(answer, _)| answer)
+        };
+        tokio::time::timeout(sign_in::LAST_ANSWER, sent).await.ok().flatten()
+    }
+
+    async fn sign_out_by_console(
+        &self,
+        running: &RunningSession,
+        connection: &Connection,
+    ) -> Result<(), String> {
+        if connection.sign_out.steps.is_empty() {
+            return Ok(());
+        }
+        let mut kept = running.client.lock().await;
+        let Some(client) = &mut *kept else { return Ok(()) };
+        // The window holds the session: its own request or a link created it, or the page has replaced it since.
+        let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
+        // Some cookies are valid only below the start page.
+        places.extend(sign_in::redirect_to(connection, &running.context().rendered()).ok().map(String::from));
+        for place in places {
+            if let Ok(url) = place.parse()
+                && let Ok(cookies) = self.browser.read_cookies(&running.id, &url).await
+            {
+                client.put_cookies(&cookies);
+            }
+        }
+        self.take_sign_out_steps(running, client).await
+    }
+}
+
+/// What the application may have of this session, judging by its own answers.
+struct PossibleSession {
+    /// It accepted something, or may have. Otherwise there is nothing to end.
+    has_begun: bool,
+    /// It never answered a request of the sign-in.
+    is_left_open: bool,
+}
+
+fn assess_session(running: &RunningSession) -> PossibleSession {
+    let by_window = running.is_unanswered();
+    match running.client.try_lock() {
+        Ok(client) => {
+            let client = client.as_ref();
+            let is_left_open = by_window || client.is_some_and(Client::is_left_open);
+            let has_begun = client.is_some_and(Client::has_begun) || running.has_begun();
+            PossibleSession { has_begun: has_begun || is_left_open, is_left_open }
+        }
+        // A step is under way.
+        Err(_) => PossibleSession { has_begun: true, is_left_open: by_window },
+    }
+}

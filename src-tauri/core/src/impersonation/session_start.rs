@@ -1,0 +1,179 @@
+//! Begins a session: reads the user, asks the policy, writes *begun*, opens the window.
+
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+
+use super::context::add_email_hint;
+use super::{
+    ImpersonationRequest, Impersonations, RunningSession, quitting_error, read_user, template_context,
+    to_subject, user_label,
+};
+use crate::audit::{EndCause, Entry};
+use crate::connection::Connection;
+use crate::directories::OpenConnection;
+use crate::error::{Code, Error, Result};
+use crate::session::{Phase, Session, SessionLimit, SessionView, UserLabel};
+use crate::template::SignInContext;
+use crate::{policy, sign_in};
+
+/// Held while a session begins.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// A lock for each user of a connection, so that two quick keystrokes open one window. Other users don't wait for it.
+#[derive(Default)]
+pub(super) struct ImpersonationTurns(Mutex<HashMap<(String, String), Turn>>);
+
+impl ImpersonationTurns {
+    async fn take_turn(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock();
+            // Drops locks that no one holds or waits for.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry((connection.to_owned(), user.to_owned())).or_default())
+        };
+        turn.lock_owned().await
+    }
+}
+
+/// What is known before anything is written or opened.
+struct PreparedSession {
+    connection: Arc<Connection>,
+    user: UserLabel,
+    context: SignInContext,
+    reason: String,
+    id: String,
+}
+
+impl Impersonations {
+    /// Begins an impersonation and returns as soon as its window is open; the sign-in continues in the background. If
+    /// the same user of the same connection already has a session, its window comes to the front.
+    ///
+    /// Fails with [`Code::Cancelled`] once Understudy is quitting.
+    pub async fn begin(self: &Arc<Self>, request: ImpersonationRequest) -> Result<SessionView> {
+        // Quitting waits for this token.
+        let _beginning = self.beginning.token();
+        let ready = async {
+            let turn = self.turns.take_turn(&request.connection, &request.user).await;
+            if let Some(view) = self.running_for(&request.connection, &request.user) {
+                return Ok((turn, Err(view)));
+            }
+            Ok::<_, Error>((turn, Ok(self.prepare_session(&request).await?)))
+        };
+        let (_turn, prepared) = tokio::select! {
+            biased;
+            () = self.quitting.cancelled() => return Err(quitting_error()),
+            ready = ready => ready?,
+        };
+        match prepared {
+            Err(view) => {
+                self.browser.focus_window(&view.id).await?;
+                Ok(view)
+            }
+            Ok(prepared) => self.open_session(request, prepared).await,
+        }
+    }
+
+    /// Reads the user and asks the policy.
+    async fn prepare_session(&self, request: &ImpersonationRequest) -> Result<PreparedSession> {
+        let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
+        let row = read_user(&directory, &request.user).await?;
+        let id = Uuid::now_v7().to_string();
+        let reason = request.reason.trim().to_owned();
+        let info = directory.info();
+        let context = template_context(&request.session_facts(&connection, &reason, &id), &info, &row);
+        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row)?;
+        let user = user_label(&info, &context, &row);
+        Ok(PreparedSession { connection, user, context, reason, id })
+    }
+
+    /// Writes *begun*, then opens the window.
+    async fn open_session(
+        self: &Arc<Self>,
+        request: ImpersonationRequest,
+        prepared: PreparedSession,
+    ) -> Result<SessionView> {
+        let PreparedSession { connection, user, context, reason, id } = prepared;
+        let view = SessionView {
+            id: id.clone(),
+            connection: connection.id.clone(),
+            connection_name: connection.file.name.clone(),
+            environment: connection.file.environment,
+            user,
+            reason,
+            phase: Phase::Opening,
+            started_at: self.clock.now_ms(),
+            active_at: None,
+            deadline: None,
+            extensions_left: 0,
+            refused_secrets: Vec::new(),
+        };
+        let begun = Entry::for_new_session(
+            view.started_at,
+            &id,
+            request.operator.clone(),
+            to_subject(&view),
+            &view.reason,
+        );
+        let session = Session::new(view, SessionLimit::from(&connection.policy));
+        let view = session.view().clone();
+        let running = Arc::new(RunningSession::new(request, begun, session, connection, context));
+
+        // The entry comes first: without it, no window opens and no one is signed in.
+        self.write_entry(running.begun.clone()).await?;
+        if !self.add_running(&running) {
+            self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
+            return Err(quitting_error());
+        }
+        let opened = self.open_window(&running).await;
+        if running.stop.is_cancelled() || (opened.is_err() && !running.lock_session().begin_ending()) {
+            // The session was ended while its window opened, and that end writes the log. A window that came up
+            // afterwards is closed.
+            self.browser.close_window(&id).await;
+            let mut ended = running.ended.subscribe();
+            // Cannot fail: `running`, held here, owns the sender.
+            let _ = ended.wait_for(|ended| *ended).await;
+            return Ok(running.view());
+        }
+        if let Err(error) = opened {
+            self.lock_running().remove(&id);
+            self.browser.close_window(&id).await;
+            self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
+            running.ended.send_replace(true);
+            return Err(error);
+        }
+        self.notify_sessions();
+        tokio::spawn(Arc::clone(self).sign_in_until_done(Arc::clone(&running)));
+        Ok(view)
+    }
+
+    /// Adds it to the running sessions; `false` if Understudy is quitting.
+    fn add_running(&self, running: &Arc<RunningSession>) -> bool {
+        let mut all = self.lock_running();
+        // Checked under the lock: quitting ends every session that is in the list by then.
+        if self.quitting.is_cancelled() {
+            return false;
+        }
+        all.insert(running.id.clone(), Arc::clone(running));
+        true
+    }
+
+    async fn open_window(&self, running: &RunningSession) -> Result<()> {
+        let was_ended = || Error::new(Code::SessionUnknown, "This session has ended.");
+        // Values that cannot be rendered for this user are reported here, before a window opens.
+        let context = tokio::select! {
+            biased;
+            () = running.stop.cancelled() => return Err(was_ended()),
+            secrets = self.with_secrets(running) => secrets?,
+        };
+        sign_in::render_outline(&running.connection(), &context.rendered())
+            .map_err(|error| add_email_hint(error, running))?;
+        if running.stop.is_cancelled() {
+            return Err(was_ended());
+        }
+        self.browser.open_window(&running.view(), &running.window_options()).await
+    }
+}

@@ -1,0 +1,88 @@
+//! Whether the window can reach the application at all. It trusts only the system's certificates and reports a failure
+//! without its cause, so the console tries in its place and names the cause.
+
+use std::time::Duration;
+
+use url::{Origin, Url};
+
+use super::client::Client;
+use crate::browser::{PlannedRequest, Refusal, Unanswered};
+use crate::connection::{Connection, Method};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// With `network.ca`, the console may reach what a window can't. Checked before anything is sent, so that no session
+/// begins that a window cannot show.
+pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> {
+    let (origin, Some(ca)) = (&connection.sign_in.origin, &connection.network.ca) else { return Ok(()) };
+    match probe_origin(connection, origin).await {
+        Err(Unanswered::Failed(words)) if is_certificate(&words) => Err(Refusal::new(
+            format!(
+                "{} has a certificate that session windows do not trust ({words})",
+                origin.ascii_serialization()
+            ),
+            format!(
+                "`network.ca` counts for the console alone; a window trusts what this computer trusts. Install the authority \
+                 in the system: {}. Then restart Understudy.",
+                how_to_install(&ca.display().to_string())
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The cause of a failure that a window reported, if the console finds one: WebKit only says "Load failed".
+pub async fn name_cause(connection: &Connection, request: &PlannedRequest, why: Unanswered) -> Unanswered {
+    match why {
+        Unanswered::Failed(words) => {
+            let found = probe_origin(connection, &request.url.origin()).await;
+            // The application is reachable, so the request may have arrived.
+            found.err().unwrap_or(Unanswered::BrokenOff(words))
+        }
+        other => other,
+    }
+}
+
+/// Requests the origin's root, without cookies or secrets. Any answer will do.
+async fn probe_origin(connection: &Connection, origin: &Origin) -> Result<(), Unanswered> {
+    let (Ok(mut client), Ok(url)) =
+        (Client::in_place_of_window(&connection.network), Url::parse(&origin.ascii_serialization()))
+    else {
+        return Ok(());
+    };
+    let request = PlannedRequest {
+        method: Method::Get,
+        url,
+        headers: Vec::new(),
+        body: None,
+        timeout: LIMIT,
+        expect: Vec::new(),
+        that: Vec::new(),
+        secrets: Vec::new(),
+    };
+    match client.send_request(&request, 0).await {
+        Err(why @ (Unanswered::Failed(_) | Unanswered::BrokenOff(_))) => Err(why),
+        _ => Ok(()),
+    }
+}
+
+/// Whether rustls complains about the certificate.
+pub(super) fn is_certificate(words: &str) -> bool {
+    words.contains("certificate")
+}
+
+/// How to install an authority's file on this system.
+pub(super) fn how_to_install(file: &str) -> String {
+    if cfg!(windows) {
+        format!("`certutil -user -addstore Root \"{file}\"`")
+    } else if cfg!(target_os = "macos") {
+        format!(
+            "`security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db \"{file}\"`"
+        )
+    } else {
+        format!(
+            "`sudo cp \"{file}\" /usr/local/share/ca-certificates/understudy.crt && sudo update-ca-certificates` (Debian, \
+             Ubuntu), `sudo trust anchor \"{file}\"` (Fedora, Arch)"
+        )
+    }
+}

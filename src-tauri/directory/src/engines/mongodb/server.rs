@@ -1,0 +1,553 @@
+//! Runs a query so that nothing can be left running on the servers.
+//!
+//! Dropping a future closes its connection, but a server checks for that only twice a second. So each query has its own
+//! session. If a [`MongoReadTx`] is dropped early (a cancelled search, a deadline, a closed window), it spawns a task
+//! that ends the session on the server that works for it, which every user may do with their own sessions.
+//! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
+
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, Utf8Lossy, doc};
+use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress, Tls};
+use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::config::DirectoryConfig;
+use crate::engines::mongodb::connect;
+use crate::engines::mongodb::connect::QUESTIONS;
+use crate::engines::mongodb::errors;
+use crate::engines::mongodb::topology::TopologyView;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::faults::query_timeout_error;
+use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password};
+use crate::reach::wire::Address;
+use crate::reach::wire::service_detection;
+use crate::reach::wire::service_detection::{DetectedService, MONGODB};
+
+/// How much later than the time limit a server may report that it was reached.
+const LATE: Duration = Duration::from_millis(250);
+/// A server that is alive answers a ping within this time, however busy it is.
+const PULSE: Duration = Duration::from_secs(2);
+
+/// The server that works for each session, recorded while a query runs.
+type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
+/// The bytes of a session's UUID.
+type SessionId = Vec<u8>;
+
+/// The connections of one directory. Not `Debug`: the client's options hold the password.
+pub(crate) struct MongoServers {
+    client: tokio::sync::Mutex<CurrentClient>,
+    /// Including its event handlers and the password of the first client.
+    options: ClientOptions,
+    endpoint: Arc<Endpoint>,
+    pub(crate) part: DirectoryConfig,
+    pub(crate) database: String,
+    turns: Arc<Semaphore>,
+    addresses: Addresses,
+    sight: Arc<Mutex<TopologyView>>,
+    /// Signalled when a server has answered the driver.
+    seen: Arc<Notify>,
+    /// The client's connections are useless; the next query creates a new client.
+    is_stale: AtomicBool,
+    login_refused: AtomicBool,
+    /// The collection is a view with its own collation, which cannot be overridden.
+    keeps_collation: AtomicBool,
+}
+
+/// The client and its password.
+struct CurrentClient {
+    client: Client,
+    password: Password,
+}
+
+/// The parameters of a `find`.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct FindQuery {
+    pub(crate) filter: Document,
+    pub(crate) projection: Document,
+    pub(crate) sort: Document,
+    pub(crate) collation: Option<Collation>,
+    pub(crate) skip: u64,
+    pub(crate) limit: usize,
+}
+
+impl MongoServers {
+    /// Creates a client, which then finds its servers and connects to them by itself.
+    pub(crate) async fn connect(endpoint: Arc<Endpoint>, part: &DirectoryConfig) -> Result<Arc<Self>> {
+        errors::TLS.check_files_exist(&part.url)?;
+        // The password comes first: if it may not go to this destination, no tunnel to it is opened.
+        let password = endpoint.current_password().await?;
+        endpoint.ensure_tunnel().await?;
+        let made =
+            connect::build_connect_options(part, password.secret.as_ref(), endpoint.socks_port()).await;
+        let (mut options, database) = made?;
+        let addresses = Addresses::default();
+        let sight: Arc<Mutex<TopologyView>> = Arc::default();
+        let seen = Arc::new(Notify::new());
+        options.command_event_handler = Some(EventHandler::callback({
+            let addresses = Arc::clone(&addresses);
+            move |event| {
+                if let CommandEvent::Started(event) = event
+                    && let Some(session) = event.command.get_document("lsid").ok().and_then(session_key)
+                    && let Some(address) = addresses.lock().get_mut(&session)
+                {
+                    *address = Some(event.connection.address);
+                }
+            }
+        }));
+        options.sdam_event_handler = Some(EventHandler::callback({
+            let (sight, seen) = (Arc::clone(&sight), Arc::clone(&seen));
+            move |event| {
+                sight.lock().record_event(event);
+                seen.notify_one();
+            }
+        }));
+        let made = Client::with_options(options.clone());
+        let client = made.map_err(|error| errors::from_driver(error, part, None))?;
+        Ok(Arc::new(Self {
+            client: tokio::sync::Mutex::new(CurrentClient { client, password }),
+            options,
+            endpoint,
+            part: part.clone(),
+            database,
+            turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
+            addresses,
+            sight,
+            seen,
+            is_stale: AtomicBool::new(false),
+            login_refused: AtomicBool::new(false),
+            keeps_collation: AtomicBool::new(false),
+        }))
+    }
+
+    /// The client for a new query. It is replaced if its connections went silent, as it would wait for them, or if its
+    /// password expired, as it could not make new ones.
+    async fn current_client(&self) -> Result<Client> {
+        self.endpoint.ensure_tunnel().await?;
+        let mut current = self.client.lock().await;
+        if self.is_stale.swap(false, Ordering::Relaxed) {
+            let password = self.endpoint.current_password().await?;
+            let mut options = self.options.clone();
+            if let Some(credential) = &mut options.credential {
+                let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
+                credential.password = password
+                    .secret
+                    .as_ref()
+                    .filter(|_| !is_certificate)
+                    .map(|password| password.expose_secret().to_owned());
+            }
+            let made = Client::with_options(options);
+            let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
+            // Queries that still use the old client keep it until they are done or stopped.
+            *current = CurrentClient { client, password };
+        }
+        Ok(current.client.clone())
+    }
+
+    /// Waits until the tunnel breaks, and all connections with it; without a tunnel, forever.
+    pub(crate) async fn wait_until_broken(&self) {
+        self.endpoint.wait_until_broken().await;
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the servers refused a password that can be renewed; if so, the next query uses a new one.
+    pub(crate) async fn logs_in_again(&self) -> bool {
+        let refused = self.login_refused.swap(false, Ordering::Relaxed);
+        let again = refused && self.endpoint.reread_password(&self.client.lock().await.password).await;
+        self.is_stale.fetch_or(again, Ordering::Relaxed);
+        again
+    }
+
+    /// Adds the tunnel's own explanation to an error.
+    pub(crate) async fn explain_unreachable(&self, error: DirectoryError) -> DirectoryError {
+        if error.code == DirectoryCode::Unreachable {
+            self.is_stale.store(true, Ordering::Relaxed);
+        }
+        self.endpoint.explain_unreachable(error).await.0
+    }
+
+    pub(crate) fn query_error(&self, error: DriverError) -> DirectoryError {
+        if matches!(*error.kind, ErrorKind::ServerSelection { .. })
+            && let Some(error) = self.server_selection_error()
+        {
+            return error;
+        }
+        let seen = self.sight.lock().last.clone();
+        let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
+        let error = errors::from_driver(error, &self.part, seen);
+        if !is_login {
+            return error;
+        }
+        self.login_refused.store(true, Ordering::Relaxed);
+        self.endpoint.to_login_refusal(error)
+    }
+
+    /// Why no server is found although one answers.
+    fn server_selection_error(&self) -> Option<DirectoryError> {
+        let sight = self.sight.lock();
+        let wanted = self.options.repl_set_name.as_deref();
+        sight.replica_set_error(&self.part, wanted).or_else(|| sight.unknown_member_error(&self.part))
+    }
+
+    /// Waits until it is certain that the servers belong to another replica set than the URL says, since the driver
+    /// would keep looking. Otherwise waits forever.
+    pub(crate) async fn is_another_set(&self) -> DirectoryError {
+        let Some(wanted) = self.options.repl_set_name.as_deref() else { return std::future::pending().await };
+        loop {
+            self.seen.notified().await;
+            let sight = self.sight.lock();
+            if sight.is_another_set(wanted, self.options.hosts.len())
+                && let Some(error) = sight.replica_set_error(&self.part, Some(wanted))
+            {
+                return error;
+            }
+        }
+    }
+
+    /// Whether the servers sleep: one of them can be reached, but none has sent anything.
+    pub(crate) async fn is_asleep(&self) -> bool {
+        // Through a tunnel this cannot be known.
+        if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
+            return false;
+        }
+        for host in &self.options.hosts {
+            if let ServerAddress::Tcp { host, port, .. } = host {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let calling = tokio::net::TcpStream::connect((host, port.unwrap_or(27017)));
+                if tokio::time::timeout(CONNECT_TIMEOUT, calling).await.is_ok_and(|called| called.is_ok()) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether the server answers a ping. A server that is merely busy does.
+    async fn has_pulse(&self, client: &Client, address: ServerAddress) -> bool {
+        let admin = client.database("admin");
+        let ping = admin.run_command(doc! { "ping": 1 }).selection_criteria(select_server(address));
+        match tokio::time::timeout(PULSE, ping).await {
+            Ok(Ok(_)) => true,
+            // Any answer will do, even an error.
+            Ok(Err(error)) => errors::command_error_code(&error).is_some(),
+            Err(_) => false,
+        }
+    }
+
+    /// The error if another program is running there instead of the server.
+    pub(crate) async fn detect_other_service(&self) -> Option<DirectoryError> {
+        // Through a tunnel this cannot be known.
+        if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
+            return None;
+        }
+        let place = errors::describe_server(&self.part);
+        for host in &self.options.hosts {
+            let ServerAddress::Tcp { host, port, .. } = host else { continue };
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let address = Address::Tcp(host.to_owned(), port.unwrap_or(MONGODB.port));
+            let met = tokio::time::timeout(CONNECT_TIMEOUT, DetectedService::detect_at(&address)).await;
+            let encrypts = matches!(self.options.tls, Some(Tls::Enabled(_)));
+            match met.ok().flatten() {
+                Some(DetectedService::Tls) if !encrypts => return Some(errors::wants_tls(&self.part)),
+                // It is MongoDB, but perhaps only one side speaks TLS.
+                Some(DetectedService::MongoDb) => {
+                    match (encrypts, service_detection::speaks_tls(&address).await) {
+                        (true, false) => return Some(errors::missing_tls_error(&self.part)),
+                        (false, true) => return Some(errors::wants_tls(&self.part)),
+                        _ => {}
+                    }
+                }
+                None | Some(DetectedService::Tls) => {}
+                Some(stranger) => return Some(stranger.to_error_at(&place, &MONGODB)),
+            }
+        }
+        None
+    }
+
+    /// The URL names a single server, to be connected to directly.
+    pub(crate) fn is_one(&self) -> bool {
+        self.options.direct_connection == Some(true)
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(crate) async fn close(&self) {
+        let client = self.client.lock().await.client.clone();
+        client.shutdown().immediate(true).await;
+    }
+}
+
+/// A query with a deadline.
+pub(crate) struct MongoReadTx {
+    server: Arc<MongoServers>,
+    client: Client,
+    session: ClientSession,
+    key: SessionId,
+    deadline: Instant,
+    /// A command is in progress.
+    asking: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl MongoReadTx {
+    pub(crate) async fn begin(server: &Arc<MongoServers>, limit: Duration) -> Result<Self> {
+        let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
+        // Not causally consistent, so that no secondary has to catch up first.
+        let client = server.current_client().await?;
+        let session = client.start_session().causal_consistency(false).await;
+        let session = session.map_err(|error| server.query_error(error))?;
+        let key = session_key(session.id()).unwrap_or_default();
+        server.addresses.lock().insert(key.clone(), None);
+        let deadline = Instant::now() + limit;
+        Ok(Self { server: Arc::clone(server), client, session, key, deadline, asking: false, _turn: turn })
+    }
+
+    /// Runs a `find`. Text that is not valid UTF-8 is repaired.
+    pub(crate) async fn find_documents(&mut self, find: FindQuery) -> Result<Vec<Document>> {
+        let found = self.try_find(find.clone()).await?;
+        match found {
+            Err(error) if self.learns_collation(&error) => self.try_find(find).await?,
+            found => found,
+        }
+        .map_err(|error| self.server.query_error(error))
+    }
+
+    /// Learns from an error that the collection is a view with its own collation. Returns whether to retry.
+    fn learns_collation(&self, error: &DriverError) -> bool {
+        // OptionNotSupportedOnView
+        errors::command_error_code(error) == Some(167)
+            && !self.server.keeps_collation.swap(true, Ordering::Relaxed)
+    }
+
+    fn effective_collation(&self, wanted: Option<Collation>) -> Option<Collation> {
+        let keeps = self.server.keeps_collation.load(Ordering::Relaxed);
+        (!keeps).then(|| wanted.unwrap_or_else(simple_collation))
+    }
+
+    async fn try_find(&mut self, find: FindQuery) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.effective_collation(find.collation));
+        self.try_run_in_session(async move |session, left| {
+            let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
+            let mut asked = collection
+                .find(find.filter)
+                .projection(find.projection)
+                .limit(limit)
+                .batch_size(u32::try_from(find.limit).unwrap_or(u32::MAX))
+                .max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
+            if !find.sort.is_empty() {
+                asked = asked.sort(find.sort);
+            }
+            if find.skip > 0 {
+                asked = asked.skip(find.skip);
+            }
+            let cursor = asked.session(&mut *session).await?;
+            collect_documents(cursor, session).await
+        })
+        .await
+    }
+
+    /// The same, within a shorter time.
+    pub(crate) async fn find_within(&mut self, limit: Duration, find: FindQuery) -> Result<Vec<Document>> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let found = self.find_documents(find).await;
+        self.deadline = deadline;
+        found
+    }
+
+    pub(crate) async fn run_aggregation(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Vec<Document>> {
+        let gathered = self.try_aggregate(pipeline.clone(), collation.clone()).await?;
+        match gathered {
+            Err(error) if self.learns_collation(&error) => self.try_aggregate(pipeline, collation).await?,
+            gathered => gathered,
+        }
+        .map_err(|error| self.server.query_error(error))
+    }
+
+    async fn try_aggregate(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.effective_collation(collation));
+        self.try_run_in_session(async move |session, left| {
+            let mut asked = collection.aggregate(pipeline).with_type::<RawDocumentBuf>().max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
+            collect_documents(asked.session(&mut *session).await?, session).await
+        })
+        .await
+    }
+
+    /// The same, within a shorter time: a view has no metadata to read it from.
+    pub(crate) async fn estimate_within(&mut self, limit: Duration) -> Result<u64> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let estimate = self.estimate_count().await;
+        self.deadline = deadline;
+        estimate
+    }
+
+    /// The number of documents according to the server's metadata.
+    pub(crate) async fn estimate_count(&mut self) -> Result<u64> {
+        let count = doc! { "count": &self.server.part.table };
+        let said = self.run_command(count).await?;
+        let number = said.get("n").map(|number| match number {
+            Bson::Int32(number) => i64::from(*number),
+            Bson::Int64(number) => *number,
+            Bson::Double(number) => {
+                #[allow(clippy::cast_possible_truncation, reason = "a count")]
+                let number = *number as i64;
+                number
+            }
+            _ => 0,
+        });
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    /// Runs a command on the directory's database, within the remaining time.
+    pub(crate) async fn run_command(&mut self, mut command: Document) -> Result<Document> {
+        let database = self.database();
+        let preference = database.selection_criteria().cloned();
+        self.run_in_session(async move |session, left| {
+            command.insert("maxTimeMS", i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1));
+            let mut asked = database.run_command(command);
+            if let Some(preference) = preference {
+                asked = asked.selection_criteria(preference);
+            }
+            asked.session(session).await
+        })
+        .await
+    }
+
+    pub(crate) async fn run_in_session<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<T> {
+        self.try_run_in_session(ask).await?.map_err(|error| self.server.query_error(error))
+    }
+
+    /// Like `ask`, but returns the server's error as it is.
+    pub(crate) async fn try_run_in_session<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<Result<T, DriverError>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(query_timeout_error(&self.server.part));
+        }
+        if let Some(address) = self.server.addresses.lock().get_mut(&self.key) {
+            *address = None;
+        }
+        self.asking = true;
+        // The server enforces the time limit, except in operations that it cannot interrupt; a silent network does not.
+        let mut answer = std::pin::pin!(ask(&mut self.session, left));
+        let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
+        if answered.is_err() {
+            // The server has not even reported the timeout, so it may have gone silent.
+            self.server.is_stale.store(true, Ordering::Relaxed);
+            let working = self.server.addresses.lock().get(&self.key).cloned().flatten();
+            if let Some(address) = working {
+                if self.server.has_pulse(&self.client, address).await {
+                    return Err(query_timeout_error(&self.server.part));
+                }
+                let silent = "it fell silent in the middle of a question";
+                return Err(errors::unreachable_error(&self.server.part, silent));
+            }
+            // The query has not reached a server yet.
+            answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
+        }
+        let answer = answered.map_err(|_| {
+            errors::unreachable_error(&self.server.part, "no connection could be made in time")
+        })?;
+        self.asking = false;
+        Ok(answer)
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        self.client.database(&self.server.database)
+    }
+
+    pub(crate) fn query_error(&self, error: DriverError) -> DirectoryError {
+        self.server.query_error(error)
+    }
+
+    fn collection(&self) -> Collection<RawDocumentBuf> {
+        self.database().collection(&self.server.part.table)
+    }
+}
+
+impl Drop for MongoReadTx {
+    fn drop(&mut self) {
+        let address = self.server.addresses.lock().remove(&self.key).flatten();
+        // Without a runtime, the process is ending, and the time limit bounds what is left on the server.
+        if self.asking
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(cancel_on_server(self.client.clone(), self.session.id().clone(), address));
+        }
+    }
+}
+
+/// Ends the session and everything that runs for it.
+async fn cancel_on_server(client: Client, session: Document, address: Option<ServerAddress>) {
+    let admin = client.database("admin");
+    let mut kill = admin.run_command(doc! { "killSessions": [session] });
+    if let Some(working) = address {
+        kill = kill.selection_criteria(select_server(working));
+    }
+    // If this fails, closing the connection has the same effect half a second later.
+    match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
+        Err(_) => tracing::debug!("a session could not be ended in time"),
+    }
+}
+
+/// Selects exactly this server.
+fn select_server(address: ServerAddress) -> SelectionCriteria {
+    SelectionCriteria::Predicate(Arc::new(move |server| *server.address() == address))
+}
+
+async fn collect_documents(
+    mut cursor: SessionCursor<RawDocumentBuf>,
+    session: &mut ClientSession,
+) -> Result<Vec<Document>, DriverError> {
+    let mut documents = Vec::new();
+    while let Some(document) = cursor.next(session).await {
+        let document: Utf8Lossy<Document> = document?.as_ref().try_into()?;
+        documents.push(document.0);
+    }
+    Ok(documents)
+}
+
+/// Compares byte by byte, overriding the collection's default collation.
+fn simple_collation() -> Collation {
+    Collation::builder().locale("simple").build()
+}
+
+fn session_key(session: &Document) -> Option<SessionId> {
+    match session.get("id") {
+        Some(Bson::Binary(id)) => Some(id.bytes.clone()),
+        _ => None,
+    }
+}
