@@ -1,5 +1,5 @@
 //! What closing the console's window does while sessions run: ask, hide the window, or end everything. Its button, a
-//! key, a menu and the taskbar all go through [`leave`]; a signal quits without asking.
+//! key, a menu and the taskbar all go through [`close_console`]; a signal quits without asking.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -47,7 +47,7 @@ pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Inf
     Ok(())
 }
 
-/// What the policy says about a user in the list. For display only: [`decide`] is asked again before a session begins.
+/// What the policy says about a user in the list. For display only: [`enforce_policy`] is asked again before a session begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]

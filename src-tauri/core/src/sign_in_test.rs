@@ -60,7 +60,7 @@ struct PreparedTest {
 /// Signs in as the user, asks who is signed in, and signs out.
 ///
 /// Fails if it cannot begin, because of the text, the directory, the policy or a secret. What the application answers
-/// is in the [`Rehearsal`].
+/// is in the [`SignInTestReport`].
 pub async fn run_sign_in_test(
     trial: SignInTest<'_>,
     vault: &Vault,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The active faults; none by default. Set with [`super::Application::set`].
+/// The active faults; none by default. Set with [`super::Application::change_faults`].
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     pub login: LoginAnswer,
@@ -59,7 +59,7 @@ pub enum Delay {
     #[default]
     None,
     For(Duration),
-    /// Until [`super::Application::release`].
+    /// Until [`super::Application::release_answers`].
     UntilReleased,
 }
 

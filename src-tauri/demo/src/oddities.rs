@@ -26,7 +26,7 @@ pub(super) fn build_routes() -> Router<Arc<AppState>> {
         .route("/fleeting/again", get(async || StatusCode::NO_CONTENT))
 }
 
-/// Answers when [`super::Application::release`] is called.
+/// Answers when [`super::Application::release_answers`] is called.
 async fn serve_slow_page(State(shared): State<Arc<AppState>>) -> impl IntoResponse {
     shared.gate.wait_for(Delay::UntilReleased).await;
     Html("<!doctype html><title>Slow</title><h1>Here at last</h1>")

@@ -42,7 +42,7 @@ pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether [`read`] would accept the file, without reading it.
+/// Whether [`read_bytes`] would accept the file, without reading it.
 pub fn is_readable(path: &Path, limit: u64) -> Result<()> {
     refuse_device(path)?;
     let metadata = std::fs::metadata(path).map_err(|cause| FileError::from_io("read", path, &cause))?;

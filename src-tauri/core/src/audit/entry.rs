@@ -203,7 +203,7 @@ pub struct Subject {
     pub user_email: Option<String>,
 }
 
-/// The columns that [`read`] needs.
+/// The columns that [`read_entry`] needs.
 pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
      connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, \
      sign_out_failed, app_version";

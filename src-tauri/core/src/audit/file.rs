@@ -48,7 +48,7 @@ fn ensure_file(path: &Path) -> Result<()> {
     })
 }
 
-/// Like [`open`], but never creates a file.
+/// Like [`open_pool`], but never creates a file.
 pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
     // A rollback journal rather than WAL: the log stays a single file that can be copied while in use and works on a
     // network home. EXTRA also syncs the folder, so a committed entry survives a power cut.

@@ -49,7 +49,7 @@ impl OwedEntries {
 
 impl AuditLog {
     /// Writes an event that has already happened; `begun` is the first entry of its session. If that fails, the entry
-    /// is kept for [`Self::pay`], and the error says why.
+    /// is kept for [`Self::write_owed_entries`], and the error says why.
     pub async fn append_or_owe(&self, begun: &Entry, entry: Entry) -> Result<()> {
         self.owed.lock_entries().push(Arc::new(OwedEntry { begun: begun.clone(), entry }));
         self.write_owed_entries().await

@@ -22,7 +22,7 @@ const FORM: &str = "form";
 impl Console {
     /// Checks a connection without signing in. `typed` are secrets from the form that are not stored yet.
     ///
-    /// Fails with [`Code::DestinationChanged`] if a stored secret would go to a new destination.
+    /// Fails with `Code::DestinationChanged` if a stored secret would go to a new destination.
     pub async fn check_connection(
         &self,
         id: Option<&str>,

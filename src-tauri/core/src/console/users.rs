@@ -67,7 +67,7 @@ impl Console {
         Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
 
-    /// Like [`Self::search`], with the policy's standing for each user found.
+    /// Like [`Self::search_users`], with the policy's standing for each user found.
     pub async fn list_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
         // The policy comes from the connection that was asked, however long the answer took.
         let (page, OpenConnection { connection, directory }) = self.search_in(id, query, turn).await?;

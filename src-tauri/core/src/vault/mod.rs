@@ -72,9 +72,9 @@ pub struct SecretStatus {
 /// The only access to secrets. Cheap to clone; clones share the secrets typed for this run.
 ///
 /// The keyring is opened anew each time, so one that was absent, locked or restarted works as soon as it is back.
-/// [`get`](Self::get), [`require`](Self::require), [`store`](Self::store), [`forget`](Self::forget) and
+/// [`get`](Self::get), [`require`](Self::require_secret), [`store`](Self::store_secret), [`forget`](Self::forget_secret) and
 /// [`unlock`](Self::unlock) may make the keyring prompt for its password, and fail with [`Code::VaultLocked`] if the
-/// operator does not answer within a minute. [`state`](Self::state) and [`probe`](Self::probe) never prompt. All fail
+/// operator does not answer within a minute. [`state`](Self::secret_state) and [`probe`](Self::check_ready) never prompt. All fail
 /// with [`Code::VaultUnavailable`] if there is no keyring and with [`Code::VaultDenied`] if it refuses.
 #[derive(Clone)]
 pub struct Vault {

@@ -59,13 +59,13 @@ pub(crate) struct ParsedQuery {
 pub(crate) struct Filter {
     /// Index into the directory's columns.
     pub(crate) column: usize,
-    /// Matches the users that do not pass, including those without a value unless `any` contains [`Test::Null`].
+    /// Matches the users that do not pass, including those without a value unless `any` contains [`FilterTest::Null`].
     pub(crate) negated: bool,
-    /// Passing one of them is enough. Never empty; at most one is [`Test::Is`].
+    /// Passing one of them is enough. Never empty; at most one is [`FilterTest::Is`].
     pub(crate) any: Vec<FilterTest>,
 }
 
-/// A test of a column's value. NULL passes only [`Test::Null`].
+/// A test of a column's value. NULL passes only [`FilterTest::Null`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FilterTest {
     /// Equal to any of these. Never empty; all are of one variant, but not times. Text is compared as a whole, ignoring

@@ -1,6 +1,6 @@
 //! Reports to the caller while a sleeping server wakes up.
 //!
-//! [`telling`] registers the callback for the task that opens a directory; the directory keeps it for its lifetime.
+//! [`with_wake_listener`] registers the callback for the task that opens a directory; the directory keeps it for its lifetime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

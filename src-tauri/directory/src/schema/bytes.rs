@@ -106,7 +106,7 @@ fn as_readable_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_plain))
 }
 
-/// Parses what [`hex`] writes.
+/// Parses what [`to_hex`] writes.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("\\x")?;
     if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {

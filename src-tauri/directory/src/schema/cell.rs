@@ -15,7 +15,7 @@ pub(crate) fn shorten_cell(mut text: String) -> String {
     text
 }
 
-/// Whether `cell` was cut by [`shortened`].
+/// Whether `cell` was cut by [`shorten_cell`].
 pub(crate) fn is_cut(cell: &str) -> bool {
     cell.ends_with(CUT) && cell.chars().nth(CELL_CHARS).is_some()
 }

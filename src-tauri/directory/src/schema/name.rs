@@ -116,7 +116,7 @@ pub(crate) fn parse_possible_names(written: &str) -> Vec<WrittenName> {
     readings
 }
 
-/// A table's name written so that [`readings`] parses it back.
+/// A table's name written so that [`parse_possible_names`] parses it back.
 pub(crate) fn format_table_name(schema: Option<&str>, name: &str) -> String {
     let part = |part: &str| {
         if part.contains(['.', '"', '`']) || part.trim() != part || part.is_empty() {

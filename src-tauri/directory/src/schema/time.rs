@@ -129,7 +129,7 @@ pub(crate) fn encode_as_numbers(time: Timestamp, relation: &str) -> [EncodedTime
     ]
 }
 
-/// The lengths of the texts that [`digits`] returns.
+/// The lengths of the texts that [`encode_as_digits`] returns.
 pub(crate) const LENGTHS: [usize; 6] = [14, 10, 13, 16, 8, 4];
 
 /// `time` in each digits-only form that [`from_text`] reads, by length: the digits of the time (which RFC 3339 also

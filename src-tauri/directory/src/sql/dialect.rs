@@ -80,11 +80,11 @@ pub(crate) trait Dialect: Sync {
     fn union_branch(select: &str, segment: usize) -> String {
         format!("SELECT * FROM ({select}) AS s{segment}")
     }
-    /// The column for display; long values are limited to [`CHARS_READ`] characters, for [`shortened`].
+    /// The column for display; long values are limited to `CHARS_READ` characters, for `shorten_cell`.
     fn cell_expression(column: &TableColumn<Self::Type>) -> String;
     /// The exact value by which the column is ordered in this form, for a cursor.
     fn key_expression(column: &TableColumn<Self::Type>, form: IndexForm) -> String;
-    /// Binds a cursor's value, for comparison with the expression of [`Self::ordering`].
+    /// Binds a cursor's value, for comparison with the expression of [`Self::order_expression`].
     fn bind_key(statement: &mut Statement, column: &TableColumn<Self::Type>, key: Value) -> String;
     /// How the column orders a list, given the form of its index, if that matters.
     fn order_expression(column: &TableColumn<Self::Type>, form: IndexForm) -> OrderExpression;
@@ -120,7 +120,7 @@ pub(crate) trait Dialect: Sync {
         how: MatchKind,
         text: &str,
     ) -> String;
-    /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::matches`] already does that.
+    /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::match_condition`] already does that.
     fn alike_condition(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
@@ -167,7 +167,7 @@ pub(crate) fn find_duplicate<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Ite
     ids.into_iter().find_map(|id| known.replace(id))
 }
 
-/// The user in the result of [`one_user`].
+/// The user in the result of [`build_user_select`].
 pub(crate) fn into_single_user(rows: Vec<FetchedRow>, id: &str) -> Result<Option<Row>> {
     if rows.len() > 1 {
         return Err(duplicate_id_error(id));

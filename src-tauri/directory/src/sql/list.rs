@@ -1,6 +1,6 @@
 //! Turns list requests into SQL and rows into pages: keyset paging over search passes, in both directions, without I/O.
 //!
-//! An engine drives [`Paging`]: it takes the next [`PageStep`], runs it, hands the rows back, and takes the page at the
+//! An engine drives [`Pager`]: it takes the next [`PageStep`], runs it, hands the rows back, and takes the page at the
 //! end.
 //!
 //! An exact ID or email match is returned immediately, so that page may be short; the cursor continues the list.

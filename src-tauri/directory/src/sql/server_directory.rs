@@ -53,7 +53,7 @@ pub(crate) trait ServerEngine: Driver {
         error
     }
 
-    /// The rows of a step, as in [`SqlExecutor::step`].
+    /// The rows of a step, as in [`SqlExecutor::run_step`].
     async fn fetch_step(
         directory: &ServerDirectory<Self>,
         reading: &mut Self::ReadTx,

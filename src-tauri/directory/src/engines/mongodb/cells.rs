@@ -40,7 +40,7 @@ pub(crate) fn truncate_projection(mut projection: Document) -> Document {
     projection
 }
 
-/// The value of the column at index `at` of [`Mapping::shown`], in a document read with [`projection`] or in full.
+/// The value of the column at index `at` of [`Mapping::shown`], in a document read with [`project_cells`] or in full.
 pub(crate) fn cell_value(document: &Document, column: &Column, at: usize) -> Option<Bson> {
     let path = column.name.as_str();
     let cells = document.get_array(CELLS).ok().filter(|_| can_be_cut(column));

@@ -24,7 +24,7 @@ const LAST: char = '\u{ffff}';
 /// How to write a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FilterForm {
-    /// For use with its index and [`collation`].
+    /// For use with its index and [`pass_collation`].
     ForIndex,
     /// Independent of the collation, for excluding what earlier passes have found.
     Exact,

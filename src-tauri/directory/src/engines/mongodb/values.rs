@@ -214,7 +214,7 @@ fn parse_document(text: &str) -> Option<Bson> {
     json.try_into().ok().filter(|_| is_plain)
 }
 
-/// Whether the text displayed for `id` leads back to it through [`readings`].
+/// Whether the text displayed for `id` leads back to it through [`parse_possible_values`].
 pub(crate) fn can_be_opened(id: &Bson, column: BinaryFormat) -> bool {
     let shown = format_value(id, column);
     let read = shown.as_deref().map(|shown| parse_possible_values(shown, column)).unwrap_or_default();

@@ -297,7 +297,7 @@ impl MyTextType {
         format!("LOWER(CONVERT({value} USING {}) COLLATE {})", self.charset.as_str(), self.collation.as_str())
     }
 
-    /// A character that sorts, byte by byte, after every continuation of a text; for [`Text::is_unicode`].
+    /// A character that sorts, byte by byte, after every continuation of a text; for [`MyTextType::is_unicode`].
     fn last_text(&self) -> &'static str {
         if self.is_utf8mb4() { "_utf8mb4 x'F48FBFBF'" } else { "_utf8mb3 x'EFBFBF'" }
     }

@@ -98,7 +98,7 @@ impl PooledReadTx<MySql> for MySqlReadTx {
         }
     }
 
-    /// Returns all rows of `statement`, whose placeholders are numbered as by [`Statement::bind`].
+    /// Returns all rows of `statement`, whose placeholders are numbered as by [`Statement::bind_value`].
     async fn fetch_rows(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
         let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
         else {
