@@ -6,7 +6,7 @@ pub use self::linux::{reload_on_crash, watch_network};
 
 /// Here, the system's webview reloads by itself or reports nothing.
 #[cfg(not(target_os = "linux"))]
-pub fn revive(_window: &tauri::WebviewWindow) {}
+pub fn reload_on_crash(_window: &tauri::WebviewWindow) {}
 
 /// Here, the system's webview reloads by itself or reports nothing.
 #[cfg(not(target_os = "linux"))]

@@ -92,7 +92,7 @@ fn send_notification(title: &str, text: &str) {
 
 /// Elsewhere, the dock or taskbar has already asked for attention.
 #[cfg(not(target_os = "linux"))]
-fn notify(_title: &str, _text: &str) {}
+fn send_notification(_title: &str, _text: &str) {}
 
 #[cfg(test)]
 mod tests {

@@ -42,7 +42,7 @@ fn is_alone_in_console() -> bool {
 }
 
 /// Checked before anything opens, because the windowing library panics without it.
-pub fn there_is_a_webview() -> Result<()> {
+pub fn has_webview() -> Result<()> {
     wry::webview_version().map(drop).map_err(|cause| {
         Error::new(
             Code::WindowFailed,
@@ -56,7 +56,7 @@ pub fn there_is_a_webview() -> Result<()> {
 }
 
 /// Shows in a dialog why the console did not open, and waits until it is closed.
-pub fn show(error: &Error) {
+pub fn show_start_error(error: &Error) {
     let text = HSTRING::from(error.to_string());
     // SAFETY: both texts end with a zero and outlive the call; no window owns the dialog.
     #[allow(unsafe_code, reason = "the dialogs that need none are those of a running application")]

@@ -85,7 +85,7 @@ fn describe_kind(metadata: &Metadata) -> &'static str {
 }
 
 #[cfg(not(unix))]
-fn kind(metadata: &Metadata) -> &'static str {
+fn describe_kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() { "a folder" } else { "a device" }
 }
 

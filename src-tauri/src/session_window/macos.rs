@@ -26,7 +26,7 @@ use super::{BAR_HEIGHT, Blocked, Done};
 pub const LOSES_COOKIES: bool = false;
 
 /// Nothing is kept on disk here.
-pub fn sweep(_app: &AppHandle) {}
+pub fn remove_leftovers(_app: &AppHandle) {}
 
 /// The system assigns processes itself.
 pub fn share_process<'a>(
@@ -37,7 +37,7 @@ pub fn share_process<'a>(
 }
 
 /// Lays the page over the window below the bar. Incognito means a non-persistent data store of its own.
-pub fn attach(
+pub fn attach_page(
     window: &WebviewWindow,
     open: &Arc<Open>,
     downloads: &Rc<Downloads>,
@@ -49,7 +49,7 @@ pub fn attach(
         .map_err(|error| error.to_string())
 }
 
-pub fn fit(window: &WebviewWindow, page: &WebView) {
+pub fn fit_page(window: &WebviewWindow, page: &WebView) {
     let _ = page.set_bounds(below_bar(window));
 }
 
@@ -81,7 +81,7 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
 
 /// Makes WebKit refuse all requests to these paths. The system's store keeps the rules under one name, where the next
 /// ones replace them.
-pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let done = Cell::new(Some(done));
     let end = move |outcome| {
         if let Some(done) = done.take() {
@@ -121,11 +121,16 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     }
 }
 
-pub fn listen(_window: &WebviewWindow, _page: &WebView, _open: &Arc<Open>, _heard: impl Fn(Heard) + 'static) {
+pub fn listen_for_events(
+    _window: &WebviewWindow,
+    _page: &WebView,
+    _open: &Arc<Open>,
+    _heard: impl Fn(Heard) + 'static,
+) {
 }
 
 /// The data store goes with its last web view.
-pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
+pub fn discard_page(_app: &AppHandle, _session: &str, page: WebView) {
     drop(page);
 }
 

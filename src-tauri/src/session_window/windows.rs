@@ -34,8 +34,8 @@ use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
 pub const LOSES_COOKIES: bool = false;
 
 /// Removes what sessions of a crashed run left on disk.
-pub fn sweep(app: &AppHandle) {
-    if let Some(folder) = folder(app) {
+pub fn remove_leftovers(app: &AppHandle) {
+    if let Some(folder) = sessions_folder(app) {
         let _ = std::fs::remove_dir_all(folder);
     }
 }
@@ -50,13 +50,14 @@ pub fn share_process<'a>(
 
 /// Lays the page over the window below the bar. Incognito webviews in the same data folder may share their cookies, so
 /// every session has a folder of its own.
-pub fn attach(
+pub fn attach_page(
     window: &WebviewWindow,
     open: &Arc<Open>,
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'_>) -> WebViewBuilder<'_>,
 ) -> std::result::Result<WebView, String> {
-    let mut context = WebContext::new(folder(window.app_handle()).map(|folder| folder.join(&open.session)));
+    let mut context =
+        WebContext::new(sessions_folder(window.app_handle()).map(|folder| folder.join(&open.session)));
     let bare = configure(WebViewBuilder::new_with_web_context(&mut context));
     of_session(bare, open, downloads)
         .with_bounds(below_bar(window))
@@ -64,7 +65,7 @@ pub fn attach(
         .map_err(|error| error.to_string())
 }
 
-pub fn fit(window: &WebviewWindow, page: &WebView) {
+pub fn fit_page(window: &WebviewWindow, page: &WebView) {
     let _ = page.set_bounds(below_bar(window));
 }
 
@@ -112,7 +113,7 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&s
 }
 
 /// Answers all requests to these paths with a refusal of our own.
-pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let (webview, environment) = (page.webview(), page.environment());
     if blocked.paths.is_empty() {
         let _ = done.send(Ok(()));
@@ -164,7 +165,12 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard: impl Fn(Heard) + 'static) {
+pub fn listen_for_events(
+    _window: &WebviewWindow,
+    page: &WebView,
+    _open: &Arc<Open>,
+    heard: impl Fn(Heard) + 'static,
+) {
     let heard = Rc::new(heard);
     let mut token = 0;
     let on_key = Rc::clone(&heard);
@@ -179,7 +185,7 @@ pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard:
             arguments.VirtualKey(&mut key)?;
             let pressed = [COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN, COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN];
             if pressed.contains(&kind)
-                && let Some(action) = action(key)
+                && let Some(action) = to_bar_action(key)
             {
                 arguments.SetHandled(true)?;
                 on_key(Heard::Key(action));
@@ -206,10 +212,10 @@ pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard:
 }
 
 /// Removes the session's data folder once its browser process has closed it, at the latest at the next start.
-pub fn forget(app: &AppHandle, session: &str, page: WebView) {
+pub fn discard_page(app: &AppHandle, session: &str, page: WebView) {
     let _ = page.clear_all_browsing_data();
     drop(page);
-    if let Some(folder) = folder(app) {
+    if let Some(folder) = sessions_folder(app) {
         let folder = folder.join(session);
         tauri::async_runtime::spawn_blocking(move || {
             for _ in 0..50 {
@@ -222,7 +228,7 @@ pub fn forget(app: &AppHandle, session: &str, page: WebView) {
     }
 }
 
-fn folder(app: &AppHandle) -> Option<PathBuf> {
+fn sessions_folder(app: &AppHandle) -> Option<PathBuf> {
     app.path().app_local_data_dir().ok().map(|folder| folder.join("sessions"))
 }
 
@@ -236,7 +242,7 @@ fn below_bar(window: &WebviewWindow) -> Rect {
     }
 }
 
-fn action(key: u32) -> Option<BarAction> {
+fn to_bar_action(key: u32) -> Option<BarAction> {
     const F5: u32 = 0x74;
     const F12: u32 = 0x7B;
     const LEFT: u32 = 0x25;

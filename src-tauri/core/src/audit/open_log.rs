@@ -80,6 +80,6 @@ fn identify_file(path: &Path) -> Option<LogFileId> {
 
 /// Elsewhere SQLite opens the file in a way that prevents moving or removing it.
 #[cfg(not(unix))]
-fn identity(_: &Path) -> Option<LogFileId> {
+fn identify_file(_: &Path) -> Option<LogFileId> {
     None
 }

@@ -1,7 +1,7 @@
 //! The connection file: one customer application, with its directory, sign-in and policy. Contains no secrets.
 //!
 //! This file has the types of the file and of what is reported about it. `parse` turns a text into a valid
-//! [`Connection`], with `shape` (keys and types), `rules` and `signing` (their meaning), `presets` (named sign-ins) and
+//! [`Connection`], with `shape` (keys and types), `rules` and `sign_in` (their meaning), `presets` (named sign-ins) and
 //! `faults` (error messages). `edit` writes the form's values into a text, `store` manages the files, and `schema`
 //! describes them.
 

@@ -3,9 +3,10 @@
 //! Read the user again → policy → audit *begun* → secrets → plan → window → the window sends the sign-in → verify →
 //! show the application → … → sign out → close the window → audit *ended*.
 //!
-//! This file keeps the running sessions. `form` has what a sign-in asks for first. `begin` begins a session; `attempt`
-//! signs it in, as often as needed (`retrying`), with the console's own `steps`. `deadline` ends it on time, and every
-//! way of ending goes through `ending`. `writing` writes the audit log; `about` has what templates see.
+//! This file keeps the running sessions. `form` has what a sign-in asks for first. `session_start` begins a session;
+//! `attempt` signs it in, as often as needed (`retry`), with the console's own `steps`. `deadline` ends it on time, and
+//! every way of ending goes through `session_end`. `audit_entries` writes the audit log; `context` has what templates
+//! see.
 
 mod attempt;
 mod audit_entries;

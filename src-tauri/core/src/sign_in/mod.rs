@@ -1,7 +1,7 @@
 //! Turns a recipe into what the session's window does, with a small file for each part.
 //!
 //! The console takes its steps (`steps`, with its own `client`), `handoff` determines what the window gets from them,
-//! and `judge` interprets answers. `rehearsal` does all of it without a window.
+//! and `judge` interprets answers. `test_run` does all of it without a window.
 
 mod authorities;
 mod capture;

@@ -137,9 +137,9 @@ fn connect_service() -> Result<secret_service::blocking::SecretService<'static>>
 
 #[cfg(target_os = "macos")]
 impl Keyring for SystemKeyring {
-    fn entry(&self, name: &SecretName) -> Result<Entry> {
+    fn open_entry(&self, name: &SecretName) -> Result<Entry> {
         let store = apple_native_keyring_store::keychain::Store::new().map_err(fault::open_error)?;
-        Self::build(&*store, name, &[])
+        Self::build_entry(&*store, name, &[])
     }
 }
 
@@ -150,9 +150,9 @@ impl Keyring for SystemKeyring {
         5 * 512
     }
 
-    fn entry(&self, name: &SecretName) -> Result<Entry> {
+    fn open_entry(&self, name: &SecretName) -> Result<Entry> {
         let store = windows_native_keyring_store::Store::new().map_err(fault::open_error)?;
         // The default roams to other computers with the profile; an admin token should not.
-        Self::build(&*store, name, &[("persistence", "Local")])
+        Self::build_entry(&*store, name, &[("persistence", "Local")])
     }
 }

@@ -362,7 +362,7 @@ fn supervised_command(program: &str) -> Command {
 
 /// Ends with us, unless we are killed.
 #[cfg(not(unix))]
-fn held(program: &str) -> Command {
+fn supervised_command(program: &str) -> Command {
     Command::new(program)
 }
 

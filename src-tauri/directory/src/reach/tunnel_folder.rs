@@ -78,7 +78,7 @@ fn list_short_folders(usual: PathBuf, runtime: Option<PathBuf>) -> Vec<PathBuf> 
 }
 
 #[cfg(not(unix))]
-fn places() -> Vec<PathBuf> {
+fn list_base_folders() -> Vec<PathBuf> {
     vec![std::env::temp_dir()]
 }
 

@@ -170,8 +170,8 @@ impl FileIdentity {
 
     /// Windows cannot replace an open file. A file that was replaced while it was closed has a later creation time.
     #[cfg(not(unix))]
-    fn of(path: &Path) -> Option<Self> {
-        let made = std::fs::metadata(database_path).ok()?.created().ok()?;
+    fn from_path(path: &Path) -> Option<Self> {
+        let made = std::fs::metadata(path).ok()?.created().ok()?;
         let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Self { device: since.as_secs(), inode: since.subsec_nanos().into() })
     }

@@ -248,11 +248,11 @@ async fn bind_listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListene
 
 /// Listens on loopback. Another program that connects to it only gets as far as the server's login.
 #[cfg(not(unix))]
-async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, TunnelEndpoint)> {
+async fn bind_listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, TunnelEndpoint)> {
     let bound = async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let port = bind_listener.local_addr()?.port();
-        Ok((bind_listener, TunnelEndpoint::Port(port)))
+        let port = listener.local_addr()?.port();
+        Ok((listener, TunnelEndpoint::Port(port)))
     };
     bound.await.map_err(|cause: std::io::Error| {
         DirectoryError::internal(format!("no port of this computer is free: {cause}"))
@@ -344,7 +344,7 @@ impl Route {
 
     #[cfg(not(unix))]
     #[allow(clippy::unused_self, reason = "it is needed on other systems")]
-    fn is_beside_us(&self) -> bool {
+    fn is_local_socket(&self) -> bool {
         false
     }
 
