@@ -27,7 +27,7 @@ use crate::settings::apply_settings;
 use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
 #[cfg(windows)]
-use crate::windows_start::there_is_a_webview as windows_can_open;
+use crate::windows_start::has_webview as windows_can_open;
 
 /// How the console starts.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub fn run_desktop(start: StartOptions) -> Result<ExitCode> {
     let outcome = stay_open(start);
     #[cfg(windows)]
     if let Some(error) = outcome.as_ref().err().filter(|_| !is_read) {
-        crate::windows_start::show(error);
+        crate::windows_start::show_start_error(error);
     }
     outcome
 }

@@ -48,7 +48,7 @@ pub fn has_webview() -> Result<()> {
             Code::WindowFailed,
             format!("Understudy can't open its window: the Microsoft Edge WebView2 Runtime is missing ({cause})."),
         )
-        .hint(
+        .with_hint(
             "Install the Evergreen Runtime from https://developer.microsoft.com/microsoft-edge/webview2, or ask IT for \
              it, then start Understudy again. `understudy --help` lists what works without it.",
         )

@@ -17,9 +17,9 @@ use wry::{Rect, WebView, WebViewBuilder, WebViewExtMacOS};
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 use super::macos_and_windows::of_session;
-pub use super::macos_and_windows::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
-use super::stage::Open;
-use super::window::Heard;
+pub use super::macos_and_windows::{close_dialogs, end_process, fetch_cookies, missing_sandbox, set_cookies};
+use super::stage::SessionWindow;
+use super::window::PageEvent;
 use super::{BAR_HEIGHT, Blocked, Done};
 
 /// No loss of cookies before the window closes is known here.
@@ -39,7 +39,7 @@ pub fn share_process<'a>(
 /// Lays the page over the window below the bar. Incognito means a non-persistent data store of its own.
 pub fn attach_page(
     window: &WebviewWindow,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
@@ -91,7 +91,7 @@ pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let Some(main) = MainThreadMarker::new() else { return end(Err("not on the main thread".into())) };
     let view = page.webview();
     let name = NSString::from_str(&format!("understudy-{}", uuid::Uuid::new_v4().simple()));
-    let rules = NSString::from_str(&blocked.rules().to_string());
+    let rules = NSString::from_str(&blocked.to_webkit_rules().to_string());
     // SAFETY: called on the main thread with live objects; the call copies the block, which lives on.
     #[allow(unsafe_code, reason = "content rules have no safe wrapper")]
     unsafe {
@@ -124,8 +124,8 @@ pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
 pub fn listen_for_events(
     _window: &WebviewWindow,
     _page: &WebView,
-    _open: &Arc<Open>,
-    _heard: impl Fn(Heard) + 'static,
+    _open: &Arc<SessionWindow>,
+    _heard: impl Fn(PageEvent) + 'static,
 ) {
 }
 

@@ -11,7 +11,7 @@ use wry::{WebView, WebViewBuilder};
 
 use super::Done;
 use super::downloads::Downloads;
-use super::stage::Open;
+use super::stage::SessionWindow;
 
 /// Adds cookies to the page's own.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
@@ -38,7 +38,7 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
 }
 
 /// The cookies that the page would send to `url`.
-pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
+pub fn fetch_cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
     let read = |cookie: cookie::Cookie<'static>| SessionCookie {
         name: cookie.name().to_owned(),
         value: SecretString::from(cookie.value().to_owned()),
@@ -61,7 +61,7 @@ pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
 /// Sets up the page's proxy and downloads.
 pub fn of_session<'a>(
     bare: WebViewBuilder<'a>,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
 ) -> WebViewBuilder<'a> {
     let (open_, begun, ended) = (Arc::clone(open), Rc::clone(downloads), Rc::clone(downloads));
@@ -70,9 +70,9 @@ pub fn of_session<'a>(
         None => bare,
     };
     bare.with_download_started_handler(move |url, path| {
-        begun.asked(&open_, &url, path).map(|place| *path = place).is_some()
+        begun.accept_download(&open_, &url, path).map(|place| *path = place).is_some()
     })
-    .with_download_completed_handler(move |url, _, succeeded| ended.ended(&url, succeeded))
+    .with_download_completed_handler(move |url, _, succeeded| ended.finish_download(&url, succeeded))
 }
 
 /// The system's webview sandboxes its pages.

@@ -25,10 +25,10 @@ use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 use super::macos_and_windows::of_session;
-pub use super::macos_and_windows::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
-use super::stage::Open;
-use super::window::Heard;
-use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
+pub use super::macos_and_windows::{close_dialogs, end_process, fetch_cookies, missing_sandbox, set_cookies};
+use super::stage::SessionWindow;
+use super::window::PageEvent;
+use super::{BAR_HEIGHT, BarAction, Blocked, Done, window_error};
 
 /// No loss of cookies before the window closes is known here.
 pub const LOSES_COOKIES: bool = false;
@@ -52,7 +52,7 @@ pub fn share_process<'a>(
 /// every session has a folder of its own.
 pub fn attach_page(
     window: &WebviewWindow,
-    open: &Arc<Open>,
+    open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'_>) -> WebViewBuilder<'_>,
 ) -> std::result::Result<WebView, String> {
@@ -106,9 +106,9 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&s
         )]
         webview
             .AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT)
-            .map_err(failed)?;
-        webview.add_WebResourceRequested(&answer, &mut token).map_err(failed)?;
-        webview.Navigate(&url).map_err(failed)
+            .map_err(window_error)?;
+        webview.add_WebResourceRequested(&answer, &mut token).map_err(window_error)?;
+        webview.Navigate(&url).map_err(window_error)
     }
 }
 
@@ -131,7 +131,7 @@ pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
         unsafe {
             let mut uri = PWSTR::null();
             arguments.Request()?.Uri(&mut uri)?;
-            if blocked.holds(&take_pwstr(uri)) {
+            if blocked.matches_url(&take_pwstr(uri)) {
                 let response = environment.CreateWebResourceResponse(
                     None,
                     403,
@@ -168,8 +168,8 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
 pub fn listen_for_events(
     _window: &WebviewWindow,
     page: &WebView,
-    _open: &Arc<Open>,
-    heard: impl Fn(Heard) + 'static,
+    _open: &Arc<SessionWindow>,
+    heard: impl Fn(PageEvent) + 'static,
 ) {
     let heard = Rc::new(heard);
     let mut token = 0;
@@ -188,18 +188,18 @@ pub fn listen_for_events(
                 && let Some(action) = to_bar_action(key)
             {
                 arguments.SetHandled(true)?;
-                on_key(Heard::Key(action));
+                on_key(PageEvent::Key(action));
             }
         }
         Ok(())
     }));
     let on_history = Rc::clone(&heard);
     let history = HistoryChangedEventHandler::create(Box::new(move |_, _| {
-        on_history(Heard::History);
+        on_history(PageEvent::History);
         Ok(())
     }));
     let gone = WindowCloseRequestedEventHandler::create(Box::new(move |_, _| {
-        heard(Heard::Gone);
+        heard(PageEvent::Gone);
         Ok(())
     }));
     // SAFETY: COM calls on the thread that owns the web view.
