@@ -52,5 +52,5 @@ async fn a_column_that_several_users_share_is_no_id() {
     terminal.write("shop.toml", &crate::desk_of_support::replace_line(&shop, "table", "table = \"members\""));
     let said = terminal.type_in(&["check", "shop.toml"], "").await;
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("FAIL  Users") && said.out.contains("Several users have the id 1"), "{said:?}");
+    assert!(said.out.contains("FAIL  Users") && said.out.contains("Several users have the ID 1"), "{said:?}");
 }

@@ -42,7 +42,7 @@ impl LatestOnly {
 }
 
 pub(crate) fn taken_over() -> Error {
-    Error::new(Code::Cancelled, "A newer search took this one's place.")
+    Error::new(Code::Cancelled, "A newer search replaced this one.")
 }
 
 #[cfg(test)]

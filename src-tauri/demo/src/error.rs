@@ -35,7 +35,7 @@ impl DemoError {
     /// Something happened that was thought to be impossible.
     pub(crate) fn internal(what: impl Display) -> Self {
         Self::new(format!("Something went wrong inside Understudy: {what}"))
-            .with_hint("Please report this with the steps that led here.")
+            .with_hint("Report this, with the steps that led here.")
     }
 }
 

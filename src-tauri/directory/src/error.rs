@@ -96,7 +96,7 @@ impl DirectoryError {
     /// A bug in Understudy: something happened that was thought to be impossible.
     pub fn internal(what: impl Display) -> Self {
         Self::new(DirectoryCode::Internal, format!("Something went wrong inside Understudy: {what}"))
-            .with_hint("Please report this with the steps that led here.")
+            .with_hint("Report this, with the steps that led here.")
     }
 
     /// A file could not be read or written.

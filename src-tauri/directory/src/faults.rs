@@ -18,13 +18,13 @@ pub(crate) fn table_changed_error(part: &DirectoryConfig, what: &str) -> Directo
 pub(crate) const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
 
 pub(crate) fn cancelled_error() -> DirectoryError {
-    DirectoryError::new(DirectoryCode::Cancelled, "A newer search took this one's place.")
+    DirectoryError::new(DirectoryCode::Cancelled, "A newer search replaced this one.")
 }
 
 /// Someone else stopped our query.
 pub(crate) fn query_stopped_error() -> DirectoryError {
-    DirectoryError::new(DirectoryCode::Refused, "The question was stopped on the database's side.")
-        .with_hint("Ask again, or ask the database's administrator.")
+    DirectoryError::new(DirectoryCode::Refused, "The database cancelled the query.")
+        .with_hint("Try again, or ask your database administrator.")
 }
 
 /// Another program has locked the table for longer than a search can wait.
@@ -56,17 +56,17 @@ pub(crate) fn lock_limit(limit: Duration) -> Duration {
 
 pub(crate) fn query_timeout_error(part: &DirectoryConfig) -> DirectoryError {
     let seconds = f64::from(part.timeout_ms) / 1000.0;
-    DirectoryError::new(DirectoryCode::Timeout, format!("The directory did not answer within {seconds} s."))
+    DirectoryError::new(DirectoryCode::Timeout, format!("The database did not answer within {seconds} s."))
         .with_hint(
-            "Search for more letters, for an id or with another filter; an index on the searched columns helps, or a \
-             longer directory.timeout_ms.",
+            "Search for more letters, for an ID, or with another filter. An index on the searched columns helps, and \
+             so does a longer directory.timeout_ms.",
         )
 }
 
 /// Several rows have this ID.
 pub fn duplicate_id_error(id: &str) -> DirectoryError {
-    let said = "the column `directory.id` names does not identify them.";
-    DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the id {id}: {said}"))
+    let said = "the column in `directory.id` does not identify users.";
+    DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the ID {id}: {said}"))
         .with_hint("Name a column that is unique, such as the primary key.")
 }
 

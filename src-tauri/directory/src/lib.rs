@@ -104,7 +104,7 @@ fn choose_crypto() {
 fn unknown_engine_error() -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::ConfigInvalid,
-        "directory.url does not begin with the name of a database that can be read.",
+        "directory.url does not begin with the name of a supported database.",
     )
     .with_hint(format!(
         "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or {SQLITE_URL}"

@@ -26,7 +26,7 @@ export const shared = {
   place: (connection: string, environment: string) => `${connection} · ${environment}`,
   errors: {
     unexpected: (what: string) => `Something went wrong inside Understudy: ${what}`,
-    report: "Please report this with the steps that led here.",
+    report: "Report this, with the steps that led here.",
     titles: {
       connection_invalid: "The connection file can't be used",
       connection_unknown: "This connection no longer exists",

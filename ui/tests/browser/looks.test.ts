@@ -395,8 +395,8 @@ const views: View[] = [
       await page.evaluate(() =>
         window.understudy?.refuse("search_users", {
           code: "directory_timeout",
-          message: "The directory did not answer within 3 s.",
-          hint: "Search for more letters or for an id; an index on the searched columns helps, or a longer directory.timeout_ms.",
+          message: "The database did not answer within 3 s.",
+          hint: "Search for more letters, for an ID, or with another filter. An index on the searched columns helps, and so does a longer directory.timeout_ms.",
         }),
       );
       await page.keyboard.press("Control+Shift+F");
@@ -795,7 +795,7 @@ const views: View[] = [
           {
             code: "directory_unreachable",
             message: "The database at db.acme.example:5432 does not answer.",
-            hint: "Check that the database runs, that the host and port are right, and the VPN if it needs one.",
+            hint: "Check that the database is running, that the host and port are right, and that the VPN is connected if it needs one.",
             details: "unexpected response from SSLRequest: 0x00",
           },
           99,

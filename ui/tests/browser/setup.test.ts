@@ -460,7 +460,7 @@ const views: View[] = [
       prepare: (fake) =>
         fake.refuse("discover_tables", {
           code: "directory_refused",
-          message: "The database at db.acme.example:5432 wants a password, and none is stored.",
+          message: "The database at db.acme.example:5432 requires a password, but none is stored.",
           hint: "Type the database password under Secrets.",
           secret: { connection: "new", name: "database_password" },
         }),
@@ -476,8 +476,8 @@ const views: View[] = [
       prepare: (fake) =>
         fake.refuse("preview_directory", {
           code: "directory_timeout",
-          message: "The directory did not answer within 3 s.",
-          hint: "An index on the searched columns helps, or a longer directory.timeout_ms.",
+          message: "The database did not answer within 3 s.",
+          hint: "An index on the searched columns helps, and so does a longer directory.timeout_ms.",
         }),
     },
     go: async (page) => {

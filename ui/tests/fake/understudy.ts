@@ -227,7 +227,7 @@ function commands(fake: Fake): Answers {
     stop_count: () => null,
     user_details: ({ user }) => {
       const row = fake.rows.find(({ id }) => id === user);
-      if (!row) throw refusal("user_not_found", `No user has the id ${user} any more.`);
+      if (!row) throw refusal("user_not_found", `No user has the ID ${user} any longer.`);
       const filters = row.cells.map((cell, at) => filterBy(fake.columns[at], cell));
       return { row, filters, standing: fake.standing(row), past: fake.past };
     },

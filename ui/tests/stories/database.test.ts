@@ -205,7 +205,7 @@ describe("a new connection", () => {
     await startNew();
     fake.refuse("discover_tables", {
       code: "directory_refused",
-      message: "The database at db.acme.example:5432 wants a password, and none is stored.",
+      message: "The database at db.acme.example:5432 requires a password, but none is stored.",
       hint: "Type the database password under Secrets.",
       secret: { connection: "new", name: "database_password" },
     });

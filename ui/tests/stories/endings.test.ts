@@ -136,7 +136,7 @@ describe("opening it again", () => {
     );
     end("deadline");
     await user.click(await screen.findByRole("button", { name: /^Reopen/ }));
-    await waitFor(() => expect(screen.getByText(/No user has the id 48213914/)).toBeInTheDocument());
+    await waitFor(() => expect(screen.getByText(/No user has the ID 48213914/)).toBeInTheDocument());
     expect(screen.queryByRole("dialog")).toBeNull();
   });
 });

@@ -201,7 +201,7 @@ pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
                 ),
                 13 => ("the disk is full".into(), "Free some space, then try again."),
                 // Our own triggers: their messages are written for people.
-                19 => (fault.message().to_owned(), "Please report this with the steps that led here."),
+                19 => (fault.message().to_owned(), "Report this, with the steps that led here."),
                 _ => (fault.message().to_owned(), "Check the file and its folder."),
             }
         }

@@ -196,7 +196,7 @@ impl Error {
     /// A bug in Understudy: something that should be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
-            .with_hint("Please report this with the steps that led here.")
+            .with_hint("Report this, with the steps that led here.")
     }
 
     /// The system has run out of something every program needs: threads, file descriptors, memory.

@@ -136,7 +136,7 @@ pub(crate) fn discovery_timeout_error() -> DirectoryError {
         DirectoryCode::Timeout,
         format!("The database did not list its tables within {} s.", LIMIT.as_secs()),
     )
-    .with_hint("Try again, or type the name of the table.")
+    .with_hint("Try again, or type the table's name.")
 }
 
 /// Keeps the tables whose columns are worth reading, likeliest first.

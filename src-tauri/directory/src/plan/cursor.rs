@@ -51,9 +51,9 @@ impl Cursor {
             .ok_or_else(|| {
                 DirectoryError::new(
                     DirectoryCode::QueryInvalid,
-                    "The place to continue from is damaged or of another search.",
+                    "The list cannot continue from here: the position is damaged or belongs to another search.",
                 )
-                .with_hint("Search again from the beginning.")
+                .with_hint("Search again.")
             })
     }
 }

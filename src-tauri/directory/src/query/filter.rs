@@ -256,9 +256,9 @@ impl FilterParser<'_> {
             Some(_) => {
                 return Err(misfit_error(
                     written,
-                    format!("`{}` holds text, which `<` and `>` cannot compare.", self.name),
+                    format!("`{}` holds text, which cannot be compared with `<` and `>`.", self.name),
                     format!(
-                        "`{0}` takes {1}. Quotes search for the signs themselves: {0}:\"{2}\".",
+                        "`{0}` takes {1}. To search for the signs themselves, use quotes: {0}:\"{2}\".",
                         self.name,
                         operand::describe_syntax(FieldKind::Text),
                         written.to_text()

@@ -61,12 +61,12 @@ pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool 
 /// Completes the sentence "`soonish` is …".
 pub(crate) fn describe_misfit(kind: FieldKind) -> &'static str {
     match kind {
-        FieldKind::Integer => "no whole number of up to 64 bits",
-        FieldKind::Number => "no number",
+        FieldKind::Integer => "not a whole number of up to 64 bits",
+        FieldKind::Number => "not a number",
         FieldKind::Boolean => "neither true nor false",
-        FieldKind::Time => "no date",
-        FieldKind::Uuid => "no UUID",
-        FieldKind::Json | FieldKind::Text => "no text",
+        FieldKind::Time => "not a date",
+        FieldKind::Uuid => "not a UUID",
+        FieldKind::Json | FieldKind::Text => "not text",
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn describe_syntax(kind: FieldKind) -> &'static str {
         FieldKind::Number => "numbers: 5, 2.5, >5, <=5 or 5..10",
         FieldKind::Boolean => "true or false",
         FieldKind::Time => "a date: 2026-01, 2026-01-31, today, 7d, >2026-01 or 2026-01..2026-03",
-        FieldKind::Uuid => "a whole UUID, like 550e8400-e29b-41d4-a716-446655440000",
+        FieldKind::Uuid => "a full UUID, like 550e8400-e29b-41d4-a716-446655440000",
         FieldKind::Json => "a text that it contains",
         FieldKind::Text => {
             "text: pro (contains it), =pro (is it), pro* (begins with it) or *pro (ends with it)"

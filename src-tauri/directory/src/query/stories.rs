@@ -195,34 +195,34 @@ fn what_does_not_fit_is_said_with_its_place() {
         (
             "ada created:soonish",
             "soonish",
-            "`soonish` is no date.",
+            "`soonish` is not a date.",
             "`created` takes a date: 2026-01, 2026-01-31, today, 7d, >2026-01 or 2026-01..2026-03.",
         ),
         (
             "seats:1,many",
             "many",
-            "`many` is no whole number of up to 64 bits.",
+            "`many` is not a whole number of up to 64 bits.",
             "`seats` takes whole numbers: 5, >5, <=5 or 5..10.",
         ),
         (
             "Balance:>lots",
             "lots",
-            "`lots` is no number.",
+            "`lots` is not a number.",
             "`Balance` takes numbers: 5, 2.5, >5, <=5 or 5..10.",
         ),
         ("active:maybe", "maybe", "`maybe` is neither true nor false.", "`active` takes true or false."),
         (
             "token:42x",
             "42x",
-            "`42x` is no UUID.",
-            "`token` takes a whole UUID, like 550e8400-e29b-41d4-a716-446655440000.",
+            "`42x` is not a UUID.",
+            "`token` takes a full UUID, like 550e8400-e29b-41d4-a716-446655440000.",
         ),
         (
             "plan:>5",
             ">5",
-            "`plan` holds text, which `<` and `>` cannot compare.",
+            "`plan` holds text, which cannot be compared with `<` and `>`.",
             "`plan` takes text: pro (contains it), =pro (is it), pro* (begins with it) or *pro (ends with it). \
-             Quotes search for the signs themselves: plan:\">5\".",
+             To search for the signs themselves, use quotes: plan:\">5\".",
         ),
         ("seats:10..5", "10..5", "`10..5` ends before it begins.", "Put the smaller or earlier one first."),
         (

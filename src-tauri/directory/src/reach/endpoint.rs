@@ -34,8 +34,9 @@ const SLEEPY: Duration = Duration::from_millis(1500);
 const SNOOZE: Duration = Duration::from_secs(1);
 
 /// The hint for a server that was reached but did not wake up.
-pub(crate) const ASLEEP: &str = "It was reached and said nothing. If it needs longer to wake up, raise `patience` in \
-    [directory]; otherwise check that a database runs behind that host and port.";
+pub(crate) const ASLEEP: &str = "It accepted the connection but sent nothing. If it needs longer to wake up, raise \
+                                 `patience` in [directory]. Otherwise check that a database is running at this host \
+                                 and port.";
 
 /// Not `Debug`: it holds the password.
 pub(crate) struct Endpoint {
@@ -140,8 +141,7 @@ impl Endpoint {
         };
         error.message = format!("{}\nSeen from {}: {complaint}.", error.message, tunnel.host());
         error.hint = Some(format!(
-            "Check the host and port in directory.url, which are as {} sees them, and that its sshd allows \
-             forwarding.",
+            "Check that the host and port in directory.url are as {} sees them, and that its sshd allows forwarding.",
             tunnel.host()
         ));
         (error, false)
@@ -346,9 +346,9 @@ impl Endpoint {
                 | (Ok((reached, false)), TargetServer::Primary) => return Ok((at, reached)),
                 (Ok((reached, false)), TargetServer::PreferStandby) => second_best = Some((at, reached)),
                 (Ok((_, is_replica)), _) => {
-                    let (is, wanted) = if is_replica { ("is", "none") } else { ("is no", "one") };
-                    let what = format!("A server {is} replica, and directory.url wants {wanted}.");
-                    let hint = "See target_session_attrs in directory.url.";
+                    let (is, wanted) = if is_replica { ("is a", "a primary") } else { ("is not a", "one") };
+                    let what = format!("The server {is} replica, but directory.url asks for {wanted}.");
+                    let hint = "Check target_session_attrs in directory.url.";
                     errors[at] = Some(DirectoryError::new(DirectoryCode::Unreachable, what).with_hint(hint));
                 }
                 (Err(error), _) => errors[at] = Some(error),

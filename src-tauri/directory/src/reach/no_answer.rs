@@ -8,7 +8,8 @@ use crate::error::{DirectoryCode, DirectoryError};
 /// The error for a server at `place` that does not answer.
 pub(crate) fn no_answer_error(place: &str, why: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Unreachable, format!("{place} does not answer: {why}.")).with_hint(
-        "Check that the database runs, that the host and port are right, and the VPN if it needs one.",
+        "Check that the database is running, that the host and port are right, and that the VPN is connected if it \
+         needs one.",
     )
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn from_driver(said: &impl std::fmt::Display) -> DirectoryError {
     DirectoryError::internal("the database's driver failed").with_details(said.to_string())
 }
 
-const BROKE_OFF: &str = "the connection broke off while it was in use";
+const BROKE_OFF: &str = "the connection was lost while in use";
 
 #[cfg(test)]
 mod tests {

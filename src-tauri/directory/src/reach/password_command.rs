@@ -41,31 +41,30 @@ async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
         Ok(Err(cause)) => return Err(command_error(&format!("{name} could not be read: {cause}"))),
         Err(_) => {
             return Err(command_error(&format!("{name} did not end within {} s", limit.as_secs()))
-                .with_hint("Run it in a terminal: it may be waiting for an answer, or for the network."));
+                .with_hint("Run it in a terminal. It may be waiting for an answer, or for the network."));
         }
     };
     if output.0.len() > OUTPUT {
         return Err(command_error(&format!("{name} printed more than 64 KB"))
-            .with_hint("It has to print the password and nothing else."));
+            .with_hint("It must print only the password."));
     }
     if !status.success() {
         let complaint = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
         return Err(command_error(&format!("{name} failed ({}){complaint}", describe_status(status)))
-            .with_hint("Run it in a terminal; it may have to be logged in first."));
+            .with_hint("Run it in a terminal. It may need you to log in first."));
     }
     let Ok(text) = std::str::from_utf8(&output.0) else {
-        return Err(command_error(&format!("{name} printed what is no text")));
+        return Err(command_error(&format!("{name} printed something that is not text")));
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.chars().any(char::is_control) {
         let what = if text.contains('\n') { "several lines" } else { "control characters" };
-        return Err(command_error(&format!("{name} printed {what}")).with_hint(
-            "It has to print the password and nothing else: notices belong on its standard error.",
-        ));
+        return Err(command_error(&format!("{name} printed {what}"))
+            .with_hint("It must print only the password. Notices belong on standard error."));
     }
     if text.is_empty() {
         return Err(command_error(&format!("{name} printed nothing"))
-            .with_hint("It has to print the password to its standard output."));
+            .with_hint("It must print the password to standard output."));
     }
     Ok(SecretString::from(text))
 }
@@ -156,11 +155,11 @@ fn spawn_error(program: &str, cause: &std::io::Error) -> DirectoryError {
     match cause.kind() {
         ErrorKind::NotFound => {
             command_error(&format!("there is no program `{program}`")).with_hint(if cfg!(windows) {
-                "Install it, and write its name with the extension, as in `az.cmd`, or its whole path. A terminal that \
-                 was opened before the installation does not find it yet, nor does what was started from there."
+                "Install it, and write its name with the extension, as in `az.cmd`, or its full path. Programs \
+                 started from a terminal that was opened before the installation do not find it."
             } else {
-                "Install it, or write its whole path: a program that was started from the desktop may not look where a \
-                 terminal does."
+                "Install it, or write its full path. An application started from the desktop may not search the same \
+                 folders as a terminal."
             })
         }
         _ => command_error(&format!("`{program}` could not be started: {cause}")),
@@ -170,7 +169,7 @@ fn spawn_error(program: &str, cause: &std::io::Error) -> DirectoryError {
 fn command_error(what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("directory.password_command gives no password: {what}."),
+        format!("directory.password_command did not give a password: {what}."),
     )
 }
 
@@ -222,11 +221,14 @@ mod tests {
             ("printf '\\n'", "sh printed nothing."),
             ("printf 'Logged in.\\ncanary\\n'", "sh printed several lines."),
             ("printf 'can\\0ary'", "sh printed control characters."),
-            ("printf 'canary\\377'", "sh printed what is no text."),
+            ("printf 'canary\\377'", "sh printed something that is not text."),
             ("yes canary", "sh printed more than 64 KB."),
         ] {
             let error = fails(script).await;
-            assert_eq!(error.message, format!("directory.password_command gives no password: {expected}"));
+            assert_eq!(
+                error.message,
+                format!("directory.password_command did not give a password: {expected}")
+            );
         }
         let error = run_command(&["no-such-program".to_owned()]).await.unwrap_err();
         assert!(error.message.contains("no program `no-such-program`") && error.hint.is_some(), "{error}");

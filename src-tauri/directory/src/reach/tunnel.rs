@@ -196,8 +196,8 @@ impl Tunnel {
         if let Some(key) = self.key_path()
             && !key.exists()
         {
-            return Err(tunnel_error(&self.ssh, "the key that directory.ssh.key names is not there")
-                .with_hint("Check the path; it is the private key's, the one without .pub."));
+            return Err(tunnel_error(&self.ssh, "the key file in directory.ssh.key does not exist")
+                .with_hint("Check the path. It must be that of the private key, without .pub."));
         }
         let mut command = self.build_command()?;
         let mut child = command.spawn().map_err(|cause| match cause.kind() {
@@ -295,52 +295,51 @@ impl Tunnel {
     /// The error for a tunnel that could not be made, from what `ssh` logged before it ended.
     fn explain_exit(&self, lines: &[String]) -> DirectoryError {
         let says = |what: &str| lines.iter().any(|line| line.contains(what));
-        let last = lines.last().map_or("it ended without a word", |line| line.trim_end_matches('.'));
+        let last = lines.last().map_or("it ended without a message", |line| line.trim_end_matches('.'));
         let by_hand = self.manual_command();
         let error = tunnel_error(&self.ssh, last);
         let is_other = says("REMOTE HOST IDENTIFICATION HAS CHANGED");
         if is_other && self.ssh.host_key.is_none() {
-            return tunnel_error(&self.ssh, "it has another key than the one that is known").with_hint(format!(
-                "Somebody may be in between, or it was set up anew: ask its administrator. If the new key is right, \
-                 forget the old one with `ssh-keygen -R`, and connect once by hand: {by_hand}"
+            return tunnel_error(&self.ssh, "its host key has changed").with_hint(format!(
+                "Someone may be intercepting the connection, or the computer was set up again. Ask its administrator. \
+                 If the new key is right, remove the old one with `ssh-keygen -R`, and connect once by hand: {by_hand}"
             ));
         }
         if is_other || says("Host key verification failed") {
             return if self.ssh.host_key.is_some() {
-                tunnel_error(&self.ssh, "its key is not the one in directory.ssh.host_key").with_hint(
-                    "Ask its administrator for the right one: it is not certain who answers there.",
-                )
+                tunnel_error(&self.ssh, "its key is not the one in directory.ssh.host_key")
+                    .with_hint("Ask its administrator for the right key. Another computer may be answering.")
             } else {
                 tunnel_error(&self.ssh, "its key is not known here").with_hint(format!(
-                    "Connect once by hand and compare what is shown: {by_hand}\nOr name its key in directory.ssh.host_key."
+                    "Connect once by hand and compare the key that is shown: {by_hand}\nOr set directory.ssh.host_key."
                 ))
             };
         }
         if says("UNPROTECTED PRIVATE KEY FILE") {
-            return tunnel_error(&self.ssh, "others may read the file of the key, so ssh does not use it")
+            return tunnel_error(&self.ssh, "others can read the key file, so ssh does not use it")
                 .with_hint(if cfg!(windows) {
-                    "Make it yours alone, in PowerShell: icacls KEY /inheritance:r /grant:r \"${env:USERNAME}:R\", with \
-                     the path in directory.ssh.key for KEY."
+                    "Restrict it to your account, in PowerShell: icacls KEY /inheritance:r /grant:r \
+                     \"${env:USERNAME}:R\", where KEY is the path in directory.ssh.key."
                 } else {
-                    "Make it yours alone: chmod 600, and the path in directory.ssh.key"
+                    "Restrict it to your account: chmod 600, with the path in directory.ssh.key"
                 });
         }
         if says("Permission denied") || says("Too many authentication failures") {
             return error.with_hint(
-                "Add the key to the agent (ssh-add) or name its file in directory.ssh.key; one with a passphrase has \
-                 to be in the agent. The user is `user` in [directory.ssh].",
+                "Add the key to the agent (ssh-add) or name its file in directory.ssh.key. A key with a passphrase \
+                 must be in the agent. Check `user` in [directory.ssh], too.",
             );
         }
         if says("Could not request local forwarding") || says("cannot listen to") {
-            return error.with_hint("Try again; another program may have been quicker to take the place.");
+            return error.with_hint("Try again. Another program may have taken the address first.");
         }
         error.with_hint(format!(
-            "Check the host and port in [directory.ssh], and the VPN if it needs one. By hand it is: {by_hand}"
+            "Check the host and port in [directory.ssh], and the VPN if it needs one. To try it by hand: {by_hand}"
         ))
     }
 
     fn missing_ssh_error(&self) -> DirectoryError {
-        tunnel_error(&self.ssh, "there is no `ssh` on this computer").with_hint(
+        tunnel_error(&self.ssh, "`ssh` is not installed on this computer").with_hint(
             "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
         )
     }
@@ -369,7 +368,7 @@ fn supervised_command(program: &str) -> Command {
 fn tunnel_error(ssh: &SshConfig, what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Unreachable,
-        format!("The tunnel through {} could not be made: {what}.", ssh.host),
+        format!("The tunnel through {} could not be opened: {what}.", ssh.host),
     )
 }
 
@@ -417,7 +416,7 @@ fn free_port() -> Result<u16> {
     free.map(|address| address.port()).map_err(|cause| {
         DirectoryError::new(
             DirectoryCode::Unreachable,
-            format!("No port of this computer is free for a tunnel: {cause}."),
+            format!("No port on this computer is free for the tunnel: {cause}."),
         )
     })
 }

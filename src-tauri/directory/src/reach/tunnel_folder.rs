@@ -27,8 +27,9 @@ impl TunnelFolder {
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        Err(refused.unwrap_or_else(|| DirectoryError::internal("there is no place for a socket")).with_hint(
-            "It is made in the folder for temporary files: check that TMPDIR names one that is there and can be written in.",
+        Err(refused.unwrap_or_else(|| DirectoryError::internal("there is no folder for its socket")).with_hint(
+            "The socket is created in the folder for temporary files. Check that TMPDIR names a folder that exists \
+             and that you can write to.",
         ))
     }
 

@@ -173,7 +173,7 @@ fn unknown_columns_error<T>(
             let name = path.as_ref().map_or(*name, |path| path.column.as_str());
             if names.contains(&name) {
                 return format!(
-                    "{key}: `{name}` of {} holds no JSON, so nothing can be read within it.",
+                    "{key}: `{name}` of {} does not hold JSON, so nothing can be read within it.",
                     part.table
                 );
             }
@@ -216,7 +216,7 @@ pub(crate) fn unknown_table_error(written: &str, names: &[String]) -> DirectoryE
         ),
     };
     let hint = if names.is_empty() {
-        "The database has no tables at all. Is it the right one, and may this user see its schemas?"
+        "The database has no tables that this user can see. Check its name, and that the user may use its schemas."
             .to_owned()
     } else {
         format!("It has {}. Names are case-sensitive.", join_names(&names))

@@ -93,7 +93,7 @@ impl<'a, D: Dialect> Pager<'a, D> {
         if !(1..=500).contains(&query.limit) {
             return Err(DirectoryError::new(
                 DirectoryCode::QueryInvalid,
-                format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
+                format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
             ));
         }
         let asked = parse_query(mapping, query, now)?;
@@ -124,9 +124,9 @@ impl<'a, D: Dialect> Pager<'a, D> {
             if known.is_none() || cursor.segments != count {
                 return Err(DirectoryError::new(
                     DirectoryCode::QueryInvalid,
-                    "The place to continue from is not in this list.",
+                    "The list cannot continue from here: the position belongs to another list.",
                 )
-                .with_hint("Search again from the beginning."));
+                .with_hint("Search again."));
             }
             segments.retain(|segment| {
                 if backward { segment.at <= cursor.segment } else { segment.at >= cursor.segment }
@@ -580,7 +580,7 @@ pub(crate) fn parse_query<T>(
             DirectoryCode::QueryInvalid,
             format!("The search text is longer than {QUERY_CHARS} characters."),
         )
-        .with_hint("Search for an id, an e-mail address or a part of a name."));
+        .with_hint("Search for an ID, an email address or part of a name."));
     }
     // No database stores NUL in text, and PostgreSQL rejects it.
     let asked = ParsedQuery::parse(&query.text.replace('\0', ""), &mapping.columns, now);
@@ -601,7 +601,7 @@ pub(crate) fn resolve_sort<T: Clone>(
         let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();
         DirectoryError::new(
             DirectoryCode::QueryInvalid,
-            format!("There is no column `{}` to order by.", sort.column),
+            format!("There is no column `{}` to sort by.", sort.column),
         )
         .with_hint(format!("The columns are {}.", names.join(", ")))
     })?;

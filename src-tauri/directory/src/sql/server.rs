@@ -248,7 +248,7 @@ impl<D: Driver> Server<D> {
         if wire.has_pulse().await {
             return busy(&self.target_config());
         }
-        let silent = D::unreachable(&self.target_config(), "it fell silent in the middle of a question");
+        let silent = D::unreachable(&self.target_config(), "it stopped answering in the middle of a query");
         self.endpoint.explain_unreachable(silent).await.0
     }
 

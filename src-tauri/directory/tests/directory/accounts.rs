@@ -59,7 +59,7 @@ async fn what_mariadb_lets_an_account_do_in_an_hour_and_by_its_roles_is_told() {
     let users = part(server.url(READER, "acme"));
     server.sql("mysql", &format!("ALTER USER {READER}@'%' WITH MAX_QUERIES_PER_HOUR 2"));
     let error = fails(&users).await;
-    is_refused(&error, "within this hour");
+    is_refused(&error, "rest of the hour");
     assert!(error.statement.as_ref().unwrap().ends_with("WITH MAX_QUERIES_PER_HOUR 0"), "{error}");
     the_advice_helps(&server, &users, &error).await;
 
@@ -100,7 +100,10 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
     server.sql("acme", "REVOKE SELECT ON acme.* FROM gone@'%'");
     let error = refused().await;
     assert_eq!((error.code, error.wants_password), (DirectoryCode::Mismatch, false), "{error}");
-    assert!(error.hint.as_ref().unwrap().contains("account that defined it may no longer"), "{error:?}");
+    assert!(
+        error.hint.as_ref().unwrap().contains("account that defined the view may no longer"),
+        "{error:?}"
+    );
 
     server.sql("acme", "DROP USER gone@'%'");
     let error = refused().await;

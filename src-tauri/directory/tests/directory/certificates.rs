@@ -63,10 +63,10 @@ async fn postgres_and_its_clients_prove_who_they_are() {
         assert_eq!(error.code, DirectoryCode::Refused);
     }
     let error =
-        is_refused(&missing, ("sslrootcert=/no/such/ca.pem, and there is no such file", "whole path")).await;
+        is_refused(&missing, ("sslrootcert=/no/such/ca.pem, but there is no such file", "full path")).await;
     assert_eq!(error.code, DirectoryCode::ConfigInvalid);
     assert_eq!(fails(&half).await.code, DirectoryCode::ConfigInvalid);
-    is_refused(&by_other, ("does not take the client's certificate", "sslcert= and sslkey=")).await;
+    is_refused(&by_other, ("rejected the client certificate", "sslcert= and sslkey=")).await;
 
     // A certificate instead of a password.
     serve(&authority.sign("localhost"), &certified);
@@ -403,5 +403,5 @@ async fn mariadbs_own_certificate_is_taken_where_it_is_named() {
     for mode in ["REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"] {
         ada_is_there(&*open(&at(&format!("ssl-mode={mode}&{named}"))).await).await;
     }
-    is_refused(&at("ssl-mode=VERIFY_IDENTITY"), ("gave no secure connection", "ssl-ca=")).await;
+    is_refused(&at("ssl-mode=VERIFY_IDENTITY"), ("cannot be reached securely", "ssl-ca=")).await;
 }

@@ -348,10 +348,10 @@ async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryConfig) {
         (
             |ssh, way| way.host_key = Some(ssh.public_key("other_key")),
             "is not the one in directory.ssh.host_key",
-            "certain",
+            "right key",
         ),
         (|ssh, way| way.key = Some(ssh.other_key()), "Permission denied", "ssh-add"),
-        (|_, way| way.key = Some("/no/such/key".into()), "is not there", "Check the path"),
+        (|_, way| way.key = Some("/no/such/key".into()), "does not exist", "Check the path"),
         (|_, way| way.port = Some(9), "Connection refused", "port in [directory.ssh]"),
     ] {
         let error = fails(&way(change)).await;
@@ -457,7 +457,7 @@ async fn a_replica_is_read_where_there_is_one() {
     ada_is_there(&*directory).await;
     let error = fails(&on_replica).await;
     assert_eq!(error.code, DirectoryCode::Unreachable);
-    assert!(error.message.contains("wants one") || error.message.contains("no replica"), "{error}");
+    assert!(error.message.contains("asks for one") || error.message.contains("not a replica"), "{error}");
     // The replica returns and the primary stops; a promoted replica is as good as a primary.
     replica.start_again();
     primary.stop();

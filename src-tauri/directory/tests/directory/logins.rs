@@ -96,12 +96,12 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     }
     says(
         &fails(&at("clear", open_way)).await,
-        "clear text, and the connection is not encrypted",
+        "clear text, but the connection is not encrypted",
         "sslmode=verify-full",
     );
     says(
         &fails(&at("clear", encrypted)).await,
-        "clear text, and it is not certain which server",
+        "clear text, but the server's identity is not verified",
         "sslmode=verify-full",
     );
     ada_is_there(&*open(&at("md5", open_way)).await).await;
@@ -117,9 +117,10 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     assert_eq!(error.statement.as_deref(), Some("hostssl \"postgres\" \"by_gss\" all scram-sha-256"));
 
     says(&fails(&at("ident", certain)).await, "refused the login", "peer, ident");
-    says(&fails(&at("unheard_of", certain)).await, "refused the login", "No rule of the server's");
+    says(&fails(&at("unheard_of", certain)).await, "refused the login", "No server rule");
     // Advice about encryption would not help against these.
-    for (user, next) in [("rejected", "(reject)"), ("certified", "Some(\"The server asks for a certificate")]
+    for (user, next) in
+        [("rejected", "(reject)"), ("certified", "Some(\"Besides the login, the server requires")]
     {
         for way in [open_way, encrypted, certain] {
             let error = fails(&at(user, way)).await;
@@ -221,14 +222,14 @@ async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_st
         (
             "08P01",
             "no more connections allowed (max_client_conn)",
-            "takes no more connections",
+            "accepts no more connections",
             "pooler's limit",
         ),
-        ("XX000", "MaxClientsInSessionMode: max clients reached", "takes no more connections", "pool size"),
+        ("XX000", "MaxClientsInSessionMode: max clients reached", "accepts no more connections", "pool size"),
         (
             "53300",
             "no more connections allowed (max_client_conn)",
-            "takes no more connections",
+            "accepts no more connections",
             "pooler's limit",
         ),
         // Unknown messages are refused logins too.
@@ -380,7 +381,7 @@ async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
             NATIVE,
             unsure[0].clone(),
             Some(&certificate),
-            "not certain which server",
+            "identity is not verified",
             "VERIFY_IDENTITY",
             b"",
         ),
@@ -389,7 +390,7 @@ async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
             NATIVE,
             unsure[1].clone(),
             Some(&certificate),
-            "not certain which server",
+            "identity is not verified",
             "VERIFY_IDENTITY",
             b"",
         ),
@@ -514,7 +515,7 @@ async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
     for (mechanism, message, next) in [
         (
             "PLAIN&authSource=$external",
-            "clear text (PLAIN, as LDAP needs it), and the connection is not encrypted",
+            "clear text (PLAIN, for LDAP), but the connection is not encrypted",
             "tls=true",
         ),
         ("GSSAPI&authSource=$external", "authMechanism=GSSAPI (Kerberos), which", "SCRAM-SHA-256"),

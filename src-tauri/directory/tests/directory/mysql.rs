@@ -895,7 +895,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     let _only_one = MySqlConnection::connect_with(&options.password(READER_PASSWORD)).await.unwrap();
     let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
-    assert!(error.message.contains("takes no more connections"), "{error}");
+    assert!(error.message.contains("accepts no more connections"), "{error}");
     assert!(error.hint.unwrap().contains("connection limit"));
 }
 

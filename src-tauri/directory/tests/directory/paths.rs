@@ -129,7 +129,7 @@ pub async fn what_cannot_be_is_refused(
             with(&|part| part.columns = vec![path("profil")]),
             "has no column `profil`. Did you mean `profile`?",
         ),
-        (with(&|part| part.columns = vec![path(plain)]), "holds no JSON"),
+        (with(&|part| part.columns = vec![path(plain)]), "does not hold JSON"),
         (with(&|part| part.columns = vec!["profile->name".into()]), "has no column `profile->name`"),
     ] {
         let Err(error) = understudy_directory::open(&part, password).await else {

@@ -150,7 +150,7 @@ async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
     assert!(error.message.contains("is not ready: the database system is starting up"), "{error}");
     let text = error.to_string();
     assert!(
-        !text.contains("VPN") && !text.contains("said nothing") && text.contains("hot_standby"),
+        !text.contains("VPN") && !text.contains("sent nothing") && text.contains("hot_standby"),
         "{text}"
     );
 }

@@ -111,8 +111,8 @@ async fn a_file_that_is_no_database_is_told_as_what_it_is() {
     // The page size, which has to be a power of two.
     damaged[16..18].copy_from_slice(&[0x12, 0x34]);
     for (content, what, hint) in [
-        (&b"-- a dump\nCREATE TABLE users (id INTEGER);\n"[..], "it is a text", "dump"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "it is a text", "itself"),
+        (&b"-- a dump\nCREATE TABLE users (id INTEGER);\n"[..], "it is a text file", "dump"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "it is a text file", "itself"),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03rest of an archive", "it is an archive", "Unpack"),
         (&encrypted, "it is encrypted (SQLCipher, SEE), or another kind of file", "not encrypted"),
         (&damaged, "its header is damaged", "another copy"),

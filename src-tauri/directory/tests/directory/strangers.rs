@@ -130,7 +130,7 @@ async fn tls_that_only_one_of_two_speaks_is_named() {
     strict.certify(&authority.sign("localhost"), &authority.certificate());
     strict.stop();
     strict.start_again();
-    is_named(&at("mongodb", strict.port(), ""), "takes only TLS", "tls=true").await;
+    is_named(&at("mongodb", strict.port(), ""), "accepts only TLS", "tls=true").await;
 
     let postgres = postgres();
     is_named(&at("postgres", postgres.port(), "?sslmode=require"), no_tls, "sslmode=disable").await;

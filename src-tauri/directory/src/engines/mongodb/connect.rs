@@ -34,8 +34,11 @@ pub(crate) async fn build_connect_options(
     let Ok(parsed) = parsed else { return Err(errors::srv_lookup_error(part)) };
     let mut options = parsed.map_err(unusable)?;
     let Some(database) = options.default_database.clone() else {
-        return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, "directory.url names no database.")
-            .with_hint("Put it behind the host: mongodb://user@host/database"));
+        return Err(DirectoryError::new(
+            DirectoryCode::ConfigInvalid,
+            "directory.url does not name a database.",
+        )
+        .with_hint("Add it after the host: mongodb://user@host/database"));
     };
     if options.tls.is_none() && !options.hosts.iter().all(is_local) {
         // On this computer no one can listen; anywhere else the server must prove its identity.
@@ -97,7 +100,7 @@ impl Mechanism {
             "" | "SCRAM-SHA-256" | "SCRAM-SHA-1" => Ok(Self::Usual),
             "MONGODB-X509" if said("tlsCertificateKeyFile").is_some() => Ok(Self::Usual),
             "MONGODB-X509" => Err(invalid(
-                "directory.url has authMechanism=MONGODB-X509, and names no certificate.".to_owned(),
+                "directory.url has authMechanism=MONGODB-X509, but names no certificate.".to_owned(),
             )
             .with_hint(
                 "Add tlsCertificateKeyFile=/path/to/client.pem, a file with the certificate and its key.",
@@ -136,7 +139,7 @@ impl Mechanism {
         }
         let doubt = match tls {
             Some(Tls::Enabled(tls)) if tls.allow_invalid_certificates == Some(true) => {
-                "it is not certain which server is at the other end"
+                "the server's identity is not verified"
             }
             Some(Tls::Enabled(_)) => return Ok(()),
             _ => "the connection is not encrypted",
@@ -144,11 +147,11 @@ impl Mechanism {
         Err(DirectoryError::new(
             DirectoryCode::Refused,
             format!(
-                "{} would get the password in clear text (PLAIN, as LDAP needs it), and {doubt}. It was not sent.",
+                "{} would get the password in clear text (PLAIN, for LDAP), but {doubt}. It was not sent.",
                 errors::describe_server(part)
             ),
         )
-        .with_hint("Put tls=true in directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
+        .with_hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
     }
 }
 

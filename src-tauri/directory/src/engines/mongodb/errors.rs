@@ -17,7 +17,7 @@ pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "tlsCAFile",
     also_authority: &[],
     client: &["tlsCertificateKeyFile"],
-    any_name: "tlsAllowInvalidCertificates=true, which trusts anybody",
+    any_name: "tlsAllowInvalidCertificates=true, which accepts any certificate",
     off: "tls=false",
     pins: false,
 };
@@ -29,7 +29,7 @@ pub(crate) fn from_driver(
     part: &DirectoryConfig,
     seen: Option<DriverError>,
 ) -> DirectoryError {
-    let hinted = |error: DirectoryError| error.with_hint("It looks like mongodb://user@host:27017/database");
+    let hinted = |error: DirectoryError| error.with_hint("Write it as mongodb://user@host:27017/database");
     match *error.kind {
         ErrorKind::Command(error) => from_server(&error, part),
         ErrorKind::Authentication { .. } => login_refused_error(part),
@@ -37,7 +37,7 @@ pub(crate) fn from_driver(
             Some(seen) if !matches!(*seen.kind, ErrorKind::ServerSelection { .. }) => {
                 from_driver(seen, part, None)
             }
-            _ => unreachable_error(part, "no server that can be read from was found in time"),
+            _ => unreachable_error(part, "no readable server was found in time"),
         },
         // A failed TLS handshake arrives like this: an untrusted certificate, one for another host, or no TLS at all.
         ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => {
@@ -90,8 +90,8 @@ pub(crate) fn srv_lookup_error(part: &DirectoryConfig) -> DirectoryError {
         format!("The DNS names no servers for {name}: there is no SRV record _mongodb._tcp.{name}, or no answer."),
     )
     .with_hint(
-        "Check the name after mongodb+srv://, and the VPN if it needs one. Some networks do not pass such records on: \
-         name the servers instead, mongodb://user@a,b,c/database?replicaSet=…&authSource=admin&tls=true",
+        "Check the name after mongodb+srv://, and the VPN if it needs one. Some networks do not pass such records on. \
+         In that case, list the servers: mongodb://user@a,b,c/database?replicaSet=…&authSource=admin&tls=true",
     )
 }
 
@@ -104,12 +104,12 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
         18 | 8000 => login_refused_error(part),
         // The server requires a login, but the URL has no user.
         13 if names_nobody(part) => refused(format!(
-            "{} lets nobody read without a login, and directory.url names no user: {said}.",
+            "{} requires a login, but directory.url names no user: {said}.",
             describe_server(part)
         ))
         .with_hint("Name the database user in directory.url, mongodb://user@host/database?authSource=admin, and store its password."),
         13 => refused(format!("The database user may not read {}: {said}.", part.table))
-            .with_hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
+            .with_hint("Ask your database administrator to grant `find` and `listIndexes` on the collection."),
         50 | 262 => query_timeout_error(part),
         24 | 46 => table_locked_error(part, said),
         // The collection does not exist, or was dropped or renamed while it was read.
@@ -125,18 +125,18 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
             format!("{} is not ready: {said}.", describe_server(part)),
         )
         .with_hint(
-            "It answers, so host and port are right. It is being stopped or restarted, or its replica set chooses a new \
-             primary. Try again in a moment.",
+            "It answers, so host and port are right. It is being stopped or restarted, or its replica set is choosing \
+             a new primary. Try again in a moment.",
         ),
         // A router that cannot reach its shards, or no server of the required kind.
         6 | 7 | 89 | 133 | 134 | 9001 => unreachable_error(part, said),
         // Out of memory or space, or too many sessions.
         39 | 146 | 261 | 292 | 14031 => {
-            refused(format!("{} has a problem of its own: {said} (code {}).", describe_server(part), error.code))
-                .with_hint("Ask its administrator: nothing is wrong with the connection.")
+            refused(format!("{} reports an internal problem: {said} (code {}).", describe_server(part), error.code))
+                .with_hint("Ask its administrator. The connection file is not the cause.")
         }
         code => refused(format!("The database could not answer: {said} (code {code})."))
-            .with_hint("This comes from the server or the collection itself; its owner can tell more."),
+            .with_hint("The problem is in the server or the collection itself. Ask its owner."),
     }
 }
 
@@ -164,8 +164,8 @@ pub(crate) fn slow_view_error(part: &DirectoryConfig, limit: Duration) -> Direct
         format!("{} is a view, and could not be read within {seconds} s.", part.table),
     )
     .with_hint(
-        "All of its stages run for each search. Ask whoever made it for $match and $sort in front, by an index of the \
-         collection below, or connect that collection itself; a longer directory.timeout_ms helps too.",
+        "All of its stages run for each search. Ask its author to begin it with a $match and $sort that an index of \
+         the underlying collection serves, or connect that collection itself. A longer directory.timeout_ms helps too.",
     )
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn is_login(error: &DriverError) -> bool {
 pub(crate) fn wants_tls(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} takes only TLS, and directory.url does not ask for it.", describe_server(part)),
+        format!("{} accepts only TLS, but directory.url does not use it.", describe_server(part)),
     )
     .with_hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
 }
@@ -201,14 +201,15 @@ pub(crate) fn missing_tls_error(part: &DirectoryConfig) -> DirectoryError {
 fn login_refused_error(part: &DirectoryConfig) -> DirectoryError {
     if part.url.contains("MONGODB-X509") {
         return DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", describe_server(part))).with_hint(
-            "No user is called as the certificate of tlsCertificateKeyFile= is: its whole subject, in the order of \
-             `openssl x509 -noout -subject -nameopt RFC2253`, known to the database $external.",
+            "No user has the name in the certificate of tlsCertificateKeyFile=. Ask your database administrator for a \
+             user in $external that is named like the certificate's whole subject, as `openssl x509 -noout -subject \
+             -nameopt RFC2253` prints it.",
         );
     }
     DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", describe_server(part)))
         .with_hint(
-            "Check the user name in directory.url and the stored database password. A user that another database \
-             knows needs its name there: ?authSource=admin",
+            "Check the user name in directory.url and the stored database password. If the user is defined in another \
+             database, add its name: ?authSource=admin",
         )
         .wants_password()
 }
@@ -217,7 +218,7 @@ fn login_refused_error(part: &DirectoryConfig) -> DirectoryError {
 pub(crate) fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", describe_server(part)),
+        format!("{} requires a password, but none is stored.", describe_server(part)),
     )
     .wants_password()
 }

@@ -470,7 +470,7 @@ impl MongoReadTx {
                 if self.server.has_pulse(&self.client, address).await {
                     return Err(query_timeout_error(&self.server.part));
                 }
-                let silent = "it fell silent in the middle of a question";
+                let silent = "it stopped answering in the middle of a query";
                 return Err(errors::unreachable_error(&self.server.part, silent));
             }
             // The query has not reached a server yet.

@@ -103,12 +103,14 @@ impl TopologyView {
         });
         let (is, hint) = match set {
             Some(set) => (
-                format!("is in the replica set \"{set}\""),
-                format!("Take replicaSet= out of directory.url, or say replicaSet={set}"),
+                format!("belongs to the replica set \"{set}\""),
+                format!("Remove replicaSet= from directory.url, or set replicaSet={set}"),
             ),
-            None => ("is in no replica set".to_owned(), "Take replicaSet= out of directory.url.".to_owned()),
+            None => {
+                ("belongs to no replica set".to_owned(), "Remove replicaSet= from directory.url.".to_owned())
+            }
         };
-        let message = format!("{place} {is}, and directory.url asks for \"{wanted}\".");
+        let message = format!("{place} {is}, but directory.url asks for \"{wanted}\".");
         Some(DirectoryError::new(DirectoryCode::Mismatch, message).with_hint(hint))
     }
 
@@ -136,8 +138,8 @@ impl TopologyView {
         );
         let separator = if part.url.contains('?') { '&' } else { '?' };
         Some(DirectoryError::new(DirectoryCode::Unreachable, message).with_hint(format!(
-            "To read from the server that the URL names, and no other, add {separator}directConnection=true to \
-             directory.url (with one host in it). Or let this computer know those names."
+            "To read only from the server in the URL, add {separator}directConnection=true to directory.url (with one \
+             host in it). Or make those names known to this computer."
         )))
     }
 }

@@ -285,7 +285,7 @@ async fn explain_missing_table(
     let error = unknown_table_error(&part.table, &names);
     let hint = error.hint.clone().unwrap_or_default();
     Ok(error
-        .with_hint(format!("{hint} A table that {} may not read is not listed.", quoted_account(account))))
+        .with_hint(format!("{hint} Tables that {} may not read are not listed.", quoted_account(account))))
 }
 
 fn unreadable_columns(

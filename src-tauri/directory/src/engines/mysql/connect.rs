@@ -20,7 +20,7 @@ use crate::reach::wire::{Address, Login, Route, Wire};
 use crate::sql::server::Connected;
 
 /// An example of `directory.url`, for display.
-pub(crate) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
+pub(crate) const EXAMPLE: &str = "Write it as mysql://user@host:3306/database";
 
 /// Connects to one server, and returns whether it is a replica.
 pub(crate) async fn connect_to(
@@ -66,7 +66,7 @@ struct MySqlServerUrl(url::Url);
 impl MySqlServerUrl {
     fn from_config(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
-            .map_err(|cause| invalid_url_error(&format!("is no URL: {cause}")).with_hint(EXAMPLE))?;
+            .map_err(|cause| invalid_url_error(&format!("is not a URL: {cause}")).with_hint(EXAMPLE))?;
         if url.username().is_empty() {
             // The driver's default would be `root`.
             return Err(invalid_url_error("names no database user").with_hint(EXAMPLE));
@@ -104,7 +104,7 @@ impl MySqlServerUrl {
             "VERIFY_CA" => Ok(TlsMode::Authority),
             "VERIFY_IDENTITY" => Ok(TlsMode::Name),
             _ => Err(invalid_url_error(&format!("has ssl-mode={mode}"))
-                .with_hint("It is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY.")),
+                .with_hint("Use DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY.")),
         }
     }
 
@@ -122,7 +122,7 @@ impl MySqlServerUrl {
             (None, None) => None,
             _ => {
                 return Err(invalid_url_error("names only one of ssl-cert= and ssl-key=")
-                    .with_hint("The client's certificate and its key belong together: name both."));
+                    .with_hint("A client certificate needs its key. Name both."));
             }
         };
         let address = match (tunnel, self.socket()) {

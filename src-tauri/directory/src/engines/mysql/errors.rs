@@ -45,8 +45,8 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
     match number {
         1698 => refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
-            "This account logs in by the name of the operating system's account (unix_socket, auth_socket), not by a \
-             password. Name another user in directory.url, with a password and SELECT on the table.",
+            "This account logs in with the operating system's account (unix_socket, auth_socket), not with a \
+             password. Name another user in directory.url, one with a password and SELECT on the table.",
         ),
         4151 | 3118 => refused(format!("{} refused the login: this account is locked.", describe_server(part)))
             .with_hint(OF_AN_ACCOUNT)
@@ -67,31 +67,31 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         // A wrong password; no password; a login plugin that one side lacks.
         1045 | 1251 | 1524 => {
             let error = refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
-                "Check the user name in directory.url and the stored database password. Where a certificate \
-                 lets in, it is named there as well: ssl-cert= and ssl-key=",
+                "Check the user name in directory.url and the stored database password. To log in with a certificate, \
+                 name it there too: ssl-cert= and ssl-key=",
             );
             if number == 1045 { error.wants_password() } else { error }
         }
         // This computer's address is not allowed, or was blocked after too many errors.
-        1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", describe_server(part))).with_hint(
-            "Let the database's administrator allow this user from this machine's address ('user'@'%' is from \
-             anywhere).",
+        1129 | 1130 => refused(format!("{} accepts no connection from here: {said}.", describe_server(part))).with_hint(
+            "Ask your database administrator to allow this user from this computer's address ('user'@'%' allows any \
+             address).",
         ),
         1044 => refused(format!("{} does not let this user into the database: {said}.", describe_server(part))).with_hint(
-            "Check the database name at the end of directory.url, or let the database's administrator grant \
-             SELECT on a table of it. Where a role has been granted, it has to be the user's default: SET DEFAULT ROLE.",
+            "Check the database name at the end of directory.url, or ask your database administrator to grant SELECT \
+             on one of its tables. If a role was granted, it must be the user's default role: SET DEFAULT ROLE.",
         ),
         1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", describe_server(part)))
             .with_hint("Check the database name at the end of directory.url."),
         // A table, a column, or something that a view or function of theirs needs.
         1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
             .with_hint(
-                "Let the database's administrator grant SELECT on the columns that the connection names. Where a role \
-                 has been granted, it has to be the user's default: SET DEFAULT ROLE.",
+                "Ask your database administrator to grant SELECT on the columns that the connection names. If a role \
+                 was granted, it must be the user's default role: SET DEFAULT ROLE.",
             ),
         1356 => DirectoryError::new(DirectoryCode::Mismatch, format!("The view {} cannot be read: {said}.", part.table))
             .with_hint(
-                "A table or column that it is made of was renamed or removed, or the account that defined it may no \
+                "One of its tables or columns was renamed or removed, or the account that defined the view may no \
                  longer read them. Ask your database administrator.",
             ),
         // Something in the statement no longer exists.
@@ -114,7 +114,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
             let resource = ["max_queries_per_hour", "max_updates_per_hour", "max_connections_per_hour"];
             let resource = resource.into_iter().find(|name| said.contains(name));
             let error = refused(format!(
-                "{} answers this account no more within this hour: {said}.",
+                "{} refuses this account for the rest of the hour: {said}.",
                 describe_server(part)
             ));
             match resource {
@@ -126,7 +126,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
                 None => error.with_hint("Try again later, or ask your database administrator to raise the limit."),
             }
         }
-        1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", describe_server(part)))
+        1040 | 1203 | 1226 => refused(format!("{} accepts no more connections: {said}.", describe_server(part)))
             .with_hint("Try again in a moment, or raise the connection limit of this database user."),
         // Shutting down, killed, or idle for longer than the server allows.
         1053 | 1077 | 1079 | 1080 | 1927 | 3169 | 4031 => DirectoryError::new(
@@ -139,17 +139,17 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         // Out of memory, space or files; a damaged table; an error of the storage engine.
         126 | 127 | 145 | 1016 | 1021 | 1023 | 1026 | 1030 | 1034 | 1035 | 1037 | 1038 | 1041 | 1114
         | 1135 | 1194 | 1195 | 1459 => {
-            refused(format!("{} has a problem of its own: {said} (error {number}).", describe_server(part)))
-                .with_hint("Ask its administrator: nothing is wrong with the connection.")
+            refused(format!("{} reports an internal problem: {said} (error {number}).", describe_server(part)))
+                .with_hint("Ask its administrator. The connection file is not the cause.")
         }
         _ => refused(format!("The database could not answer: {said} (error {number})."))
-            .with_hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("The problem is in the table or view itself. Ask its owner."),
     }
 }
 
 /// Introduces a statement about the account.
 const OF_AN_ACCOUNT: &str =
-    "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
+    "Ask your database administrator to run this. (The part after @ is the account's host.)";
 
 /// The account of the URL's user as SQL names it, for any host.
 fn quote_account(part: &DirectoryConfig) -> String {
@@ -171,14 +171,14 @@ pub(crate) fn of_statement(
             DirectoryError::new(
                 DirectoryCode::Refused,
                 format!(
-                    "{} cannot be read: it is a view that is read with the rights of the account that defined it, and \
-                     that account no longer exists.",
+                    "{} cannot be read: it is a view, read with the rights of the account that defined it, and that \
+                     account no longer exists.",
                     part.table
                 ),
             )
             .with_hint(
-                "Ask your database administrator for another definer: SHOW CREATE VIEW tells how the view is made, and \
-                 ALTER DEFINER = … VIEW … makes it anew.",
+                "Ask your database administrator for another definer: SHOW CREATE VIEW shows the view's definition, \
+                 and ALTER DEFINER = … VIEW … creates it again.",
             )
             .with_details(said.unwrap_or_default())
         }
@@ -217,7 +217,7 @@ pub(crate) fn is_interruption(error: &sqlx::Error) -> bool {
 fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", describe_server(part)),
+        format!("{} requires a password, but none is stored.", describe_server(part)),
     )
     .wants_password()
 }

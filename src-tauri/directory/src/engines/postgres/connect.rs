@@ -25,7 +25,7 @@ use crate::reach::wire::{Address, Login, Route, Wire};
 use crate::sql::server::Connected;
 
 /// An example of `directory.url`, for display.
-pub(crate) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
+pub(crate) const EXAMPLE: &str = "Write it as postgres://user@host:5432/database";
 
 /// Connects to one server, and returns whether it is a replica.
 pub(crate) async fn connect_to(
@@ -80,7 +80,7 @@ struct PgServerUrl {
 impl PgServerUrl {
     fn from_config(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
-            .map_err(|cause| invalid_url_error(&format!("is no URL: {cause}")).with_hint(EXAMPLE))?;
+            .map_err(|cause| invalid_url_error(&format!("is not a URL: {cause}")).with_hint(EXAMPLE))?;
         errors::TLS.check_files_exist(&part.url)?;
         let said: HashMap<String, String> =
             url.query_pairs().map(|(key, value)| (to_libpq_option(&key), value.into_owned())).collect();
@@ -92,33 +92,31 @@ impl PgServerUrl {
     /// Rejects options that would be ignored silently although they matter.
     fn asks_for_nothing_else(&self) -> Result<()> {
         let elsewhere = [
-            ("service", "a service file is not read: write host, port, user and database into the URL"),
-            ("servicefile", "a service file is not read: write host, port, user and database into the URL"),
-            ("passfile", "a password file is not read: understudy secret set <id> database_password"),
-            ("sslpassword", "the key has to be readable without a passphrase"),
-            ("sslcrl", "lists of revoked certificates are not read"),
-            ("sslcrldir", "lists of revoked certificates are not read"),
+            ("service", "write host, port, user and database in the URL instead"),
+            ("servicefile", "write host, port, user and database in the URL instead"),
+            ("passfile", "store the password with understudy secret set <id> database_password"),
+            ("sslpassword", "use a key without a passphrase"),
+            ("sslcrl", "revocation lists are not checked"),
+            ("sslcrldir", "revocation lists are not checked"),
             (
                 "require_auth",
-                "ways to log in cannot be chosen: a password in clear text is only sent over verified TLS",
+                "the login method cannot be chosen. A password is sent in clear text only over verified TLS",
             ),
             ("requirepeer", "the owner of a socket is not checked"),
         ];
         for (key, instead) in elsewhere {
             if self.find_option(key).is_some_and(|value| !value.is_empty()) {
                 return Err(invalid_url_error(&format!("has {key}=, which Understudy does not support"))
-                    .with_hint(format!("Remove it; {instead}.")));
+                    .with_hint(format!("Remove it: {instead}.")));
             }
         }
         if self.find_option("gssencmode") == Some("require") {
-            return Err(invalid_url_error("has gssencmode=require, and Understudy does not support GSSAPI")
-                .with_hint("Remove it, and say sslmode=verify-full."));
+            return Err(invalid_url_error("has gssencmode=require, but Understudy does not support GSSAPI")
+                .with_hint("Replace it with sslmode=verify-full."));
         }
         if self.find_option("channel_binding") == Some("require") && self.parse_tls_mode()? != TlsMode::Name {
             return Err(invalid_url_error("has channel_binding=require, which Understudy does not support")
-                .with_hint(
-                    "Remove it, and say sslmode=verify-full: then it is certain who is at the other end.",
-                ));
+                .with_hint("Replace it with sslmode=verify-full, which verifies the server."));
         }
         Ok(())
     }
@@ -188,7 +186,7 @@ impl PgServerUrl {
             Some("verify-full") => TlsMode::Name,
             Some(other) => {
                 return Err(invalid_url_error(&format!("has sslmode={other}"))
-                    .with_hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
+                    .with_hint("Use disable, allow, prefer, require, verify-ca or verify-full."));
             }
             // On this computer no one can listen; anywhere else the server must prove its identity.
             None if self.is_local() && self.find_option("sslrootcert").is_none() => TlsMode::IfOffered,
@@ -196,7 +194,7 @@ impl PgServerUrl {
         };
         if is_system && demand != TlsMode::Name {
             return Err(invalid_url_error("has sslrootcert=system with a weaker sslmode than verify-full").with_hint(
-                "Public authorities sign for everybody, so the name has to be checked too: say sslmode=verify-full.",
+                "Public authorities sign for anyone, so the host name must be checked too. Set sslmode=verify-full.",
             ));
         }
         Ok(demand)
@@ -221,7 +219,7 @@ impl PgServerUrl {
             (None, None) => None,
             _ => {
                 return Err(invalid_url_error("names only one of sslcert= and sslkey=")
-                    .with_hint("The client's certificate and its key belong together: name both."));
+                    .with_hint("A client certificate needs its key. Name both."));
             }
         };
         let host = self.host();

@@ -54,8 +54,8 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
     match code.as_ref() {
         "28P01" | "28000" => {
             let error = refused(format!("{} refused the login: {said}.", describe_server(part))).with_hint(
-                "Check the user name in directory.url and the stored database password. Where a certificate lets \
-                 in, it is named there as well: sslcert= and sslkey=",
+                "Check the user name in directory.url and the stored database password. To log in with a certificate, \
+                 name it there too: sslcert= and sslkey=",
             );
             // 28000 is about who may connect from where, and with which certificate.
             if code == "28P01" { error.wants_password() } else { error }
@@ -65,7 +65,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
                 .with_hint("Check the database name at the end of directory.url.")
         }
         "42501" => refused(format!("The database user may not read {}: {said}.", part.table)).with_hint(
-            "Let the database's administrator grant SELECT on the columns that the connection names.",
+            "Ask your database administrator to grant SELECT on the columns that the connection names.",
         ),
         // Class 42: something in the statement does not exist, or has another type than when the directory was opened
         // (so that an operator, function or cast does not exist).
@@ -80,15 +80,15 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
         "55P03" => table_locked_error(part, said),
         "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
             .with_hint("Understudy only reads. Name a table or view that can be read without writing."),
-        "53300" => refused(format!("{} takes no more connections: {said}.", describe_server(part)))
+        "53300" => refused(format!("{} accepts no more connections: {said}.", describe_server(part)))
             .with_hint("Try again in a moment, or raise the connection limit of this database user."),
         // A replica cancels queries that conflict with changes from its primary.
         "40001" | "40P01" => DirectoryError::new(
             DirectoryCode::Unreachable,
-            format!("{} stopped the question to catch up with its primary: {said}.", describe_server(part)),
+            format!("{} cancelled the query to catch up with its primary: {said}.", describe_server(part)),
         )
         .with_hint(
-            "Ask again. If it happens often, its administrator can give questions more time \
+            "Try again. If it happens often, its administrator can give queries more time \
              (max_standby_streaming_delay, hot_standby_feedback).",
         ),
         "57P03" => not_ready_error(part, said),
@@ -97,20 +97,21 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
         // The connection broke.
         code if code.starts_with("08") => unreachable_error(part, said),
         // Out of memory or space, a failed system call, or damaged data.
-        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
-            refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", describe_server(part)))
-                .with_hint("Ask its administrator: nothing is wrong with the connection.")
-        }
+        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => refused(format!(
+            "{} reports an internal problem: {said} (SQLSTATE {code}).",
+            describe_server(part)
+        ))
+        .with_hint("Ask its administrator. The connection file is not the cause."),
         _ => refused(format!("The database could not answer: {said} (SQLSTATE {code})."))
-            .with_hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("The problem is in the table or view itself. Ask its owner."),
     }
 }
 
 /// The server does not accept logins at the moment: it starts, shuts down, recovers, or is a standby.
 fn not_ready_error(part: &DirectoryConfig, said: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Unreachable, format!("{} is not ready: {said}.", describe_server(part))).with_hint(
-        "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
-         standby lets nobody in without hot_standby = on.",
+        "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator. \
+         A standby accepts connections only with hot_standby = on.",
     )
 }
 
@@ -202,9 +203,9 @@ pub(crate) fn of_login(
             "Check the user name in directory.url and the stored database password.".to_owned()
         }
         (Some("auth_failed"), _) => {
-            "The server tells users apart by something else than a password: the name of the operating system's account \
-             (peer, ident), or a certificate, whose common name has to be the user's: sslcert= and sslkey=. Or ask your \
-             database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
+            "The server does not identify this user by a password, but by the operating system's account (peer, \
+             ident), or by a certificate with the user's name as its common name (sslcert= and sslkey=). Use one of \
+             these, or ask your database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
                 .to_owned()
         }
         (_, LoginFacts { privacy, .. }) => hba_rejection_hint(refusal.message(), privacy).to_owned(),
@@ -221,21 +222,21 @@ pub(crate) fn of_login(
 /// except when only a certificate is missing.
 fn hba_rejection_hint(said: &str, privacy: Privacy) -> &'static str {
     if !said.contains("pg_hba.conf") {
-        return "The server asks for a certificate of the client's that its own authority has signed, beside the login. \
-                Name it in directory.url: sslcert= and sslkey=";
+        return "Besides the login, the server requires a client certificate that its own authority has signed. Name \
+                it in directory.url: sslcert= and sslkey=";
     }
     if said.starts_with("pg_hba.conf rejects") {
-        return "A rule of the server's refuses this user from here (reject). Ask your database administrator which users \
+        return "A server rule refuses this user from here (reject). Ask your database administrator which users \
                 and addresses pg_hba.conf lets in.";
     }
     match privacy {
         Privacy::Open => {
-            "No rule of the server's lets this user in from here without encryption; perhaps it only lets in with it: \
-             sslmode=verify-full. Otherwise ask your database administrator for a line in pg_hba.conf."
+            "No server rule lets this user in from here without encryption. Try sslmode=verify-full. Otherwise ask \
+             your database administrator for a line in pg_hba.conf."
         }
         Privacy::Encrypted | Privacy::Certain => {
-            "No rule of the server's lets this user in from here. Ask your database administrator for a line in \
-             pg_hba.conf. If there is one without encryption only (hostnossl), it takes sslmode=disable."
+            "No server rule lets this user in from here. Ask your database administrator for a line in pg_hba.conf. \
+             If there is one for unencrypted connections only (hostnossl), set sslmode=disable."
         }
     }
 }
@@ -255,19 +256,19 @@ pub(crate) fn is_login(error: &sqlx::Error) -> bool {
 fn missing_password_error(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{} wants a password, and none is stored.", describe_server(part)),
+        format!("{} requires a password, but none is stored.", describe_server(part)),
     )
     .wants_password()
 }
 
 /// SCRAM prepares passwords with `SASLprep` (RFC 4013), which rejects some characters.
 fn unusable_password_error(part: &DirectoryConfig) -> DirectoryError {
-    let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
+    let what = "has a character that a SCRAM login does not allow: an emoji, a control character, or text that runs \
                 in both directions";
-    DirectoryError::new(DirectoryCode::Refused, format!("The password for {} {what}.", describe_server(part)))
+    DirectoryError::new(DirectoryCode::Refused, format!("{} cannot use the password, which {what}.", describe_server(part)))
         .with_hint(
-            "Check that the password was stored as it is. Otherwise give the database user one of letters, digits and \
-             punctuation (ALTER ROLE … PASSWORD).",
+            "Check that the password was stored correctly. If it was, give the database user a password of letters, \
+             digits and punctuation (ALTER ROLE … PASSWORD).",
         )
         .wants_password()
 }

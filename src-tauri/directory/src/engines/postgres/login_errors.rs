@@ -48,13 +48,13 @@ const KNOWN: [LoginRefusal; 8] = [
     LoginRefusal {
         fault: LoginFault::Login,
         words: &["unsupported startup parameter"],
-        hint: "PgBouncer passes on no setting that it does not know. Remove it from directory.url (options=), or ask \
+        hint: "PgBouncer refuses settings that it does not know. Remove it from directory.url (options=), or ask \
                your database administrator to list it in ignore_startup_parameters in pgbouncer.ini.",
     },
     LoginRefusal {
         fault: LoginFault::Login,
         words: &["ssl required", "ssl connection is required", "tls required", "connection is insecure"],
-        hint: "Say sslmode=verify-full in directory.url.",
+        hint: "Add sslmode=verify-full to directory.url.",
     },
     LoginRefusal {
         fault: LoginFault::Room,
@@ -101,7 +101,7 @@ pub(crate) fn explain_refusal(said: &str, code: &str, part: &DirectoryConfig) ->
     let error = match fault {
         LoginFault::Login => refused(format!("{place} refused the login: {said}.")),
         LoginFault::Password => refused(format!("{place} refused the login: {said}.")).wants_password(),
-        LoginFault::Room => refused(format!("{place} takes no more connections: {said}.")),
+        LoginFault::Room => refused(format!("{place} accepts no more connections: {said}.")),
         LoginFault::Database => DirectoryError::new(DirectoryCode::Mismatch, format!("{place}: {said}.")),
     };
     Some(error.with_hint(*hint))

@@ -19,7 +19,7 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
                 DirectoryCode::ConfigInvalid,
                 format!("directory.url cannot be used: {cause}."),
             )
-            .with_hint(format!("It looks like {SQLITE_URL}"));
+            .with_hint(format!("Write it as {SQLITE_URL}"));
         }
         sqlx::Error::PoolTimedOut => return query_timeout_error(part),
         sqlx::Error::PoolClosed => {
@@ -35,15 +35,15 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
         // SQLITE_READONLY_ROLLBACK
         8 if extended == 776 => DirectoryError::new(
             DirectoryCode::Unreachable,
-            "The database file cannot be read without changing it: its -journal holds what an interrupted program has \
-             to take back.",
+            "The database file cannot be read without changing it: its -journal holds changes that an interrupted \
+             program has to undo.",
         )
         .with_hint("Start the application, or open the file once with `sqlite3` as the application's account."),
         // SQLITE_READONLY_RECOVERY and SQLITE_READONLY_CANTINIT
         8 if matches!(extended, 264 | 1288) => DirectoryError::new(
             DirectoryCode::Unreachable,
-            "The database file cannot be read: the -shm file beside it may not be written by this account, and nobody \
-             else has it open.",
+            "The database file cannot be read: this account may not write to the -shm file beside it, and no other \
+             program has it open.",
         )
         .with_hint("Start the application: while it has the file open, it can be read."),
         9 => query_timeout_error(part),
@@ -67,7 +67,7 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
         )
         .with_hint("Check the connection: its table or columns were renamed or removed."),
         _ => DirectoryError::new(DirectoryCode::Refused, format!("The database could not answer: {said}."))
-            .with_hint("This comes from the table or view itself; its owner can tell more."),
+            .with_hint("The problem is in the table or view itself. Ask its owner."),
     }
 }
 
@@ -96,7 +96,7 @@ fn not_a_database_error(part: &DirectoryConfig) -> DirectoryError {
             ("it is an archive", "Unpack it, and name the file that was in it in directory.url.")
         }
         () if is_text(&begins) => (
-            "it is a text",
+            "it is a text file",
             "directory.url names the database file itself. A dump (.sql) has to be loaded into a database first.",
         ),
         () => (
@@ -104,8 +104,11 @@ fn not_a_database_error(part: &DirectoryConfig) -> DirectoryError {
             "Understudy cannot read encrypted files. Name a file that is not encrypted in directory.url.",
         ),
     };
-    DirectoryError::new(DirectoryCode::Refused, format!("{} is no SQLite database: {what}.", path.display()))
-        .with_hint(hint)
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} is not an SQLite database: {what}.", path.display()),
+    )
+    .with_hint(hint)
 }
 
 /// Why the file at `path` cannot be opened, if the system says so.

@@ -69,13 +69,14 @@ fn orphaned_log_error(path: &Path, log: &Path) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Unreachable,
         format!(
-            "{} cannot be read without changing what lies beside it: {} holds changes that are not in the file yet.",
+            "{} cannot be read without changing the files beside it: {} holds changes that are not in the file yet.",
             path.display(),
             log.display()
         ),
     )
     .with_hint(
-        "Whoever wrote it was interrupted, or the files were copied without the third one (-shm). Start the \
-         application, or open the file once with `sqlite3` as the application's account: that puts the changes into it.",
+        "The program that wrote it was interrupted, or the files were copied without the third one (-shm). Start the \
+         application, or open the file once with `sqlite3` as the application's account. Either puts the changes into \
+         the file.",
     )
 }

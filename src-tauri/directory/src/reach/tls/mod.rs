@@ -54,16 +54,17 @@ impl TlsOptions {
             }
             if !path.is_absolute() {
                 let what = format!(
-                    "directory.url says {key}={}, which would be another file wherever Understudy is started.",
+                    "directory.url has {key}={}, a relative path, which would mean a different file wherever \
+                     Understudy is started.",
                     path.display()
                 );
                 return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
-                    .with_hint("Name the PEM file by its whole path, as it is on this computer."));
+                    .with_hint("Write the full path of the PEM file on this computer."));
             }
             if !path.exists() {
-                let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
+                let what = format!("directory.url has {key}={}, but there is no such file.", path.display());
                 return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
-                    .with_hint("Name the PEM file by its whole path, as it is on this computer."));
+                    .with_hint("Write the full path of the PEM file on this computer."));
             }
             regular_file::is_readable(path, regular_file::OF_CERTIFICATES)
                 .map_err(|error| DirectoryError { code: DirectoryCode::ConfigInvalid, ..error.into() })?;
@@ -87,11 +88,11 @@ impl TlsOptions {
             // The drivers have no type for this, only a message.
             None if cause.to_string().contains("does not support TLS") => (
                 "it does not offer TLS".to_owned(),
-                format!("Let its administrator turn TLS on. {} sends everything in the open.", self.off),
+                format!("Ask its administrator to turn TLS on. {} sends everything unencrypted.", self.off),
             ),
             None => (cause.to_string(), self.general_hint()),
         };
-        DirectoryError::new(DirectoryCode::Refused, format!("{place} gave no secure connection: {what}."))
+        DirectoryError::new(DirectoryCode::Refused, format!("{place} cannot be reached securely: {what}."))
             .with_hint(hint)
     }
 
@@ -108,7 +109,7 @@ impl TlsOptions {
                 (
                     format!("its certificate is not for {} but for {}", expected.to_str(), names.join(", ")),
                     format!(
-                        "Name the host in directory.url as the certificate does, or say {}.",
+                        "Name the host in directory.url as the certificate does, or set {}.",
                         self.any_name
                     ),
                 )
@@ -118,7 +119,7 @@ impl TlsOptions {
             ) => (
                 "its certificate does not name this host".to_owned(),
                 format!(
-                    "Let its administrator name the host in the certificate's subjectAltName, or say {}.",
+                    "Ask its administrator to add the host to the certificate's subjectAltName, or set {}.",
                     self.any_name
                 ),
             ),
@@ -126,7 +127,7 @@ impl TlsOptions {
                 CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
             ) => (
                 "its certificate is not meant for a server".to_owned(),
-                "Let its administrator use one whose extendedKeyUsage has serverAuth.".to_owned(),
+                "Ask its administrator for one whose extendedKeyUsage includes serverAuth.".to_owned(),
             ),
             Tls::InvalidCertificate(CertificateError::Other(why))
                 if why.to_string().contains("CaUsedAsEndEntity") =>
@@ -135,11 +136,11 @@ impl TlsOptions {
                     "its certificate is an authority's own (CA:TRUE), not a server's".to_owned(),
                     if self.pins {
                         format!(
-                            "Name that very certificate in directory.url: {}=/path/to/server.crt",
+                            "Name this certificate itself in directory.url: {}=/path/to/server.crt",
                             self.authority
                         )
                     } else {
-                        "Let its administrator make one for the server, with openssl req -x509 -addext \
+                        "Ask its administrator for a server certificate: openssl req -x509 -addext \
                      basicConstraints=CA:FALSE"
                             .to_owned()
                     },
@@ -147,15 +148,16 @@ impl TlsOptions {
             }
             // A bad signature means that a known authority has the same name.
             Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
-                "an authority that is not known here signed its certificate".to_owned(),
+                "its certificate was signed by an authority that is not known here".to_owned(),
                 format!(
-                    "Name the authority in directory.url: {}=/path/to/ca.pem. If it is named, that file does not hold \
-                     the certificate that signed the server's, or the server does not send what stands between the two.",
+                    "Name the authority in directory.url: {}=/path/to/ca.pem. If it is already there, that file lacks \
+                     the certificate that signed the server's, or the server does not send the intermediate \
+                     certificates.",
                     self.authority
                 ),
             ),
             Tls::AlertReceived(AlertDescription::CertificateRequired) => (
-                "it wants a certificate of the client's".to_owned(),
+                "it requires a client certificate".to_owned(),
                 format!("Name the certificate and its key in directory.url: {client}="),
             ),
             Tls::AlertReceived(
@@ -168,16 +170,17 @@ impl TlsOptions {
                 | AlertDescription::AccessDenied
                 | AlertDescription::DecryptError,
             ) => (
-                format!("it does not take the client's certificate ({tls})"),
+                format!("it rejected the client certificate ({tls})"),
                 format!(
-                    "See {client}= in directory.url: it has to be valid, and signed by an authority that the server knows."
+                    "See {client}= in directory.url: it must be valid, and signed by an authority that the server \
+                     trusts."
                 ),
             ),
             // The peer sent something that is not TLS.
             Tls::InvalidMessage(_) => (
-                "what answers there does not speak TLS".to_owned(),
+                "the program that answers there does not speak TLS".to_owned(),
                 format!(
-                    "Check the host and port in directory.url. {} sends everything in the open.",
+                    "Check the host and port in directory.url. {} sends everything unencrypted.",
                     self.off
                 ),
             ),
@@ -186,8 +189,8 @@ impl TlsOptions {
     }
 
     fn about_time(why: &CertificateError) -> Option<(String, String)> {
-        let renew = "Let its administrator renew it; and check the date of this computer.".to_owned();
-        let check = "Check the date of this computer.".to_owned();
+        let renew = "Ask its administrator to renew it, and check this computer's date.".to_owned();
+        let check = "Check this computer's date.".to_owned();
         Some(match why {
             CertificateError::Expired => ("its certificate has expired".to_owned(), renew),
             CertificateError::ExpiredContext { not_after, .. } => {
@@ -203,8 +206,8 @@ impl TlsOptions {
 
     fn general_hint(&self) -> String {
         format!(
-            "Check the server's certificate and host name. The URL may say {}=/path/to/ca.pem for a private \
-             authority, or another {}.",
+            "Check the server's certificate and host name. In the URL, {}=/path/to/ca.pem names a private authority, \
+             and {} changes what is checked.",
             self.authority,
             self.off.split('=').next().unwrap_or_default()
         )

@@ -92,7 +92,9 @@ impl Trust {
                         certificate,
                         &format!("does not fit its key ({cause})"),
                     )
-                    .with_hint(format!("Check that {key_option}= names the key of that very certificate."))
+                    .with_hint(format!(
+                        "Check that {key_option}= names the key that belongs to this certificate."
+                    ))
                 })?
             }
         };
@@ -122,12 +124,22 @@ fn read_certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'sta
     match read {
         Ok(read) if !read.is_empty() => Ok(read),
         Ok(_) if String::from_utf8_lossy(pem).contains("BEGIN TRUSTED CERTIFICATE") => {
-            Err(unusable_file_error(option, path, "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)")
-                .with_hint(format!("Make a plain one of it and name that: openssl x509 -in '{path}' -out plain.pem")))
+            Err(unusable_file_error(
+                option,
+                path,
+                "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)",
+            )
+            .with_hint(format!(
+                "Convert it to plain PEM, and name that file: openssl x509 -in '{path}' -out plain.pem"
+            )))
         }
-        Ok(_) => Err(unusable_file_error(option, path, "holds no certificate")
-            .with_hint("A PEM file is needed, with -----BEGIN CERTIFICATE----- in it. From DER: openssl x509 -inform der")),
-        Err(cause) => Err(unusable_file_error(option, path, "cannot be read as PEM").with_details(cause.to_string())),
+        Ok(_) => Err(unusable_file_error(option, path, "holds no certificate").with_hint(
+            "Name a PEM file, which contains -----BEGIN CERTIFICATE-----. To convert a DER file: openssl \
+                        x509 -inform der",
+        )),
+        Err(cause) => {
+            Err(unusable_file_error(option, path, "cannot be read as PEM").with_details(cause.to_string()))
+        }
     }
 }
 
@@ -140,15 +152,16 @@ fn private_key(option: &str, path: &str) -> Result<PrivateKeyDer<'static>> {
     let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
     PrivateKeyDer::from_pem_slice(pem).map_err(|cause| {
         unusable_file_error(option, path, "holds no private key that can be read")
-            .with_hint("It has to be a PEM file: PKCS#8, PKCS#1 or SEC1.")
+            .with_hint("Name a PEM file (PKCS#8, PKCS#1 or SEC1).")
             .with_details(cause.to_string())
     })
 }
 
 /// The error for a key with a passphrase, which no one could enter each time a connection is made.
 pub(crate) fn encrypted_key_error(option: &str, path: &str) -> DirectoryError {
-    unusable_file_error(option, path, "is encrypted with a passphrase, and the key has to be readable without one").with_hint(format!(
-        "Make a copy without it that only you can read, and name that: (umask 077; openssl pkey -in '{path}' -out \
+    unusable_file_error(option, path, "is encrypted with a passphrase; Understudy needs a key without one").with_hint(format!(
+        "Make a copy without a passphrase that only you can read, and name that file: (umask 077; openssl pkey -in \
+         '{path}' -out \
          client.key)"
     ))
 }
@@ -162,5 +175,5 @@ fn read_pem_file(option: &str, path: &str) -> Result<Vec<u8>> {
 
 fn unusable_file_error(option: &str, path: &str, what: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::ConfigInvalid, format!("{option}={path} in directory.url {what}."))
-        .with_hint("Check the file; the whole path of a PEM file is needed.")
+        .with_hint("Check the file. The option takes the full path of a PEM file.")
 }

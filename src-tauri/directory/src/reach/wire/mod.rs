@@ -255,7 +255,7 @@ async fn bind_listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, Tun
         Ok((listener, TunnelEndpoint::Port(port)))
     };
     bound.await.map_err(|cause: std::io::Error| {
-        DirectoryError::internal(format!("no port of this computer is free: {cause}"))
+        DirectoryError::internal(format!("no port on this computer is free: {cause}"))
     })
 }
 
@@ -409,7 +409,7 @@ impl<D: Stream> Conversation<'_, D> {
     fn describe_risk(&self) -> &'static str {
         match self.privacy() {
             Privacy::Open => "the connection is not encrypted",
-            _ => "it is not certain which server is at the other end",
+            _ => "the server's identity is not verified",
         }
     }
 

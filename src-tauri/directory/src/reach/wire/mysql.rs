@@ -203,13 +203,13 @@ fn needs_tls(conversation: &Conversation<'_, impl Stream>, plugin: &str) -> Dire
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
-            "{place} has to see the password for its login plugin {plugin}, and {}. The password was not sent.",
+            "{place} must see the password for its login plugin {plugin}, but {}. The password was not sent.",
             conversation.describe_risk()
         ),
     )
     .with_hint(
-        "Put ssl-mode=VERIFY_IDENTITY in directory.url (and ssl-ca=/path/to/ca.pem for a private authority); the server \
-         has to offer TLS. On the same computer ?socket=/path/to/mysqld.sock does too.",
+        "Add ssl-mode=VERIFY_IDENTITY to directory.url (and ssl-ca=/path/to/ca.pem for a private authority). The \
+         server has to offer TLS. On the same computer, ?socket=/path/to/mysqld.sock works too.",
     )
 }
 
@@ -218,13 +218,13 @@ fn password_withheld_error(conversation: &Conversation<'_, impl Stream>) -> Dire
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
-            "{place} wants the password in clear text (login plugin {CLEAR}), and {}. The password was not sent.",
+            "{place} asks for the password in clear text (login plugin {CLEAR}), but {}. The password was not sent.",
             conversation.describe_risk()
         ),
     )
     .with_hint(
-        "PAM, LDAP and cloud tokens work this way. Put ssl-mode=VERIFY_IDENTITY in directory.url (and \
-         ssl-ca=/path/to/ca.pem for a private authority), or connect by ?socket=/path/to/mysqld.sock on the same computer.",
+        "PAM, LDAP and cloud tokens work this way. Add ssl-mode=VERIFY_IDENTITY to directory.url (and \
+         ssl-ca=/path/to/ca.pem for a private authority), or, on the same computer, ?socket=/path/to/mysqld.sock.",
     )
 }
 
@@ -252,20 +252,20 @@ fn unsupported_login_error(
         (CACHING_SHA2, format!("ALTER USER {account} IDENTIFIED WITH {CACHING_SHA2} BY '…'"))
     };
     let pam = if plugin == "dialog" {
-        " Or let it run with pam_use_cleartext_plugin=ON: over verified TLS that is supported."
+        " Or ask for pam_use_cleartext_plugin=ON, which works over verified TLS."
     } else {
         ""
     };
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
-            "{} wants this user to log in by its plugin {plugin}{known}, which Understudy does not support.",
+            "{} requires this user to log in with the plugin {plugin}{known}, which Understudy does not support.",
             conversation.route.place
         ),
     )
     .with_hint(format!(
-        "Ask your database administrator to give this user {instead}, or to make another user with it.{pam} (The part \
-         behind @ is the host that the account has.)"
+        "Ask your database administrator to give this user {instead}, or to create another user with it.{pam} (The \
+         part after @ is the account's host.)"
     ))
     .with_statement(statement)
 }

@@ -134,11 +134,11 @@ fn unsupported_login_error(
     let place = &conversation.route.place;
     DirectoryError::new(
         DirectoryCode::Refused,
-        format!("{place} wants this user to log in by {method}, which Understudy does not support."),
+        format!("{place} requires this user to log in by {method}, which Understudy does not support."),
     )
     .with_hint(
         "Ask your database administrator to add this line to pg_hba.conf, above the ones for this user, and to reload \
-         it. The user needs a password then.",
+         it. The user also needs a password.",
     )
     .with_statement(startup.format_hba_line("scram-sha-256"))
 }
@@ -147,14 +147,15 @@ fn password_withheld_error(conversation: &Conversation<'_, impl Stream>) -> Dire
     DirectoryError::new(
         DirectoryCode::Refused,
         format!(
-            "{} wants the password in clear text, and {}. The password was not sent.",
+            "{} asks for the password in clear text, but {}. The password was not sent.",
             conversation.route.place,
             conversation.describe_risk()
         ),
     )
     .with_hint(
-        "LDAP, RADIUS, PAM and cloud tokens work this way. Put sslmode=verify-full in directory.url (and \
-         sslrootcert=/path/to/ca.pem for a private authority), or use a local socket. Or ask your database administrator \
+        "LDAP, RADIUS, PAM and cloud tokens work this way. Add sslmode=verify-full to directory.url (and \
+         sslrootcert=/path/to/ca.pem for a private authority), or use a local socket. Or ask your database \
+         administrator \
          for scram-sha-256 in pg_hba.conf.",
     )
 }

@@ -257,7 +257,7 @@ async fn a_view_that_takes_too_long_is_told_as_one() {
     for (error, seconds) in [(searched, "0.3 s"), (opened, "10 s")] {
         assert_eq!(error.code, DirectoryCode::Timeout, "{error}");
         assert!(error.message.contains("customers is a view") && error.message.contains(seconds), "{error}");
-        assert!(error.hint.as_ref().unwrap().contains("the collection below"), "{error}");
+        assert!(error.hint.as_ref().unwrap().contains("underlying collection"), "{error}");
     }
     directory.close().await;
 }
@@ -289,7 +289,7 @@ async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
         };
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
         assert!(
-            error.message.contains("is in the replica set \"rs\", and directory.url asks for \"other\""),
+            error.message.contains("belongs to the replica set \"rs\", but directory.url asks for \"other\""),
             "{error}"
         );
         assert!(error.hint.as_ref().unwrap().contains("replicaSet=rs"), "{error}");
@@ -333,8 +333,8 @@ async fn what_the_url_leaves_out_or_asks_for_in_vain_is_named_at_once() {
     let error = opening_fails(&part(asked), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
     assert!(
-        error.message.contains("is in no replica set, and") && error.message.contains("\"rs0\""),
+        error.message.contains("belongs to no replica set, but") && error.message.contains("\"rs0\""),
         "{error}"
     );
-    assert!(error.hint.unwrap().contains("Take replicaSet="));
+    assert!(error.hint.unwrap().contains("Remove replicaSet="));
 }

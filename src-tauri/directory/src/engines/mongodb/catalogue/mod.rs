@@ -165,8 +165,8 @@ fn check_id_types(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution
     kinds.dedup();
     (users > 0).then(|| Caution {
         message: format!(
-            "{users} of the newest {} users are listed but cannot be opened: their `{}` is of the type {}, which no \
-             text names.",
+            "{users} of the newest {} users are listed but cannot be opened: their `{}` is of the type {}, which has \
+             no text form.",
             ids().count(),
             part.id,
             kinds.join(" or ")

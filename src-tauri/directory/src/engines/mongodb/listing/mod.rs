@@ -91,7 +91,7 @@ impl<'a> Listing<'a> {
         if !(1..=500).contains(&query.limit) {
             return Err(DirectoryError::new(
                 DirectoryCode::QueryInvalid,
-                format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
+                format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
             ));
         }
         let read = parse_query(mapping, query, now)?;
@@ -100,9 +100,9 @@ impl<'a> Listing<'a> {
         if let Some(column) = column.filter(|column| column.db_type.has_lists) {
             return Err(DirectoryError::new(
                 DirectoryCode::QueryInvalid,
-                format!("The directory cannot order by `{}`: it holds lists.", column.name.as_str()),
+                format!("The list cannot be sorted by `{}`: the field holds lists.", column.name.as_str()),
             )
-            .with_hint("A place in the list can be ordered by, such as `emails.0.address`."));
+            .with_hint("Sort by a place in its lists, such as `emails.0.address`."));
         }
         let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
         let mut plan = Planner::new(mapping, query, &read, size, ids, false).build_plan(by);
@@ -337,8 +337,11 @@ impl PagePosition {
 }
 
 fn invalid_cursor_error() -> DirectoryError {
-    DirectoryError::new(DirectoryCode::QueryInvalid, "The place to continue from is not in this list.")
-        .with_hint("Search again from the beginning.")
+    DirectoryError::new(
+        DirectoryCode::QueryInvalid,
+        "The list cannot continue from here: the position belongs to another list.",
+    )
+    .with_hint("Search again.")
 }
 
 /// The exact value with its type:
