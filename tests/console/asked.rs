@@ -147,7 +147,7 @@ async fn what_was_given_goes_with_the_session_through_its_retries() {
     let session = desk.console.impersonate("shop", "7", "ticket 1", given).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
-    assert_eq!(refusal.title, "The action said no: Frozen");
+    assert_eq!(refusal.title, "The action refused: Frozen");
     assert_eq!(refusal.excerpt.as_deref(), Some("Ask billing first."));
     assert!(refusal.secrets.is_empty(), "no other secret would help");
 

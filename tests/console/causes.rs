@@ -368,7 +368,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
     let (tried, _) = both(&mut desk).await;
     assert_eq!(
         tried.notes,
-        ["No cookie `remember` was set, which `sign_in.cookies` names; there is look, sid"]
+        ["The cookie `remember`, which `sign_in.cookies` names, was not set; there is look, sid"]
     );
 
     application.says(
@@ -379,7 +379,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
     let refusal = refusal.expect("a refusal");
     assert!(refusal.title.contains("would not send its cookie"), "{refusal:#?}");
     assert!(
-        refusal.hint.contains("the cookie `sid` is marked `Secure`, and the address is http")
+        refusal.hint.contains("the cookie `sid` is marked `Secure`, but the address is http")
             || refusal.hint.contains("The cookie `sid` is marked"),
         "{refusal:#?}"
     );
@@ -447,7 +447,7 @@ async fn an_answer_that_says_yes_by_its_status_alone_can_be_looked_into() {
         let (tried, refusal) = both(&mut desk).await;
         let refusal = refusal.expect("a refusal");
         assert!(
-            refusal.title.ends_with("the answer is not what is expected") && refusal.hint.contains(hint),
+            refusal.title.ends_with("the answer is not as expected") && refusal.hint.contains(hint),
             "{refusal:#?}"
         );
         assert_eq!(tried.outcome, refusal.title);
@@ -464,7 +464,7 @@ async fn nobody_is_signed_in_where_the_session_endpoint_answers_with_nothing() {
     for body in ["null", "{}"] {
         application.says("GET /api/me", Said { status: 200, headers: &[], body: body.as_bytes() });
         let (_, refusal) = both(&mut desk).await;
-        assert!(refusal.expect("a refusal").title.ends_with("/api/me says nobody is signed in"));
+        assert!(refusal.expect("a refusal").title.ends_with("/api/me says that no one is signed in"));
     }
     application.says("GET /api/me", Said { status: 200, headers: &[], body: br#"{"user":{"id":7}}"# });
     let (_, refusal) = both(&mut desk).await;

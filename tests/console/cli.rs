@@ -183,7 +183,7 @@ async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
     terminal.write("shop.toml", &shop.replace("Shop", "Another"));
     let said = terminal.fails(&["add", "shop.toml"]).await;
     assert!(
-        said.contains("There is a connection `shop` already") && said.contains("Rename your file"),
+        said.contains("There is already a connection `shop`") && said.contains("Rename your file"),
         "{said}"
     );
     assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
@@ -319,9 +319,9 @@ async fn a_program_reads_a_report_of_a_check_that_could_not_begin() {
     assert_eq!((said.code, &report["ok"]), (1, &Value::Bool(false)));
     assert_eq!(
         (&report["outcome"], &report["exchanges"]),
-        (&"No user has the id 4711.".into(), &Value::Array(vec![]))
+        (&"No user has the ID 4711.".into(), &Value::Array(vec![]))
     );
-    assert!(said.err.contains("No user has the id 4711."), "{said:?}");
+    assert!(said.err.contains("No user has the ID 4711."), "{said:?}");
 
     let said = terminal.run(&["check", "shpo", "--json"]).await;
     let report: Value = serde_json::from_str(&said.out).expect("JSON");
@@ -401,7 +401,7 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     std::fs::create_dir(&downloads).expect("made");
     std::fs::write(downloads.join("shop.toml"), in_database(&shop, &rogue)).expect("written");
     let said = terminal.fails(&["check", "Downloads/shop.toml", "--user", "7"]).await;
-    assert!(said.contains("users are in another place than this text's"), "{said}");
+    assert!(said.contains("users are not in the same place as this text's"), "{said}");
     for more in [&[][..], &["--json"]] {
         let Said { code, out, err: said } =
             terminal.run(&[&["check", "Downloads/shop.toml"], more].concat()).await;
@@ -560,7 +560,7 @@ async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
     terminal.write("shop.toml", &terminal.shop().await);
     terminal.succeeds(&["add", "shop.toml"]).await;
     let said = terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.failed();
-    assert!(said.contains("There is no keyring") && said.contains("Start a keyring service"), "{said}");
+    assert!(said.contains("No keyring was found") && said.contains("Start a keyring service"), "{said}");
     assert!(!said.contains("caused by") && !said.contains("zbus") && !said.contains("I/O"), "{said}");
     let set = ["--verbose", "secret", "set", "shop", "admin_token"];
     let more = terminal.type_in(&set, CANARY).await.failed();

@@ -313,7 +313,7 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
         let error = trial(&without_policy(&elsewhere), "7", TypedSecrets::new())
             .await
             .expect_err("another directory");
-        assert!(error.message.contains("users are in another place"), "{error}");
+        assert!(error.message.contains("users are not in the same place"), "{error}");
         // With a copy that maps the email address to another column.
         let blind = text.replace("email      = \"email\"", "email      = \"plan\"");
         assert_ne!(blind, text);

@@ -223,7 +223,7 @@ async fn a_trial_that_is_never_answered_is_given_up_and_signs_out_before_underst
     assert_eq!(shop.received(), ["POST /before", "POST /login", "POST /logout"]);
     assert_eq!(shop.signed_out(), ["sid=of-ada"], "what the first step began was ended");
     let tried = trying.await.expect("no panic").expect("its report is there");
-    assert_eq!((tried.ok, tried.outcome.as_str()), (false, "The trial was stopped"));
+    assert_eq!((tried.ok, tried.outcome.as_str()), (false, "The test was stopped"));
     let log = desk.audit().await.read_entries(1).await.expect("readable");
     assert!(matches!(log[0].event, Event::Ended { .. }), "{log:#?}");
 }

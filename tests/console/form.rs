@@ -143,7 +143,7 @@ async fn a_trial_that_is_stopped_ends_what_it_had_begun() {
     let (rehearsal, ()) = tokio::join!(trying, stopping);
     let rehearsal = rehearsal.expect("it begins");
     assert!(!rehearsal.ok);
-    assert_eq!(rehearsal.outcome, "The trial was stopped");
+    assert_eq!(rehearsal.outcome, "The test was stopped");
     let paths: Vec<String> = desk
         .demo
         .application

@@ -41,17 +41,17 @@ async fn a_service_in_front_that_stops_the_request_is_named_with_what_to_do() {
                 "<H1>Access Denied</H1>You don't have permission to access this.<P>Reference&#32;&#35;18&#46;2d",
             ),
             "Akamai stopped the request: 403 Forbidden",
-            "another secret does not help",
+            "Another secret does not help",
         ),
         (
             answer(405, &[HTML, ("x-amzn-waf-action", "captcha")], "<title>Human Verification</title>"),
             "AWS WAF stopped the request: 405 Method Not Allowed",
-            "wants to see a browser and a person first",
+            "asks for a browser and a person first",
         ),
         (
             answer(202, &[HTML, ("x-amzn-waf-action", "challenge")], ""),
             "AWS WAF stopped the request: 202 Accepted",
-            "wants to see a browser and a person first",
+            "asks for a browser and a person first",
         ),
         (
             answer(
@@ -83,7 +83,7 @@ async fn a_service_in_front_that_stops_the_request_is_named_with_what_to_do() {
                 "<h1>Be right back</h1><p>We are down for maintenance.",
             ),
             "The application is down for maintenance: 503 Service Unavailable",
-            "The answer asks to wait 2 minutes.",
+            "The answer asks you to wait 2 minutes.",
         ),
     ] {
         application.says("POST /login", said);
@@ -156,9 +156,9 @@ async fn where_a_redirect_leads_is_told_and_never_what_it_carries() {
             "leads to http://other.example/x, which is another origin.",
             "The window has no cookie",
         ),
-        ("/error/500", "leads to /error/500, an error page (`error`).", "look into its log"),
-        ("/?error=canary-1", "leads to /, an error page (`error`).", "look into its log"),
-        ("/login?error=canary-1", "leads to /login, an error page", "look into its log"),
+        ("/error/500", "leads to /error/500, an error page (`error`).", "Check the application's log"),
+        ("/?error=canary-1", "leads to /, an error page (`error`).", "Check the application's log"),
+        ("/login?error=canary-1", "leads to /login, an error page", "Check the application's log"),
         (
             "/users/sign_in",
             "leads to /users/sign_in, a sign-in page.",
@@ -171,7 +171,10 @@ async fn where_a_redirect_leads_is_told_and_never_what_it_carries() {
         let headers: &'static [(&str, &str)] = Box::leak(Box::new([("location", to)]));
         application.says("POST /login", Said { status: 302, headers, body: b"" });
         let (tried, refusal) = both(&mut desk).await;
-        assert_eq!(tried.outcome, "The sign-in was answered, but /api/me says nobody is signed in", "{to}");
+        assert_eq!(
+            tried.outcome, "The sign-in was answered, but /api/me says that no one is signed in",
+            "{to}"
+        );
         let hint = tried.hint.as_ref().expect("a hint");
         assert!(hint.contains(told) && hint.contains(advice), "{to}: {hint}");
         assert!(!format!("{tried:?}").contains("canary"), "{tried:#?}");
@@ -267,7 +270,7 @@ async fn a_cookie_without_a_path_stays_where_it_was_set() {
     assert!(hint.contains("`sid` was set without `Path`, so it is for `/hooks`"), "{hint}");
     let refusal = refusal.expect("a refusal");
     assert!(
-        refusal.hint.contains("sends the cookie `sid` to `/hooks/login` and not to `/api/me`"),
+        refusal.hint.contains("sends the cookie `sid` to `/hooks/login`, but not to `/api/me`"),
         "the window knows as much: {refusal:#?}"
     );
 }

@@ -16,9 +16,9 @@ async fn what_is_no_secret_is_neither_kept_nor_read_to_its_end() {
     let terminal = with_shop().await;
     let set = ["secret", "set", "shop", "admin_token"];
     let said = terminal.type_in(&set, &"x".repeat((64 << 10) + 1)).await.failed();
-    assert!(said.contains("longer than the 65536 bytes that a secret may have"), "{said}");
+    assert!(said.contains("longer than the maximum of 65536 bytes"), "{said}");
     let said = terminal.shell("\"$understudy\" secret set shop admin_token < /dev/zero").await.failed();
-    assert!(said.contains("longer than the 65536 bytes"), "{said}");
+    assert!(said.contains("longer than the maximum of 65536 bytes"), "{said}");
     let binary = "printf 'ab\\377\\n' | \"$understudy\" secret set shop admin_token";
     let said = terminal.shell(binary).await.failed();
     assert!(said.contains("is not UTF-8 text") && said.contains("Base64"), "{said}");
@@ -36,8 +36,8 @@ async fn certificates_that_the_environment_names_and_that_cannot_be_used_are_tol
     terminal.shell("mkfifo pipe && mkdir folder && ln -s /dev/zero zero").await.succeeded();
     for (file, why) in [
         ("missing", "No such file"),
-        ("empty", "holds no certificate in PEM"),
-        ("garbage", "holds no certificate in PEM"),
+        ("empty", "contains no PEM certificate"),
+        ("garbage", "contains no PEM certificate"),
         ("folder", "is a folder, not a file"),
         ("pipe", "is a named pipe, not a file"),
         ("zero", "is a device, not a file"),
@@ -86,7 +86,7 @@ async fn a_name_or_an_id_that_nobody_has_is_told_in_short() {
     terminal.type_in(&["secret", "set", "shop", "admin_token"], "t-0815").await.succeeded();
     let said = terminal.fails(&["check", "shop", "--user", &"9".repeat(100_000)]).await;
     assert!(
-        said.starts_with("understudy: No user has the id 999") && said.len() < 1000,
+        said.starts_with("understudy: No user has the ID 999") && said.len() < 1000,
         "{} bytes",
         said.len()
     );

@@ -273,7 +273,7 @@ async fn a_token_in_the_pages_storage_is_verified_and_ended() {
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     assert_eq!(
         (refusal.title.as_str(), tried.outcome.as_str()),
-        ("The application signed in somebody else", "The application signed in somebody else")
+        ("The application signed in another user", "The application signed in another user")
     );
     assert!(!format!("{refusal:?}").contains("canary"), "{refusal:?}");
     desk.console.end_session(&session.id, EndCause::Operator).await;

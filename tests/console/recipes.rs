@@ -244,7 +244,7 @@ async fn a_missing_capture_names_the_step_the_pointer_and_what_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_the_wrong_shape_or_size_is_told_as_such() {
     let (_, shape) = refusal("url = \"$app/page\"\ncapture = { token = { json = \"/token\" } }").await;
-    assert_eq!(shape.title, "Step 2, the impersonation: the answer is no JSON, so `/token` is not in it");
+    assert_eq!(shape.title, "Step 2, the impersonation: the answer is not JSON, so it has no `/token`");
     let (_, size) = refusal("url = \"$app/huge\"\ncapture = { csrf = { form = \"csrf\" } }").await;
     assert_eq!(
         size.title,
@@ -262,7 +262,7 @@ async fn an_application_that_does_not_answer_is_not_waited_for_for_ever() {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_else_is_not_shown_and_signed_out_again() {
     let (_, refusal) = refusal("url = \"$app/become-the-wrong-one\"").await;
-    assert_eq!(refusal.title, "The application signed in somebody else");
+    assert_eq!(refusal.title, "The application signed in another user");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -409,7 +409,10 @@ async fn the_operators_session_of_another_host_never_reaches_the_window() {
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     let origin = &application.origin;
-    assert_eq!(refusal.title, format!("The sign-in was answered, but no cookie sid was set for {origin}"));
+    assert_eq!(
+        refusal.title,
+        format!("The application answered the sign-in, but set no cookie sid for {origin}")
+    );
     assert!(application.shop.received().iter().any(|path| path.ends_with("/login-of-the-office")));
     for place in [origin, &office] {
         assert_eq!(desk.browser.sent_cookies(&session.id, place), "");

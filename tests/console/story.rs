@@ -128,7 +128,7 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
-    assert_eq!(refusal.title, "The application signed in somebody else");
+    assert_eq!(refusal.title, "The application signed in another user");
     assert!(desk.demo.application.journal().iter().all(|one| one.path != "/"));
     // The user may be signed in, so there is a sign-out.
     desk.console.end_session(&session.id, EndCause::WindowClosed).await;

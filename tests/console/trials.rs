@@ -101,7 +101,7 @@ async fn a_sign_in_that_was_cut_off_after_it_arrived_does_not_count_as_signed_ou
     let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("it is refused") };
-    assert!(refusal.title.contains("was reached, but gave no whole answer"), "{refusal:?}");
+    assert!(refusal.title.contains("was reached, but its answer broke off"), "{refusal:?}");
     desk.console.end_session(&session.id, EndCause::Operator).await;
     let why = desk.ended().await.sign_out_failed.expect("nobody knows");
     assert!(why.starts_with("not confirmed"), "{why}");
@@ -165,10 +165,10 @@ async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_its
     };
     let (tried, ()) = tokio::join!(trying, stopping);
     let tried = tried.expect("it begins");
-    assert_eq!(tried.outcome, "The trial was stopped");
+    assert_eq!(tried.outcome, "The test was stopped");
     assert!(tried.hint.is_some_and(|hint| hint.contains("did not answer within 1 s")));
     let log = events(&desk).await;
-    let stopped = |event: &Event| matches!(event, Event::Refused { status: None, cause } if cause == "The trial was stopped");
+    let stopped = |event: &Event| matches!(event, Event::Refused { status: None, cause } if cause == "The test was stopped");
     assert!(stopped(&log[1]), "{log:#?}");
 }
 

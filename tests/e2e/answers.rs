@@ -53,12 +53,12 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
         ("403", 403, refused, |faults| faults.login = LoginAnswer::Status(403)),
         ("404", 404, refused, |faults| faults.login = LoginAnswer::Status(404)),
         ("500", 500, "The application failed", |faults| faults.login = LoginAnswer::Status(500)),
-        ("a proxy's page, 200", 401, "/api/me says nobody is signed in", |faults| {
+        ("a proxy's page, 200", 401, "/api/me says that no one is signed in", |faults| {
             faults.login = LoginAnswer::Html;
         }),
-        ("somebody else", 200, "signed in somebody else", |faults| faults.me = MeAnswer::WrongUser),
+        ("somebody else", 200, "signed in another user", |faults| faults.me = MeAnswer::WrongUser),
         ("a page for JSON", 200, "/api/me did not answer with JSON", |faults| faults.me = MeAnswer::Html),
-        ("nobody signed in", 401, "/api/me says nobody is signed in", |faults| {
+        ("nobody signed in", 401, "/api/me says that no one is signed in", |faults| {
             faults.me = MeAnswer::Status(401);
         }),
     ];

@@ -288,8 +288,8 @@ fn check_columns(info: &Info, report: &mut Report) {
     let status = if secrets.is_empty() { Status::Ok } else { Status::Warning };
     let hint = (!secrets.is_empty()).then(|| {
         format!(
-            "By its name, {} holds a secret, and every agent will see it. Take it out of [directory] unless that is \
-             meant.",
+            "Judging by its name, {} holds a secret, and every agent will see it. Remove it from [directory], unless \
+             this is intended.",
             secrets.join(" and ")
         )
     });
@@ -364,7 +364,7 @@ fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &m
     }
     said.extend(undecided);
     let status = if is_hopeless { Status::Failed } else { Status::Warning };
-    let hint = "A user for whom a rule cannot be decided can never be signed in. Have each rule compare, as in \
+    let hint = "No one can sign in as a user for whom a rule cannot be decided. Make each rule a comparison, as in \
                 `user.admin == 1` or `(user.role or '') == 'admin'`.";
     report.add_step("Protected users", status, said.join("\n"), Some(hint.into()));
 }

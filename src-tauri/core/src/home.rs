@@ -108,7 +108,7 @@ fn ensure_folder(folder: PathBuf) -> Result<PathBuf> {
 
 fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<PathBuf> {
     let base = base.ok_or_else(|| {
-        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files.")).with_hint(
+        Error::new(Code::FileFailed, format!("This system has no folder for your {what} files.")).with_hint(
             if cfg!(windows) {
                 "Set UNDERSTUDY_HOME to the folder that Understudy may use."
             } else {
@@ -128,7 +128,7 @@ fn has_text_for_a_name(folder: PathBuf) -> Result<PathBuf> {
         Code::FileFailed,
         format!("The name of the folder {} is not UTF-8 text.", folder.display()),
     )
-    .with_hint("Set UNDERSTUDY_HOME to a folder whose name is."))
+    .with_hint("Set UNDERSTUDY_HOME to a folder whose name is UTF-8."))
 }
 
 fn system_connections() -> PathBuf {

@@ -79,7 +79,7 @@ impl DirectoryDraft<'_> {
             let what = if self.part.password_command.is_some() {
                 "The password command runs only after you test or save this connection."
             } else {
-                "The login by ssh runs only after you test or save this connection."
+                "The SSH login runs only after you test or save this connection."
             };
             return Err(Error::new(Code::ConnectionInvalid, what)
                 .with_hint("Test or save the connection, if you trust who wrote the file."));

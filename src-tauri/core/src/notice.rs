@@ -67,8 +67,8 @@ impl Toast {
             kind: ToastKind::Bad,
             text: format!("Understudy stopped unexpectedly while you were signed in as {}.", names.join(", ")),
             hint: Some(
-                "The windows are gone, but the application may still hold these sessions until they expire. Sign in \
-                 again and sign out there if that must not be."
+                "The windows are gone, but the application may keep these sessions until they expire. To end them \
+                 now, sign in again and sign out there."
                     .into(),
             ),
             said: Vec::new(),

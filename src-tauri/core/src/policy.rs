@@ -22,8 +22,8 @@ pub const REASON_MAX: usize = 500;
 /// `user.notes is defined and …` would be false without having seen the text.
 pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
-        return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").with_hint(
-            "Say why in a few words, for example with a ticket number. It is recorded in the audit log.",
+        return Err(Error::new(Code::ReasonRequired, "This connection requires a reason.").with_hint(
+            "Enter one in a few words, for example with a ticket number. It is recorded in the audit log.",
         ));
     }
     if reason.chars().count() > REASON_MAX {
@@ -36,7 +36,9 @@ pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Inf
         let refused = match rule.eval(context) {
             Ok(true) => format!("This user is protected by the connection's policy: {source}"),
             _ if is_blind => {
-                format!("A value of this user is too long for a rule of the connection's policy: {source}")
+                format!(
+                    "One of this user's values is too long for a rule in the connection's policy: {source}"
+                )
             }
             Ok(false) => continue,
             Err(error) => return Err(error),

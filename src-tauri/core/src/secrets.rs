@@ -126,7 +126,7 @@ impl Secrets<'_> {
             return Ok(typed);
         }
         let Some(id) = self.id else {
-            let message = format!("The secret `{secret}` is needed, and this connection is not saved yet.");
+            let message = format!("The secret `{secret}` is needed, but this connection is not saved yet.");
             return Err(Error::new(Code::SecretMissing, message)
                 .with_hint("Type it here, or save the connection first.")
                 .with_secret(SecretName::new(&connection.id, secret)));

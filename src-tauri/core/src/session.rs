@@ -267,7 +267,7 @@ impl Session {
             };
             return Err(Error::new(
                 Code::SessionUnknown,
-                format!("This session {stands}: that is no longer possible."),
+                format!("This is not possible now: the session {stands}."),
             ));
         }
         self.view.phase = to;

@@ -71,7 +71,7 @@ pub async fn run_sign_in_test(
     let PreparedTest { connection, context, begun } = tokio::select! {
         biased;
         () = trial.stop.cancelled() => {
-            return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
+            return Err(Error::new(Code::Cancelled, "The test was stopped before anything was sent."));
         }
         prepared = Box::pin(prepare_test(&trial, vault, clock)) => prepared?,
     };
@@ -183,9 +183,9 @@ async fn read_user(
     let row = row?.ok_or_else(|| {
         Error::new(
             Code::UserNotFound,
-            format!("No user has the id {}.", sanitize::sanitize_line(trial.user, MOST_OF_AN_ID)),
+            format!("No user has the ID {}.", sanitize::sanitize_line(trial.user, MOST_OF_AN_ID)),
         )
-        .with_hint("Give the id as the directory shows it.")
+        .with_hint("Enter the ID as the list shows it.")
     })?;
     Ok((info, row))
 }
@@ -219,7 +219,7 @@ fn find_binding_connection<'a>(
     };
     let Some(saved) = trial.saved else {
         let message = format!(
-            "`{}` is needed, and stored secrets are used only for connections that have been added.",
+            "`{}` is needed, but stored secrets are used only for connections that have been added.",
             stored[0]
         );
         return refused(message, "Add the file first, or type the secret in the connection's form.");
@@ -227,7 +227,7 @@ fn find_binding_connection<'a>(
     let (then, now) = (&saved.file.directory, &connection.file.directory);
     if (&then.url, &then.table, &then.id, &then.ssh) != (&now.url, &now.table, &now.id, &now.ssh) {
         let message = format!(
-            "`{}` is stored for `{id}`, whose users are in another place than this text's.",
+            "`{}` is stored for `{id}`, whose users are not in the same place as this text's.",
             stored[0]
         );
         return refused(message, "Save the connection first, or type the secret here.");
@@ -238,10 +238,10 @@ fn find_binding_connection<'a>(
         && then == now;
     if saved.origin == ConnectionSource::System && !same_sign_in {
         let message = format!(
-            "`{}` is stored for the sign-in and the users that IT handed out with `{id}`, and this text changes them.",
+            "`{}` is stored for the sign-in and the users that IT handed out with `{id}`, but this text changes them.",
             stored[0]
         );
-        return refused(message, "Try it as a connection of your own, with its own secret.");
+        return refused(message, "Test it as a connection of your own, with its own secret.");
     }
     Ok(Some(saved))
 }

@@ -229,19 +229,19 @@ describe("form and file", () => {
           key: "policy.protect[0]",
           line: 26,
           column: 12,
-          message: "unknown name `user.role`; known are `user.id`",
+          message: "unknown name `user.role`; the known names are `user.id`",
         },
         {
           key: "policy.protect[1]",
           line: 27,
           column: 12,
-          message: "unknown name `user.role`; known are `user.id`",
+          message: "unknown name `user.role`; the known names are `user.id`",
         },
       ],
     });
     await save();
     const protect = await field("Users that can never be impersonated");
-    expect(protect).toHaveAccessibleDescription(/^Unknown name user.role; known are user.id\./);
+    expect(protect).toHaveAccessibleDescription(/^Unknown name user.role; the known names are user.id\./);
     const expectation = await field("Condition for the right user");
     expect(expectation).toHaveAccessibleDescription(/^Syntax error: unexpected =\./);
     await waitFor(() => expect(expectation).toHaveFocus());

@@ -131,7 +131,7 @@ describe("opening it again", () => {
     await list();
     fake.refuse(
       "user_details",
-      { code: "user_not_found", message: "No user has the id 48213914 any more." },
+      { code: "user_not_found", message: "No user has the ID 48213914 any longer." },
       9,
     );
     end("deadline");

@@ -200,10 +200,7 @@ describe("one step for each cause", () => {
 
 test("a keyring that hangs holds nobody's list up, and is told once it is known to be of no use", async () => {
   fake.keyring = {
-    ...boundaryError(
-      "vault_unavailable",
-      "There is no keyring to keep secrets in: it did not answer within 10 s.",
-    ),
+    ...boundaryError("vault_unavailable", "No keyring was found: it did not answer within 10 s."),
   };
   const held = fake.hold("keyring_problem");
   render(App);

@@ -240,7 +240,7 @@ describe("what the application asks beside the reason", () => {
     fake.refuse("sign_in_form", {
       code: "sign_in_refused",
       message: "Forest's backend did not accept the token",
-      hint: "Its clock has to be right.",
+      hint: "Its clock must be right.",
       secret: { connection: "acme", name: "forest_auth_secret" },
     });
     await becomeFirst("bogdan");

@@ -35,7 +35,8 @@ fn refuse_what_is_no_file(path: &Path) -> Result<()> {
     }
     regular_file::is_readable(path, u64::MAX).map_err(|error| {
         Error::new(Code::AuditFailed, format!("Could not open the audit log: {}", error.message)).with_hint(
-            "Nobody can be impersonated without it. Move what is there to another place; Understudy then begins a new log.",
+            "No one can be impersonated without it. Move what is there to another place; Understudy then begins a new \
+             log.",
         )
     })
 }
@@ -43,7 +44,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<()> {
 fn ensure_file(path: &Path) -> Result<()> {
     create_private_file(path).map_err(|cause| {
         Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
-            .with_hint("Nobody can be impersonated without it. Check that you may write to this folder.")
+            .with_hint("No one can be impersonated without it. Check that you may write to this folder.")
             .caused_by(cause)
     })
 }
@@ -184,7 +185,7 @@ pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
                     ("the file was moved or replaced".into(), "Put it back where it was, then try again.")
                 }
                 3 | 8 | 14 | 23 => (
-                    format!("it may not be written here ({})", fault.message()),
+                    format!("this account may not write there ({})", fault.message()),
                     "Check that you may write to the file and its folder.",
                 ),
                 5 | 6 => (
@@ -208,6 +209,6 @@ pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
         other => (other.to_string(), "Check the file and its folder."),
     };
     Error::new(Code::AuditFailed, format!("Could not {doing}: {why}."))
-        .with_hint(format!("Nobody can be impersonated without the audit log. {next}"))
+        .with_hint(format!("No one can be impersonated without the audit log. {next}"))
         .caused_by(cause)
 }

@@ -75,7 +75,7 @@ impl FileEdit {
         if let Some(key) = find_null(&json, "") {
             return Err(Error::new(
                 Code::ConnectionInvalid,
-                format!("{key}: TOML, the language of the file, knows no null."),
+                format!("{key}: TOML, the file's language, has no null."),
             )
             .with_hint("Write `\"{{ none }}\"` instead: it is sent as null."));
         }
@@ -313,7 +313,7 @@ max_minutes = 60
         let mut file = read(WRITTEN);
         file.sign_in.body = Some(json!({ "a": [1, null] }));
         let error = write_into(None, &file).unwrap_err();
-        assert_eq!(error.message, "sign_in.body.a[1]: TOML, the language of the file, knows no null.");
+        assert_eq!(error.message, "sign_in.body.a[1]: TOML, the file's language, has no null.");
         assert!(error.hint.unwrap().contains("{{ none }}"));
     }
 

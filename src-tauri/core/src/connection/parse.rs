@@ -383,9 +383,9 @@ pub fn is_id(id: &str) -> bool {
 fn invalid_id(id: &str) -> Error {
     let good = id_for(id, |_| false);
     let why = if is_device(id) {
-        "on Windows it is the name of a device"
+        "on Windows, it is the name of a device"
     } else {
-        "small letters, digits, `-` and `_` can, at most 64"
+        "use at most 64 lower-case letters, digits, `-` and `_`"
     };
     Error::new(Code::ConnectionInvalid, format!("`{id}` cannot be a connection's name: {why}."))
         .with_hint(format!("Name the file `{good}.toml`, for example."))

@@ -79,20 +79,17 @@ pub(super) fn check_directory(part: &DirectoryConfig, id: &str, faults: &mut Key
     if let Some(words) = &part.password_command {
         let key = "directory.password_command";
         if is_file {
-            faults.add_fault(key, "is for a server: a file of SQLite's has no password");
+            faults.add_fault(key, "is for a server; an SQLite file has no password");
         } else if words.first().is_none_or(|program| program.trim().is_empty()) {
             faults
                 .add_fault(key, "has to name a program: `[\"aws\", \"rds\", \"generate-db-auth-token\", …]`");
         } else if words.iter().any(|word| word.contains('\0')) {
-            faults.add_fault(key, "has a character in it that no argument can have");
+            faults.add_fault(key, "has a character that an argument cannot contain");
         }
     }
     if let Some(ssh) = &part.ssh {
         if is_file {
-            faults.add_fault(
-                "directory.ssh",
-                "is the way to a server; a file of SQLite's is opened where it is",
-            );
+            faults.add_fault("directory.ssh", "is for a server; an SQLite file is opened directly");
         } else if has_socket(&part.url) {
             faults.add_fault(
                 "directory.url",
@@ -124,10 +121,10 @@ pub(super) fn compile_network(part: Option<&NetworkConfig>, faults: &mut KeyFaul
     });
     let ca = part.ca.as_ref().map(std::path::PathBuf::from);
     if ca.as_ref().is_some_and(|path| !path.is_absolute()) {
-        faults.add_fault("network.ca", "has to be the whole path of a PEM file");
+        faults.add_fault("network.ca", "has to be the full path of a PEM file");
     } else if part.ca.as_ref().is_some_and(|text| text.starts_with("\\\\") || text.starts_with("//")) {
         // Windows would log in to that computer before the operator has agreed.
-        faults.add_fault("network.ca", "has to be a file on this computer, not one on a share");
+        faults.add_fault("network.ca", "has to be a file on this computer, not on a network share");
     }
     let gateway_user = part.gateway_user.clone();
     if gateway_user
@@ -152,8 +149,10 @@ fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
                 .any(|char| char.is_whitespace() || char.is_control() || "\"'`\\$;&|<>(){}".contains(char))
     };
     if ssh.host.contains('@') {
-        faults
-            .add_fault("directory.ssh.host", "names the host alone; the part before the @ belongs in `user`");
+        faults.add_fault(
+            "directory.ssh.host",
+            "has to be only the host; the part before the @ belongs in `user`",
+        );
     } else if odd(&ssh.host) || ssh.host.contains(['/', '%']) {
         faults.add_fault(
             "directory.ssh.host",
@@ -168,13 +167,10 @@ fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
         if key.contains("PRIVATE KEY") {
             faults.add_fault(
                 "directory.ssh.key",
-                "holds a key, which does not belong in a file. Name the file that it is in",
+                "holds a key, which does not belong in this file. Write the path of the key's own file",
             );
         } else if !whole || key.chars().any(char::is_control) {
-            faults.add_fault(
-                "directory.ssh.key",
-                "has to be a file's whole path, or one that begins with `~/`",
-            );
+            faults.add_fault("directory.ssh.key", "has to be a full path, or one that begins with `~/`");
         }
     }
     if let Some(key) = &ssh.host_key {
@@ -210,9 +206,9 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
         Some(Engine::Sqlite) => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             return if rest.contains('?') {
-                Some("takes no options for SQLite: the file is always opened for reading only".into())
+                Some("cannot have options for SQLite: the file is always opened read-only".into())
             } else if !path.starts_with('/') || path.len() == 1 {
-                Some(format!("has to name the file by its whole path: `{SQLITE_URL}`"))
+                Some(format!("has to name the file by its full path: `{SQLITE_URL}`"))
             } else {
                 None
             };
@@ -229,14 +225,14 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
         let what = "holds a password in which `/`, `?` and `#` are not percent-encoded";
         return Some(holds_password(scheme, id).replacen("holds a password", what, 1));
     }
-    let nowhere = || "has an empty place between its hosts: `host:port,host:port`".to_owned();
+    let nowhere = || "has an empty host in its list: `host:port,host:port`".to_owned();
     let named = Hosts::from_url(text);
     let is_one = named.urls.len() == 1;
     for url in &named.urls {
         let url = match Url::parse(url) {
             Ok(url) => url,
             Err(url::ParseError::EmptyHost) if !is_one => return Some(nowhere()),
-            Err(cause) => return Some(format!("is no valid URL: {cause}")),
+            Err(cause) => return Some(format!("is not a valid URL: {cause}")),
         };
         let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
         if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
@@ -251,7 +247,7 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
     }
     if named.wanted.is_none() {
         return Some(format!(
-            "says a target_session_attrs that this version of Understudy does not know; it knows {}",
+            "has a target_session_attrs that this version of Understudy does not know; it knows {}",
             TargetServer::WORDS.map(|(word, _)| word).join(", ")
         ));
     }
@@ -282,7 +278,7 @@ fn said_twice(rest: &str) -> Option<String> {
             continue;
         }
         if known.contains(&plain) {
-            return Some(format!("says `{key}` more than once: leave only one of them"));
+            return Some(format!("has `{key}` more than once; keep one of them"));
         }
         known.push(plain);
     }
@@ -309,15 +305,15 @@ fn mongodb_url(scheme: &str, rest: &str, id: &str) -> Option<String> {
         return Some(format!("names no host: `{scheme}://user@host/database`"));
     }
     if database.is_empty() {
-        return Some(format!("has to name the database behind the host: `{scheme}://user@host/database`"));
+        return Some(format!("has to name the database after the host: `{scheme}://user@host/database`"));
     }
     None
 }
 
 fn holds_password(scheme: &str, id: &str) -> String {
     format!(
-        "holds a password, which does not belong in a file. Take it out (`{scheme}://user@host/database`) \
-         and store it with `understudy secret set {id} {}`",
+        "holds a password, which does not belong in a file. Remove it (`{scheme}://user@host/database`) and store it \
+         with `understudy secret set {id} {}`",
         super::DATABASE_PASSWORD
     )
 }
@@ -348,30 +344,30 @@ pub(super) fn check_header(
         && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char));
     let lower = name.to_lowercase();
     if !is_token {
-        faults.add_fault(key, "is no name for a header: letters, digits and `-` are");
+        faults.add_fault(key, "is not a valid header name; use letters, digits and `-`");
     } else if sender == RequestSender::Console {
         if CLIENTS_HEADERS.contains(&lower.as_str()) {
-            faults.add_fault(key, "is a header that follows from the request itself; leave it out");
+            faults.add_fault(key, "is a header that is set from the request itself; leave it out");
         }
     } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
         || lower.starts_with("proxy-")
         || lower.starts_with("sec-")
     {
-        let cause = "is a header that a browser sets itself and lets no page set";
+        let cause = "is a header that only the browser itself can set";
         faults.add_fault(
             key,
             match lower.as_str() {
                 "cookie" => {
                     format!("{cause}; the session begins without cookies and gets them from the answer")
                 }
-                "origin" | "referer" | "host" => format!("{cause}; it will be that of the URL"),
+                "origin" | "referer" | "host" => format!("{cause}, from the URL"),
                 _ => format!("{cause}; leave it out"),
             },
         );
     }
     // `fetch` accepts a ByteString without line breaks.
     if value.chars().any(|char| char.is_control() && char != '\t' || u32::from(char) > 0xFF) {
-        faults.add_fault(key, "has a line break or a character in it that headers cannot carry");
+        faults.add_fault(key, "has a line break or another character that a header cannot contain");
     }
 }
 

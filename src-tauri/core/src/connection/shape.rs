@@ -84,7 +84,7 @@ fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
         faults.add_at(
             value.span().start,
             "directory.collection",
-            "is MongoDB's word for `table`, which is there too; keep one of them",
+            "is MongoDB's word for `table`, which is set too; keep one of them",
         );
         return;
     }
@@ -236,16 +236,16 @@ fn check_json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
         DeValue::Integer(number) => {
             let (text, radix) = (number.as_str(), number.radix());
             if i64::from_str_radix(text, radix).is_err() && u64::from_str_radix(text, radix).is_err() {
-                faults.add_fault(key, "is beyond 64 bits; send it as text, in quotes");
+                faults.add_fault(key, "does not fit into 64 bits; send it as text, in quotes");
             }
         }
         DeValue::Float(number) => {
             if !number.as_str().parse::<f64>().is_ok_and(f64::is_finite) {
-                faults.add_fault(key, "is no number that JSON knows; send it as text, in quotes");
+                faults.add_fault(key, "is not a number in JSON; send it as text, in quotes");
             }
         }
         DeValue::Datetime(_) => {
-            faults.add_fault(key, "JSON knows no dates and times; send it as text, in quotes");
+            faults.add_fault(key, "is a date or time, which JSON does not have; send it as text, in quotes");
         }
         DeValue::Array(items) => {
             for (at, item) in items.iter().enumerate() {

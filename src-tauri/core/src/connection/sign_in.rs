@@ -39,7 +39,7 @@ impl ConnectionCompiler<'_> {
         } else {
             if !file.sign_in.settings.is_empty() {
                 self.faults
-                    .add_fault("sign_in.settings", "are for a preset, and `sign_in.preset` names none");
+                    .add_fault("sign_in.settings", "are for a preset, but `sign_in.preset` is not set");
             }
             (file.sign_in.clone(), file.sign_out.clone().unwrap_or_default())
         };
@@ -76,7 +76,10 @@ impl ConnectionCompiler<'_> {
         let verify = part.verify.as_ref().map(|part| self.compile_verify(part, origin.as_ref(), captured));
         for (at, path) in part.block.iter().enumerate() {
             if !path.starts_with('/') || path.len() < 2 || path.contains(['*', '?', '#', ' ']) {
-                self.faults.add_fault(&format!("sign_in.block[{at}]"), "is how a path begins: `/hijack/`");
+                self.faults.add_fault(
+                    &format!("sign_in.block[{at}]"),
+                    "has to be the beginning of a path: `/hijack/`",
+                );
             }
         }
         let timeout = Duration::from_millis(part.timeout_ms.unwrap_or(TIMEOUT_MS).into());
@@ -136,7 +139,12 @@ impl ConnectionCompiler<'_> {
             SignInKind::Link => {
                 self.require_key(!part.steps.is_empty(), "steps", kind, "one of them asks for the link");
                 let open = part.open.clone().unwrap_or_default();
-                self.require_key(part.open.is_some(), "open", kind, "it names what was captured: the link");
+                self.require_key(
+                    part.open.is_some(),
+                    "open",
+                    kind,
+                    "it names the captured value that holds the link",
+                );
                 if part.open.is_some() && !captured.contains(&open) {
                     self.faults.add_fault("sign_in.open", format!("no step captures `{open}`"));
                 }
@@ -207,7 +215,7 @@ impl ConnectionCompiler<'_> {
                 self.faults.add_fault(
                     &format!("sign_in.{key}"),
                     format!(
-                        "is for a sign-in of kind {}, and this one is `{}`",
+                        "is for a sign-in of kind {}, but this one is `{}`",
                         kinds.join(" or "),
                         kind.as_str()
                     ),
@@ -238,8 +246,10 @@ impl ConnectionCompiler<'_> {
             self.compile_request("sign_out", &described, RequestSender::Window, &BTreeSet::new())
         });
         if part.url.is_none() && (part.method.is_some() || !part.headers.is_empty() || part.body.is_some()) {
-            self.faults
-                .add_fault("sign_out.url", "is missing. The session's window sends the sign-out there");
+            self.faults.add_fault(
+                "sign_out.url",
+                "is missing. It says where the session's window sends the sign-out",
+            );
         }
         let steps = self.compile_steps("sign_out.steps", &part.steps, captured);
         Some(SignOut { request: request.flatten(), steps: steps? })
@@ -277,13 +287,14 @@ impl ConnectionCompiler<'_> {
             if before.is_none() {
                 self.faults.add_fault(
                     &format!("{key}.follow"),
-                    "has no step before it, whose origin it could stay within",
+                    "needs a step before it, because it stays within that step's origin",
                 );
             }
             // The origin of the step before is what counts: a captured URL must not lead anywhere else.
             url = before.map(|step| step.request.url.source().to_owned());
         } else if url.is_none() {
-            self.faults.add_fault(&format!("{key}.url"), "is missing. Where the console sends this");
+            self.faults
+                .add_fault(&format!("{key}.url"), "is missing. It says where the console sends this request");
         }
         let method = part.method.or(part.follow.as_ref().map(|_| Method::Get));
         let described = RequestConfig {
@@ -299,7 +310,10 @@ impl ConnectionCompiler<'_> {
         for (name, place) in &part.capture {
             let key = format!("{key}.capture.{name}");
             if !is_name(name) {
-                self.faults.add_fault(&key, "is no name for a value: small letters, digits and `_` are");
+                self.faults.add_fault(
+                    &key,
+                    "is not a valid name for a value; use lower-case letters, digits and `_`",
+                );
             }
             captured.insert(name.clone());
             capture.extend(self.compile_capture(&key, name, place));
@@ -314,14 +328,12 @@ impl ConnectionCompiler<'_> {
         if json.as_ref().is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             self.faults.add_fault(
                 &format!("{key}.json"),
-                "is a path that begins with `/`, as in `/data/token` (RFC 6901)",
+                "has to be a path that begins with `/`, as in `/data/token` (RFC 6901)",
             );
         }
         if link.as_ref().is_some_and(|start| !start.starts_with('/')) {
-            self.faults.add_fault(
-                &format!("{key}.link"),
-                "is how the link's address begins, from its path on: `/users/switch`",
-            );
+            self.faults
+                .add_fault(&format!("{key}.link"), "has to be how the link's path begins: `/users/switch`");
         }
         let given = [
             json.map(CapturePlace::Json),
@@ -332,14 +344,14 @@ impl ConnectionCompiler<'_> {
         ];
         let mut given: Vec<CapturePlace> = given.into_iter().flatten().collect();
         if given.len() != 1 {
-            self.faults.add_fault(key, "names one place: `json`, `cookie`, `header`, `form` or `link`");
+            self.faults.add_fault(key, "has to name one place: `json`, `cookie`, `header`, `form` or `link`");
         }
         Some(Capture { name: name.to_owned(), place: given.pop()?, claim })
     }
 
     fn compile_storage(&mut self, part: &StorageConfig, captured: &BTreeSet<String>) -> Vec<StorageItem> {
         let scope = self
-            .session_scope("what is in the page's storage, its scripts can read")
+            .session_scope("the page's scripts can read its storage")
             .with_captured(captured)
             .with_response();
         let of_local = part.local.iter().map(|(name, value)| (false, name, value));
@@ -357,10 +369,10 @@ impl ConnectionCompiler<'_> {
         let key = "sign_in.forest";
         for (name, value, what) in [
             ("backend", &part.backend, "The address of the admin backend, without `/forest`"),
-            ("action", &part.action, "The path that Forest's page calls, from `/forest/` on"),
+            ("action", &part.action, "The path that Forest's page calls, starting with `/forest/`"),
             ("collection", &part.collection, "The name of the users' collection in Forest"),
-            ("rendering", &part.rendering, "The id of the rendering whose permissions count"),
-            ("operator", &part.operator, "The id of the Forest user whose role may run the action"),
+            ("rendering", &part.rendering, "The ID of the rendering whose permissions apply"),
+            ("operator", &part.operator, "The ID of the Forest user whose role may run the action"),
         ] {
             if value.is_empty() {
                 self.faults.add_fault(&format!("{key}.{name}"), format!("is missing. {what}"));
@@ -378,7 +390,7 @@ impl ConnectionCompiler<'_> {
             if part.values.contains_key(&field.name) {
                 self.faults.add_fault(
                     &format!("{key}.name"),
-                    "has its value in `sign_in.forest.values`, so it is not asked",
+                    "has its value in `sign_in.forest.values`, so it is not asked for",
                 );
             }
             let may_choose =
@@ -394,7 +406,8 @@ impl ConnectionCompiler<'_> {
         if !part.action.starts_with("/forest/") {
             self.faults.add_fault(
                 &format!("{key}.action"),
-                "is the action's path: `/forest/actions/impersonate`, or `/forest/_actions/users/0/impersonate` for an agent",
+                "has to be the action's path: `/forest/actions/impersonate`, or \
+                 `/forest/_actions/users/0/impersonate` for an agent",
             );
         }
         let backend = part.backend.trim_end_matches('/');
@@ -435,7 +448,8 @@ impl ConnectionCompiler<'_> {
             self.faults.add_fault(
                 "sign_in.verify.url",
                 format!(
-                    "has to begin with {}, as the session does: only there its cookies are sent (elsewhere, `sign_in.verify.headers` need a value that was captured)",
+                    "has to begin with {}, as the session does, because its cookies are sent only there (elsewhere, \
+                     `sign_in.verify.headers` needs a captured value)",
                     origin.ascii_serialization()
                 ),
             );
@@ -458,7 +472,7 @@ impl ConnectionCompiler<'_> {
             rules::check_header(&key, name, value, sender, &mut self.faults);
             if !seen.insert(name.to_lowercase()) {
                 self.faults
-                    .add_fault(&key, "is there twice: upper and lower case do not count in a header's name");
+                    .add_fault(&key, "is set twice: a header's name is the same in upper and lower case");
             }
             rules::no_secret_in_text(&key, name, value, self.id, scope, &mut self.faults);
             let value = Template::parse(&key, value, scope);
@@ -484,7 +498,7 @@ impl ConnectionCompiler<'_> {
             match expected {
                 Expected::Status(status) if (200..500).contains(status) => statuses.push(*status),
                 Expected::Status(_) => {
-                    self.faults.add_fault(&key, "has to be from 200 to 499: what means yes");
+                    self.faults.add_fault(&key, "has to be from 200 to 499, a status that can mean success");
                 }
                 Expected::That(text) => {
                     let parsed = Expression::parse(&key, text, &scope);
@@ -539,7 +553,7 @@ impl ConnectionCompiler<'_> {
         let parsed = self.compile_url(key, text, &BTreeSet::new())?;
         let is_bare = Url::parse(text).is_ok_and(|url| url.path() == "/" && url.query().is_none());
         if !is_bare {
-            self.faults.add_fault(key, "is scheme, host and port alone: `https://app.example.com`");
+            self.faults.add_fault(key, "has to be only scheme, host and port: `https://app.example.com`");
         }
         parsed.origin().cloned()
     }

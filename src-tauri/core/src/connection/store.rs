@@ -174,10 +174,10 @@ impl Connections {
             }
             Ok((_, taken)) => Err(Error::new(
                 Code::ConnectionInvalid,
-                format!("There is a connection `{id}` already: {}.", taken.display()),
+                format!("There is already a connection `{id}`: {}.", taken.display()),
             )
             .with_hint(format!(
-                "Rename your file to add it beside that one, or put it in its place: understudy add --replace {}",
+                "Rename your file to add it beside that one, or replace that one: understudy add --replace {}",
                 path.display()
             ))),
         }
@@ -289,7 +289,7 @@ impl Connections {
                 Code::ConnectionLocked,
                 format!("The connection `{id}` was handed out by IT and cannot be changed here."),
             )
-            .with_hint("Duplicate it to have one of your own.")),
+            .with_hint("Duplicate it to have your own copy.")),
         }
     }
 
@@ -484,7 +484,8 @@ mod tests {
             [
                 (
                     "Bad Name",
-                    "`Bad Name` cannot be a connection's name: small letters, digits, `-` and `_` can, at most 64.\n\
+                    "`Bad Name` cannot be a connection's name: use at most 64 lower-case letters, digits, `-` and \
+                     `_`.\n\
                      Name the file `bad-name.toml`, for example."
                 ),
                 ("bad", "bad.toml:6:1: directory.tabel: unknown key; did you mean `table`?"),
@@ -664,7 +665,7 @@ mod tests {
         assert_eq!(again.path, Some(desk.base.path().join("connections/acme-eu.toml")));
         desk.put("given/acme-eu.toml", &text("Another"));
         let error = desk.connections.add(&given).unwrap_err();
-        assert!(error.message.starts_with("There is a connection `acme-eu` already: "), "{error}");
+        assert!(error.message.starts_with("There is already a connection `acme-eu`: "), "{error}");
         let spaced = desk.put("given/For You (1).toml", &text("Beta"));
         assert_eq!(desk.connections.add(&spaced).unwrap().0.id, "beta");
         let demo = desk.put("given/demo.toml", &text("Demo"));
@@ -699,7 +700,7 @@ mod tests {
             let told = &problems[0].message;
             assert!(
                 told.contains(&format!(
-                    "`{id}` cannot be a connection's name: on Windows it is the name of a device"
+                    "`{id}` cannot be a connection's name: on Windows, it is the name of a device"
                 )),
                 "{told}"
             );

@@ -190,9 +190,10 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
             ],
             vec![
                 "acme.toml:10:17: sign_in.headers.a: has to be text in quotes, not a number",
-                "acme.toml:11:15: sign_in.body.at: JSON knows no dates and times; send it as text, in quotes",
-                "acme.toml:11:31: sign_in.body.n: is no number that JSON knows; send it as text, in quotes",
-                "acme.toml:11:42: sign_in.body.big: is beyond 64 bits; send it as text, in quotes",
+                "acme.toml:11:15: sign_in.body.at: is a date or time, which JSON does not have; send it as text, in \
+                 quotes",
+                "acme.toml:11:31: sign_in.body.n: is not a number in JSON; send it as text, in quotes",
+                "acme.toml:11:42: sign_in.body.big: does not fit into 64 bits; send it as text, in quotes",
                 "acme.toml:12:14: sign_in.timeout_ms: has to be a whole number, not a number",
             ],
         ),
@@ -225,8 +226,8 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn where_users_are_read_from_is_checked_without_asking() {
-    let password = "acme.toml:4:7: directory.url: holds a password, which does not belong in a file. Take it out \
-        (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";
+    let password = "acme.toml:4:7: directory.url: holds a password, which does not belong in a file. Remove it \
+                    (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";
     let postgresql_password = password.replace("postgres://", "postgresql://");
     let mysql_password = password.replace("postgres://", "mysql://");
     let file =
@@ -242,8 +243,9 @@ fn where_users_are_read_from_is_checked_without_asking() {
     let host = "acme.toml:4:7: directory.url: names no host: `mongodb://user@host/database`";
     let unescaped =
         password.replacen("a password", "a password in which `/`, `?` and `#` are not percent-encoded", 1);
-    let database = "acme.toml:4:7: directory.url: has to name the database behind the host: `mongodb://user@host/database`";
-    let path = format!("acme.toml:4:7: directory.url: has to name the file by its whole path: `{file}`");
+    let database = "acme.toml:4:7: directory.url: has to name the database after the host: \
+                    `mongodb://user@host/database`";
+    let path = format!("acme.toml:4:7: directory.url: has to name the file by its full path: `{file}`");
     let path = path.as_str();
     for (given, expected) in [
         ("postgres://u:canary@db/acme", Some(password)),
@@ -259,20 +261,20 @@ fn where_users_are_read_from_is_checked_without_asking() {
         ("postgres://db:5432/acme?user=ann@acme", None),
         (
             "postgres://u@db/acme?sslmode=require&sslmode=disable",
-            Some("acme.toml:4:7: directory.url: says `sslmode` more than once: leave only one of them"),
+            Some("acme.toml:4:7: directory.url: has `sslmode` more than once; keep one of them"),
         ),
         (
             "mysql://u@db/acme?ssl-mode=REQUIRED&sslMode=DISABLED",
-            Some("acme.toml:4:7: directory.url: says `sslMode` more than once: leave only one of them"),
+            Some("acme.toml:4:7: directory.url: has `sslMode` more than once; keep one of them"),
         ),
         (
             "mongodb://u@db/acme?tls=true&tls=false",
-            Some("acme.toml:4:7: directory.url: says `tls` more than once: leave only one of them"),
+            Some("acme.toml:4:7: directory.url: has `tls` more than once; keep one of them"),
         ),
         ("mongodb://u@db/acme?readPreferenceTags=dc:a&readPreferenceTags=", None),
         (
             "postgres://u:can ary@db:port/acme",
-            Some("acme.toml:4:7: directory.url: is no valid URL: invalid port number"),
+            Some("acme.toml:4:7: directory.url: is not a valid URL: invalid port number"),
         ),
         ("mysql://u:canary@db/acme", Some(&mysql_password)),
         (
@@ -289,7 +291,7 @@ fn where_users_are_read_from_is_checked_without_asking() {
         (
             "sqlite:///u.db?mode=rwc",
             Some(
-                "acme.toml:4:7: directory.url: takes no options for SQLite: the file is always opened for reading only",
+                "acme.toml:4:7: directory.url: cannot have options for SQLite: the file is always opened read-only",
             ),
         ),
         ("postgres://readonly@db.acme.internal:5433/acme?sslmode=require", None),
@@ -371,7 +373,7 @@ fn the_way_to_a_server_is_checked_before_it_is_gone() {
             "password_command = ['pass']",
             "acme.toml:7:20: directory.password_command: is for a server",
         ),
-        ("sqlite:///u.db", "ssh.host = 'b'", "acme.toml:7:1: directory.ssh: is the way to a server"),
+        ("sqlite:///u.db", "ssh.host = 'b'", "acme.toml:7:1: directory.ssh: is for a server"),
         (
             "mysql://u@db/acme?socket=/run/my.sock",
             "ssh.host = 'b'",
@@ -382,7 +384,7 @@ fn the_way_to_a_server_is_checked_before_it_is_gone() {
             "ssh.host = '-oProxyCommand=x'",
             "acme.toml:7:12: directory.ssh.host: has to be a computer's name",
         ),
-        (postgres, "ssh.host = 'me@bastion'", "acme.toml:7:12: directory.ssh.host: names the host alone"),
+        (postgres, "ssh.host = 'me@bastion'", "acme.toml:7:12: directory.ssh.host: has to be only the host"),
         (postgres, "ssh = {}", "acme.toml:7:7: directory.ssh.host: is missing"),
         (
             postgres,
@@ -402,7 +404,7 @@ fn the_way_to_a_server_is_checked_before_it_is_gone() {
         (
             postgres,
             "ssh = { host = 'b', key = 'id' }",
-            "acme.toml:7:27: directory.ssh.key: has to be a file's whole path",
+            "acme.toml:7:27: directory.ssh.key: has to be a full path",
         ),
         (
             postgres,
@@ -414,11 +416,11 @@ fn the_way_to_a_server_is_checked_before_it_is_gone() {
             "ssh = { host = 'b', host_key = 'AAAA' }",
             "acme.toml:7:32: directory.ssh.host_key: has to be the computer's public key",
         ),
-        ("postgres://u@a,/acme", "", "acme.toml:4:7: directory.url: has an empty place between its hosts"),
+        ("postgres://u@a,/acme", "", "acme.toml:4:7: directory.url: has an empty host in its list"),
         (
             "postgres://u@a,b/acme?target_session_attrs=slave",
             "",
-            "acme.toml:4:7: directory.url: says a target_session_attrs",
+            "acme.toml:4:7: directory.url: has a target_session_attrs",
         ),
         ("postgres://u:canary@a,b/acme", "", "acme.toml:4:7: directory.url: holds a password"),
     ] {
@@ -461,7 +463,7 @@ fn a_collection_is_a_table_by_another_name() {
     assert_eq!(
         faults("", "url = 'mongodb://u@db/acme'\ntable = 'users'\ncollection = 'users'\nid = '_id'", "", ""),
         [
-            "acme.toml:6:14: directory.collection: is MongoDB's word for `table`, which is there too; keep one of them"
+            "acme.toml:6:14: directory.collection: is MongoDB's word for `table`, which is set too; keep one of them"
         ]
     );
 }
@@ -508,7 +510,7 @@ fn a_secret_in_the_file_is_refused_with_the_command_that_stores_it() {
     let found = faults("", "", "url = 'https://app.acme.com/login?api_token=canary&x=1'", "");
     assert!(found[0].starts_with("acme.toml:9:7: sign_in.url: holds a secret in its query"), "{found:?}");
     let found = faults("", "", "url = 'https://olga:canary@app.acme.com/login'", "");
-    assert!(found[0].contains("has a user name or password in it"), "{found:?}");
+    assert!(found[0].contains("has a user name or password"), "{found:?}");
     // The message must not quote a secret either if it was pasted where it makes the file unreadable.
     for line in [
         "body = { adminToken = canary }",
@@ -530,27 +532,29 @@ fn what_a_page_cannot_send_is_refused() {
     for (line, expected) in [
         (
             "headers = { cookie = 'a=b' }",
-            "acme.toml:10:22: sign_in.headers.cookie: is a header that a browser sets itself and lets no page set; the session begins without cookies and gets them from the answer",
+            "acme.toml:10:22: sign_in.headers.cookie: is a header that only the browser itself can set; the session \
+             begins without cookies and gets them from the answer",
         ),
         (
             "headers = { Origin = 'x' }",
-            "acme.toml:10:22: sign_in.headers.Origin: is a header that a browser sets itself and lets no page set; it will be that of the URL",
+            "acme.toml:10:22: sign_in.headers.Origin: is a header that only the browser itself can set, from the URL",
         ),
         (
             "headers = { Sec-Fetch-Site = 'x' }",
-            "acme.toml:10:30: sign_in.headers.Sec-Fetch-Site: is a header that a browser sets itself and lets no page set; leave it out",
+            "acme.toml:10:30: sign_in.headers.Sec-Fetch-Site: is a header that only the browser itself can set; leave \
+             it out",
         ),
         (
             "headers = { 'x y' = 'x' }",
-            "acme.toml:10:21: sign_in.headers.x y: is no name for a header: letters, digits and `-` are",
+            "acme.toml:10:21: sign_in.headers.x y: is not a valid header name; use letters, digits and `-`",
         ),
         (
             "headers = { x-a = \"a\\nb\" }",
-            "acme.toml:10:19: sign_in.headers.x-a: has a line break or a character in it that headers cannot carry",
+            "acme.toml:10:19: sign_in.headers.x-a: has a line break or another character that a header cannot contain",
         ),
         (
             "headers = { x-a = 'a', X-A = 'b' }",
-            "acme.toml:10:19: sign_in.headers.x-a: is there twice: upper and lower case do not count in a header's name",
+            "acme.toml:10:19: sign_in.headers.x-a: is set twice: a header's name is the same in upper and lower case",
         ),
         (
             "method = 'GET'\nbody = { a = 1 }",
@@ -558,7 +562,8 @@ fn what_a_page_cannot_send_is_refused() {
         ),
         (
             "redirect_to = 'http://app.acme.com/'",
-            "acme.toml:10:15: sign_in.redirect_to: has to be https, as app.acme.com is not this machine: over http anybody on the way can read the secret and the cookies",
+            "acme.toml:10:15: sign_in.redirect_to: has to be https, as app.acme.com is not this machine: over http, \
+             anyone on the way can read the secret and the cookies",
         ),
         (
             "redirect_to = 'https://app.acme.com/?t={{ secret.t }}'",
@@ -574,7 +579,8 @@ fn what_a_page_cannot_send_is_refused() {
         ),
         (
             "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",
-            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does: only there its cookies are sent (elsewhere, `sign_in.verify.headers` need a value that was captured)",
+            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does, because \
+             its cookies are sent only there (elsewhere, `sign_in.verify.headers` needs a captured value)",
         ),
     ] {
         let found = faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "");
@@ -600,7 +606,8 @@ fn all_faults_of_the_meaning_are_told_at_once() {
             "acme.toml:10:63: sign_in.body.c: syntax error: unexpected end of input, expected end of variable block",
             "acme.toml:11:19: sign_in.headers.x-a: unknown name `operator.mail`; did you mean `operator.email`?",
             "acme.toml:14:10: sign_in.verify.expect: unknown name `response.jsn.id`; did you mean `response.json.id`?",
-            "acme.toml:16:7: sign_out.url: has to be https, as app.acme.com is not this machine: over http anybody on the way can read the secret and the cookies",
+            "acme.toml:16:7: sign_out.url: has to be https, as app.acme.com is not this machine: over http, anyone on \
+             the way can read the secret and the cookies",
             "acme.toml:18:12: policy.protect[0]: unknown name `user.role`; known are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
         ]
     );
@@ -681,7 +688,7 @@ fn a_preset_that_is_misspelt_unknown_or_filled_in_wrongly_is_told_with_its_place
     assert_eq!(
         faults("preset = 'webhook'\nsettings = { app = 'http://app.acme.com', endpont = '/x' }"),
         [
-            "acme.toml:6:20: sign_in.settings.app: has to be https (http on this machine alone)",
+            "acme.toml:6:20: sign_in.settings.app: has to be https (http only on this computer)",
             "acme.toml:6:53: sign_in.settings.endpont: unknown setting; did you mean `endpoint`?",
         ]
     );
@@ -741,8 +748,11 @@ fn keys_of_another_kind_and_captures_of_nothing_are_refused() {
                  url = 'https://app.acme.com/{{ captured.later }}'\ncapture = { a = { json = 'x', cookie = 'y' } }\n";
     let error = parse(&format!("{DIRECTORY}[sign_in]\n{later}")).unwrap_err().message;
     assert!(error.contains("sign_in.steps[0].url: unknown name `captured.later`"), "{error}");
-    assert!(error.contains("sign_in.steps[0].capture.a: names one place"), "{error}");
-    assert!(error.contains("sign_in.steps[0].capture.a.json: is a path that begins with `/`"), "{error}");
+    assert!(error.contains("sign_in.steps[0].capture.a: has to name one place"), "{error}");
+    assert!(
+        error.contains("sign_in.steps[0].capture.a.json: has to be a path that begins with `/`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -758,7 +768,7 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
         assert!(error.contains("network.proxy: has to be `http://host:port`"), "{odd}: {error}");
     }
     assert!(
-        parse(&text("ca = 'ca.pem'")).unwrap_err().message.contains("network.ca: has to be the whole path")
+        parse(&text("ca = 'ca.pem'")).unwrap_err().message.contains("network.ca: has to be the full path")
     );
     // It would be read before the operator has agreed, from a computer that the file names.
     let error = parse(&text("ca = '//files.evil.example/ca.pem'")).unwrap_err().message;
@@ -845,7 +855,7 @@ fn faults_of_a_smart_actions_form_are_told_by_their_place() {
         ),
         (
             "[sign_in.forest]\nvalues = { a = 1 }\n[[sign_in.forest.fields]]\nname = 'a'",
-            "sign_in.forest.fields[0].name: has its value in `sign_in.forest.values`, so it is not asked",
+            "sign_in.forest.fields[0].name: has its value in `sign_in.forest.values`, so it is not asked for",
         ),
     ] {
         let (_, found) = forest(more);

@@ -189,7 +189,7 @@ impl Console {
                 ConnectionSource::Demo => "goes when the console closes",
                 _ => "was handed out by IT",
             };
-            let message = format!("The connection `{id}` {why}: it cannot be removed here.");
+            let message = format!("The connection `{id}` {why}, so it cannot be removed here.");
             return Err(Error::new(Code::ConnectionLocked, message));
         }
         // The file goes first, because that can be undone.

@@ -126,7 +126,7 @@ impl Console {
         let OpenConnection { connection, directory } = &opened;
         let found = directory.find_user(user).await.map_err(|error| opened.whose_password(error))?;
         let row = found.ok_or_else(|| {
-            Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+            Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
                 .with_hint("It may have been deleted: search again.")
         })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;

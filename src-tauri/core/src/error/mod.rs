@@ -201,7 +201,7 @@ impl Error {
 
     /// The system has run out of something every program needs: threads, file descriptors, memory.
     pub fn out_of_resources(doing: &str, cause: std::io::Error) -> Self {
-        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
+        Self::new(Code::Internal, format!("Could not {doing}: the system has no more resources ({cause})."))
             .with_hint(if cfg!(windows) {
                 "Close other programs, then try again."
             } else {

@@ -189,7 +189,8 @@ impl Impersonations {
             template_context(&request.session_facts(&connection, &reason, &running.id), &info, &row);
         let (shown, now) = (running.view().user, user_label(&info, &context, &row));
         if shown != now {
-            let message = "The user was changed since this window was opened, which still shows the old name or address.";
+            let message =
+                "The user has changed since this window was opened. It still shows the old name or address.";
             return Err(
                 Error::new(Code::UserNotFound, message).with_hint("Close this window and sign in again.")
             );

@@ -196,7 +196,7 @@ fn quitting_error() -> Error {
 
 async fn read_user(directory: &OpenDirectory, user: &str) -> Result<Row> {
     directory.find_user(user).await?.ok_or_else(|| {
-        Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+        Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
             .with_hint("It may have been deleted or renamed: search again.")
     })
 }

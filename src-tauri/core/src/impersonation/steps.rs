@@ -50,7 +50,7 @@ impl Impersonations {
             Ok((handoff, secrets, own))
         });
         // A panic's message may quote a secret, so it is dropped.
-        let broke_off = |_| Refusal::from(Error::internal("the steps of the sign-in broke off"));
+        let broke_off = |_| Refusal::from(Error::internal("the sign-in's steps stopped unexpectedly"));
         let (handoff, secrets, own) = steps.await.map_err(broke_off)??;
         *context = own;
         Ok((handoff, secrets))

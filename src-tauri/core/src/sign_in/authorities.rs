@@ -34,18 +34,19 @@ fn lack_on(system: &str, named: Option<&Path>) -> Error {
     let (message, hint) = match (system, named) {
         ("windows" | "macos", Some(file)) => (
             format!("This computer does not accept the certificates in {} as authorities.", file.display()),
-            "`network.ca` has to name the authority's own certificate, as the company's IT gives it out.",
+            "`network.ca` must name the authority's own certificate. Ask your company's IT for it.",
         ),
         ("windows", None) => (
-            "Windows could not check certificates, so no application can be told from a false one.".into(),
-            "See in Services whether \"Cryptographic Services\" is running, start it, then try again.",
+            "Windows could not check certificates, so no application's identity can be verified.".into(),
+            "In Services, make sure that \"Cryptographic Services\" is running, then try again.",
         ),
         ("macos", None) => (
-            "macOS could not check certificates, so no application can be told from a false one.".into(),
-            "Restart the computer, then try again. If it stays so, ask your IT whether a profile restricts certificates.",
+            "macOS could not check certificates, so no application's identity can be verified.".into(),
+            "Restart the computer, then try again. If that does not help, ask your IT whether a profile restricts \
+             certificates.",
         ),
         _ => (
-            "This computer has no list of certificate authorities, so no application can be told from a false one."
+            "This computer has no list of certificate authorities, so no application's identity can be verified."
                 .into(),
             "Install the system's certificates (the package is most often called `ca-certificates`), then try again.",
         ),
@@ -68,13 +69,13 @@ fn check_file(file: &OsStr) -> Result<()> {
 }
 
 fn no_certificate(at: &OsStr) -> String {
-    format!("{} holds no certificate in PEM.", Path::new(at).display())
+    format!("{} contains no PEM certificate.", Path::new(at).display())
 }
 
 fn variable_error(variable: &str, why: &str) -> Error {
     Error::new(
         Code::FileFailed,
-        format!("The environment variable {variable} names no certificates that can be used. {why}"),
+        format!("The environment variable {variable} names no usable certificates. {why}"),
     )
     .with_hint(
         "Correct the variable, or unset it: without it, the certificates of this computer are trusted.",

@@ -17,7 +17,7 @@ pub fn capture_value(wanted: &Capture, reply: &Reply, client: &Client) -> Result
     match &wanted.claim {
         None => Ok(found),
         Some(claim) => {
-            claim_of(&found, claim).ok_or_else(|| format!("what was found is no JWT with a claim `{claim}`"))
+            claim_of(&found, claim).ok_or_else(|| format!("the value is not a JWT with a claim `{claim}`"))
         }
     }
 }
@@ -34,7 +34,7 @@ fn find_value(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Va
     match place {
         CapturePlace::Json(pointer) => {
             let json: Value = serde_json::from_str(&reply.body)
-                .map_err(|_| format!("the answer is no JSON, so `{pointer}` is not in it{}", cut()))?;
+                .map_err(|_| format!("the answer is not JSON, so it has no `{pointer}`{}", cut()))?;
             match json.pointer(pointer) {
                 None => Err(format!("the answer's JSON has no `{pointer}`; {}", list_keys(&json, pointer))),
                 Some(Value::Null) => Err(format!("`{pointer}` is null in the answer's JSON")),
@@ -55,7 +55,7 @@ fn find_value(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Va
             match value {
                 // Made absolute, because a relative URL means nothing elsewhere.
                 Some(_) if name.eq_ignore_ascii_case("location") => {
-                    let url = reply.redirects_to().ok_or("the answer is no redirect, or leads nowhere")?;
+                    let url = reply.redirects_to().ok_or("the answer is not a redirect, or leads nowhere")?;
                     Ok(url.as_str().into())
                 }
                 Some(value) => Ok(value.into()),

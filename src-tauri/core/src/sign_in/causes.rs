@@ -38,15 +38,15 @@ pub(super) fn told_by(answer: &Answer, sent: SentBy) -> Option<RefusalCause> {
         .or_else(|| detect_challenge(answer))
 }
 
-const CLOCK: &str = "The token counts for a minute, and the application's clock says otherwise than this machine's. \
-                     Set both by a time server, then try again.";
+const CLOCK: &str = "The token is valid for one minute, but the application's clock differs from this computer's. Set \
+                     both by a time server, then try again.";
 
 /// Codes and sentences, each with whether it is about a secret and what to do.
 const KNOWN: &[(&str, bool, &str)] = &[
     (
         "YOU_CANNOT_IMPERSONATE_ADMINS",
         false,
-        "This user is an administrator, and Better Auth lets nobody sign in as one.",
+        "This user is an administrator, and Better Auth lets no one sign in as an administrator.",
     ),
     (
         "YOU_ARE_NOT_ALLOWED_TO_IMPERSONATE_USERS",
@@ -56,12 +56,12 @@ const KNOWN: &[(&str, bool, &str)] = &[
     (
         "BANNED_USER",
         false,
-        "This account is banned in the application: nobody can be signed in with it until that is lifted.",
+        "This account is banned in the application. No one can sign in with it until the ban is lifted.",
     ),
     (
         "MISSING_OR_NULL_ORIGIN",
         false,
-        "The application wants to know where a request comes from: the step needs an `origin` header.",
+        "The application checks where a request comes from: the step needs an `origin` header.",
     ),
     (
         "INVALID_ORIGIN",
@@ -79,7 +79,8 @@ const KNOWN: &[(&str, bool, &str)] = &[
     (
         "used already",
         true,
-        "This token was used before; each sign-in makes a new one. Try again; if it keeps happening, something on the way sends requests twice.",
+        "This token was used before, although each sign-in makes a new one. Try again. If it keeps happening, \
+         something on the way to the application sends requests twice.",
     ),
     (
         "wrong audience",
@@ -158,13 +159,15 @@ fn detect_maintenance(answer: &Answer, words: &str) -> Option<RefusalCause> {
     if is_said {
         return Some(RefusalCause {
             said: Some("The application is down for maintenance".into()),
-            hint: "It is being worked on, as its answer says: try again when that is over, or ask whoever runs it.".into(),
+            hint: "Its answer says that it is being worked on. Try again later, or ask whoever runs it."
+                .into(),
             is_secrets: false,
         });
     }
     is_laravel().then(|| RefusalCause {
         said: Some("The application is down for maintenance".into()),
-        hint: "Laravel answers so in maintenance: try again when that is over (`php artisan up`), or ask whoever runs it.".into(),
+        hint: "Laravel answers like this in maintenance mode. Try again when that is over (`php artisan up`), or ask \
+               whoever runs it.".into(),
         is_secrets: false,
     })
 }
@@ -176,11 +179,11 @@ pub(super) fn when_again(answer: &Answer) -> String {
     };
     match said.parse::<u32>() {
         Ok(0) => String::new(),
-        Ok(seconds @ ..=119) => format!(" The answer asks to wait {seconds} s."),
-        Ok(seconds @ ..=7_199) => format!(" The answer asks to wait {} minutes.", seconds.div_ceil(60)),
-        Ok(seconds) => format!(" The answer asks to wait {} hours.", seconds.div_ceil(3_600)),
+        Ok(seconds @ ..=119) => format!(" The answer asks you to wait {seconds} s."),
+        Ok(seconds @ ..=7_199) => format!(" The answer asks you to wait {} minutes.", seconds.div_ceil(60)),
+        Ok(seconds) => format!(" The answer asks you to wait {} hours.", seconds.div_ceil(3_600)),
         Err(_) if jiff::fmt::rfc2822::parse(said).is_ok() => {
-            format!(" The answer asks to wait until {said}.")
+            format!(" The answer asks you to wait until {said}.")
         }
         Err(_) => String::new(),
     }
@@ -198,13 +201,14 @@ fn detect_challenge(answer: &Answer) -> Option<RefusalCause> {
         .unwrap_or_default();
     let hint = match scheme.to_lowercase().as_str() {
         "basic" => format!(
-            "It asks for a user name and password (HTTP Basic{realm}). A gateway in front of the application does that, most \
-             often: then set `network.gateway_user` and store the secret `gateway_password`. If it is the application \
+            "It asks for a user name and password (HTTP Basic{realm}). Usually, a gateway in front of the application \
+             does that: then set `network.gateway_user` and store the secret `gateway_password`. If it is the \
+             application \
              itself, check the secrets of this connection."
         ),
         "negotiate" | "ntlm" | "digest" => format!(
-            "A server in front of the application asks for {scheme}{realm}, which Understudy cannot answer. Use an address of \
-             the application without it."
+            "A server in front of the application asks for {scheme}{realm}, which Understudy cannot answer. Use an \
+             address of the application that does not go through it."
         ),
         "bearer" => format!(
             "It did not accept the token (Bearer{realm}): check the secrets of this connection, and that the token is sent \
@@ -386,11 +390,11 @@ mod tests {
             answer.headers.push(("retry-after".into(), said.into()));
             when_again(&answer)
         };
-        assert_eq!(asked(503, "120"), " The answer asks to wait 2 minutes.");
-        assert_eq!(asked(429, "30"), " The answer asks to wait 30 s.");
-        assert_eq!(asked(503, "86400"), " The answer asks to wait 24 hours.");
+        assert_eq!(asked(503, "120"), " The answer asks you to wait 2 minutes.");
+        assert_eq!(asked(429, "30"), " The answer asks you to wait 30 s.");
+        assert_eq!(asked(503, "86400"), " The answer asks you to wait 24 hours.");
         let date = "Fri, 31 Dec 2100 23:59:59 GMT";
-        assert_eq!(asked(503, date), format!(" The answer asks to wait until {date}."));
+        assert_eq!(asked(503, date), format!(" The answer asks you to wait until {date}."));
         for nothing in ["0", "", "soon", "-5"] {
             assert_eq!(asked(503, nothing), "", "{nothing}");
         }

@@ -99,9 +99,9 @@ impl Client {
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
             let certificates = certificates.ok_or_else(|| {
-                Error::new(Code::FileFailed, format!("{} holds no certificate in PEM.", path.display()))
+                Error::new(Code::FileFailed, format!("{} contains no PEM certificate.", path.display()))
                     .with_hint(
-                        "Correct `network.ca`: it names a file with `-----BEGIN CERTIFICATE-----` in it.",
+                        "Correct `network.ca`: it must name a file that contains `-----BEGIN CERTIFICATE-----`.",
                     )
             })?;
             http = http.tls_certs_merge(certificates);

@@ -38,7 +38,7 @@ pub(super) fn find_store_problem(cookie: &RawCookie<'_>, url: &Url) -> Option<Co
         .or_else(|| {
             let is_none = cookie.same_site().is_some_and(|site| site.is_none());
             (IS_CHROMIUM && is_none && !secure)
-                .then(|| "has `SameSite=None` without `Secure`, which no Chromium keeps".to_owned())
+                .then(|| "has `SameSite=None` without `Secure`, which Chromium does not keep".to_owned())
         })?;
     Some(CookieProblem { name: cookie.name().to_owned(), why })
 }
@@ -57,7 +57,7 @@ pub(super) fn of_path(name: &str, path: &str, is_said: bool, url: &Url) -> Cooki
     } else {
         format!("was set without `Path`, so it is for `{path}` and what is below it")
     };
-    let why = format!("{whose}, and `{}` is not: set it with `Path=/`", url.path());
+    let why = format!("{whose}, but `{}` is not: set it with `Path=/`", url.path());
     CookieProblem { name: name.to_owned(), why }
 }
 
@@ -67,14 +67,14 @@ pub(super) fn find_deletion(cookie: &RawCookie<'_>, url: &Url) -> Option<CookieP
     let how = if cookie.max_age().is_some() { "Max-Age" } else { "Expires" };
     is_over.then(|| CookieProblem {
         name: cookie.name().to_owned(),
-        why: format!("was deleted by the answer, whose `{how}` ends it at once"),
+        why: format!("was deleted by the answer, whose `{how}` makes it expire at once"),
     })
 }
 
 fn of_transport(secure: bool, url: &Url) -> Option<String> {
     let takes_loopback = IS_CHROMIUM && crate::template::is_loopback(url);
     (secure && url.scheme() == "http" && !takes_loopback).then(|| {
-        "is marked `Secure`, and the address is http: windows keep such a cookie on https only, on this computer too"
+        "is marked `Secure`, but the address is http: windows keep such a cookie on https only, on this computer too"
             .to_owned()
     })
 }
@@ -85,7 +85,7 @@ fn of_domain(domain: &str, url: &Url) -> Option<String> {
     let is_name = matches!(url.host(), Some(Host::Domain(_)));
     let covers = host == domain || is_name && host.ends_with(&format!(".{domain}"));
     if !covers {
-        return Some(format!("is for the domain `{domain}`, and the address is at `{host}`"));
+        return Some(format!("is for the domain `{domain}`, but the address is at `{host}`"));
     }
     (is_name && !domain.contains('.'))
         .then(|| format!("is for all of `{domain}`, which windows refuse: leave `Domain` out"))
@@ -99,7 +99,7 @@ fn of_prefix(name: &str, secure: bool, has_domain: bool, is_at_root: bool) -> Op
     let fits = if lower.starts_with("__host-") { secure && !has_domain && is_at_root } else { secure };
     (lower.starts_with("__host-") || lower.starts_with("__secure-")).then_some(()).filter(|()| !fits)?;
     Some(
-        "has a name that promises `Secure` (`__Host-` also no `Domain` and `Path=/`), and does not keep it"
+        "has a name that requires `Secure` (`__Host-` also `Path=/` and no `Domain`), but was set without it"
             .to_owned(),
     )
 }

@@ -171,8 +171,9 @@ pub(super) fn detect_csrf_refusal(status: u16, words: &str, sent: SentBy) -> Opt
 fn by_origin(words: &str) -> Option<String> {
     let (_, who, setting) = ORIGINS.iter().find(|(mark, ..)| words.contains(mark))?;
     Some(format!(
-        "The application's CSRF protection ({who}) takes the request for another site's: its `Origin` is not the address that \
-         the application knows as its own. Correct that there ({setting}); a step has to send an `origin` header with the \
+        "The application's CSRF protection ({who}) takes the request for one from another site, because its `Origin` \
+         is not the address that the application knows as its own. Correct that there ({setting}); a step has to send \
+         an `origin` header with the \
          application's address."
     ))
 }
@@ -184,9 +185,9 @@ fn by_token(status: u16, words: &str, sent: SentBy) -> Option<String> {
     let who = if name.is_empty() { String::new() } else { format!(" ({name})") };
     Some(match sent {
         SentBy::ByWindow => format!(
-            "The application's CSRF protection{who} refused it: the request carries no token of a page. Leave the login \
-             endpoint out of that check ({exempt}), as it has a secret of its own; or sign in by `kind = \"exchange\"`, \
-             whose steps can fetch the token first."
+            "The application's CSRF protection{who} refused it: the request has no token from a page. Exempt the \
+             login endpoint from that check ({exempt}), because it has a secret of its own, or use `kind = \
+             \"exchange\"`, whose steps can fetch the token first."
         ),
         SentBy::ByStep => format!(
             "The application's CSRF protection{who} refused it. A step before this one has to fetch the token \

@@ -214,7 +214,7 @@ pub(super) fn find_refusal(reply: &Reply, masks: &Masks) -> Option<Refusal> {
         200..300 => return None,
         401 => (
             "Forest's backend did not accept the token".to_owned(),
-            "Its FOREST_AUTH_SECRET has to be the secret that is stored here, and its clock has to be right.",
+            "Its FOREST_AUTH_SECRET must be the secret that is stored here, and its clock must be right.",
         ),
         403 if json["errors"][0]["name"] == "CustomActionRequiresApprovalError" => (
             "The action needs an approval in Forest".to_owned(),
@@ -222,18 +222,18 @@ pub(super) fn find_refusal(reply: &Reply, masks: &Masks) -> Option<Refusal> {
         ),
         403 => (
             "Forest does not let this operator run the action".to_owned(),
-            "`sign_in.forest.operator` has to be the id of a Forest user whose role may run it.",
+            "`sign_in.forest.operator` must be the ID of a Forest user whose role may run it.",
         ),
         404 => (
-            "Forest's backend knows no such action".to_owned(),
-            "Check `sign_in.forest.action`: the path is the one that Forest's page calls.",
+            "Forest's backend has no such action".to_owned(),
+            "Check `sign_in.forest.action`: it must be the path that Forest's page calls.",
         ),
         status => {
             let said = json["error"].as_str().unwrap_or_default();
             let title = if said.is_empty() {
                 format!("The action failed: {}", judge::status_words(status))
             } else {
-                format!("The action said no: {}", masks.mask_text(said))
+                format!("The action refused: {}", masks.mask_text(said))
             };
             (title, judge::hint_for(status))
         }
@@ -271,8 +271,8 @@ fn read_handoff(connection: &Connection, reply: &Reply, masks: &Masks) -> Result
                 Some(url) => Some(url),
                 None => {
                     return refuse(
-                        "The action leads away from the application".into(),
-                        "Its `redirectTo` has to begin with the origin of `sign_in.redirect_to`.",
+                        "The action's `redirectTo` leads away from the application".into(),
+                        "It must begin with the origin of `sign_in.redirect_to`.",
                     );
                 }
             }
@@ -284,17 +284,14 @@ fn read_handoff(connection: &Connection, reply: &Reply, masks: &Masks) -> Result
         webhook => match self::plan_webhook(connection, webhook) {
             Ok(request) => Some(request),
             Err(what) => {
-                return refuse(
-                    what,
-                    "The action's webhook has to go to the origin of `sign_in.redirect_to`.",
-                );
+                return refuse(what, "The action's webhook must go to the origin of `sign_in.redirect_to`.");
             }
         },
     };
     if request.is_none() && redirect_to.is_none() {
         return refuse(
-            "The action answered, but with nothing that signs in".into(),
-            "It has to answer with a `webhook` for the window to send, or with a `redirectTo` that signs in.",
+            "The action's answer signs no one in".into(),
+            "It must be a `webhook` for the window to send, or a `redirectTo` that signs in.",
         );
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
@@ -329,13 +326,13 @@ fn plan_webhook(connection: &Connection, webhook: &Value) -> Result<PlannedReque
     let url = webhook["url"].as_str().and_then(|text| Url::parse(text).ok());
     let url = url.ok_or("The action's webhook has no URL")?;
     if url.origin() != connection.sign_in.origin {
-        return Err("The action's webhook goes to another place than the application".into());
+        return Err("The action's webhook does not go to the application".into());
     }
     let method = webhook["method"].as_str().unwrap_or("POST").to_uppercase();
     let method = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete]
         .into_iter()
         .find(|known| known.as_str() == method)
-        .ok_or("The action's webhook has a method that is not known here")?;
+        .ok_or("The action's webhook has an unknown method")?;
     let mut headers: Vec<(String, SecretString)> = Vec::new();
     for (name, value) in webhook["headers"].as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

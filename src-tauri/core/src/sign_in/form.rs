@@ -143,7 +143,7 @@ impl SignInForm {
                 _ if required && is_empty => {
                     return Err(Refusal::new(
                         format!("The action's form asks for `{name}`, which only the agent can answer"),
-                        "Impersonate somebody to try it, or give a value in `[sign_in.forest.values]`.",
+                        "Sign in as a user to try it, or set a value in `[sign_in.forest.values]`.",
                     ));
                 }
                 _ => value,

@@ -416,20 +416,22 @@ impl Guard {
         let name = self.name;
         let hint = match &self.deed {
             Doubts => format!(
-                "{name}, in front of the application, wants to see a browser and a person first, so the request never reached \
-                 the application. {LET_THROUGH}"
+                "{name}, in front of the application, asks for a browser and a person first, so the request never \
+                 reached the application. {LET_THROUGH}"
             ),
             Blocks => format!(
-                "{name}, in front of the application, blocked the request by a rule of its own, so it never reached the \
-                 application, and another secret does not help. {LET_THROUGH} A reference or an ID in the answer tells \
+                "{name}, in front of the application, blocked the request by a rule of its own, so it never reached \
+                 the application. Another secret does not help. {LET_THROUGH} A reference or an ID in the answer \
+                 tells \
                  whoever runs it which rule that was."
             ),
             Limits => format!(
-                "{name}, in front of the application, counted too many requests from here: wait a moment and try again."
+                "{name}, in front of the application, has received too many requests from here: wait a moment and try \
+                 again."
             ),
             Loses => format!(
-                "{name}, in front of the application, got no proper answer from it: try again, and check that the application \
-                 runs where {name} looks for it."
+                "{name}, in front of the application, got no proper answer from it: try again, and check that the \
+                 application is running where {name} looks for it."
             ),
             Asks(how) => format!(
                 "{name}, in front of the application, answered first, so the request never reached the application. {how}"
@@ -470,7 +472,7 @@ pub(super) fn check_for_people(answer: &Answer, words: &str) -> Option<RefusalCa
     let words = words.to_lowercase();
     (is_refusal && FOR_PEOPLE.iter().any(|mark| words.contains(mark))).then(|| RefusalCause {
         said: Some("A check for bots stopped the request".into()),
-        hint: format!("The answer wants to see a browser and a person first. {LET_THROUGH}"),
+        hint: format!("The answer asks for a browser and a person first. {LET_THROUGH}"),
         is_secrets: false,
     })
 }

@@ -78,10 +78,12 @@ pub async fn hand_off(
             match link {
                 Some(link) => Ok(Handoff { link: Some(link), ..Handoff::default() }),
                 None => Err(Refusal {
-                    title: format!("What was captured as `{open}` is no link to where this sign-in may lead"),
+                    title: format!(
+                        "The value captured as `{open}` is not a link to where this sign-in may lead"
+                    ),
                     excerpt: Url::parse(text).ok().map(|link| link.origin().ascii_serialization()),
                     hint: format!(
-                        "It may lead to {}: check the application, or name its origin in `sign_in.open_origins`.",
+                        "It may lead to {}. Check the application, or add the link's origin to `sign_in.open_origins`.",
                         origins.iter().map(Origin::ascii_serialization).collect::<Vec<_>>().join(", ")
                     ),
                     ..Refusal::default()
@@ -131,12 +133,12 @@ fn for_window(
             client.stray_notes().iter().cloned().chain(lost).map(|sentence| sentence + ". ").collect();
         return Err(Refusal::new(
             format!(
-                "The sign-in was answered, but no cookie {} was set for {origin}{there}",
+                "The application answered the sign-in, but set no cookie {} for {origin}{there}",
                 wanted.join(", ")
             ),
             format!(
-                "{known}Check `sign_in.cookies` against what the application sets for this address; it may want a second \
-                 factor. Cookies of another host are left out, unless `sign_in.cookie_origins` names it."
+                "{known}Check `sign_in.cookies` against what the application sets for this address. It may require a \
+                 second factor. Cookies of another host are left out, unless `sign_in.cookie_origins` names it."
             ),
         ));
     }
@@ -163,7 +165,7 @@ fn for_window(
     }
     notes.extend(absent.iter().map(|name| match lost.iter().find(|cookie| cookie.name == **name) {
         Some(cookie) => capitalize_first(&cookie.to_string()),
-        None => format!("No cookie `{name}` was set, which `sign_in.cookies` names{there}"),
+        None => format!("The cookie `{name}`, which `sign_in.cookies` names, was not set{there}"),
     }));
     Ok((got, notes))
 }

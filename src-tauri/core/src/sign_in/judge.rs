@@ -69,7 +69,7 @@ pub(super) fn find_failed_expectation(
     })?;
     let cause = causes::told_by(answer, SentBy::ByStep);
     Some(Refusal {
-        title: format!("{title}: the answer is not what is expected"),
+        title: format!("{title}: the answer is not as expected"),
         status: Some(answer.status).filter(|status| *status != 0),
         excerpt: excerpt_answer(answer, masks),
         hint: cause.map_or(untrue, |cause| cause.hint),
@@ -84,14 +84,14 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
         match answer.status {
         200..300 if request.method != Method::Get && page_text::is_html(&answer) => RefusalCause {
             said: None,
-            hint: "The page came again, most often because the user name or the password is wrong: check the secrets of \
+            hint: "The page came back, usually because the user name or the password is wrong. Check the secrets of \
                    this connection, and what the step expects."
                 .into(),
             is_secrets: true,
         },
         200..300 => RefusalCause {
             said: None,
-            hint: "It worked, as far as the status says: check what the step expects.".into(),
+            hint: "The status means that it worked. Check what the step expects.".into(),
             is_secrets: false,
         },
         _ => {
@@ -151,7 +151,7 @@ pub(super) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
         excerpt: excerpt_answer(answer, masks),
         hint: cause.map_or_else(
             || {
-                "A link works only once and only for a short time. Check what the application says of it."
+                "A link works only once and only for a short time. Check what the application says about it."
                     .into()
             },
             |cause| cause.hint,
@@ -226,7 +226,7 @@ pub fn judge_verify(
             secrets: Vec::new(),
         })
     };
-    let nobody = || format!("The sign-in was answered, but {path} says nobody is signed in");
+    let nobody = || format!("The sign-in was answered, but {path} says that no one is signed in");
     let told = |cause: RefusalCause| {
         let title = match &cause.said {
             Some(said) => format!(
@@ -252,7 +252,7 @@ pub fn judge_verify(
             ),
             404 | 405 | 410 => refuse(
                 format!("The sign-in was answered, but {path} answered {}", status_words(answer.status)),
-                "Check `sign_in.verify.url`: it has to be a path that says who is signed in.",
+                "Check `sign_in.verify.url`: it must be a path that says who is signed in.",
             ),
             _ => refuse(nobody(), &landed.why_nobody(verify, answer)),
         };
@@ -288,7 +288,7 @@ pub fn judge_verify(
             Ok(())
         }
         Ok(false) => refuse(
-            "The application signed in somebody else".into(),
+            "The application signed in another user".into(),
             &format!(
                 "`{}` is not true for this answer. The page is not shown; check the login endpoint, or the expression.",
                 verify.source
@@ -296,7 +296,7 @@ pub fn judge_verify(
         ),
         // The answer lacks what the expression uses; either may be wrong.
         Err(error) => refuse(
-            format!("{path} answered with something unexpected"),
+            format!("{path} gave an unexpected answer"),
             &format!("`{}` could not be decided: {}{there}", verify.source, error.message),
         ),
     }
@@ -312,7 +312,7 @@ fn require_answer<'a>(
         Ok(answer) => Ok(answer),
         Err(Unanswered::TimedOut) => Err(refusal(
             format!("{origin} did not answer within {} s", request.timeout.as_secs()),
-            "Try again; if the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
+            "Try again. If the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
         )),
         Err(Unanswered::Failed(words)) if reachability::is_certificate(words) => Err(refusal(
             format!("{origin} has a certificate that is not trusted here ({words})"),
@@ -323,17 +323,18 @@ fn require_answer<'a>(
         )),
         Err(Unanswered::Failed(words)) => Err(refusal(
             format!("{origin} could not be reached ({words})"),
-            "Check the network or VPN, that the application runs, and that its certificate is trusted here.",
+            "Check the network or VPN, that the application is running, and that its certificate is trusted here.",
         )),
         Err(Unanswered::BrokenOff(words)) => Err(refusal(
-            format!("{origin} was reached, but gave no whole answer ({words})"),
-            "Look into the application's own log: it may have failed, or a proxy in front of it may have cut the connection.",
+            format!("{origin} was reached, but its answer broke off ({words})"),
+            "Check the application's own log. It may have failed, or a proxy in front of it may have cut the \
+             connection.",
         )),
         Err(Unanswered::Broken) => Err(refusal(
             format!("The window's web process ended before {origin} answered"),
             "Retry. If it happens again, this computer may be out of memory, or WebKit may be broken.",
         )),
-        Err(Unanswered::Closed) => Err(refusal("The window was closed".into(), "Impersonate again.")),
+        Err(Unanswered::Closed) => Err(refusal("The window was closed".into(), "Sign in as the user again.")),
     }
 }
 
@@ -355,20 +356,25 @@ pub(super) fn hint_for(status: u16) -> &'static str {
             "It did not understand the request: compare `[sign_in]` with what its login endpoint expects."
         }
         401 => {
-            "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated."
+            "It did not accept the sign-in: check the secrets of this connection, and that this user may be \
+             impersonated."
         }
         403 => {
             "It does not allow this. Check there that this user may be impersonated, and that the account behind this \
              connection may impersonate."
         }
         404 => {
-            "It does not know this address or this user: check the address in `[sign_in]`, and that both sides look at the same database."
+            "It does not know this address or this user: check the address in `[sign_in]`, and that both sides use \
+             the same database."
         }
-        405 => "It does not take this method at this address: check `method` and the address in `[sign_in]`.",
-        429 => "It asks to slow down: wait a moment and try again.",
+        405 => {
+            "It does not accept this method at this address: check `method` and the address in `[sign_in]`."
+        }
+        429 => "It has received too many requests: wait a moment and try again.",
         // Those from 520 on are Cloudflare's.
         502..=504 | 520..=530 => {
-            "The server in front of the application got no answer from it: try again, and check that the application runs."
+            "The server in front of the application got no answer from it: try again, and check that the application \
+             is running."
         }
         500..=599 => "The application itself failed: try again, and show this to whoever runs it.",
         _ => "Check `[sign_in]` of this connection, or try again.",

@@ -236,7 +236,7 @@ fn plan_request(request: &Request, timeout: Duration, context: &Value) -> Result
 fn not_a_header(name: &str, template: &Template) -> Error {
     let error = Error::new(
         Code::TemplateFailed,
-        format!("The header `{name}` would hold characters that no HTTP header can carry."),
+        format!("The header `{name}` would contain characters that an HTTP header cannot contain."),
     );
     let secrets: Vec<String> = template.secret_names().iter().map(|name| format!("`{name}`")).collect();
     if secrets.is_empty() {
@@ -263,7 +263,7 @@ fn encode_body(encoding: Encoding, body: &Value) -> String {
 
 fn parse_url(key: &str, text: &str) -> Result<Url> {
     Url::parse(text).map_err(|cause| {
-        Error::new(Code::TemplateFailed, format!("`{key}` does not become a URL for this user: {cause}."))
+        Error::new(Code::TemplateFailed, format!("`{key}` is not a valid URL for this user: {cause}."))
             .with_hint("Correct the connection file.")
     })
 }

@@ -22,8 +22,8 @@ pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> 
                 origin.ascii_serialization()
             ),
             format!(
-                "`network.ca` counts for the console alone; a window trusts what this computer trusts. Install the authority \
-                 in the system: {}. Then restart Understudy.",
+                "`network.ca` applies only to the console; a window trusts what this computer trusts. Install the \
+                 authority in the system: {}. Then restart Understudy.",
                 how_to_install(&ca.display().to_string())
             ),
         )),

@@ -204,7 +204,7 @@ impl Redirect {
     /// Why the request should go to another URL; `None` if its URL is right.
     pub(super) fn explain_move(&self) -> Option<String> {
         let Self { place, lead: RedirectKind::Moved(spelling) } = self else { return None };
-        let lost = "and what was sent does not come along: write it so.";
+        let lost = "and a redirect loses what was sent. Write it like that.";
         Some(match spelling {
             PathSpelling::WithSlash => {
                 format!("It leads to {place}, the same address with a slash at its end, {lost}")
@@ -213,7 +213,7 @@ impl Redirect {
                 format!("It leads to {place}, the same address without the slash at its end, {lost}")
             }
             PathSpelling::Https => {
-                "It leads to the same address by https: write `https://` in its address.".into()
+                "It leads to the same address with https: write `https://` in its address.".into()
             }
             PathSpelling::Host => format!("It leads to {place}, the same address at another host, {lost}"),
         })
@@ -242,11 +242,12 @@ impl Redirect {
     pub(super) fn suggest_fix(&self) -> Option<String> {
         Some(match &self.lead {
             RedirectKind::Gate(_) | RedirectKind::SignIn { is_here: false } => format!("{} {PASS}", self.describe_gate()),
-            RedirectKind::SignIn { is_here: true } => "The application did not take the sign-in: check the secrets of this \
-                 connection, and that the login endpoint needs no session."
+            RedirectKind::SignIn { is_here: true } => "The application did not accept the sign-in: check the secrets \
+                                                       of this connection, and that the login endpoint needs no \
+                                                       session."
                 .into(),
-            RedirectKind::Fault(_) => "The application says there what went wrong: look into its log, and check the secrets of this \
-                 connection and that this user may be impersonated."
+            RedirectKind::Fault(_) => "That page says what went wrong. Check the application's log, the secrets of \
+                                       this connection, and that this user may be impersonated."
                 .into(),
             RedirectKind::Back | RedirectKind::Moved(_) | RedirectKind::Elsewhere | RedirectKind::Within => return None,
         })
@@ -268,8 +269,8 @@ impl Redirect {
     }
 }
 
-const PASS: &str = "Let these paths through there, or use the address behind it; if the application sends people there by \
-     itself, it did not take the request: check the secrets of this connection.";
+const PASS: &str = "Let these paths through there, or use the address behind it. If the application itself sends \
+                    people there, it did not accept the request: check the secrets of this connection.";
 
 /// Why a step's answer redirects to `to` unexpectedly.
 pub(super) fn of_step(url: &Url, to: &Url) -> RefusalCause {
@@ -292,11 +293,13 @@ pub(super) fn of_step(url: &Url, to: &Url) -> RefusalCause {
             redirect.suggest_fix().unwrap_or_default()
         )),
         RedirectKind::Back => secrets(format!(
-            "It leads to {place}, the same address again. Forms answer so when it worked: then the step needs `expect = [301, \
-             302, 303]`; and when it did not: then check the secrets of this connection, and what the step sends."
+            "It leads to {place}, the same address again. Forms answer like this whether it worked or not. If it \
+             worked, the step needs `expect = [301, 302, 303]`. If it did not, check the secrets of this connection, \
+             and what the step sends."
         )),
         RedirectKind::Moved(_) | RedirectKind::Elsewhere | RedirectKind::Within => secrets(format!(
-            "It leads to {place}. Many applications answer so when it worked: then the step needs `expect = [301, 302, 303]`. \
+            "It leads to {place}. Many applications answer like this when it worked: then the step needs `expect = \
+             [301, 302, 303]`. \
              If it did not, check the secrets of this connection."
         )),
     }

@@ -56,8 +56,8 @@ async fn send_step(
         let is_within = |to: &Url| to.origin() == request.url.origin() && !leads_elsewhere(to.path());
         request.url = to.filter(is_within).ok_or_else(|| {
             Refusal::new(
-                format!("{title}: what was captured as `{name}` is no link within the application"),
-                "Check where the step before captures it.",
+                format!("{title}: the value captured as `{name}` is not a link within the application"),
+                "Check where the earlier step captures it.",
             )
         })?;
         exchange.mark_followed(&request.url);

@@ -26,7 +26,7 @@ use crate::masks::Masks;
 use crate::template::SignInContext;
 
 /// The title for a stopped test, however its last request ended.
-const STOPPED: &str = "The trial was stopped";
+const STOPPED: &str = "The test was stopped";
 
 /// The most redirects of a one-time link that are followed, about as many as a browser would.
 const MOST_REDIRECTS: usize = 10;
@@ -127,7 +127,7 @@ pub async fn perform_sign_in_test(
 /// The outcome of the last request goes into the hint, because the test no longer waited for it.
 fn stopped_refusal(last: &str) -> Refusal {
     let hint = format!(
-        "{last}. What it had begun before was ended again; what that request began, the application may keep until \
+        "{last}. What it had begun before was ended again. What that request began may stay in the application until \
          it expires."
     );
     Refusal::new(STOPPED, hint)
@@ -177,7 +177,7 @@ impl TestStage<'_> {
             None => Ok(masks.mask_text(&said)),
             Some(why) => Err(Refusal::new(
                 format!("Signed in, but the sign-out failed: {why}"),
-                "Check `[sign_out]`; the application may keep this session until it expires.",
+                "Check `[sign_out]`. The application may keep this session until it expires.",
             )),
         });
         let shown = match outcome {
@@ -231,7 +231,8 @@ impl TestStage<'_> {
         }
         let Some(verify) = super::plan_verification(self.connection, &self.context.rendered())? else {
             return Ok(
-                "The application accepted the sign-in. Without `[sign_in.verify]`, the signed-in user is not known.".into()
+                "The application accepted the sign-in. Without `[sign_in.verify]`, the signed-in user could not be \
+                 verified.".into()
             );
         };
         let shows_a_token = sign_in.verify.as_ref().is_some_and(crate::connection::Verify::shows_a_token);
@@ -284,7 +285,7 @@ impl TestStage<'_> {
             .window
             .cookie_problems()
             .iter()
-            .map(|unkept| format!("The login endpoint was answered, but {unkept}"))
+            .map(|unkept| format!("The login endpoint answered, but {unkept}"))
             .collect();
         landed.notes.extend(notes.iter().cloned());
         landed.is_redirected = answer.is_redirect();
@@ -314,7 +315,7 @@ impl TestStage<'_> {
             return Ok(Vec::new());
         }
         let unsent = self.window.unsent_to(&begin);
-        Ok(unsent.iter().map(|cookie| format!("The login endpoint was answered, but {cookie}")).collect())
+        Ok(unsent.iter().map(|cookie| format!("The login endpoint answered, but {cookie}")).collect())
     }
 
     /// Opens a one-time link like the window, as far as possible without scripts. `Some`: what remains unknown.
@@ -367,7 +368,7 @@ impl TestStage<'_> {
             return Ok(None);
         }
         Ok(Some(format!(
-            "The link led to {}, whose page signs in by its scripts: only a window can tell who that is.",
+            "The link led to {}, whose page signs in with its scripts. Only a window can tell who that is.",
             url.origin().ascii_serialization()
         )))
     }

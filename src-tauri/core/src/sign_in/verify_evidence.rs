@@ -39,7 +39,7 @@ impl VerifyEvidence {
             names.iter().filter(|name| signed_in_at.origin() == url.origin() && !sent.contains(name));
         self.notes.extend(narrow.map(|name| {
             format!(
-                "The window sends the cookie `{name}` to `{from}` and not to `{to}`: set it with `Path=/`"
+                "The window sends the cookie `{name}` to `{from}`, but not to `{to}`: set it with `Path=/`"
             )
         }));
     }
@@ -55,7 +55,7 @@ impl VerifyEvidence {
             Some(led) => Some(format!("{}.", led.describe_for(&format!("The answer of {path}")))),
             None => answer
                 .is_redirect()
-                .then(|| format!("{path} was answered with a redirect, most often to a sign-in page.")),
+                .then(|| format!("{path} was answered with a redirect, usually to a sign-in page.")),
         });
         let of_gate =
             self.asked_led_to.as_ref().filter(|led| led.is_of_gate()).and_then(Redirect::suggest_fix);
@@ -64,7 +64,7 @@ impl VerifyEvidence {
         if self.is_redirected && self.led_to.is_none() {
             said.push(format!(
                 "The login endpoint answered with a redirect, and the window cannot see where it leads; {TEST_TELLS} \
-                 can. An address that lacks the slash at its end is answered this way, too."
+                 can. An address without the slash at its end is answered this way, too."
             ));
         }
         said.join(" ")
@@ -97,9 +97,9 @@ impl VerifyEvidence {
                 let there = capture::list_names("The window has", names.to_vec());
                 if self.is_exchange {
                     return format!(
-                        "{there}. If `sign_in.cookies` is complete, the application ended the session by itself: because the \
-                         password hash in it is another user's (Laravel's AuthenticateSession, Django's and Devise's own \
-                         check), or because it is bound to an address. The recipes say what helps."
+                        "{there}. If `sign_in.cookies` is complete, the application ended the session itself: because \
+                         the password hash in it is another user's (Laravel's AuthenticateSession, Django's and \
+                         Devise's own check), or because it is bound to an address. The recipes say what helps."
                     );
                 }
                 format!("{there}. Check that one of them is the session's, and that `sign_in.verify.url` is right.")

@@ -25,7 +25,7 @@ pub(super) fn check_template(source: &str) -> Result<(), TemplateFault> {
     let tags = tags_of(source);
     tags.iter().try_for_each(|tag| are_few(operators_in(tag)))?;
     if tags.iter().filter(|tag| begins_branch(tag)).count() > MOST_BRANCHES {
-        return Err(TemplateFault::new(format!("has more than {MOST_BRANCHES} branches; that is too many")));
+        return Err(TemplateFault::new(format!("has more than {MOST_BRANCHES} branches, which is too many")));
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ fn is_short(source: &str) -> Result<(), TemplateFault> {
     if source.len() > LONGEST {
         let limit = LONGEST >> 10;
         return Err(TemplateFault::new(format!(
-            "is longer than {limit} KiB; that is too long for one value"
+            "is longer than {limit} KiB, which is too long for one value"
         )));
     }
     Ok(())
@@ -111,7 +111,7 @@ fn is_short(source: &str) -> Result<(), TemplateFault> {
 fn are_few(operators: usize) -> Result<(), TemplateFault> {
     if operators > MOST_OPERATORS {
         return Err(TemplateFault::new(format!(
-            "has {operators} operators; more than {MOST_OPERATORS} are too many for one value"
+            "has {operators} operators; a value may have at most {MOST_OPERATORS}"
         )));
     }
     Ok(())
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn the_fault_says_how_many_are_too_many() {
         let fault = Expression::parse("k", &format!("{}1", "not ".repeat(301)), &scope()).unwrap_err();
-        assert_eq!(fault.message, "has 301 operators; more than 300 are too many for one value");
+        assert_eq!(fault.message, "has 301 operators; a value may have at most 300");
         let fault = Template::parse("k", &"x".repeat(70_000), &scope()).unwrap_err();
-        assert_eq!(fault.message, "is longer than 64 KiB; that is too long for one value");
+        assert_eq!(fault.message, "is longer than 64 KiB, which is too long for one value");
     }
 }

@@ -148,7 +148,7 @@ fn only_known_statements(source: &str) -> Result<(), TemplateFault> {
         let word = &inside[..end];
         if !STATEMENTS.contains(&word) {
             return Err(TemplateFault::new(format!(
-                "`{{% {word} %}}` cannot be used here; of the statements only `if` and `raw` can"
+                "`{{% {word} %}}` cannot be used here; the only statements are `if` and `raw`"
             )));
         }
     }
@@ -176,7 +176,7 @@ pub(super) fn try_out(
                     return Err(TemplateFault::new(format!("unknown test `{unknown}`")));
                 }
                 ErrorKind::OutOfFuel => {
-                    return Err(TemplateFault::new("does more work than one request may cost"));
+                    return Err(TemplateFault::new("does more work than one request may"));
                 }
                 _ => {}
             }

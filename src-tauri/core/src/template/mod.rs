@@ -95,7 +95,9 @@ impl TemplateSource {
         }
         let (names, have) = (absent.join(", "), if absent.len() == 1 { "has" } else { "have" });
         Error::new(Code::TemplateFailed, format!("{key} could not be evaluated: {names} {have} no value."))
-            .with_hint("If that is allowed, say in the connection file what stands in for it: `{{ user.email or 'none' }}`.")
+            .with_hint(
+                "If that is allowed, set a substitute in the connection file: `{{ user.email or 'none' }}`.",
+            )
     }
 }
 
@@ -396,7 +398,7 @@ impl Expression {
             };
             Error::new(
                 Code::TemplateFailed,
-                format!("{} is {kind}; it has to be true or false.", self.source.key),
+                format!("{} is {kind}, but has to be true or false.", self.source.key),
             )
             .with_hint("Compare the value with something, as in `user.plan == 'pro'`.")
         })

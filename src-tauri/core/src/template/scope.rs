@@ -150,21 +150,21 @@ impl Scope {
         if fields.is_empty() {
             return match above {
                 "captured." => format!("unknown name `{name}`: no step before this place captures anything"),
-                _ => format!("unknown name `{name}`: there is nothing of that kind here"),
+                _ => format!("unknown name `{name}`: nothing of that kind is available here"),
             };
         }
         let known: Vec<String> = fields.keys().map(|key| format!("`{above}{key}`")).collect();
-        format!("unknown name `{name}`; known are {}", known.join(", "))
+        format!("unknown name `{name}`; the known names are {}", known.join(", "))
     }
 }
 
 /// `after` is the rest of the name after `secret.`.
 fn secret_fault(after: Option<&str>) -> Option<String> {
     match after {
-        None => Some("a secret is named as `secret.<name>`; `secret` has no other use".into()),
+        None => Some("a secret is written `secret.<name>`; `secret` has no other use".into()),
         Some("database_password") => Some(
-            "`secret.database_password` is for the directory alone and is never sent; \
-             give the application's secret a name of its own"
+            "`secret.database_password` is only for the database and is never sent; give the application's secret a \
+             name of its own"
                 .into(),
         ),
         Some(name) => name.split_once('.').map(|(name, filter)| {

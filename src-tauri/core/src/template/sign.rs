@@ -47,7 +47,7 @@ pub fn sign_claims(claims: &Value, key: &str) -> Result<String, String> {
         (Algorithm::HS256, EncodingKey::from_secret(key.as_bytes()))
     };
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).map_err(|_| {
-        "the private key cannot sign: it has to be Ed25519, P-256 or RSA with 2048 bits or more".into()
+        "the private key cannot sign: it must be Ed25519, P-256 or RSA with 2048 bits or more".into()
     })
 }
 
@@ -70,7 +70,7 @@ fn private_key(pem: &str) -> Result<(Algorithm, EncodingKey), String> {
         .or_else(|_| EncodingKey::from_ec_pem(bytes).map(|key| (Algorithm::ES256, key)))
         .or_else(|_| EncodingKey::from_rsa_pem(bytes).map(|key| (Algorithm::RS256, key)))
         .map_err(|_| {
-            "the key is no private key that can be used: it has to be Ed25519 or P-256 in PKCS#8, or RSA, without a \
+            "the key is not a usable private key: it must be Ed25519 or P-256 in PKCS#8, or RSA, without a \
              passphrase"
                 .into()
         })
@@ -86,16 +86,16 @@ fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> 
     }
     if key.len() < SHORTEST_KEY {
         return fail_with(
-            "jwt: the key is too short; 32 characters are the least: `openssl rand -base64 32`",
+            "jwt: the key is too short; it needs at least 32 characters: `openssl rand -base64 32`",
         );
     }
     let facts = state.lookup(FACTS).unwrap_or_default();
     let now = facts.get_attr("now").ok().and_then(|now| i64::try_from(now).ok());
-    let Some(now) = now else { return fail_with("jwt: it is not known what time it is") };
+    let Some(now) = now else { return fail_with("jwt: the time is not known") };
     let expires = match claims.get::<Option<Rendered>>("expires")? {
         Some(given) => match parse_seconds(&given).filter(|seconds| (1..=LONGEST).contains(seconds)) {
             Some(seconds) => seconds,
-            None => return fail_with("jwt: `expires` is from \"1s\" to \"60m\""),
+            None => return fail_with("jwt: `expires` must be from \"1s\" to \"60m\""),
         },
         None => EXPIRES,
     };
@@ -249,12 +249,12 @@ mod tests {
     #[test]
     fn what_cannot_be_signed_is_told_without_the_key() {
         let short = rendered("{{ jwt(secret.key) }}", "canary-short").unwrap_err();
-        assert!(short.contains("the key is too short; 32 characters are the least"), "{short}");
+        assert!(short.contains("the key is too short; it needs at least 32 characters"), "{short}");
         let long = rendered("{{ jwt(secret.key, expires='2h') }}", KEY).unwrap_err();
-        assert!(long.contains("`expires` is from \"1s\" to \"60m\""), "{long}");
+        assert!(long.contains("`expires` must be from \"1s\" to \"60m\""), "{long}");
         let pem = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5LWNhbmFyeS1jYW5hcnk=\n-----END PRIVATE KEY-----";
         let key = rendered("{{ jwt(secret.key) }}", pem).unwrap_err();
-        assert!(key.contains("no private key that can be used") && !key.contains("Y2Fu"), "{key}");
+        assert!(key.contains("not a usable private key") && !key.contains("Y2Fu"), "{key}");
         assert_eq!(rendered("{{ jwt(secret.key) }}", MASK).as_deref(), Ok(MASK));
     }
 

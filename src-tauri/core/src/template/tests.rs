@@ -83,13 +83,13 @@ fn a_name_that_nobody_knows_is_refused_with_the_one_that_was_meant() {
         ("{{ user.id", "syntax error: unexpected end of input, expected end of variable block"),
         (
             "{% set user = secret %}{{ user.x }}",
-            "`{% set %}` cannot be used here; of the statements only `if` and `raw` can",
+            "`{% set %}` cannot be used here; the only statements are `if` and `raw`",
         ),
         (
             "{%-for x in user.name %}{{ x }}{% endfor %}",
-            "`{% for %}` cannot be used here; of the statements only `if` and `raw` can",
+            "`{% for %}` cannot be used here; the only statements are `if` and `raw`",
         ),
-        ("{{ 'x' * 100000000 }}", "does more work than one request may cost"),
+        ("{{ 'x' * 100000000 }}", "does more work than one request may"),
     ] {
         assert_eq!(fault(template), expected, "{template}");
     }
@@ -112,11 +112,11 @@ fn every_secret_is_known_from_the_text_alone() {
     ] {
         assert_eq!(
             fault(template),
-            "a secret is named as `secret.<name>`; `secret` has no other use",
+            "a secret is written `secret.<name>`; `secret` has no other use",
             "{template}"
         );
     }
-    assert!(fault("{{ secret.database_password }}").contains("for the directory alone"));
+    assert!(fault("{{ secret.database_password }}").contains("only for the database"));
     let json = json!({ "a": ["{{ secret.z }}", { "b": "x{{ secret.y }}" }] });
     assert_eq!(
         JsonTemplate::parse("body", &json, &scope()).unwrap().secret_names(),
@@ -339,9 +339,9 @@ fn a_url_keeps_its_origin_whatever_the_values_are() {
         ("javascript://app.acme.com/%0aalert(1)", "has to be https, not javascript"),
         ("https://bob:canary@app.acme.com/", "has a user name or password"),
         ("https:///login", "names no host"),
-        ("https://a b/login", "no valid URL"),
+        ("https://a b/login", "not a valid URL"),
         ("https://app.acme.com/{{ secret.x }}", "a URL is written to logs"),
-        (" https://app.acme.com/", "white space"),
+        (" https://app.acme.com/", "spaces around it"),
     ] {
         let message = url(bad).unwrap_err().message;
         assert!(message.contains(part), "{bad}: {message}");

@@ -27,7 +27,7 @@ impl Template {
         let url = Url::parse(rendered).ok();
         if !url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
             let message =
-                format!("{} does not become a URL of {}.", self.source.key, origin.ascii_serialization());
+                format!("{} would not be a URL of {}.", self.source.key, origin.ascii_serialization());
             return Err(
                 Error::new(Code::TemplateFailed, message).with_hint("Correct it in the connection file.")
             );
@@ -35,10 +35,11 @@ impl Template {
         let (path, meant) = (path_of(rendered), path_of(shape));
         if leads_elsewhere(path) && !leads_elsewhere(meant) || empty_parts(path) > empty_parts(meant) {
             let message = format!(
-                "{} would lead elsewhere for this user: a value in its path is empty, or climbs the path as `..` does.",
+                "{} would lead to a different path for this user: a value in its path is empty, or climbs the path as \
+                 `..` does.",
                 self.source.key
             );
-            let hint = "Put another of the user's values into the path, such as the id.";
+            let hint = "Use another of the user's values in the path, such as the ID.";
             return Err(Error::new(Code::TemplateFailed, message).with_hint(hint));
         }
         Ok(())
@@ -96,7 +97,7 @@ fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
         return fault("has to be an absolute URL, like `https://app.example.com/login`");
     };
     if text.trim() != text || text.chars().any(char::is_control) {
-        return fault("has white space around it or control characters in it");
+        return fault("has spaces around it, or control characters in it");
     }
     let authority = rest.find(['/', '?', '#', '\\']).map_or(text.len(), |end| scheme.len() + 3 + end);
     if authority == scheme.len() + 3 {
@@ -104,16 +105,16 @@ fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
     }
     if literal.is_some_and(|literal| literal < authority || authority == text.len()) {
         return fault(
-            "scheme, host and port have to be written out, followed by a `/`; templates can only come after them",
+            "scheme, host and port have to be written out, followed by a `/`; templates can come only after them",
         );
     }
     let url = match Url::parse(&text[..literal.unwrap_or(text.len())]) {
         Ok(url) => url,
-        Err(cause) => return Err(TemplateFault::new(format!("is no valid URL: {cause}"))),
+        Err(cause) => return Err(TemplateFault::new(format!("is not a valid URL: {cause}"))),
     };
     if has_credentials(&url) {
         return fault(
-            "has a user name or password in it, which no browser sends from a page; \
+            "has a user name or password, which browsers do not send from a page; \
              use a header with a `{{ secret.<name> }}` instead",
         );
     }
@@ -121,7 +122,8 @@ fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
         "https" => Ok(url.origin()),
         "http" if is_loopback(&url) => Ok(url.origin()),
         "http" => Err(TemplateFault::new(format!(
-            "has to be https, as {} is not this machine: over http anybody on the way can read the secret and the cookies",
+            "has to be https, as {} is not this machine: over http, anyone on the way can read the secret and the \
+             cookies",
             url.host_str().unwrap_or_default()
         ))),
         other => Err(TemplateFault::new(format!("has to be https, not {other}"))),

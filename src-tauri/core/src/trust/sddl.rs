@@ -54,15 +54,15 @@ pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) ->
     if !is_trusted(owner) {
         return Err(format!("its owner ({owner})"));
     }
-    let Some(list) = find_section(sddl, "D:") else { return Err("everybody: it has no access list".into()) };
+    let Some(list) = find_section(sddl, "D:") else { return Err("everyone: it has no access list".into()) };
     let flags = &list[..list.find('(').unwrap_or(list.len())];
     if flags.contains("NO_ACCESS_CONTROL") {
-        return Err("everybody: it has no access list".into());
+        return Err("everyone: it has no access list".into());
     }
     for entry in list.split('(').skip(1) {
         let fields: Vec<&str> = entry.split(')').next().unwrap_or_default().split(';').collect();
         let &[kind, inheritance, rights, _, _, who, ..] = fields.as_slice() else {
-            return Err("somebody: its access list cannot be read".into());
+            return Err("someone: its access list cannot be read".into());
         };
         let allows = matches!(kind, "A" | "OA" | "XA" | "ZA");
         // Inherit-only: applies to what is created inside, not to the folder itself.

@@ -80,7 +80,7 @@ pub(super) fn still_locked() -> Error {
 
 /// The operator did not answer in time.
 pub(super) fn nobody_unlocked(after: Duration) -> Error {
-    locked_error(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))
+    locked_error(&format!("no one unlocked it within {} s", after.as_secs_f32().round()))
 }
 
 /// The keyring's service did not answer in time.
@@ -109,15 +109,13 @@ fn locked_error(how: &str) -> Error {
 }
 
 fn unavailable_error(why: &str) -> Error {
-    Error::new(Code::VaultUnavailable, format!("There is no keyring to keep secrets in: {why}.")).with_hint(
-        next_step(
-            "Start a keyring service (GNOME Keyring, KDE Wallet or KeePassXC) in this session and give it a \
+    Error::new(Code::VaultUnavailable, format!("No keyring was found: {why}.")).with_hint(next_step(
+        "Start a keyring service (GNOME Keyring, KDE Wallet or KeePassXC) in this session and give it a \
          default keyring; no restart is needed. Or type the secret in the console, for this run only.",
-            "Check the login keychain in Keychain Access. Or type the secret in the console, for this run only.",
-            "Start Understudy in a desktop session: Credential Manager does not serve services and remote \
+        "Check the login keychain in Keychain Access. Or type the secret in the console, for this run only.",
+        "Start Understudy in a desktop session: Credential Manager does not serve services and remote \
          shells. Or type the secret in the console, for this run only.",
-        ),
-    )
+    ))
 }
 
 fn denied_error(doing: &str, why: &str) -> Error {
@@ -296,7 +294,7 @@ mod tests {
         for error in [lookup_error(gone()), open_error(Fault::NoStorageAccess(Box::new(gone())))] {
             assert_eq!(
                 error.message,
-                "There is no keyring to keep secrets in: no Secret Service answers on the session's D-Bus."
+                "No keyring was found: no Secret Service answers on the session's D-Bus."
             );
             assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("Start a keyring service")));
             assert!(!error.to_string().contains("connection refused"), "{error}");

@@ -406,7 +406,7 @@ pub fn check_length(bytes: usize) -> Result<()> {
     }
     Err(Error::new(
         Code::SettingsInvalid,
-        format!("The secret is longer than the {LONGEST} bytes that a secret may have."),
+        format!("The secret is longer than the maximum of {LONGEST} bytes."),
     )
     .with_hint("Check that this is the right file."))
 }

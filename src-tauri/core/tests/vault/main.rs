@@ -551,7 +551,7 @@ mod gnome_keyring {
                 // A second request waits for the first one's window and opens none of its own.
                 let hasty = vault.clone().with_patience(Duration::from_millis(100));
                 let error = refused(hasty.forget_secret(&name()).await, Code::VaultLocked);
-                assert!(error.message.contains("nobody unlocked it"), "{error}");
+                assert!(error.message.contains("no one unlocked it"), "{error}");
                 // What needs no window still works.
                 assert_eq!(vault.secret_state(&name()).await.unwrap(), SecretState::Stored);
                 refused(vault.check_ready().await, Code::VaultLocked);

@@ -162,7 +162,9 @@ impl Preset {
         for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
             let what = match find_closest_names(name, known.iter().copied()) {
                 Some(close) => format!("unknown setting; did you mean `{close}`?"),
-                None => format!("the preset {} knows no `{name}`; it has {}", self.name, known.join(", ")),
+                None => {
+                    format!("the preset {} has no setting `{name}`; it has {}", self.name, known.join(", "))
+                }
             };
             faults.add_fault(&format!("sign_in.settings.{name}"), what);
             whole = false;
@@ -202,12 +204,12 @@ impl Setting {
         match self.kind {
             SettingKind::Text => Ok(value.to_owned()),
             SettingKind::Url => {
-                let url = Url::parse(value).map_err(|cause| format!("is no valid URL: {cause}"))?;
+                let url = Url::parse(value).map_err(|cause| format!("is not a valid URL: {cause}"))?;
                 if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
-                    return Err("has to be https (http on this machine alone)".into());
+                    return Err("has to be https (http only on this computer)".into());
                 }
                 if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-                    return Err("is the address alone, without `?`, `#` and `@`".into());
+                    return Err("has to be only the address, without `?`, `#` and `@`".into());
                 }
                 Ok(value.trim_end_matches('/').to_owned())
             }
