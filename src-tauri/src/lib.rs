@@ -1,6 +1,6 @@
 //! The desktop: the only code that names Tauri.
 //!
-//! `main` reads the arguments (`cli`) and either answers in the terminal or calls `desktop::run`. That connects the
+//! `main` reads the arguments (`cli`) and either answers in the terminal or calls `desktop::run_desktop`. That connects the
 //! core's `Console`, with `session_window` as its browser, to the UI through `commands`. The core's notices are passed
 //! on to the windows as events.
 

@@ -120,7 +120,7 @@ fn fill_window(
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
-        // If the page is gone, `Browser::close` is closing the window.
+        // If the page is gone, `Browser::close_window` is closing the window.
         WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
             api.prevent_close();
             let _ = wishes.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));

@@ -102,7 +102,7 @@ impl Exchange {
         }
     }
 
-    /// Records the answer; [`mask`](Self::mask_secrets) makes it readable.
+    /// Records the answer; [`Self::mask_secrets`] makes it readable.
     pub fn record_answer(&mut self, answer: &Result<Answer, Unanswered>) {
         if let Ok(answer) = answer {
             self.status = Some(answer.status);
@@ -121,7 +121,7 @@ impl Exchange {
         self.leads_to = Some(without_carried(url));
     }
 
-    /// Like [`mask`](Self::mask_secrets), once no more secrets can follow; drops the unmasked answer.
+    /// Like [`Self::mask_secrets`], once no more secrets can follow; drops the unmasked answer.
     pub fn mask_for_good(&mut self, masks: &Masks) {
         self.mask_secrets(masks);
         self.whole = None;

@@ -72,10 +72,10 @@ pub struct SecretStatus {
 /// The only access to secrets. Cheap to clone; clones share the secrets typed for this run.
 ///
 /// The keyring is opened anew each time, so one that was absent, locked or restarted works as soon as it is back.
-/// [`get`](Self::get), [`require`](Self::require_secret), [`store`](Self::store_secret), [`forget`](Self::forget_secret) and
-/// [`unlock`](Self::unlock) may make the keyring prompt for its password, and fail with [`Code::VaultLocked`] if the
-/// operator does not answer within a minute. [`state`](Self::secret_state) and [`probe`](Self::check_ready) never prompt. All fail
-/// with [`Code::VaultUnavailable`] if there is no keyring and with [`Code::VaultDenied`] if it refuses.
+/// [`Self::get`], [`Self::require_secret`], [`Self::store_secret`], [`Self::forget_secret`] and [`Self::unlock`] may make
+/// the keyring prompt for its password, and fail with [`Code::VaultLocked`] if the operator does not answer within a
+/// minute. [`Self::secret_state`] and [`Self::check_ready`] never prompt. All fail with [`Code::VaultUnavailable`] if there
+/// is no keyring and with [`Code::VaultDenied`] if it refuses.
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<dyn Keyring>,

@@ -2,7 +2,7 @@
 //! `bench_directory [postgres|mariadb|mongod|sqlite] [ROWS]...`
 //!
 //! For each engine, size and case it runs the best possible statement, prepared, through the plain driver, and the same
-//! search through `Directory::search`, including decoding. It reports p50 and p95 of one run and the rows that the
+//! search through `Directory::search_users`, including decoding. It reports p50 and p95 of one run and the rows that the
 //! server read for ours, once with the indexes of a typical application and once with those that `understudy check`
 //! advises.
 
