@@ -222,7 +222,7 @@ async fn a_step_that_takes_a_redirect_says_in_the_end_where_that_led() {
     let (tried, refusal) = both(&mut desk).await;
     let refusal = refusal.expect("a refusal");
     assert!(
-        refusal.title.contains("no cookie sid was set")
+        refusal.title.contains("set no cookie sid for")
             && refusal.hint.contains("Step 1: the answer leads to /login, an error page (`error`)"),
         "{refusal:#?}"
     );
@@ -235,10 +235,13 @@ async fn a_cookie_that_the_start_page_never_gets_is_named() {
     let (webhook, mut exchange) = (application.desk(WEBHOOK).await, application.desk(EXCHANGE).await);
     for (cookie, told) in [
         ("sid=ada-0815; Path=/admin", "cookie `sid` is for `/admin` and what is below it"),
-        ("sid=; Path=/; Max-Age=0", "cookie `sid` was deleted by the answer, whose `Max-Age` ends it"),
+        (
+            "sid=; Path=/; Max-Age=0",
+            "cookie `sid` was deleted by the answer, whose `Max-Age` makes it expire at once",
+        ),
         (
             "sid=ada-0815; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-            "cookie `sid` was deleted by the answer, whose `Expires` ends it",
+            "cookie `sid` was deleted by the answer, whose `Expires` makes it expire at once",
         ),
     ] {
         let headers: &'static [(&str, &str)] = Box::leak(Box::new([("set-cookie", cookie)]));
