@@ -1,4 +1,4 @@
-//! Passes events between the core and the windows: the core's notices become window events, and the operator's wishes
+//! Passes events between the core and the windows: the core's notices become window events, and the operator's commands
 //! in a session's window reach the core.
 
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub async fn run_session_commands(
 ) {
     while let Some(wish) = wishes.recv().await {
         let (app, console) = (app.clone(), Arc::clone(&console));
-        // Ending waits for the application's sign-out; the next wish must not wait for that.
+        // Ending waits for the application's sign-out; the next command must not wait for that.
         tokio::spawn(async move {
             match wish {
                 SessionCommand::Retry(session) => {

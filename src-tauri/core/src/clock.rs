@@ -56,7 +56,7 @@ impl Clock {
         Self(ClockSource::System)
     }
 
-    /// A clock for tests: it stands at `now_ms` until [`Self::advance_by`] moves it.
+    /// A clock for tests: it stands still at `now_ms` until [`Self::advance_by`] moves it.
     pub fn by_hand(now_ms: i64) -> Self {
         Self(ClockSource::ByHand(watch::Sender::new(Moment { wall_ms: now_ms, boot_ms: 0 })))
     }

@@ -56,8 +56,8 @@ impl Secrets<'_> {
         Ok(typed.cloned())
     }
 
-    /// Like [`Self::database_password`], for a text that is only being looked at. Many databases need no password, so an error
-    /// of the vault does not count; the database will say if a password is missing.
+    /// Like [`Self::database_password`], for a check, a preview or a sign-in test. Many databases need no password, so
+    /// an error of the vault does not count; the database will say if a password is missing.
     pub async fn password_if_any(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = match self.stored_or_typed(part).await {
             Err(error) if error.code != Code::DestinationChanged => None,

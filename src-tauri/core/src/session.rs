@@ -51,8 +51,8 @@ impl UserLabel {
         )
     }
 
-    /// What tells this user from another one with the same [`Self::display_name`], as one short line: email address, else
-    /// company, else ID. `None` if there is nothing else.
+    /// What distinguishes this user from another one with the same [`Self::display_name`], as one short line: email
+    /// address, else company, else ID. `None` if there is nothing else.
     pub fn distinguishing_label(&self) -> Option<String> {
         let best = self.display_name();
         [&self.email, &self.company, &Some(self.id.clone())]

@@ -32,7 +32,7 @@ impl DemoError {
         Self { message, hint: Some(hint) }
     }
 
-    /// Something happened that was thought to be impossible.
+    /// Something has happened that should be impossible.
     pub(crate) fn internal(what: impl Display) -> Self {
         Self::new(format!("Something went wrong inside Understudy: {what}"))
             .with_hint("Report this, with the steps that led here.")

@@ -111,7 +111,7 @@ impl DirectoryError {
     }
 }
 
-/// An error as a person reviews it, for snapshots.
+/// An error in the form that snapshots have for review.
 #[cfg(test)]
 pub(crate) fn write_for_review(case: &str, error: &DirectoryError) -> String {
     let DirectoryError { code, message, hint, statement, details, wants_password, source: _ } = error;

@@ -13,7 +13,7 @@ use crate::sanitize;
 use crate::trust;
 use understudy_files::regular_file;
 
-/// Characters of an id that no connection has, as they are told.
+/// An unknown ID is quoted in an error up to this many characters.
 const MOST_OF_AN_ID: usize = 100;
 
 /// The ID of the demo's connection while it runs. No file may have it.

@@ -1,4 +1,4 @@
-//! What a stored secret is for: who receives it, and by which way.
+//! Where a stored secret may go: who receives it, and how.
 //!
 //! A destination is kept in the keyring beside its secret, where no connection file can change it, and is compared at
 //! each use. This module says what a destination consists of and when two are equal; `secrets` and `vault` do the

@@ -1,4 +1,4 @@
-//! How errors read: each kind of sentence once, as a person has it before them.
+//! How errors read: a snapshot with one of each kind, as people see them.
 
 use std::io::{Error as IoError, ErrorKind};
 use std::path::Path;

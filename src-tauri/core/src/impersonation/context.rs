@@ -48,8 +48,8 @@ pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> Use
     UserLabel { id: row.id.clone(), name: text("name"), email: text("email"), company }
 }
 
-/// If a template fails because the operator's email address is missing, the operator can fix that; whoever maintains
-/// the connection can't. So the hint changes.
+/// If a template fails because the operator's email address is missing, the operator can fix that, and the
+/// connection's maintainer can't. So the hint changes.
 pub(super) fn add_email_hint(error: Error, running: &RunningSession) -> Error {
     let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
     if wants_email && running.request.operator.operator_email.is_empty() {

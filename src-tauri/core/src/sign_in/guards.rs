@@ -41,7 +41,7 @@ enum GuardMark {
 use GuardAction::{Asks, Blocks, Doubts, Limits, Loses, Proxies};
 use GuardMark::{Body, Header, Status};
 
-/// The answer is an error, whoever is to blame.
+/// Any error, the client's or the server's.
 const NO: GuardMark = Status(400, 599);
 const REFUSED: GuardMark = Status(400, 499);
 const FAILED: GuardMark = Status(500, 599);

@@ -1,4 +1,4 @@
-//! The reason that an application gives for a no in its own words, and what the status means where it gives none.
+//! Finds the reason that a refusal gives in the application's own words, or else what its status means.
 
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ const NO_REASON: &[&str] = &[
     "permission denied",
 ];
 
-/// In small letters: the answer is about what the request proved itself with.
+/// In lower case. Words of a reason that is about the secret the request was sent with.
 const OF_SECRETS: &[&str] = &[
     "api key",
     "api-key",
@@ -57,8 +57,8 @@ const OF_SECRETS: &[&str] = &[
     "unauthorized",
 ];
 
-/// What a no means by its status alone, or by the reason that its answer gives. 403 says that the application knows
-/// who asks: another secret helps only where the answer says so.
+/// What a refusal means, by the reason in its answer or else by its status. With a 403, the application knows who is
+/// asking, so another secret helps only if the answer says so.
 pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
     let reason = (answer.status == 403).then(|| own_words(answer)).flatten();
     let is_about_secrets = reason.as_ref().is_some_and(|reason| {

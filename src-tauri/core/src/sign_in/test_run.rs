@@ -74,7 +74,8 @@ pub struct TestRefusal {
     pub cause: String,
 }
 
-/// Signs in as the user of `context`, asks who that is, and signs out. After `stop` only what was begun is ended, in seconds, whatever is not answered.
+/// Signs in as the user of `context`, asks who is signed in, and signs out. After `stop`, it only ends what has begun,
+/// within seconds, even if nothing answers.
 pub async fn perform_sign_in_test(
     connection: &Connection,
     mut context: SignInContext,

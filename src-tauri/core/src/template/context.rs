@@ -1,5 +1,5 @@
 //! What the templates of one sign-in see: the user, the operator, the reason, the secrets, and what was captured on the
-//! way. Whoever signs in holds this; it becomes JSON only for as long as something is rendered.
+//! way. The code that signs in holds this; it becomes JSON only while something is rendered.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::zeroizing_json::ZeroizingJson;
 /// The context of one sign-in. It prints no value, and is overwritten in memory when it is dropped.
 #[derive(Clone, Default)]
 pub struct SignInContext {
-    /// `user`, `operator`, `reason`, `session` and `connection`: no secrets, and yet of somebody.
+    /// `user`, `operator`, `reason`, `session` and `connection`: not secret, but personal.
     open: ZeroizingJson,
     /// What the sign-in's form asked for.
     given: ZeroizingJson,

@@ -4,8 +4,9 @@
 //! known names. Problems with a user's values are found when it is rendered. Faults and errors contain keys and names,
 //! never values. There is no I/O here and no clock.
 //!
-//! Here are the kinds of template; `context` is what they see, `engine` MiniJinja's side, `scope` the names, `sign` what
-//! can be signed, `url` the templates that become a URL, `mentions` a filter of ours, `bounds` how much a text may be.
+//! This file has the kinds of template. `context` is what they see, `engine` configures MiniJinja, `scope` has the
+//! names that they may use, `sign` the functions that sign, `url` the templates of URLs, `mentions` a filter of ours,
+//! and `bounds` the limits of their size.
 
 mod bounds;
 mod context;

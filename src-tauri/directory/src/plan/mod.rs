@@ -517,8 +517,8 @@ impl MatchKind {
 }
 
 impl Info {
-    /// Whether the table is small enough to be read at each keystroke, even without an index. In a larger one that
-    /// waits for [`ListRequest::everywhere`].
+    /// Whether the table is small enough to be read at each keystroke, even without an index. A larger one is
+    /// only read in full with [`ListRequest::everywhere`].
     pub fn is_small(&self, part: &DirectoryConfig) -> bool {
         TableSize { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
     }

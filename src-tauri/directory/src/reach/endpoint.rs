@@ -312,7 +312,7 @@ impl Endpoint {
         error
     }
 
-    /// The listener is told that a server is waking up while the guard lives.
+    /// Tells the listener that a server is waking up, until the guard is dropped.
     pub(crate) fn announce_waking(&self) -> WakingGuard {
         self.listener.announce_waking()
     }

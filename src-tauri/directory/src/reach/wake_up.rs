@@ -1,6 +1,7 @@
 //! Reports to the caller while a sleeping server wakes up.
 //!
-//! [`with_wake_listener`] registers the callback for the task that opens a directory; the directory keeps it for its lifetime.
+//! [`with_wake_listener`] registers the callback for the task that opens a directory; the directory keeps it for its
+//! lifetime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +34,7 @@ impl WakeListener {
         LISTENER.scope(self, Box::pin(work))
     }
 
-    /// The callback is told that a server is waking up while the guard lives.
+    /// Tells the callback that a server is waking up, until the guard is dropped.
     pub(crate) fn announce_waking(&self) -> WakingGuard {
         if let Some(listener) = &self.0
             && listener.1.fetch_add(1, Ordering::SeqCst) == 0

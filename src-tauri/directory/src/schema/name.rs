@@ -70,7 +70,7 @@ impl Quote {
     }
 }
 
-/// A table's name as the connection file has it.
+/// A table's name as the connection file writes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrittenName {
     pub(crate) schema: Option<String>,

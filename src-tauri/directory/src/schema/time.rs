@@ -96,7 +96,7 @@ pub(crate) struct EncodedTimeRange {
 }
 
 /// What to compare stored numbers with, for each way in which they can encode a time. `relation` is `<`, `<=`, `>` or
-/// `>=`; a stored number has this relation to `time` exactly if it has it to the `time` of its stretch.
+/// `>=`; a stored number has this relation to `time` if and only if it has it to the `time` of its own range.
 pub(crate) fn encode_as_numbers(time: Timestamp, relation: &str) -> [EncodedTimeRange; 10] {
     // Stored numbers are integers, so round up or down to keep the comparison exact.
     let up = matches!(relation, ">=" | "<");

@@ -120,7 +120,8 @@ pub(crate) trait Dialect: Sync {
         how: MatchKind,
         text: &str,
     ) -> String;
-    /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::match_condition`] already does that.
+    /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::match_condition`] already does
+    /// that.
     fn alike_condition(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,

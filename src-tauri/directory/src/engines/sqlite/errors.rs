@@ -144,7 +144,7 @@ mod tests {
     use crate::error::write_for_review;
     use crate::sql::review::SaidByDatabase;
 
-    /// What is no database is told by how it begins: the tests of the directory have such files.
+    /// A file that is no database is recognised by its first bytes instead; the directory's own tests have such files.
     #[test]
     fn what_sqlite_says_in_our_words() {
         let part: DirectoryConfig =
