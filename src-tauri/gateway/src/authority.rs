@@ -21,7 +21,7 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 pub(crate) struct SessionAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// One key for every host: a webview that pins keys needs to know only this one.
+    /// One key for all hosts, so that a webview that pins keys needs to know only this one.
     leaf_key: KeyPair,
     configs: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
@@ -48,7 +48,7 @@ impl SessionAuthority {
         BASE64_STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key))
     }
 
-    /// How TLS is spoken with a webview that wants `host`: a name, or an IP address without brackets.
+    /// The TLS configuration for a webview that wants `host`: a name, or an IP address without brackets.
     pub(crate) fn server_config(&self, host: &str) -> Result<Arc<ServerConfig>, GatewayError> {
         if let Some(config) = self.configs.lock().get(host) {
             return Ok(Arc::clone(config));

@@ -1,4 +1,4 @@
-//! Bodies in both directions: frames that pass through one by one, whatever their number.
+//! Bodies in both directions: any number of frames, passed on one by one.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Public static files of one connection's application, shared by its sessions: a session starts with an empty browser,
-//! and would load an application's bundles anew each time.
+//! and would otherwise load an application's bundles again each time.
 //!
-//! A shared cache by RFC 9111, and stricter: only scripts, styles, fonts, pictures and WebAssembly that the application
-//! marks `public` or `immutable`, never with a cookie, in memory. What one session sends is never kept: of its request,
-//! the cache remembers no more than the address and the two headers by which files may differ.
+//! A shared cache as in RFC 9111, but stricter: only scripts, styles, fonts, pictures and WebAssembly that the
+//! application marks `public` or `immutable`, never with a cookie, in memory. What one session sends is never kept: of
+//! a request, the cache remembers only the address and the two headers by which files may vary.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -24,17 +24,17 @@ use parking_lot::Mutex;
 
 use crate::body::{Body, BodyError};
 
-/// Larger files are few, and pass as fast as they come.
+/// Larger files are rare, and pass through uncached.
 const FILE_LIMIT: usize = 16 << 20;
 
-/// By what a file may differ. An answer that differs by anything else is not kept.
+/// The request headers by which a file may vary. An answer that varies by any other is not kept.
 const VARYING: [HeaderName; 2] = [ACCEPT_ENCODING, ORIGIN];
 
-/// A request with one of these wants something else than the file.
+/// A request with one of these wants something other than the whole file.
 const NOT_PLAIN: [HeaderName; 7] =
     [AUTHORIZATION, RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 
-/// The files of one connection. Sessions share it by reference.
+/// The files of one connection, shared by its sessions.
 pub struct PublicCache {
     limit: usize,
     files: Mutex<Files>,
@@ -44,7 +44,7 @@ pub struct PublicCache {
 struct Files {
     by_address: HashMap<Uri, StoredFile>,
     size: usize,
-    /// Counts up with every use.
+    /// Incremented with every use.
     turn: u64,
 }
 
@@ -54,12 +54,12 @@ struct StoredFile {
     last_used: u64,
 }
 
-/// What the cache says to a request.
+/// What the cache has for a request.
 pub(crate) enum CacheLookup {
-    /// Nothing: the request goes on as it is.
+    /// Nothing: the request goes on unchanged.
     Miss,
     Fresh(Response<Bytes>),
-    /// Something old: the application is asked whether it still holds, with these headers besides the request's own.
+    /// An old file: the application is asked whether it is still valid, with these headers besides the request's own.
     Stale(HeaderMap),
 }
 
@@ -102,7 +102,7 @@ impl PublicCache {
         }
     }
 
-    /// The stored file, after the application has said that it still holds.
+    /// The stored file, once the application has said that it is still valid.
     pub(crate) fn revalidate(
         &self,
         parts: &request::Parts,
@@ -120,7 +120,7 @@ impl PublicCache {
         Some(Response::from_parts(head, file.content.clone()))
     }
 
-    /// A body that keeps what passes, where it may be kept.
+    /// A body that stores what passes through it, if it may be stored.
     pub(crate) fn keep_while_passing(
         self: &Arc<Self>,
         request: &request::Parts,
@@ -183,7 +183,7 @@ impl RetainNames for HeaderMap {
     }
 }
 
-/// Whether a request asks for a file as any browser asks for it the first time. A reload wants none from a cache.
+/// Whether a request asks for a file as a browser does the first time. A reload wants nothing from a cache.
 fn is_plain(parts: &request::Parts) -> bool {
     parts.method == Method::GET
         && !NOT_PLAIN.iter().any(|name| parts.headers.contains_key(name))
@@ -191,7 +191,7 @@ fn is_plain(parts: &request::Parts) -> bool {
         && !has_directive(&parts.headers, &["no-cache", "no-store", "max-age=0"])
 }
 
-/// The request without whatever belongs to one session.
+/// The request without anything that belongs to one session.
 fn to_anonymous(parts: &request::Parts) -> Request<()> {
     let mut anonymous = Request::new(());
     *anonymous.uri_mut() = parts.uri.clone();
@@ -211,7 +211,7 @@ fn may_be_shared(head: &response::Parts) -> bool {
             .split(',')
             .all(|name| VARYING.iter().any(|known| name.trim().eq_ignore_ascii_case(known.as_str())))
     });
-    // For one origin only, without saying so.
+    // An answer for one origin only may not say so in `Vary`.
     let is_for_all = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_none_or(|origin| origin == "*")
         || headers
             .get_all(VARY)
@@ -226,7 +226,7 @@ fn may_be_shared(head: &response::Parts) -> bool {
         && is_for_all
 }
 
-/// By its type: what a page needs, and never what may hold a customer's data, such as HTML and JSON.
+/// Whether the type is one that pages need and that holds no customer's data, as HTML and JSON may.
 fn is_static_file(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -260,7 +260,7 @@ fn has_validator(headers: &HeaderMap) -> bool {
     headers.contains_key(http::header::ETAG) || headers.contains_key(http::header::LAST_MODIFIED)
 }
 
-/// A file on its way to a webview. It's stored when its last byte has passed, and not if it breaks off.
+/// A file on its way to a webview. It's stored once its last byte has passed; if it breaks off, it isn't.
 pub(crate) struct KeepingBody {
     inner: Body,
     address: Uri,

@@ -27,7 +27,7 @@ use crate::target::Target;
 
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
 
-/// Headers that concern one connection only (RFC 9110, 7.6.1), besides those that `Connection` names.
+/// Headers for one connection only (RFC 9110, 7.6.1), besides those that `Connection` names.
 const HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -38,7 +38,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     UPGRADE,
 ];
 
-/// Answers a request: by itself where the launch page stands, else with what the application says.
+/// Answers a request: itself at the launch page's address, otherwise with the application's answer.
 pub(crate) async fn exchange(
     request: Request<Incoming>,
     scheme: Scheme,
@@ -76,7 +76,7 @@ pub(crate) async fn exchange(
     })
 }
 
-/// Asks the fence, and gives back the body that goes on: as it comes, or whole where the fence had to read it.
+/// Asks the fence, and returns the body to send on: streamed, or whole if the fence had to read it.
 async fn pass_fence(
     parts: &Parts,
     body: Incoming,
@@ -122,7 +122,7 @@ async fn forward(
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;
     parts.version = Version::HTTP_11;
-    // The address has the host; the client writes the header again where the protocol needs it.
+    // The URL has the host; the client writes the header again if the protocol needs it.
     parts.headers.remove(HOST);
     remove_hop_by_hop(&mut parts.headers);
     join_cookies(&mut parts.headers);
@@ -169,7 +169,7 @@ async fn forward(
     Ok(Response::from_parts(head, body.map_or_else(|body| body, KeepingBody::boxed_unsync)))
 }
 
-/// The webview gets what the application once sent to all; nothing leaves the computer, or only a question.
+/// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.
 fn answer_from_cache(file: Response<Bytes>, record: &Record, session: &SessionState) -> Response<Body> {
     record.set_outcome(RequestOutcome::Answered { status: file.status().as_u16() });
     record.set_from_cache();
@@ -225,7 +225,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
-    // All that may be passed on of it.
+    // The only value of it that may be passed on.
     if headers.get(TE).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"trailers")) {
         headers.remove(TE);
     }

@@ -33,10 +33,10 @@ pub enum CertificateReason {
     NotYetValid,
     OtherName,
     UnknownIssuer,
-    /// The authority that it names is trusted, and did not sign it.
+    /// It names a trusted authority that did not sign it.
     ForgedSignature,
     Revoked,
-    /// A certificate of an authority that stands for a server: what `openssl req -x509` makes.
+    /// An authority's certificate used by a server, as `openssl req -x509` makes them.
     AuthorityAsServer,
     Other(String),
 }
@@ -91,7 +91,7 @@ impl ReachFault {
         Self::BrokenOff { server }
     }
 
-    /// What the page's own requests get: the server's failure, as any gateway tells it.
+    /// The status for the page's own requests, as from any gateway.
     pub(crate) fn status(&self) -> StatusCode {
         if matches!(self, Self::TimedOut { .. }) {
             StatusCode::GATEWAY_TIMEOUT
@@ -118,7 +118,7 @@ impl ReachFault {
         }
     }
 
-    /// One step that may help.
+    /// What to do next: one step.
     pub fn hint(&self) -> String {
         match self {
             Self::NameNotFound { .. } | Self::NoRoute { .. } | Self::TimedOut { .. } => {

@@ -1,4 +1,4 @@
-//! The page that stands where the application could not be reached; for a script, a status and the same words.
+//! The page that is shown if the application could not be reached. A script gets a status and the same words.
 
 use http::header::{ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, VARY};
@@ -10,7 +10,7 @@ use crate::held_back::HeldBack;
 
 const PAGE: &str = include_str!("fault_page.html");
 
-/// In which form a request wants its answer.
+/// The form in which a request wants its answer.
 pub(crate) struct Preferences {
     form: Form,
     origin: Option<HeaderValue>,
@@ -51,7 +51,7 @@ pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) 
     )
 }
 
-/// An answer of the gateway's own that a person or a script can read, whatever origin it comes from.
+/// The gateway's own answer, which people and scripts of any origin can read.
 fn answer_in_words(
     status: StatusCode,
     title: &str,

@@ -11,7 +11,7 @@ pub(crate) struct FenceGate {
     rules: RwLock<FenceRules>,
     /// A sign-in's or sign-out's own requests. Each passes once.
     permits: RwLock<Vec<(Method, Url)>>,
-    /// Cancelled when the session becomes read-only: a web socket that is open could go on writing.
+    /// Cancelled when the session becomes read-only: an open web socket could go on writing.
     sockets: RwLock<CancellationToken>,
 }
 
@@ -31,7 +31,7 @@ impl FenceGate {
         }
     }
 
-    /// Cancelled when sockets that were opened until now have to close.
+    /// Cancelled when the sockets opened so far have to close.
     pub(crate) fn sockets(&self) -> CancellationToken {
         self.sockets.read().clone()
     }
@@ -40,7 +40,7 @@ impl FenceGate {
         self.permits.write().push((method, url));
     }
 
-    /// Whether the console has announced this request; it counts as used.
+    /// Whether the console has announced this request. That uses up the announcement.
     pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> bool {
         let mut permits = self.permits.write();
         let found = permits.iter().position(|(permitted, to)| permitted == method && to == url);
@@ -55,7 +55,7 @@ impl FenceGate {
         self.rules.read().decide(request)
     }
 
-    /// What `X-Understudy-Mode` says to the application, so that it can refuse on its side too.
+    /// The value of `X-Understudy-Mode`, by which the application can refuse writes on its side too.
     pub(crate) fn mode_header(&self, url: &Url) -> Option<HeaderValue> {
         let rules = self.rules.read();
         rules.application.contains(&url.origin()).then(|| match rules.mode {

@@ -12,13 +12,13 @@ use crate::fence::FenceReason;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeldBack {
     Refused(FenceReason),
-    /// The page leads out of the application; the operator decides.
+    /// It leads out of the application, so the operator decides.
     LeadsElsewhere(Url),
     /// Its address or its body could not be read.
     Unreadable,
 }
 
-/// Hears what a session's fence held back. It's called for every such request and must not wait.
+/// Is notified of every request that a session's fence held back. Must not wait.
 pub trait FenceObserver: Send + Sync {
     fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack);
 }

@@ -20,7 +20,7 @@ pub enum RequestOutcome {
     Waiting,
     /// The application's answer, whose body may still be on its way.
     Answered { status: u16 },
-    /// The gateway let it not pass.
+    /// The gateway held it back.
     Refused { reason: String },
     /// The application could not be reached.
     Failed { reason: String },
@@ -37,9 +37,9 @@ pub struct JournalEntry {
     pub outcome: RequestOutcome,
     /// Since the session's gateway started, in milliseconds.
     pub started_ms: u64,
-    /// Until the answer's last byte, in milliseconds, as far as it has come.
+    /// The time until the answer's last byte so far, in milliseconds.
     pub elapsed_ms: Option<u64>,
-    /// Bytes of the bodies, as they were on the way.
+    /// Bytes of the bodies, as transferred.
     pub sent_bytes: u64,
     pub received_bytes: u64,
     /// Answered from the connection's cache of public files.

@@ -1,5 +1,5 @@
-//! The launch page's route: one unguessable path, at whatever origin the webview asks for it, that the gateway answers
-//! itself. A request for it never leaves the machine.
+//! The launch page's route: one unguessable path, at any origin, that the gateway answers itself. A request for it
+//! never leaves the computer.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub trait LaunchResponder: Send + Sync {
     fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
-/// Where the launch page stands, and who answers there.
+/// Where the launch page is, and what answers there.
 #[derive(Clone)]
 pub struct LaunchRoute {
     /// `/` and an unguessable name.
@@ -30,7 +30,7 @@ pub struct LaunchRoute {
 }
 
 impl LaunchRoute {
-    /// Makes a route that nobody can guess.
+    /// Creates a route that can't be guessed.
     ///
     /// # Errors
     /// If the system has no random numbers.

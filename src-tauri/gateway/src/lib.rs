@@ -1,5 +1,5 @@
-//! The gateway: a proxy on loopback that every request of one session passes. It decides, in Rust and alike on every
-//! system, what a page may do; it verifies the application's certificates, and keeps a journal.
+//! The gateway: a proxy on loopback that every request of one session passes. It decides, in Rust and in the same way
+//! on every system, what a page may do; it verifies the application's certificates, and keeps a journal.
 //!
 //! Knows neither Tauri nor connection files: the console says what it needs in a [`GatewayConfig`].
 
@@ -47,10 +47,10 @@ use inbound::Admission;
 use session::SessionState;
 use upstream::Upstream;
 
-/// Requests that a session's journal holds.
+/// The number of requests that a session's journal holds.
 const JOURNAL_LIMIT: usize = 2_000;
 
-/// What one session's gateway has to know.
+/// What one session's gateway needs to know.
 pub struct GatewayConfig {
     /// Authorities that are trusted besides the system's, in DER.
     pub extra_roots: Vec<Vec<u8>>,
@@ -66,13 +66,13 @@ pub struct GatewayConfig {
 /// Why a gateway could not be started.
 #[derive(Debug)]
 pub enum GatewayError {
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     Randomness,
-    /// No port on loopback.
+    /// No port on loopback could be opened.
     Listen(std::io::Error),
     /// A certificate could not be made.
     Certificate(rcgen::Error),
-    /// TLS could not be set up, such as without any authority.
+    /// TLS could not be set up, for example because there is no authority.
     Tls(rustls::Error),
     /// A proxy's URL with a scheme that is neither http nor socks5.
     Proxy(String),
@@ -143,12 +143,12 @@ impl Gateway {
         self.session.gate.mode()
     }
 
-    /// Holds for every request that comes after it. Web sockets close when the session becomes read-only.
+    /// Applies to every later request. Web sockets close when the session becomes read-only.
     pub fn set_mode(&self, mode: SessionMode) {
         self.session.gate.set_mode(mode);
     }
 
-    /// Lets one request of the console's own pass, in whatever mode: a sign-in's or a sign-out's.
+    /// Lets one request of the console's own sign-in or sign-out pass, in any mode.
     pub fn permit_once(&self, method: Method, url: Url) {
         self.session.gate.permit_once(method, url);
     }

@@ -17,10 +17,10 @@ pub struct OutboundProxy {
 }
 
 impl OutboundProxy {
-    /// Takes a URL with or without credentials.
+    /// Parses a URL with or without credentials.
     ///
     /// # Errors
-    /// For another scheme, or no host.
+    /// If the scheme is another one, or there is no host.
     pub fn from_url(url: &Url) -> Result<Self, GatewayError> {
         let unusable = || GatewayError::Proxy(url.scheme().to_owned());
         let is_socks = match url.scheme() {

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::GatewayError;
 
-/// 256 random bits, as 43 characters that may stand in a URL, a header and a user name.
+/// 256 random bits, as 43 characters that are valid in a URL, a header and a user name.
 pub(crate) fn random_name() -> Result<String, GatewayError> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| GatewayError::Randomness)?;

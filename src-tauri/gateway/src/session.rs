@@ -23,7 +23,7 @@ pub(crate) struct SessionState {
     pub(crate) observer: Arc<dyn FenceObserver>,
     pub(crate) journal: Arc<RequestJournal>,
     pub(crate) launch: Option<LaunchRoute>,
-    /// Cancelled when the session ends: every connection closes, and with it what is in flight.
+    /// Cancelled when the session ends: every connection closes, with the requests in flight.
     pub(crate) ended: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }

@@ -1,10 +1,10 @@
-//! The server that a webview wants to talk to, as it told the gateway.
+//! The server that a webview asked the gateway for.
 
 use std::fmt;
 
 use http::uri::{Authority, Scheme, Uri};
 
-/// A host and a port. IPv6 addresses stand without brackets.
+/// A host and a port. IPv6 addresses are without brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Target {
     pub(crate) host: String,
@@ -12,7 +12,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Takes `host:port`, as a CONNECT request has it.
+    /// Parses `host:port`, as in a CONNECT request.
     pub(crate) fn from_authority(authority: &Authority, default_port: u16) -> Self {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         Self { host, port: authority.port_u16().unwrap_or(default_port) }
@@ -30,10 +30,10 @@ impl Target {
             .is_ok_and(|authority| Self::from_authority(&authority, default_port(scheme)) == *self)
     }
 
-    /// The address of a resource there.
+    /// The URL of a path on this server.
     ///
     /// # Errors
-    /// If `path` cannot stand in a URL.
+    /// If `path` is not valid in a URL.
     pub(crate) fn to_uri(&self, scheme: &Scheme, path: &str) -> Result<Uri, http::Error> {
         Uri::builder()
             .scheme(scheme.clone())

@@ -1,4 +1,4 @@
-//! GraphQL requests (graphql.github.io/graphql-over-http): one that holds nothing but queries reads.
+//! GraphQL requests (graphql.github.io/graphql-over-http): one that has nothing but queries only reads.
 
 use std::fmt;
 
@@ -10,33 +10,33 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-/// More than any client's own queries, and little enough to be parsed at once.
+/// More than any client's queries need, and little enough to parse at once.
 const RECURSION_LIMIT: usize = 200;
 const TOKEN_LIMIT: usize = 50_000;
 
-/// The keys of a GraphQL request. A body with others is some other interface's.
+/// The keys of a GraphQL request. A body with other keys belongs to another kind of API.
 const KEYS: [&str; 5] = ["query", "operationName", "variables", "extensions", "id"];
 
-/// Why a GraphQL request does not pass for one that only reads. `Display` completes "…, and …".
+/// Why a GraphQL request does not count as one that only reads. `Display` completes "…, and …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "graphql", rename_all = "snake_case")]
 pub enum GraphqlFault {
     Mutation,
     Subscription,
-    /// Named by a hash: what it does is known to the server alone.
+    /// Named by a hash: only the server knows what it does.
     Persisted,
-    /// Longer or deeper than what is read.
+    /// Too long or too deep to parse.
     TooComplex,
 }
 
-/// Whether a body may be a GraphQL request's.
+/// Whether a body of this type may be a GraphQL request.
 pub(super) fn may_be_graphql(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let content_type = content_type.to_ascii_lowercase();
     content_type.contains("json") || content_type.starts_with("application/graphql")
 }
 
-/// `None` for a body that is no GraphQL request.
+/// `None` if the body is not a GraphQL request.
 pub(super) fn check_body(headers: &HeaderMap, body: &[u8]) -> Option<Result<(), GraphqlFault>> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if content_type.to_ascii_lowercase().trim() == "application/graphql" {
@@ -56,7 +56,7 @@ pub(super) fn check_body(headers: &HeaderMap, body: &[u8]) -> Option<Result<(), 
     }
 }
 
-/// A query in a URL passes; a mutation there must not, and no server that keeps to the specification would run it.
+/// A query in a URL passes. A mutation does not, although no server that follows the specification would run it.
 pub(super) fn check_url(url: &Url) -> Result<(), GraphqlFault> {
     for (name, value) in url.query_pairs() {
         if name == "query"
@@ -86,7 +86,8 @@ fn check_request(request: &Map<String, Value>) -> Option<Result<(), GraphqlFault
     }
 }
 
-/// Every operation of the document has to be a query, whichever of them is to run. `None` for a text that is none.
+/// Every operation of the document has to be a query, no matter which of them is run. `None` if the text is not
+/// GraphQL.
 fn check_document(document: &str) -> Option<Result<(), GraphqlFault>> {
     let tree = Parser::new(document).recursion_limit(RECURSION_LIMIT).token_limit(TOKEN_LIMIT).parse();
     if tree.errors().any(apollo_parser::Error::is_limit) {

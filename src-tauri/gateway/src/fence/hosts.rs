@@ -1,6 +1,6 @@
-//! Hosts by name, alone or with everything below them.
+//! Hosts by name, alone or with all their subdomains.
 
-/// `shop.example`, or `*.shop.example` for what is below it.
+/// `shop.example`, or `*.shop.example` for its subdomains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
     name: String,
@@ -36,8 +36,8 @@ impl HostPattern {
     }
 }
 
-/// Services for analytics, session replay and chat: what an operator does as a customer would count as the customer's.
-/// From the services' own documentation of the hosts that their scripts use.
+/// Services for analytics, session replay and chat: they would count what an operator does as the customer's own doing.
+/// The hosts are those that the services document for their scripts.
 pub const TELEMETRY_HOSTS: [&str; 38] = [
     "www.google-analytics.com",
     "*.google-analytics.com",

@@ -1,5 +1,5 @@
-//! Requests that ask to be taken for another method: by a header, a parameter or a field of a form. Rails, Laravel,
-//! Symfony, Express (method-override), ASP.NET and others do what these say.
+//! Requests that ask to be treated as another method: by a header, a parameter or a field of a form. Rails, Laravel,
+//! Symfony, Express (method-override), ASP.NET and others comply.
 
 use http::header::CONTENT_TYPE;
 use url::form_urlencoded;
@@ -9,10 +9,10 @@ use super::{BodyFacts, RequestFacts};
 const HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 const PARAMETERS: [&str; 4] = ["_method", "x-http-method-override", "x-http-method", "x-method-override"];
 
-/// The other method, where there is one that may change something.
+/// The method that a request asks for instead of its own, if that one may change something.
 pub(super) fn find_override(request: &RequestFacts<'_>) -> Option<String> {
     let of_headers = HEADERS.iter().flat_map(|name| request.headers.get_all(*name)).map(|value| {
-        // What is not even text is no method that is safe.
+        // A value that is not even text can't be a safe method.
         value.to_str().unwrap_or("?").to_owned()
     });
     let of_url =
@@ -51,8 +51,8 @@ fn read_body(request: &RequestFacts<'_>) -> Vec<String> {
         .collect()
 }
 
-/// A field's value stands after an empty line. Fields are found by their name alone: whoever writes them differently
-/// from browsers is not read by servers either.
+/// A field's value comes after an empty line. Fields are found only as browsers write them, because servers don't read
+/// other forms either.
 fn read_multipart(body: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     let mut found = Vec::new();

@@ -1,5 +1,4 @@
-//! The fence: whether a request of a session may pass. A pure decision; nothing here waits, reads a clock or keeps
-//! anything.
+//! The fence: whether a session's request may pass. A pure decision: nothing here waits, reads a clock or keeps state.
 
 mod graphql;
 mod hosts;
@@ -17,7 +16,7 @@ pub use graphql::GraphqlFault;
 pub use hosts::{HostPattern, TELEMETRY_HOSTS};
 pub use path::PathPattern;
 
-/// The largest body that is read to decide about a request, in bytes.
+/// The largest body that is read to decide on a request, in bytes.
 pub const INSPECTION_LIMIT: usize = 1 << 20;
 
 /// What a session may do in the application.
@@ -35,17 +34,17 @@ pub struct FenceRules {
     pub mode: SessionMode,
     /// The application's own origins.
     pub application: Vec<Origin>,
-    /// How paths of the application begin that no session may reach, in whatever spelling.
+    /// The beginnings of the application's paths that no session may reach, in any spelling.
     pub blocked_paths: Vec<String>,
-    /// What passes although the session is read-only.
+    /// What passes even if the session is read-only.
     pub allowed: Vec<AllowedRequest>,
-    /// Where a page may lead besides the application. Empty: nowhere without a question.
+    /// Where a page may lead besides the application. If empty, the operator is asked about every other host.
     pub open_hosts: Vec<HostPattern>,
     /// What is never reached, such as analytics.
     pub blocked_hosts: Vec<HostPattern>,
 }
 
-/// A kind of request that reads although it looks as if it wrote, such as a search by POST.
+/// A kind of request that only reads although it looks like a write, such as a search by POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedRequest {
     pub kind: AllowedKind,
@@ -55,11 +54,11 @@ pub struct AllowedRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedKind {
     Method(Method),
-    /// A web socket, which stays open in both directions.
+    /// A web socket: it stays open in both directions.
     Socket,
 }
 
-/// A request, as far as the fence looks at it.
+/// What the fence looks at in a request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestFacts<'a> {
     pub method: &'a Method,
@@ -75,7 +74,7 @@ pub enum BodyFacts<'a> {
     Whole(&'a [u8]),
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     Pass,
@@ -100,7 +99,7 @@ pub enum FenceReason {
     },
     Socket,
     Graphql(GraphqlFault),
-    /// Too large to be looked at.
+    /// Too large to inspect.
     TooLarge,
 }
 
@@ -112,7 +111,7 @@ impl FenceRules {
             && (graphql::may_be_graphql(request.headers) || self.is_allowed(request))
     }
 
-    /// Decides about a request. The same request gets the same answer.
+    /// Decides whether a request may pass. The same request always gets the same answer.
     pub fn decide(&self, request: &RequestFacts<'_>) -> Decision {
         let host = request.url.host_str().unwrap_or_default();
         if self.blocked_hosts.iter().any(|pattern| pattern.matches(host)) {
@@ -205,8 +204,8 @@ fn is_same_server(origin: &Origin, url: &Url) -> bool {
         && url.port_or_known_default() == Some(*port)
 }
 
-/// Whether a request loads a page into the window itself. Without fetch metadata (plain http), a request for a page is
-/// taken for one.
+/// Whether a request loads a page into the window itself. Without fetch metadata (plain http), any request for a page
+/// counts as one.
 fn is_top_level(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-dest") {

@@ -1,5 +1,5 @@
-//! Paths as servers read them: decoded, with dots resolved. A rule that blocks holds for every spelling; a rule that
-//! allows holds for the plain one only.
+//! Paths as servers read them: decoded, with dots resolved. A blocking rule applies to every spelling; an allowing rule
+//! only to the plain one.
 
 use percent_encoding::percent_decode_str;
 
@@ -26,8 +26,8 @@ impl PathPattern {
         Ok(Self(parts))
     }
 
-    /// Whether a path is one of these, written plainly. A path in another spelling of the same is none: what this
-    /// computer takes for `/search`, a server may take for something else.
+    /// Whether a path matches, in its plain spelling. Any other spelling does not: what this computer reads as
+    /// `/search`, a server may read as something else.
     pub fn matches(&self, path: &str) -> bool {
         if to_server_path(path) != path {
             return false;
@@ -45,10 +45,10 @@ impl PathPattern {
     }
 }
 
-/// Whether a path begins with a blocked one, in the spellings that servers are known to take for it.
+/// Whether a path begins with a blocked one, in any spelling that servers are known to accept.
 pub(super) fn begins_with(path: &str, blocked: &str) -> bool {
     let (path, blocked) = (to_server_path(path), resolve_dots(blocked));
-    // PHP's front controller may stand before any path.
+    // PHP's front controller may come before any path.
     let behind = path.strip_prefix("/index.php").unwrap_or(&path);
     path.starts_with(&blocked) || behind.starts_with(&blocked)
 }

@@ -1,4 +1,4 @@
-//! Who may use the gateway: only who knows the credentials that were made for its session.
+//! Who may use the gateway: only clients that know the credentials made for its session.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;

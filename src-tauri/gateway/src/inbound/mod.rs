@@ -28,7 +28,7 @@ use crate::target::Target;
 const SOCKS5: u8 = 5;
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Takes connections until the session ends. A connection that fails, or panics, takes no other one with it.
+/// Accepts connections until the session ends. A connection that fails or panics does not affect the others.
 pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<SessionState>) {
     loop {
         let accepted = tokio::select! {

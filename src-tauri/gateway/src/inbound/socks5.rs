@@ -1,4 +1,4 @@
-//! SOCKS5 (RFC 1928) with a user name and a password (RFC 1929), as far as a browser speaks it: CONNECT.
+//! SOCKS5 (RFC 1928) with a user name and a password (RFC 1929), as far as browsers use it: CONNECT.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -20,8 +20,8 @@ const SUCCEEDED: u8 = 0;
 const COMMAND_NOT_SUPPORTED: u8 = 7;
 const ADDRESS_NOT_SUPPORTED: u8 = 8;
 
-/// Reads who wants what, and says yes. The server is reached later, with its first request, so that a failure can be
-/// told in a page and not only as a number.
+/// Reads the credentials and the target, and accepts. The server is only contacted with the first request, so that a
+/// failure can be explained on a page and not only as a number.
 ///
 /// # Errors
 /// `PermissionDenied` for a peer that does not know the credentials, `InvalidData` for anything but SOCKS5.
@@ -67,7 +67,7 @@ where
     Ok(Target { host: host.to_ascii_lowercase(), port })
 }
 
-/// The address that a reply names is of no use to a browser.
+/// Browsers don't use the address in a reply.
 async fn reply(stream: &mut (impl AsyncWrite + Unpin), code: u8) -> Result<()> {
     stream.write_all(&[VERSION, code, 0, IPV4, 0, 0, 0, 0, 0, 0]).await
 }
@@ -76,7 +76,7 @@ async fn expect_byte(stream: &mut (impl AsyncRead + Unpin), expected: u8) -> Res
     if stream.read_u8().await? == expected { Ok(()) } else { Err(invalid("another version of the protocol")) }
 }
 
-/// Up to 255 bytes, after one that says how many.
+/// Up to 255 bytes, after one byte with their number.
 async fn read_block(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>> {
     let mut block = vec![0; stream.read_u8().await?.into()];
     stream.read_exact(&mut block).await?;

@@ -19,7 +19,7 @@ use tower_service::Service;
 use crate::OutboundProxy;
 use crate::body::BodyError;
 
-/// For one address; with several, each has its share.
+/// For one address; several share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The system's resolver knows no address for this name.
@@ -34,7 +34,7 @@ impl std::fmt::Display for NameNotFound {
 
 impl std::error::Error for NameNotFound {}
 
-/// The system's resolver, whose failure can be told from others.
+/// The system's resolver, with an error type of its own.
 #[derive(Clone)]
 struct SystemResolver(GaiResolver);
 
@@ -97,7 +97,7 @@ impl Service<Uri> for ServerConnector {
     }
 }
 
-/// Asks a proxy for a way to the server.
+/// Asks a proxy for a connection to the server.
 async fn open_tunnel(
     stream: TokioIo<TcpStream>,
     proxy: &OutboundProxy,
@@ -124,12 +124,12 @@ async fn open_tunnel(
 pub(crate) enum ProxyFault {
     Unreachable(BodyError),
     CredentialsRefused,
-    /// It did not open a way to the server. Says what it answered.
+    /// It did not connect to the server. Has its answer.
     ServerRefused(String),
 }
 
 impl ProxyFault {
-    /// The library's errors for a proxy's answer can only be told apart by what they say; the tests hold them to it.
+    /// Only their text tells the library's errors about a proxy's answer apart; the tests check that it stays so.
     fn from_answer(error: &impl std::fmt::Display) -> Self {
         let said = error.to_string();
         let about_credentials =
@@ -154,7 +154,7 @@ impl std::fmt::Display for ProxyFault {
 
 impl std::error::Error for ProxyFault {}
 
-/// Hands a connection that is open already to a connector that would open one.
+/// Hands a connector a connection that is already open, in place of the one it would open.
 struct OpenStream(Option<TokioIo<TcpStream>>);
 
 impl Service<Uri> for OpenStream {

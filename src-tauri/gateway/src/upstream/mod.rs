@@ -21,14 +21,14 @@ use crate::{GatewayError, OutboundProxy};
 use connector::ServerConnector;
 pub(crate) use connector::{NameNotFound, ProxyFault};
 
-/// As long as browsers keep a connection that nothing passes.
+/// As long as browsers keep idle connections.
 const IDLE: Duration = Duration::from_secs(90);
 
 type HttpClient = Client<HttpsConnector<ServerConnector>, Body>;
 
 pub(crate) struct Upstream {
     pooled: HttpClient,
-    /// For requests that become something else: an upgrade needs HTTP/1.1.
+    /// For upgrades, which need HTTP/1.1.
     upgradable: HttpClient,
     proxy: Option<OutboundProxy>,
 }
@@ -79,7 +79,7 @@ fn make_client(tls: &Arc<ClientConfig>, connector: ServerConnector, with_http2: 
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        // A far server fills a small window long before it hears back.
+        // A distant server fills a small window long before an acknowledgement arrives.
         .http2_adaptive_window(true)
         .build(connector)
 }
