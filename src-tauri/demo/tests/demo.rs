@@ -105,7 +105,7 @@ async fn some_user(pool: &SqlitePool, which: &'static str) -> (i64, String) {
     sqlx::query_as(sql).fetch_one(pool).await.unwrap()
 }
 
-/// One user who is nobody special.
+/// One ordinary user.
 fn anybody(first: bool) -> &'static str {
     if first { "company_name IS NOT NULL AND full_name IS NOT NULL" } else { "company_name IS NULL" }
 }
@@ -126,7 +126,7 @@ async fn everybody_is_there_once_and_of_nowhere_real() {
     assert!(count("SELECT count(DISTINCT full_name) FROM users").await > 20_000);
     assert!(count("SELECT count(*) FROM users WHERE full_name GLOB '*[א-ת]*'").await > 300);
 
-    // Whole seconds of UTC; nobody came tomorrow, somebody came today, and ids grow with time.
+    // Whole seconds of UTC; no user is from tomorrow, at least one is from today, and IDs grow with time.
     let odd = "SELECT count(*) FROM users WHERE created_at NOT GLOB '????-??-??T??:??:??Z'";
     assert_eq!(count(odd).await, 0);
     assert!(count("SELECT count(*) FROM users WHERE created_at >= '2026-11-23'").await > 0);
@@ -295,7 +295,7 @@ async fn nobody_gets_in_without_the_token_or_as_nobody() {
     let answer = stage.client.post(stage.url("/login")).body(body).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
 
-    // A name that somebody made point to loopback.
+    // Another name that was made to point to loopback.
     let request = stage.client.get(stage.url("/demo/received")).header("host", "rebound.example");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
 
@@ -361,7 +361,7 @@ async fn logins_fail_in_every_way_that_can_be_asked_for() {
     let body = json!({ "adminToken": TOKEN, "userId": user });
     let elsewhere = format!("{}/", stage.application.other_origin());
     let redirect = |status| LoginAnswer::Redirect { status, to: elsewhere.clone() };
-    // How it answers, the status, whether somebody is signed in, what the body is about.
+    // How it answers, the status, whether a user is signed in, what the body is about.
     let cases = [
         (LoginAnswer::Status(200), 200, true, "ok"),
         (LoginAnswer::Status(201), 201, true, "ok"),
@@ -512,7 +512,7 @@ async fn pages_are_whole_and_under_a_strict_policy() {
             let page = answer.text().await.unwrap();
             assert!(!page.contains("style=") && !page.contains("<script"), "nothing inline in {path}");
         }
-        // Every invoice that is listed can be opened, and nobody else's.
+        // Every listed invoice can be opened, and no one else's can.
         let list = stage.page("/invoices", &cookies).await;
         let links: Vec<&str> = list.split("href=\"/invoices/").skip(1).map(|it| &it[..9]).collect();
         assert!(!links.is_empty(), "{user}");
