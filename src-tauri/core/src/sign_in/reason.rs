@@ -7,6 +7,7 @@ use super::judge::hint_for;
 use super::page_text;
 use crate::browser::Answer;
 use crate::masks::Masks;
+use crate::sanitize::sanitize_line;
 
 /// Characters of a reason that are repeated.
 const LONGEST: usize = 160;
@@ -60,7 +61,7 @@ const OF_SECRETS: &[&str] = &[
 /// What a refusal means, by the reason in its answer or else by its status. With a 403, the application knows who is
 /// asking, so another secret helps only if the answer says so.
 pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
-    let reason = (answer.status == 403).then(|| own_words(answer)).flatten();
+    let reason = (answer.status == 403).then(|| own_words(answer, masks)).flatten();
     let is_about_secrets = reason.as_ref().is_some_and(|reason| {
         let reason = reason.to_lowercase();
         OF_SECRETS.iter().any(|word| reason.contains(word))
@@ -69,33 +70,26 @@ pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
         _ if is_about_secrets => hint_for(401).to_owned(),
         Some(reason) => format!(
             "Its reason: “{}”. If this user should be impersonated, have that changed in the application.",
-            shortened(&masks.mask_text(&reason))
+            sanitize_line(reason.trim_end_matches('.'), LONGEST)
         ),
         None => hint_for(answer.status).to_owned(),
     };
     RefusalCause { said: None, hint, is_secrets: answer.status == 401 || is_about_secrets }
 }
 
-/// The reason in the answer; `None`: it says no more than its status.
-fn own_words(answer: &Answer) -> Option<String> {
+/// The reason in the answer, on one line and without secrets; `None`: it says no more than its status.
+fn own_words(answer: &Answer, masks: &Masks) -> Option<String> {
+    // Masked as the application wrote it, because a key of several lines is not found on one, and again on one line,
+    // because a secret may have been wrapped.
     let words = match serde_json::from_str::<Value>(&answer.body) {
-        Ok(Value::String(text)) => text,
-        Ok(json) => FIELDS.iter().find_map(|field| Some(json.pointer(field)?.as_str()?.to_owned()))?,
-        Err(_) if page_text::is_html(answer) => page_text::extract_words(&answer.body),
-        Err(_) => answer.body.clone(),
+        Ok(Value::String(text)) => masks.mask_text(&text),
+        Ok(json) => masks.mask_text(FIELDS.iter().find_map(|field| json.pointer(field)?.as_str())?),
+        Err(_) if page_text::is_html(answer) => page_text::extract_words(&masks.mask_text(&answer.body)),
+        Err(_) => masks.mask_text(&answer.body),
     };
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = masks.mask_text(&words.split_whitespace().collect::<Vec<_>>().join(" "));
     let bare = words.trim_end_matches(['.', '!']).to_lowercase();
     (!NO_REASON.contains(&bare.as_str())).then_some(words)
-}
-
-fn shortened(reason: &str) -> String {
-    let mut short: String =
-        reason.trim_end_matches('.').chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    if short.len() < reason.trim_end_matches('.').len() {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]
@@ -137,6 +131,26 @@ mod tests {
             assert!(cause.hint.contains(&format!("“{reason}”")), "{body}: {}", cause.hint);
             assert!(!cause.is_secrets && !cause.hint.contains("secret"), "{body}: {}", cause.hint);
         }
+    }
+
+    #[test]
+    fn a_reason_is_one_short_line_without_hidden_characters_and_without_a_key_of_several_lines() {
+        let key = "-----BEGIN KEY-----\ncanaryAbcdefgh\n  canaryIjklmnop\n-----END KEY-----";
+        let masks = Masks::for_secrets(&[SecretString::from(key), SecretString::from("two  spaces-canary")]);
+        for (kind, body) in [
+            ("text/plain", format!("not with {key}")),
+            ("text/plain", "not with two  spaces-canary".to_owned()),
+            ("application/json", serde_json::json!({ "message": format!("not with {key}") }).to_string()),
+            ("text/html", format!("<h1>Staff only</h1><p>not with {key}</p>")),
+        ] {
+            let headers = vec![("content-type".into(), kind.into())];
+            let hint = told_by_status(&Answer { status: 403, headers, body: body.clone() }, &masks).hint;
+            assert!(hint.contains("not with ••••") && !hint.contains("canary"), "{body}: {hint}");
+        }
+        let hint = told(403, "text/plain", "closed \u{202e}rof\u{200b} \x1b[31myou").hint;
+        assert!(hint.contains("“closed ‹U+202E›rof‹U+200B› ␛[31myou”"), "{hint}");
+        let hint = told(403, "text/plain", &"no ".repeat(500)).hint;
+        assert!(hint.contains('…') && hint.chars().count() < LONGEST + 120, "{hint}");
     }
 
     #[test]
