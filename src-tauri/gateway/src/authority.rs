@@ -19,6 +19,9 @@ use crate::GatewayError;
 /// What the gateway offers a webview; WebKitGTK takes HTTP/1.1 behind a proxy, Chromium HTTP/2.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
+/// Hosts whose certificates are kept: more than any page needs. A page may ask for names without end.
+const HOST_LIMIT: usize = 256;
+
 pub(crate) struct SessionAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// One key for all hosts, so that a webview that pins keys needs to know only this one.
@@ -54,7 +57,11 @@ impl SessionAuthority {
             return Ok(Arc::clone(config));
         }
         let config = Arc::new(self.make_server_config(host)?);
-        self.configs.lock().insert(host.to_owned(), Arc::clone(&config));
+        let mut configs = self.configs.lock();
+        if configs.len() >= HOST_LIMIT {
+            configs.clear();
+        }
+        configs.insert(host.to_owned(), Arc::clone(&config));
         Ok(config)
     }
 
@@ -72,5 +79,19 @@ impl SessionAuthority {
             .with_single_cert(chain, key)?;
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
         Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_asks_for_names_without_end_fills_no_memory() {
+        let authority = SessionAuthority::create().expect("an authority");
+        for number in 0..=HOST_LIMIT {
+            authority.server_config(&format!("h{number}.example")).expect("a certificate");
+        }
+        assert!(authority.configs.lock().len() <= HOST_LIMIT);
     }
 }

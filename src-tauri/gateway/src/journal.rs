@@ -9,6 +9,9 @@ use http::{Method, Uri};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+/// Longer than any address that a person reads, in bytes. A page may make them as long as it likes.
+const TEXT_LIMIT: usize = 4 << 10;
+
 /// Replaces the secrets in a text. It's called before anything is kept.
 pub type MaskSecrets = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
@@ -77,7 +80,9 @@ impl RequestJournal {
     }
 
     pub(crate) fn begin_entry(&self, method: &Method, uri: &Uri) -> Arc<Record> {
-        let (method, url) = ((self.mask)(method.as_str()), (self.mask)(&uri.to_string()));
+        // Masked whole: half of a secret is not found.
+        let masked = |text: &str| shorten_text((self.mask)(text));
+        let (method, url) = (masked(method.as_str()), masked(&uri.to_string()));
         let mut entries = self.entries.lock();
         entries.0 += 1;
         let record = Arc::new(Record {
@@ -127,6 +132,15 @@ impl Record {
     }
 }
 
+fn shorten_text(mut text: String) -> String {
+    if text.len() > TEXT_LIMIT {
+        text.truncate(text.floor_char_boundary(TEXT_LIMIT));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
 fn to_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -149,5 +163,16 @@ mod tests {
         let urls: Vec<_> = entries.iter().map(|entry| (entry.number, entry.url.as_str())).collect();
         assert_eq!(urls, [(2, "https://app.example/two?token=•••"), (3, "https://app.example/three")]);
         assert!(entries.iter().all(|entry| entry.elapsed_ms.is_some() && entry.sent_bytes == 3));
+    }
+
+    #[test]
+    fn a_long_address_is_masked_and_cut() {
+        let journal = RequestJournal::new(2, Arc::new(|text: &str| text.replace("canary", "•••")));
+        let start = "https://app.example/";
+        // The secret stands across the cut.
+        let path = format!("{}canary{}", "x".repeat(TEXT_LIMIT - start.len() - 3), "y".repeat(60_000));
+        journal.begin_entry(&Method::GET, &format!("{start}{path}").parse().expect("a URL"));
+        let url = journal.list_entries().remove(0).url;
+        assert!(url.len() <= TEXT_LIMIT + '…'.len_utf8() && !url.contains("can"), "{}", url.len());
     }
 }
