@@ -27,6 +27,9 @@ use crate::body::{Body, BodyError};
 /// Larger files are rare, and pass through uncached.
 const FILE_LIMIT: usize = 16 << 20;
 
+/// Files that are kept, whatever their size: each has an address and headers, too.
+const COUNT_LIMIT: usize = 4_096;
+
 /// The request headers by which a file may vary. An answer that varies by any other is not kept.
 const VARYING: [HeaderName; 2] = [ACCEPT_ENCODING, ORIGIN];
 
@@ -117,7 +120,13 @@ impl PublicCache {
             return None;
         };
         file.policy = policy;
-        Some(Response::from_parts(head, file.content.clone()))
+        let content = file.content.clone();
+        // The application has changed its mind about who may have it.
+        if !may_be_shared(&head) {
+            files.by_address.remove(&parts.uri);
+            files.size -= content.len();
+        }
+        Some(Response::from_parts(head, content))
     }
 
     /// A body that stores what passes through it, if it may be stored.
@@ -158,7 +167,7 @@ impl PublicCache {
         if let Some(replaced) = files.by_address.insert(address, file) {
             files.size -= replaced.content.len();
         }
-        while files.size > self.limit {
+        while files.size > self.limit || files.by_address.len() > COUNT_LIMIT {
             let oldest = files
                 .by_address
                 .iter()

@@ -106,6 +106,14 @@ async fn an_old_file_is_asked_for_again() {
     let again = cache.revalidate(&ask(&[]), &not_modified, now).expect("it still holds");
     assert_eq!((again.status(), again.body().as_ref()), (StatusCode::OK, &b"content"[..]));
     assert!(is_fresh(&cache.look_up(&ask(&[]), now)));
+
+    let later = now + Duration::from_mins(2);
+    let mut personal =
+        answer(&[("etag", "\"one\""), ("cache-control", "private"), ("set-cookie", "a=canary")]);
+    personal.status = StatusCode::NOT_MODIFIED;
+    let last = cache.revalidate(&ask(&[]), &personal, later).expect("it still holds, for who asked");
+    assert!(!last.headers().contains_key(SET_COOKIE));
+    assert_eq!(cache.measure(), (0, 0), "what became personal is not kept");
 }
 
 #[tokio::test]
