@@ -73,13 +73,15 @@ fn check_request(request: &Map<String, Value>) -> Option<Result<(), GraphqlFault
     if !request.keys().all(|key| KEYS.contains(&key.as_str())) {
         return None;
     }
+    // A server that knows the stored query runs it, whatever the text beside it says.
+    if request.get("id").is_some_and(|id| !id.is_null()) {
+        return Some(Err(GraphqlFault::Persisted));
+    }
     match request.get("query") {
         Some(Value::String(document)) => check_document(document),
         None | Some(Value::Null) => {
-            let is_persisted = request.contains_key("id")
-                || request
-                    .get("extensions")
-                    .is_some_and(|extensions| extensions.get("persistedQuery").is_some());
+            let extensions = request.get("extensions");
+            let is_persisted = extensions.is_some_and(|them| them.get("persistedQuery").is_some());
             is_persisted.then_some(Err(GraphqlFault::Persisted))
         }
         Some(_) => None,

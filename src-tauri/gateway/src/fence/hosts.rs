@@ -17,6 +17,7 @@ impl HostPattern {
             None => (text.as_str(), false),
         };
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        let name = name.trim_end_matches('.');
         if name.is_empty() || !name.bytes().all(is_name) {
             return Err("is a host's name, such as `shop.example` or `*.shop.example`");
         }
@@ -90,6 +91,7 @@ mod tests {
             pattern("Shop.example").matches("shop.example")
                 && pattern("shop.example").matches("SHOP.EXAMPLE.")
         );
+        assert!(pattern("shop.example.").matches("shop.example"));
         assert!(!pattern("shop.example").matches("a.shop.example"));
         assert!(pattern("*.shop.example").matches("a.b.shop.example"));
         for other in ["shop.example", "evilshop.example", ".shop.example", "shop.example.evil"] {

@@ -6,6 +6,9 @@ use url::form_urlencoded;
 
 use super::{BodyFacts, RequestFacts};
 
+/// Longer than any method's name.
+const NAME_LIMIT: usize = 20;
+
 const HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 const PARAMETERS: [&str; 4] = ["_method", "x-http-method-override", "x-http-method", "x-method-override"];
 
@@ -19,7 +22,16 @@ pub(super) fn find_override(request: &RequestFacts<'_>) -> Option<String> {
         request.url.query_pairs().filter(|(name, _)| is_parameter(name)).map(|(_, value)| value.into_owned());
     let own = request.method.as_str();
     let mut found = of_headers.chain(of_url).chain(read_body(request));
-    found.find(|method| !method.trim().eq_ignore_ascii_case(own) && !is_safe_name(method))
+    found
+        .find(|method| !method.trim().eq_ignore_ascii_case(own) && !is_safe_name(method))
+        .map(|method| shorten_method(&method))
+}
+
+/// A method for a sentence. A page may write anything in its place, of any length.
+pub(super) fn shorten_method(method: &str) -> String {
+    let name: String =
+        method.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '-').take(NAME_LIMIT).collect();
+    if name.is_empty() { "another method".into() } else { name }
 }
 
 fn is_safe_name(method: &str) -> bool {

@@ -10,7 +10,7 @@ use std::fmt;
 use http::header::{ACCEPT, CONNECTION, UPGRADE};
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
-use url::{Origin, Url};
+use url::{Host, Origin, Url};
 
 pub use graphql::GraphqlFault;
 pub use hosts::{HostPattern, TELEMETRY_HOSTS};
@@ -117,7 +117,7 @@ impl FenceRules {
         if self.blocked_hosts.iter().any(|pattern| pattern.matches(host)) {
             return Decision::Refuse(FenceReason::BlockedHost);
         }
-        let is_of_application = self.application.contains(&request.url.origin());
+        let is_of_application = self.is_of_application(request.url);
         if is_of_application
             && self.blocked_paths.iter().any(|blocked| path::begins_with(request.url.path(), blocked))
         {
@@ -135,6 +135,17 @@ impl FenceRules {
             return Decision::AskOperator;
         }
         Decision::Pass
+    }
+
+    /// Whether it is the application's, also with the dot that a complete host's name may end with.
+    pub(crate) fn is_of_application(&self, url: &Url) -> bool {
+        let origin = match url.origin() {
+            Origin::Tuple(scheme, Host::Domain(name), port) => {
+                Origin::Tuple(scheme, Host::Domain(name.trim_end_matches('.').to_owned()), port)
+            }
+            origin => origin,
+        };
+        self.application.contains(&origin)
     }
 
     fn decide_read_only(&self, request: &RequestFacts<'_>) -> Result<(), FenceReason> {
@@ -158,9 +169,10 @@ impl FenceRules {
             && let Some(body) = body
             && let Some(checked) = graphql::check_body(request.headers, body)
         {
-            return checked.map_err(FenceReason::Graphql);
+            // Some servers prefer the address to the body.
+            return checked.and_then(|()| graphql::check_url(request.url)).map_err(FenceReason::Graphql);
         }
-        Err(FenceReason::Writes { method: request.method.to_string() })
+        Err(FenceReason::Writes { method: method_override::shorten_method(request.method.as_str()) })
     }
 
     fn is_allowed(&self, request: &RequestFacts<'_>) -> bool {

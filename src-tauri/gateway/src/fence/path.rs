@@ -47,7 +47,9 @@ impl PathPattern {
 
 /// Whether a path begins with a blocked one, in any spelling that servers are known to accept.
 pub(super) fn begins_with(path: &str, blocked: &str) -> bool {
-    let (path, blocked) = (to_server_path(path), resolve_dots(blocked));
+    // Many servers ignore case.
+    let path = to_server_path(path).to_ascii_lowercase();
+    let blocked = resolve_dots(blocked).to_ascii_lowercase();
     // PHP's front controller may come before any path.
     let behind = path.strip_prefix("/index.php").unwrap_or(&path);
     path.starts_with(&blocked) || behind.starts_with(&blocked)
@@ -101,6 +103,8 @@ mod tests {
             "/hijack;jsessionid=1/release/",
             "/x%5c..%5chijack/release",
             "/index.php/hijack/release",
+            "/Hijack/Release",
+            "/x/../%48IJACK/",
         ] {
             assert!(begins_with(path, "/hijack/"), "{path}");
         }

@@ -98,6 +98,18 @@ fn a_request_that_asks_for_another_method_is_taken_at_its_word() {
         );
     }
     assert_eq!(read_only(&Method::GET, "/orders?_method=GET", &[], ""), Decision::Pass);
+    for (written, told) in [
+        ("DELETE%0A\u{202e}".to_owned(), "DELETE"),
+        ("%20".into(), "another method"),
+        ("x".repeat(9_000), &*"x".repeat(20)),
+    ] {
+        let decision = read_only(&Method::GET, &format!("/?_method={written}"), &[], "");
+        assert_eq!(
+            decision,
+            Decision::Refuse(FenceReason::MethodOverride { method: told.into() }),
+            "{written:.20}"
+        );
+    }
 }
 
 #[test]
@@ -126,12 +138,15 @@ fn graphql_reads_on_any_path_and_writes_on_none() {
             r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"ab"}}}"#.to_owned(),
             GraphqlFault::Persisted,
         ),
+        (r#"{"query":"{ a }","id":"stored"}"#.to_owned(), GraphqlFault::Persisted),
         (format!(r#"{{"query":"{}{}"}}"#, "{a".repeat(900), "}".repeat(900)), GraphqlFault::TooComplex),
     ] {
         assert_eq!(read_only(&Method::POST, "/graphql", &json, &body), refused(fault), "{body:.80}");
     }
     let in_url = read_only(&Method::GET, "/graphql?query=mutation{pay{id}}", &[], "");
     assert_eq!(in_url, refused(GraphqlFault::Mutation));
+    let beside = read_only(&Method::POST, "/graphql?query=mutation{pay{id}}", &json, r#"{"query":"{ a }"}"#);
+    assert_eq!(beside, refused(GraphqlFault::Mutation), "some servers prefer the address to the body");
 
     // Not GraphQL, though it has a query.
     for body in [
@@ -164,6 +179,8 @@ fn blocked_paths_and_hosts_hold_in_every_mode() {
     for mode in [SessionMode::ReadOnly, SessionMode::Full] {
         let blocked = decide(mode, &Method::GET, "https://app.example/x/..%2fhijac%6b/release", &[], b"");
         assert_eq!(blocked, Decision::Refuse(FenceReason::BlockedPath));
+        let dotted = decide(mode, &Method::GET, "https://app.example./hijack/release", &[], b"");
+        assert_eq!(dotted, Decision::Refuse(FenceReason::BlockedPath), "the same host, written in full");
         assert_eq!(decide(mode, &Method::GET, "https://other.example/hijack/", &[], b""), Decision::Pass);
         let tracked = decide(mode, &Method::GET, "https://a.tracker.example/pixel", &[], b"");
         assert_eq!(tracked, Decision::Refuse(FenceReason::BlockedHost));
