@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::Scheme;
@@ -13,6 +13,7 @@ use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::body::{Body, CountedBody, full_body, stream_body};
@@ -60,8 +61,10 @@ pub(crate) async fn exchange(
     let record = session.journal.begin_entry(request.method(), &uri);
     let preferences = Preferences::read(request.headers());
     let (parts, body) = request.into_parts();
+    // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
+    let sockets_closed = session.gate.sockets();
     let answer = match pass_fence(&parts, body, &uri, &session).await {
-        Ok(body) => forward(Request::from_parts(parts, body), uri, &record, &session).await,
+        Ok(body) => forward(Request::from_parts(parts, body), uri, &record, &session, sockets_closed).await,
         Err(held_back) => {
             record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
@@ -116,6 +119,7 @@ async fn forward(
     uri: Uri,
     record: &Arc<Record>,
     session: &Arc<SessionState>,
+    sockets_closed: CancellationToken,
 ) -> Result<Response<Body>, ReachFault> {
     let upgrade = wanted_upgrade(&request);
     let from_webview = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
@@ -151,15 +155,19 @@ async fn forward(
         && let Some(from_webview) = from_webview
     {
         let from_server = hyper::upgrade::on(&mut response);
-        relay(from_webview, from_server, Arc::clone(record), Arc::clone(session));
+        relay(from_webview, from_server, Arc::clone(record), Arc::clone(session), sockets_closed);
         return Ok(response.map(|_| full_body("")));
     }
     let (mut head, body) = response.into_parts();
     remove_hop_by_hop(&mut head.headers);
     if is_revalidation
         && head.status == StatusCode::NOT_MODIFIED
-        && let Some(file) = session.cache.revalidate(&asked, &head, SystemTime::now())
+        && let Some(mut file) = session.cache.revalidate(&asked, &head, SystemTime::now())
     {
+        // They are for this session, and the file is for all.
+        for cookie in head.headers.get_all(SET_COOKIE) {
+            file.headers_mut().append(SET_COOKIE, cookie.clone());
+        }
         return Ok(answer_from_cache(file, record, session));
     }
     let ended = (Arc::clone(session), Arc::clone(record));
@@ -193,10 +201,10 @@ fn relay(
     from_server: hyper::upgrade::OnUpgrade,
     record: Arc<Record>,
     session: Arc<SessionState>,
+    sockets_closed: CancellationToken,
 ) {
     let tasks = session.tasks.clone();
     tasks.spawn(async move {
-        let sockets_closed = session.gate.sockets();
         let pass = async {
             let (webview, server) =
                 tokio::try_join!(from_webview, from_server).map_err(std::io::Error::other)?;

@@ -7,6 +7,9 @@ use url::Url;
 
 use crate::fence::{Decision, FenceRules, RequestFacts, SessionMode};
 
+/// Permits that wait for their request at once; the oldest one goes first.
+const PERMIT_LIMIT: usize = 32;
+
 pub(crate) struct FenceGate {
     rules: RwLock<FenceRules>,
     /// A sign-in's or sign-out's own requests. Each passes once.
@@ -36,15 +39,21 @@ impl FenceGate {
         self.sockets.read().clone()
     }
 
-    pub(crate) fn permit_once(&self, method: Method, url: Url) {
-        self.permits.write().push((method, url));
+    pub(crate) fn permit_once(&self, method: Method, mut url: Url) {
+        // No request has one.
+        url.set_fragment(None);
+        let mut permits = self.permits.write();
+        if permits.len() == PERMIT_LIMIT {
+            permits.remove(0);
+        }
+        permits.push((method, url));
     }
 
     /// Whether the console has announced this request. That uses up the announcement.
     pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> bool {
         let mut permits = self.permits.write();
         let found = permits.iter().position(|(permitted, to)| permitted == method && to == url);
-        found.map(|at| permits.swap_remove(at)).is_some()
+        found.map(|at| permits.remove(at)).is_some()
     }
 
     pub(crate) fn needs_body(&self, request: &RequestFacts<'_>) -> bool {
@@ -58,9 +67,49 @@ impl FenceGate {
     /// The value of `X-Understudy-Mode`, by which the application can refuse writes on its side too.
     pub(crate) fn mode_header(&self, url: &Url) -> Option<HeaderValue> {
         let rules = self.rules.read();
-        rules.application.contains(&url.origin()).then(|| match rules.mode {
+        rules.is_of_application(url).then(|| match rules.mode {
             SessionMode::ReadOnly => HeaderValue::from_static("read-only"),
             SessionMode::Full => HeaderValue::from_static("full"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fence::FenceRules;
+
+    fn gate(mode: SessionMode) -> FenceGate {
+        FenceGate::new(FenceRules {
+            mode,
+            application: Vec::new(),
+            blocked_paths: Vec::new(),
+            allowed: Vec::new(),
+            open_hosts: Vec::new(),
+            blocked_hosts: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_permit_holds_once_and_unused_ones_do_not_pile_up() {
+        let gate = gate(SessionMode::ReadOnly);
+        let url = |path: &str| Url::parse(&format!("https://app.example/{path}")).expect("a URL");
+        gate.permit_once(Method::POST, url("sign-in#top"));
+        assert!(!gate.take_permit(&Method::PUT, &url("sign-in")));
+        assert!(gate.take_permit(&Method::POST, &url("sign-in")), "requests have no fragment");
+        assert!(!gate.take_permit(&Method::POST, &url("sign-in")));
+        for number in 0..=PERMIT_LIMIT {
+            gate.permit_once(Method::POST, url(&number.to_string()));
+        }
+        assert_eq!(gate.permits.read().len(), PERMIT_LIMIT);
+        assert!(!gate.take_permit(&Method::POST, &url("0")) && gate.take_permit(&Method::POST, &url("1")));
+    }
+
+    #[test]
+    fn a_socket_let_through_just_before_closes_when_the_session_becomes_read_only() {
+        let gate = gate(SessionMode::Full);
+        let before = gate.sockets();
+        gate.set_mode(SessionMode::ReadOnly);
+        assert!(before.is_cancelled() && !gate.sockets().is_cancelled());
     }
 }
