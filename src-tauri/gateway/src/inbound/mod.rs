@@ -6,6 +6,7 @@ mod socks5;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::uri::Scheme;
 use hyper::body::Incoming;
@@ -28,6 +29,11 @@ use crate::target::Target;
 const SOCKS5: u8 = 5;
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// A browser may open a connection before it needs it, but any program on this computer may open one and send nothing.
+const SILENCE_LIMIT: Duration = Duration::from_mins(2);
+/// A browser completes the greeting immediately.
+const NEGOTIATION_LIMIT: Duration = Duration::from_secs(10);
+
 /// Accepts connections until the session ends. A connection that fails or panics does not affect the others.
 pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<SessionState>) {
     loop {
@@ -48,7 +54,7 @@ pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<Sessi
             // Out of file descriptors, most likely: the next connection has to wait until one is free.
             Err(error) => {
                 tracing::warn!(%error, "the gateway cannot accept a connection");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
@@ -70,9 +76,11 @@ fn spawn_until_end(
 
 async fn serve_connection(stream: TcpStream, session: Arc<SessionState>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    let Some(first) = stream.fill_buf().await?.first().copied() else { return Ok(()) };
+    let begun = tokio::time::timeout(SILENCE_LIMIT, stream.fill_buf()).await??;
+    let Some(first) = begun.first().copied() else { return Ok(()) };
     if first == SOCKS5 {
-        let target = socks5::negotiate(&mut stream, &session.admission).await?;
+        let negotiated = socks5::negotiate(&mut stream, &session.admission);
+        let target = tokio::time::timeout(NEGOTIATION_LIMIT, negotiated).await??;
         serve_tunnel(stream, target, session).await
     } else {
         http_proxy::serve(stream, session).await
