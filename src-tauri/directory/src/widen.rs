@@ -96,10 +96,8 @@ async fn correct_typos(
         for value in known.iter().filter(|value| !value.contains(char::is_whitespace)) {
             words.add_words(value);
         }
-        let Some(meant) = words
-            .find_closest_namess(&typed)
-            .into_iter()
-            .find(|word| known.iter().any(|known| known == word))
+        let Some(meant) =
+            words.list_closest_names(&typed).into_iter().find(|word| known.iter().any(|known| known == word))
         else {
             continue;
         };
@@ -144,7 +142,7 @@ async fn find_nearby_words(
             let cells = columns.iter().zip(&row.cells).filter(|(column, _)| may_be_meant(column));
             cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.add_words(value));
         }
-        let meant = words.find_closest_namess(word);
+        let meant = words.list_closest_names(word);
         if !meant.is_empty() {
             return Ok(meant.into_iter().take(2).map(str::to_owned).collect());
         }

@@ -12,9 +12,9 @@ fn through(proxy: &str) -> OutboundProxy {
     OutboundProxy::from_url(&proxy.parse().expect("a URL")).expect("a proxy")
 }
 
-async fn start_behind(companys_proxy: &Gateway, proxy: &str) -> Gateway {
+async fn start_behind(company_proxy: &Gateway, proxy: &str) -> Gateway {
     let config = GatewayConfig {
-        extra_roots: vec![companys_proxy.authority_certificate().to_vec()],
+        extra_roots: vec![company_proxy.authority_certificate().to_vec()],
         proxy: Some(through(proxy)),
         ..config(&Company::found("Example"))
     };
@@ -22,7 +22,7 @@ async fn start_behind(companys_proxy: &Gateway, proxy: &str) -> Gateway {
 }
 
 #[tokio::test]
-async fn the_companys_proxy_is_the_way_out() {
+async fn the_proxy_of_the_company_is_the_way_out() {
     let company = Company::found("Example");
     let secure = Application::start_tls(&company, Shown::Good).await;
     let plain = Application::start_plain().await;
