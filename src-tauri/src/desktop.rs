@@ -21,7 +21,9 @@ use crate::commands::handle_commands;
 use crate::crash_recovery::{reload_on_crash, watch_network};
 use crate::demo::RunningDemo;
 use crate::events::{pass_on, run_session_commands};
-use crate::quit::{Leaving, WINDOW_STATE, close_console, quit_app, remembered_while_shown, to_front};
+use crate::quit::{
+    Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
+};
 use crate::session_window::{self, SessionWindows};
 use crate::settings::apply_settings;
 use crate::signals::{self, Signals};
@@ -84,7 +86,7 @@ fn stay_open(start: StartOptions) -> Result<ExitCode> {
             tauri_plugin_global_shortcut::Builder::new()
                 .with_handler(|app, _, event| {
                     if event.state() == ShortcutState::Pressed {
-                        to_front(app);
+                        bring_console_to_front(app);
                     }
                 })
                 .build(),
@@ -176,7 +178,7 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error:#}");
         // There is no window yet to show it in.
-        console.tell_at_first(Toast::from_error(&error));
+        console.queue_toast(Toast::from_error(&error));
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
     tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), wishes));
@@ -235,7 +237,7 @@ async fn answer_second_start(app: &AppHandle, arguments: &[String]) {
     {
         let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
     }
-    to_front(app);
+    bring_console_to_front(app);
 }
 
 fn log_to_stderr() {

@@ -203,12 +203,12 @@ pub fn quit_app(app: &AppHandle) {
 pub fn reopen_if_idle(app: &AppHandle, sessions: &[SessionView]) {
     let leaving = app.state::<Leaving>();
     if sessions.is_empty() && !leaving.is_quitting() && leaving.hidden.swap(false, Ordering::SeqCst) {
-        to_front(app);
+        bring_console_to_front(app);
     }
 }
 
 /// Brings the console to the front with the search focused.
-pub fn to_front(app: &AppHandle) {
+pub fn bring_console_to_front(app: &AppHandle) {
     if let Some(window) = app.get_webview_window(CONSOLE) {
         bring_to_front(&window);
         let _ = app.emit_to(CONSOLE, "focus_search", ());

@@ -113,7 +113,7 @@ impl Desk {
         let notices = Notices::default();
         let listening = notices.subscribe();
         let browser = Arc::new(PlainBrowser::default());
-        let clock = Clock::by_hand(NOON);
+        let clock = Clock::manual(NOON);
         let console = Console::open(place, vault.clone(), browser.clone(), notices, clock.clone())
             .await
             .expect("the console opens");

@@ -152,7 +152,7 @@ async fn settings_that_could_not_be_read_are_not_written_over_by_a_connection_th
     std::fs::write(place.settings_file(), "theme = 'pink'").expect("written");
     let vault = Vault::with_store(Arc::new(|| Ok(keyring_core::mock::Store::new()? as _)));
     let browser = Arc::new(PlainBrowser::default());
-    let console = Console::open(place.clone(), vault, browser, Notices::default(), Clock::by_hand(0));
+    let console = Console::open(place.clone(), vault, browser, Notices::default(), Clock::manual(0));
     let console = console.await.expect("it opens with the defaults");
     let text = "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\n\
                 id = 'id'\n[sign_in]\nurl = 'https://app.acme.com/login'\n";

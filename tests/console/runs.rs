@@ -28,8 +28,7 @@ async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::
     let store = keyring_core::mock::Store::new().expect("in memory");
     let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
     let home = Home::in_folder(desk.home.path());
-    let console =
-        Console::open(home, vault, browser, notices, Clock::by_hand(9_000)).await.expect("it opens");
+    let console = Console::open(home, vault, browser, notices, Clock::manual(9_000)).await.expect("it opens");
     (console, listening)
 }
 
@@ -85,7 +84,7 @@ async fn a_second_console_on_the_same_home_leaves_the_sessions_of_the_first_alon
     desk.until(&session.id, Phase::Active).await;
 
     let (second, mut told) = another_console(&desk).await;
-    second.tell_what_waited();
+    second.send_queued_toasts();
     assert!(toasts(&mut told).is_empty(), "nothing crashed");
     assert!(ends(&entries(&desk).await).is_empty());
     let past = second.user_details("shop", &user.id).await.expect("details").past;
@@ -114,7 +113,7 @@ async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_n
 
     killed.kill().await.expect("killed");
     let (third, mut told) = another_console(&desk).await;
-    third.tell_what_waited();
+    third.send_queued_toasts();
     let said = "Understudy stopped unexpectedly while you were signed in as ada@example.com (Slow).";
     assert_eq!(toasts(&mut told), [said]);
     let log = entries(&desk).await;
@@ -124,7 +123,7 @@ async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_n
     assert_eq!(past[0].outcome, Outcome::Crashed);
 
     // It is reported once, and the live session still ends normally.
-    third.tell_what_waited();
+    third.send_queued_toasts();
     assert!(toasts(&mut told).is_empty());
     desk.console.end_session(&running.id, EndCause::Operator).await;
     assert_eq!(ends(&entries(&desk).await)[0], (running.id.as_str(), EndCause::Operator));

@@ -14,7 +14,7 @@ pub fn decode_text(bytes: &[u8], content_type: Option<&str>) -> String {
     let encoding = Encoding::for_bom(bytes)
         .map(|(encoding, _)| encoding)
         .or_else(|| value_of(&content_type, "charset").and_then(encoding_for_label))
-        .or_else(|| by_zeros(bytes))
+        .or_else(|| guess_utf16(bytes))
         .or_else(|| is_text.then(|| said_by_page(bytes)).flatten())
         .unwrap_or_else(|| if is_text { guess_encoding(bytes) } else { UTF_8 });
     encoding.decode_with_bom_removal(bytes).0.into_owned()
@@ -25,7 +25,7 @@ fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
 }
 
 /// JSON in UTF-16 without a byte order mark begins with an ASCII character (RFC 4627, 3).
-fn by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
+fn guess_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
         [0, 1..=0x7f, 0, _, ..] => Some(UTF_16BE),
         [1..=0x7f, 0, _, 0, ..] => Some(UTF_16LE),

@@ -30,7 +30,7 @@ impl Moment {
     }
 
     /// The wall time at which this moment will be reached, as seen at `now`: for a countdown.
-    pub fn on_the_wall(self, now: Self) -> i64 {
+    pub fn to_wall_time(self, now: Self) -> i64 {
         self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
     }
 
@@ -57,7 +57,7 @@ impl Clock {
     }
 
     /// A clock for tests: it stands still at `now_ms` until [`Self::advance_by`] moves it.
-    pub fn by_hand(now_ms: i64) -> Self {
+    pub fn manual(now_ms: i64) -> Self {
         Self(ClockSource::ByHand(watch::Sender::new(Moment { wall_ms: now_ms, boot_ms: 0 })))
     }
 
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_moment_has_come_when_either_clock_is_there() {
-        let clock = Clock::by_hand(1_000_000);
+        let clock = Clock::manual(1_000_000);
         let at = clock.now().add_ms(60_000);
         // The wall clock is set back by an hour, so the monotonic clock counts.
         clock.set_wall(-3_600_000);

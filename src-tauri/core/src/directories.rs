@@ -31,7 +31,7 @@ pub struct OpenConnection {
 
 impl OpenConnection {
     /// Adds to the error which password may help, if the vault keeps it: a directory does not know its connection.
-    pub(crate) fn whose_password(&self, error: impl Into<Error>) -> Error {
+    pub(crate) fn name_password_owner(&self, error: impl Into<Error>) -> Error {
         whose_password(&self.connection, error.into())
     }
 }
@@ -120,7 +120,7 @@ impl Directories {
     }
 
     /// Drops the directory; the next call opens it again. Requests under way keep it until they are done.
-    pub(crate) fn let_go(&self, id: &str) {
+    pub(crate) fn release_directory(&self, id: &str) {
         self.lock_all().remove(id);
     }
 
@@ -253,7 +253,7 @@ mod tests {
             Ok(Arc::clone(&shop))
         };
         directories.open(read).await.unwrap();
-        directories.let_go("shop");
+        directories.release_directory("shop");
         assert!(directories.lock_all().is_empty());
     }
 }

@@ -23,7 +23,7 @@ impl LatestOnly {
     pub(crate) fn take_turn(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
         let mut turns = self.newest.lock();
         match turns.get(connection) {
-            Some((newer, _)) if *newer > turn => return Err(taken_over()),
+            Some((newer, _)) if *newer > turn => return Err(superseded_error()),
             Some((_, older)) => older.cancel(),
             None => {}
         }
@@ -41,7 +41,7 @@ impl LatestOnly {
     }
 }
 
-pub(crate) fn taken_over() -> Error {
+pub(crate) fn superseded_error() -> Error {
     Error::new(Code::Cancelled, "A newer search replaced this one.")
 }
 

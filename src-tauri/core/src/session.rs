@@ -206,7 +206,7 @@ impl Session {
     pub fn show_deadline(&mut self, now: Moment) -> bool {
         const SLACK_MS: u64 = 2_000;
         let (Some(at), Some(shown)) = (self.deadline, self.view.deadline) else { return false };
-        let there = at.on_the_wall(now);
+        let there = at.to_wall_time(now);
         let moved = there.abs_diff(shown) > SLACK_MS;
         if moved {
             self.view.deadline = Some(there);
@@ -281,7 +281,7 @@ mod tests {
     use crate::clock::Clock;
 
     fn at(ms: i64) -> Moment {
-        Clock::by_hand(0).now().add_ms(ms)
+        Clock::manual(0).now().add_ms(ms)
     }
 
     fn session(minutes: Option<u32>) -> Session {

@@ -97,7 +97,7 @@ async fn correct_typos(
             words.add_words(value);
         }
         let Some(meant) =
-            words.list_closest_names(&typed).into_iter().find(|word| known.iter().any(|known| known == word))
+            words.find_closest_words(&typed).into_iter().find(|word| known.iter().any(|known| known == word))
         else {
             continue;
         };
@@ -142,7 +142,7 @@ async fn find_nearby_words(
             let cells = columns.iter().zip(&row.cells).filter(|(column, _)| may_be_meant(column));
             cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.add_words(value));
         }
-        let meant = words.list_closest_names(word);
+        let meant = words.find_closest_words(word);
         if !meant.is_empty() {
             return Ok(meant.into_iter().take(2).map(str::to_owned).collect());
         }

@@ -90,12 +90,12 @@ pub async fn run_with_consent<T>(
         let runs = moved.is_way_in();
         for secret in &moved.secrets {
             if runs {
-                complain_destination("you allowed", secret.stored_for.as_ref());
-                complain_destination("would run", Some(&secret.now));
+                report_destination("you allowed", secret.stored_for.as_ref());
+                report_destination("would run", Some(&secret.now));
             } else {
                 print_to_stderr(&format!("  {}", secret.name));
-                complain_destination("was stored for", secret.stored_for.as_ref());
-                complain_destination("would go to", Some(&secret.now));
+                report_destination("was stored for", secret.stored_for.as_ref());
+                report_destination("would go to", Some(&secret.now));
             }
         }
         let question = match (runs, named.is_added) {
@@ -124,7 +124,7 @@ pub async fn run_with_consent<T>(
     }
 }
 
-fn complain_destination(title: &str, destination: Option<&Destination>) {
+fn report_destination(title: &str, destination: Option<&Destination>) {
     let facts = destination.map(|destination| destination.facts.as_slice()).unwrap_or_default();
     if facts.is_empty() {
         print_to_stderr(&format!("    {title:15}  (nothing is known)"));

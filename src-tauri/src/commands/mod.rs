@@ -57,7 +57,7 @@ commands! {
         console_state [core: Core<'_>] () -> ConsoleState {
             let list = core.connection_list();
             // The window listens for events before it asks for the state.
-            core.tell_what_waited();
+            core.send_queued_toasts();
             Ok(ConsoleState {
                 connections: list.connections,
                 problems: list.problems,

@@ -23,13 +23,13 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens or creates the file, migrates it to the current format and proves that it is writable.
 pub(super) async fn open_pool(path: &Path) -> Result<SqlitePool> {
-    refuse_what_is_no_file(path)?;
+    refuse_non_file(path)?;
     ensure_file(path)?;
     open_again(path).await
 }
 
 /// For a named pipe or a device, SQLite would report a disk I/O error.
-fn refuse_what_is_no_file(path: &Path) -> Result<()> {
+fn refuse_non_file(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }

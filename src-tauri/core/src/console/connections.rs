@@ -49,9 +49,9 @@ impl Console {
         let problems_before = std::mem::replace(&mut *self.problems.write(), problems.clone());
         let tell = !changed.is_empty() || appeared || problems != problems_before;
         for id in changed {
-            self.directories.let_go(&id);
+            self.directories.release_directory(&id);
         }
-        self.give_places();
+        self.assign_positions();
         let list = self.connection_list();
         if tell {
             self.notices.send(Notice::Connections(list.clone()));
@@ -84,7 +84,7 @@ impl Console {
 
     /// Gives new connections the last places, so that existing ones keep their place and their key. A file that breaks
     /// or disappears keeps its place for when it is back.
-    pub(super) fn give_places(&self) {
+    pub(super) fn assign_positions(&self) {
         let mut arrived: Vec<(String, String)> = {
             let connections = self.connections.read();
             let problems = self.problems.read();

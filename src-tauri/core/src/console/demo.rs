@@ -32,7 +32,7 @@ impl Console {
         let mut connections = self.connections.write();
         connections.insert(DEMO.into(), Arc::new(connection));
         drop(connections);
-        self.give_places();
+        self.assign_positions();
         self.notices.send(Notice::Connections(self.connection_list()));
         Ok(())
     }

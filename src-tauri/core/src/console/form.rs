@@ -11,7 +11,7 @@ use crate::connection::DirectoryConfig;
 use crate::directory::{self, DiscoveredTables, WakeCallback};
 use crate::error::Result;
 use crate::introspection::{self, DirectoryDraft, Preview};
-use crate::latest_only::taken_over;
+use crate::latest_only::superseded_error;
 use crate::notice::{Notice, WakingDirectory};
 use crate::sign_in::SignInTestReport;
 use crate::sign_in_test::{self, SignInTest};
@@ -79,7 +79,7 @@ impl Console {
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Err(taken_over()),
+            () = cancel.cancelled() => Err(superseded_error()),
             discovered = directory::with_wake_listener(self.tell_waking(), introspection::discover_tables(&form, &self.vault)) => discovered,
         }
     }
@@ -97,7 +97,7 @@ impl Console {
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Err(taken_over()),
+            () = cancel.cancelled() => Err(superseded_error()),
             preview = directory::with_wake_listener(self.tell_waking(), introspection::preview_users(&form, &self.vault)) => preview,
         }
     }

@@ -129,7 +129,7 @@ impl Console {
 
     /// Shows what happened before there was a window: faults of the settings, and sessions that a crash cut off. Each
     /// is shown once.
-    pub fn tell_what_waited(&self) {
+    pub fn send_queued_toasts(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         for toast in waiting {
             self.notices.send(Notice::Toast(toast));
@@ -137,12 +137,12 @@ impl Console {
     }
 
     /// Queues a message for [`Self::tell_what_waited`].
-    pub fn tell_at_first(&self, toast: Toast) {
+    pub fn queue_toast(&self, toast: Toast) {
         self.waiting.lock().push(toast);
     }
 
     /// The current state as notices, for a listener that missed some.
-    pub fn as_it_stands(&self) -> Vec<Notice> {
+    pub fn current_notices(&self) -> Vec<Notice> {
         vec![Notice::Sessions(self.sessions()), Notice::Connections(self.connection_list())]
     }
 

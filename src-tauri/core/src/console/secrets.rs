@@ -25,7 +25,7 @@ impl Console {
         let destination = Destination::of_secret(&*self.find_connection(id)?, name);
         self.vault.store_secret(&SecretName::new(id, name), value, keep, &destination).await?;
         if name == DATABASE_PASSWORD {
-            self.directories.let_go(id);
+            self.directories.release_directory(id);
         }
         Ok(())
     }
@@ -38,7 +38,7 @@ impl Console {
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.accept_destinations(moved, Keep::Stored).await?;
         if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
-            self.directories.let_go(&moved.connection);
+            self.directories.release_directory(&moved.connection);
         }
         Ok(())
     }

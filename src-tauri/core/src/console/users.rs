@@ -9,7 +9,7 @@ use crate::directories::{OpenConnection, stopped_waiting};
 use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, WallClock, Wider};
 use crate::error::{Code, Error, Result};
 use crate::impersonation;
-use crate::latest_only::taken_over;
+use crate::latest_only::superseded_error;
 use crate::policy::{self, Standing};
 
 /// A user, and what the console knows about them besides.
@@ -57,14 +57,14 @@ impl Console {
     async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, OpenConnection)> {
         let cancel = self.searches.take_turn(id, turn)?;
         let opened = tokio::select! {
-            () = cancel.cancelled() => return Err(taken_over()),
+            () = cancel.cancelled() => return Err(superseded_error()),
             opened = self.open_directory(id) => opened?,
         };
         let page = tokio::select! {
             () = self.directories.wait_until_stopped(id) => Err(stopped_waiting()),
             page = opened.directory.search_users(query, &cancel) => page.map_err(Error::from),
         };
-        Ok((page.map_err(|error| opened.whose_password(error))?, opened))
+        Ok((page.map_err(|error| opened.name_password_owner(error))?, opened))
     }
 
     /// Like [`Self::search_users`], with the policy's standing for each user found.
@@ -84,10 +84,10 @@ impl Console {
     pub async fn count_users(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
         let cancel = self.counts.take_turn(id, turn)?;
         let opened = tokio::select! {
-            () = cancel.cancelled() => return Err(taken_over()),
+            () = cancel.cancelled() => return Err(superseded_error()),
             opened = self.open_directory(id) => opened?,
         };
-        opened.directory.count_users(text, &cancel).await.map_err(|error| opened.whose_password(error))
+        opened.directory.count_users(text, &cancel).await.map_err(|error| opened.name_password_owner(error))
     }
 
     /// What to search for instead of `text`, which has no matches. A newer call replaces an older one.
@@ -96,7 +96,7 @@ impl Console {
         let opened = self.open_directory(id).await?;
         let found =
             directory::find_wider_searches(&**opened.directory, text, self.clock.read_time(), &cancel).await;
-        found.map_err(|error| opened.whose_password(error))
+        found.map_err(|error| opened.name_password_owner(error))
     }
 
     /// Stops a count that is older than `turn`.
@@ -124,7 +124,7 @@ impl Console {
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
         let opened = self.open_directory(id).await?;
         let OpenConnection { connection, directory } = &opened;
-        let found = directory.find_user(user).await.map_err(|error| opened.whose_password(error))?;
+        let found = directory.find_user(user).await.map_err(|error| opened.name_password_owner(error))?;
         let row = found.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
                 .with_hint("It may have been deleted: search again.")

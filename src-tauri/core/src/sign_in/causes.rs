@@ -27,7 +27,7 @@ pub(super) enum SentBy {
 }
 
 /// The cause that the answer reveals; `None` if there is only the status.
-pub(super) fn told_by(answer: &Answer, sent: SentBy) -> Option<RefusalCause> {
+pub(super) fn find_cause(answer: &Answer, sent: SentBy) -> Option<RefusalCause> {
     let words =
         if page_text::is_html(answer) { page_text::all_words(&answer.body) } else { answer.body.clone() };
     by_code(answer)
@@ -173,7 +173,7 @@ fn detect_maintenance(answer: &Answer, words: &str) -> Option<RefusalCause> {
 }
 
 /// When to try again, if the answer says so (RFC 9110, 10.2.3): a sentence with a leading space.
-pub(super) fn when_again(answer: &Answer) -> String {
+pub(super) fn describe_retry_after(answer: &Answer) -> String {
     let Some(said) = answer.header("retry-after").map(str::trim).filter(|_| answer.status >= 400) else {
         return String::new();
     };
@@ -302,10 +302,10 @@ mod tests {
             (403, "text/plain", "ForbiddenError: invalid csrf token", "CSRF protection refused", "own form"),
         ] {
             let cause =
-                told_by(&answer(status, kind, body), SentBy::ByStep).unwrap_or_else(|| panic!("{body}"));
+                find_cause(&answer(status, kind, body), SentBy::ByStep).unwrap_or_else(|| panic!("{body}"));
             assert!(cause.hint.contains(name) && cause.hint.contains(token), "{body}: {}", cause.hint);
             assert!(!cause.is_secrets);
-            let cause = told_by(&answer(status, kind, body), SentBy::ByWindow).expect("the same");
+            let cause = find_cause(&answer(status, kind, body), SentBy::ByWindow).expect("the same");
             assert!(cause.hint.contains("exchange"), "{}", cause.hint);
         }
         // A check of the origin needs no token.
@@ -317,13 +317,13 @@ mod tests {
                 "Django",
             ),
         ] {
-            let cause = told_by(&answer(status, html, body), SentBy::ByWindow).expect("a cause");
+            let cause = find_cause(&answer(status, html, body), SentBy::ByWindow).expect("a cause");
             assert!(cause.hint.contains(name) && cause.hint.contains("`Origin`"), "{}", cause.hint);
         }
         // Every page of Laravel or Rails has such a `<meta>`, and the text of a successful page may mention CSRF.
         let meta = "<head><meta name=csrf-token content=x></head><h1>404 Not Found</h1>";
-        assert!(told_by(&answer(404, html, meta), SentBy::ByStep).is_none());
-        assert!(told_by(&answer(200, html, "<p>All about CSRF</p>"), SentBy::ByStep).is_none());
+        assert!(find_cause(&answer(404, html, meta), SentBy::ByStep).is_none());
+        assert!(find_cause(&answer(200, html, "<p>All about CSRF</p>"), SentBy::ByStep).is_none());
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         let asked = |challenge: &str| {
             let mut answer = answer(401, "text/plain", "gate");
             answer.headers.push(("www-authenticate".into(), challenge.into()));
-            told_by(&answer, SentBy::ByWindow).map(|cause| (cause.hint, cause.is_secrets))
+            find_cause(&answer, SentBy::ByWindow).map(|cause| (cause.hint, cause.is_secrets))
         };
         let (hint, is_secrets) = asked("Basic realm=\"staging\", charset=\"UTF-8\"").expect("a cause");
         assert!(hint.contains("“staging”") && hint.contains("network.gateway_user") && is_secrets, "{hint}");
@@ -345,7 +345,7 @@ mod tests {
     fn maintenance_is_told_from_a_server_that_gets_no_answer() {
         let html = "text/html";
         let said = |status: u16, kind: &str, body: &str| {
-            told_by(&answer(status, kind, body), SentBy::ByWindow).and_then(|cause| cause.said)
+            find_cause(&answer(status, kind, body), SentBy::ByWindow).and_then(|cause| cause.said)
         };
         for (status, kind, body) in [
             (503, html, "maintenance"),
@@ -388,7 +388,7 @@ mod tests {
         let asked = |status: u16, said: &str| {
             let mut answer = answer(status, "text/html", "");
             answer.headers.push(("retry-after".into(), said.into()));
-            when_again(&answer)
+            describe_retry_after(&answer)
         };
         assert_eq!(asked(503, "120"), " The answer asks you to wait 2 minutes.");
         assert_eq!(asked(429, "30"), " The answer asks you to wait 30 s.");
@@ -404,8 +404,8 @@ mod tests {
     #[test]
     fn a_check_for_people_needs_no_name() {
         let page = "<h1>One more step</h1><p>Please verify you are human to continue.</p>";
-        let cause = told_by(&answer(403, "text/html", page), SentBy::ByStep).expect("a cause");
+        let cause = find_cause(&answer(403, "text/html", page), SentBy::ByStep).expect("a cause");
         assert!(cause.hint.contains("a person first") && !cause.is_secrets, "{}", cause.hint);
-        assert!(told_by(&answer(200, "text/html", page), SentBy::ByStep).is_none());
+        assert!(find_cause(&answer(200, "text/html", page), SentBy::ByStep).is_none());
     }
 }

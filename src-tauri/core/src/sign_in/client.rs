@@ -438,7 +438,7 @@ impl Client {
         let captured: Vec<String> = self.captured.values().flat_map(collect_texts).collect();
         let hidden = self.hidden.iter().map(|value| value.expose_secret().to_owned());
         let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
-        let carried: Vec<String> = values.iter().flat_map(|value| carried_by(value)).collect();
+        let carried: Vec<String> = values.iter().flat_map(|value| values_in_link(value)).collect();
         values.extend(carried);
         // Anything shorter is not a secret, and masking it would mask ordinary words.
         values.into_iter().filter(|value| value.len() >= 6).map(SecretString::from).collect()
@@ -447,7 +447,7 @@ impl Client {
 
 /// The secret parts of a one-time link: everything after its host, its query, the values in that, and the last part of
 /// its path if it is too long for a page's name. Empty for a text that is not a link, and for a plain address.
-fn carried_by(link: &str) -> Vec<String> {
+fn values_in_link(link: &str) -> Vec<String> {
     let Some(url) = Url::parse(link).ok().filter(Url::has_host) else { return Vec::new() };
     let mut carried = Vec::new();
     let last = url.path().rsplit('/').next().unwrap_or_default();

@@ -112,13 +112,13 @@ impl Exchange {
 
     /// Records that the request went to a captured URL.
     pub fn mark_followed(&mut self, url: &Url) {
-        self.url = without_carried(url);
+        self.url = redact_link(url);
         self.is_followed = true;
     }
 
     /// Records where the answer redirects to.
-    pub fn led_to(&mut self, url: &Url) {
-        self.leads_to = Some(without_carried(url));
+    pub fn record_redirect(&mut self, url: &Url) {
+        self.leads_to = Some(redact_link(url));
     }
 
     /// Like [`Self::mask_secrets`], once no more secrets can follow; drops the unmasked answer.
@@ -146,7 +146,7 @@ fn decode_mask(text: &str) -> String {
 }
 
 /// A link as people may see it: without the values of its query and without parts of its path that may be tokens.
-pub(super) fn without_carried(link: &Url) -> String {
+pub(super) fn redact_link(link: &Url) -> String {
     let names: Vec<String> = link.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
     let place = mask_link(link);
     if names.is_empty() { place } else { format!("{place}?{}", names.join("&")) }
@@ -170,7 +170,7 @@ pub fn readable_path(masked: &Url) -> String {
 
 /// The parts of the request that are masked in `masked`, the same request rendered with [`MASK`] for every secret: the
 /// secrets, and what was made from them.
-pub fn made_of_secrets(request: &PlannedRequest, masked: &PlannedRequest) -> Vec<String> {
+pub fn secret_derived_values(request: &PlannedRequest, masked: &PlannedRequest) -> Vec<String> {
     let mut made = Vec::new();
     for ((_, value), (_, masked)) in request.headers.iter().zip(&masked.headers) {
         under_masks(value.expose_secret(), masked.expose_secret(), &mut made);
@@ -311,7 +311,7 @@ mod tests {
         };
         let json = request("a.b.c", r#"{"id":7,"keys":[{"a":"x-1-y-2"}],"plain":"p"}"#);
         let masked = request(MASK, r#"{"id":7,"keys":[{"a":"x-••••-y-••••"}],"plain":"p"}"#);
-        assert_eq!(made_of_secrets(&json, &masked), ["a.b.c", "1", "2"]);
+        assert_eq!(secret_derived_values(&json, &masked), ["a.b.c", "1", "2"]);
         let form = request("t", "id=7&hash=a%2Fb");
         let masked = request(
             MASK,
@@ -320,7 +320,7 @@ mod tests {
                 url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect::<String>()
             ),
         );
-        assert_eq!(made_of_secrets(&form, &masked), ["t", "a/b"]);
+        assert_eq!(secret_derived_values(&form, &masked), ["t", "a/b"]);
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_link_is_shown_without_what_it_carries() {
-        let shown = |link: &str| without_carried(&link.parse().expect("a URL"));
+        let shown = |link: &str| redact_link(&link.parse().expect("a URL"));
         assert_eq!(
             shown("http://127.0.0.1:19110/sesame/login/?sesame=AAAB&x=1#f"),
             "http://127.0.0.1:19110/sesame/login/?sesame=••••&x=••••"

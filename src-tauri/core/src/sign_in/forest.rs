@@ -204,7 +204,7 @@ fn build_values(forest: &Forest, context: &Value) -> Result<Value, Error> {
 /// The ways in which a backend refuses any request.
 pub(super) fn find_refusal(reply: &Reply, masks: &Masks) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let told = causes::told_by(&reply.to_answer(), SentBy::ByStep);
+    let told = causes::find_cause(&reply.to_answer(), SentBy::ByStep);
     // The backend's own words are read below; here, only services that answer in its place matter.
     if let Some(RefusalCause { said: Some(said), hint, .. }) = told {
         let title = format!("{said}: {}", judge::status_words(reply.status));

@@ -55,7 +55,7 @@ pub async fn hand_off(
             let timeout = sign_in.timeout;
             let masked = plan_request(request, timeout, &exchange::mask_context(&seen))?;
             let request = plan_request(request, timeout, &seen)?;
-            client.hide_values(exchange::made_of_secrets(&request, &masked));
+            client.hide_values(exchange::secret_derived_values(&request, &masked));
             Ok(Handoff {
                 request: Some(request),
                 shown: Some(Exchange::for_request("The login endpoint", true, &masked)),

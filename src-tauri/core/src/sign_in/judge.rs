@@ -29,9 +29,9 @@ pub fn judge_sign_in(
         return find_failed_expectation("The login endpoint", request, answer, context, &masks)
             .map_or(Ok(()), Err);
     }
-    let by_status = || reason::told_by_status(answer, &masks);
+    let by_status = || reason::cause_from_status(answer, &masks);
     let RefusalCause { said, hint, is_secrets } =
-        causes::told_by(answer, SentBy::ByWindow).unwrap_or_else(by_status);
+        causes::find_cause(answer, SentBy::ByWindow).unwrap_or_else(by_status);
     let what = said.unwrap_or_else(|| match answer.status {
         500.. => "The application failed".into(),
         _ => "The application refused the sign-in".into(),
@@ -40,7 +40,7 @@ pub fn judge_sign_in(
         title: format!("{what}: {}", status_words(answer.status)),
         status: Some(answer.status),
         excerpt: excerpt_answer(answer, &masks),
-        hint: format!("{hint}{}", causes::when_again(answer)),
+        hint: format!("{hint}{}", causes::describe_retry_after(answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     })
 }
@@ -67,7 +67,7 @@ pub(super) fn find_failed_expectation(
         Ok(false) => Some(format!("`{}` is not true for this answer.", that.source())),
         Err(error) => Some(format!("`{}` could not be decided: {}", that.source(), error.message)),
     })?;
-    let cause = causes::told_by(answer, SentBy::ByStep);
+    let cause = causes::find_cause(answer, SentBy::ByStep);
     Some(Refusal {
         title: format!("{title}: the answer is not as expected"),
         status: Some(answer.status).filter(|status| *status != 0),
@@ -95,12 +95,12 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
             is_secrets: false,
         },
         _ => {
-            let cause = reason::told_by_status(&answer, masks);
+            let cause = reason::cause_from_status(&answer, masks);
             RefusalCause { is_secrets: cause.is_secrets || is_oauth_no(&answer), ..cause }
         }
     }
     };
-    let RefusalCause { said, hint, is_secrets } = causes::told_by(&answer, SentBy::ByStep)
+    let RefusalCause { said, hint, is_secrets } = causes::find_cause(&answer, SentBy::ByStep)
         .or_else(|| reply.redirects_to().map(|to| redirects::of_step(&reply.url, &to)))
         .unwrap_or_else(by_status);
     let words = status_words(answer.status);
@@ -113,7 +113,7 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
         title: format!("{title}: {what}"),
         status: Some(answer.status),
         excerpt: excerpt_answer(&answer, masks),
-        hint: format!("{hint}{}", causes::when_again(&answer)),
+        hint: format!("{hint}{}", causes::describe_retry_after(&answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     }
 }
@@ -236,25 +236,25 @@ pub fn judge_verify(
             ),
             None => nobody(),
         };
-        refuse(title, &format!("{}{}", cause.hint, causes::when_again(answer)))
+        refuse(title, &format!("{}{}", cause.hint, causes::describe_retry_after(answer)))
     };
     if let Some(cause) = guards::in_front(answer) {
         return told(cause);
     }
     if answer.is_redirect() || !answer.is_success() {
-        if let Some(cause) = causes::told_by(answer, SentBy::ByWindow) {
+        if let Some(cause) = causes::find_cause(answer, SentBy::ByWindow) {
             return told(cause);
         }
         return match answer.status {
             500.. => refuse(
                 format!("The sign-in was answered, but {path} failed: {}", status_words(answer.status)),
-                &format!("{}{}", hint_for(answer.status), causes::when_again(answer)),
+                &format!("{}{}", hint_for(answer.status), causes::describe_retry_after(answer)),
             ),
             404 | 405 | 410 => refuse(
                 format!("The sign-in was answered, but {path} answered {}", status_words(answer.status)),
                 "Check `sign_in.verify.url`: it must be a path that says who is signed in.",
             ),
-            _ => refuse(nobody(), &landed.why_nobody(verify, answer)),
+            _ => refuse(nobody(), &landed.explain_no_user(verify, answer)),
         };
     }
     let body = serde_json::from_str::<Value>(&answer.body).ok();
@@ -269,7 +269,7 @@ pub fn judge_verify(
         .as_ref()
         .is_some_and(|json| json.is_null() || json.as_object().is_some_and(serde_json::Map::is_empty));
     if is_nothing && verify.source.contains("response.json") {
-        return refuse(nobody(), &landed.why_nobody(verify, answer));
+        return refuse(nobody(), &landed.explain_no_user(verify, answer));
     }
     let there = match &body {
         Some(Value::Object(fields)) => {

@@ -74,7 +74,10 @@ pub struct VerifyRequest {
 impl VerifyRequest {
     /// The parts of the request that `masked` masks.
     pub fn made_of_secrets(&self) -> Vec<SecretString> {
-        exchange::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
+        exchange::secret_derived_values(&self.request, &self.masked)
+            .into_iter()
+            .map(SecretString::from)
+            .collect()
     }
 }
 

@@ -60,8 +60,8 @@ const OF_SECRETS: &[&str] = &[
 
 /// What a refusal means, by the reason in its answer or else by its status. With a 403, the application knows who is
 /// asking, so another secret helps only if the answer says so.
-pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
-    let reason = (answer.status == 403).then(|| own_words(answer, masks)).flatten();
+pub(super) fn cause_from_status(answer: &Answer, masks: &Masks) -> RefusalCause {
+    let reason = (answer.status == 403).then(|| extract_reason(answer, masks)).flatten();
     let is_about_secrets = reason.as_ref().is_some_and(|reason| {
         let reason = reason.to_lowercase();
         OF_SECRETS.iter().any(|word| reason.contains(word))
@@ -78,7 +78,7 @@ pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> RefusalCause {
 }
 
 /// The reason in the answer, on one line and without secrets; `None`: it says no more than its status.
-fn own_words(answer: &Answer, masks: &Masks) -> Option<String> {
+fn extract_reason(answer: &Answer, masks: &Masks) -> Option<String> {
     // Masked as the application wrote it, because a key of several lines is not found on one, and again on one line,
     // because a secret may have been wrapped.
     let words = match serde_json::from_str::<Value>(&answer.body) {
@@ -101,7 +101,7 @@ mod tests {
     fn told(status: u16, kind: &str, body: &str) -> RefusalCause {
         let headers = vec![("content-type".into(), kind.into())];
         let masks = Masks::for_secrets(&[SecretString::from("canary-1234")]);
-        told_by_status(&Answer { status, headers, body: body.into() }, &masks)
+        cause_from_status(&Answer { status, headers, body: body.into() }, &masks)
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             ("text/html", format!("<h1>Staff only</h1><p>not with {key}</p>")),
         ] {
             let headers = vec![("content-type".into(), kind.into())];
-            let hint = told_by_status(&Answer { status: 403, headers, body: body.clone() }, &masks).hint;
+            let hint = cause_from_status(&Answer { status: 403, headers, body: body.clone() }, &masks).hint;
             assert!(hint.contains("not with ••••") && !hint.contains("canary"), "{body}: {hint}");
         }
         let hint = told(403, "text/plain", "closed \u{202e}rof\u{200b} \x1b[31myou").hint;

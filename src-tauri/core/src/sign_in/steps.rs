@@ -45,7 +45,7 @@ async fn send_step(
     (masked, exchange): (&PlannedRequest, &mut Exchange),
 ) -> Result<(), Refusal> {
     let mut request = plan_request(&step.request, timeout, &context.rendered())?;
-    client.hide_values(exchange::made_of_secrets(&request, masked));
+    client.hide_values(exchange::secret_derived_values(&request, masked));
     if request.secrets.is_empty() {
         // What it sends was obtained with a secret by an earlier step.
         request.secrets = context.secret_names().cloned().collect();
@@ -75,7 +75,7 @@ async fn send_step(
     exchange.record_answer(&Ok(answer.clone()));
     let led_to = reply.redirects_to();
     if let Some(to) = &led_to {
-        exchange.led_to(to);
+        exchange.record_redirect(to);
     }
     // Everything that can be captured is masked before any of the answer is shown, even if the step fails.
     let found: Vec<_> = step

@@ -191,7 +191,7 @@ impl TestStage<'_> {
         SignInTestResult { shown, refused, sign_out_failed }
     }
 
-    fn go_on(&self) -> Result<(), Refusal> {
+    fn check_not_stopped(&self) -> Result<(), Refusal> {
         if self.stop.is_cancelled() {
             let hint = "What it had begun in the application was ended again.";
             return Err(Refusal::new(STOPPED, hint));
@@ -203,12 +203,12 @@ impl TestStage<'_> {
         reachability::refuse_unreachable(self.connection).await?;
         let sign_in = &self.connection.sign_in;
         for (at, step) in sign_in.steps.iter().enumerate() {
-            self.go_on()?;
+            self.check_not_stopped()?;
             let told = &mut |exchange| self.exchanges.push(exchange);
             let (client, context) = (&mut self.console, &mut self.context);
             steps::take_step(at, step, sign_in.timeout, client, context, told).await?;
         }
-        self.go_on()?;
+        self.check_not_stopped()?;
         let handoff = self.hand_off().await?;
         let mut landed = VerifyEvidence {
             notes: handoff.notes.clone(),
@@ -219,13 +219,13 @@ impl TestStage<'_> {
         self.notes.extend(handoff.notes);
         self.window.put_cookies(&handoff.cookies);
         if let (Some(request), Some(exchange)) = (handoff.request, handoff.shown) {
-            self.go_on()?;
+            self.check_not_stopped()?;
             self.send_sign_in(&request, exchange, &mut landed).await?;
         }
         let stored = super::render_storage(&handoff.storage, &self.context.rendered())?;
         let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
         if let Some(link) = &handoff.link {
-            self.go_on()?;
+            self.check_not_stopped()?;
             if let Some(unknown) = self.open_link(link).await? {
                 return Ok(unknown);
             }
@@ -242,7 +242,7 @@ impl TestStage<'_> {
                        verified: `[sign_in.verify]` can show a captured token in its `headers`."
                 .into());
         }
-        self.go_on()?;
+        self.check_not_stopped()?;
         self.ask_who(&verify, landed).await?;
         Ok(format!("{} was signed in and out again.", super::describe_user(&self.context.rendered())))
     }
@@ -255,7 +255,7 @@ impl TestStage<'_> {
             let form = super::fetch_form(connection, context, None, &mut told).await?;
             context.set_given(form.filled_in(context.reason())?);
             if self.stop.is_cancelled() {
-                return self.go_on().map(|()| Handoff::default());
+                return self.check_not_stopped().map(|()| Handoff::default());
             }
         }
         let Self { connection, context, console, exchanges, .. } = self;
@@ -293,7 +293,7 @@ impl TestStage<'_> {
         if let Some(to) = led_to {
             let redirect = Redirect::from_urls(&request.url, &to);
             if let Some(hint) = redirect.explain_move() {
-                let to = exchange::without_carried(&to);
+                let to = exchange::redact_link(&to);
                 return Err(Refusal::new(
                     format!("The login endpoint is elsewhere: the answer leads to {to}"),
                     hint,
@@ -346,7 +346,7 @@ impl TestStage<'_> {
             exchange.record_answer(&reply.as_ref().map(Reply::to_answer).map_err(Clone::clone));
             let next = reply.as_ref().ok().and_then(Reply::redirects_to);
             if let Some(to) = &next {
-                exchange.led_to(to);
+                exchange.record_redirect(to);
             }
             let outcome = match &reply {
                 Err(why) => Err(super::link_failed(link, &origin, timeout, why)),
@@ -384,7 +384,7 @@ impl TestStage<'_> {
         let unsent = self.window.unsent_to(&verify.request.url);
         landed.notes.extend(unsent.iter().map(|cookie| format!("In the window, {cookie}")));
         let exchange = Exchange::for_request("Who is signed in?", !verify.by_console, &verify.masked);
-        let made = exchange::made_of_secrets(&verify.request, &verify.masked);
+        let made = exchange::secret_derived_values(&verify.request, &verify.masked);
         self.window.hide_values(made);
         let seen = self.context.rendered();
         self.send_as_window(&verify.request, exchange, |answer, led_to, secrets| {
@@ -450,7 +450,7 @@ impl TestStage<'_> {
         let sent = self.window.send_as_page(request).await;
         let led_to = sent.as_ref().ok().and_then(|(_, to)| to.clone());
         if let Some(to) = &led_to {
-            exchange.led_to(to);
+            exchange.record_redirect(to);
         }
         let as_window = sent.map(|(answer, _)| answer);
         let secrets = self.collect_secrets();

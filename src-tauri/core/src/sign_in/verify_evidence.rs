@@ -45,7 +45,7 @@ impl VerifyEvidence {
     }
 
     /// What to do if, according to this answer, no one is signed in.
-    pub(super) fn why_nobody(&self, verify: &VerifyRequest, answer: &Answer) -> String {
+    pub(super) fn explain_no_user(&self, verify: &VerifyRequest, answer: &Answer) -> String {
         let path = exchange::readable_path(&verify.masked.url);
         let mut said: Vec<String> = self.notes.iter().map(|note| format!("{note}.")).collect();
         said.extend(

@@ -16,14 +16,14 @@ const MOST_BRANCHES: usize = 50;
 /// Checks an expression.
 pub(super) fn check_expression(source: &str) -> Result<(), TemplateFault> {
     is_short(source)?;
-    are_few(operators_in(source))
+    check_operator_count(operators_in(source))
 }
 
 /// Checks a text with tags.
 pub(super) fn check_template(source: &str) -> Result<(), TemplateFault> {
     is_short(source)?;
     let tags = tags_of(source);
-    tags.iter().try_for_each(|tag| are_few(operators_in(tag)))?;
+    tags.iter().try_for_each(|tag| check_operator_count(operators_in(tag)))?;
     if tags.iter().filter(|tag| begins_branch(tag)).count() > MOST_BRANCHES {
         return Err(TemplateFault::new(format!("has more than {MOST_BRANCHES} branches, which is too many")));
     }
@@ -108,7 +108,7 @@ fn is_short(source: &str) -> Result<(), TemplateFault> {
     Ok(())
 }
 
-fn are_few(operators: usize) -> Result<(), TemplateFault> {
+fn check_operator_count(operators: usize) -> Result<(), TemplateFault> {
     if operators > MOST_OPERATORS {
         return Err(TemplateFault::new(format!(
             "has {operators} operators; a value may have at most {MOST_OPERATORS}"

@@ -18,8 +18,9 @@ impl Vault {
             return Ok(());
         }
         let wanted = name.clone();
-        let kept =
-            self.ask_aloud(move |keyring| read_entry(keyring, &destination_entry(&wanted), &wanted)).await;
+        let kept = self
+            .ask_with_prompt(move |keyring| read_entry(keyring, &destination_entry(&wanted), &wanted))
+            .await;
         let kept = match kept {
             Ok(text) => text.and_then(|text| Destination::from_kept(text.expose_secret())),
             Err(error) if error.code == Code::VaultUnavailable => None,
@@ -44,7 +45,7 @@ impl Vault {
         self.let_run_for_now(name, destination);
         let (wanted, kept) = (name.clone(), destination.to_kept());
         let written = self
-            .ask_aloud(move |keyring| {
+            .ask_with_prompt(move |keyring| {
                 write_entry(keyring, &destination_entry(&wanted), &wanted, kept.as_bytes())
             })
             .await;

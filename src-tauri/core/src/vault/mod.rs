@@ -163,7 +163,7 @@ impl Vault {
             });
         }
         let (wanted, destination) = (name.clone(), destination.clone());
-        self.ask_aloud(move |keyring| {
+        self.ask_with_prompt(move |keyring| {
             let Some(value) = read_secret(keyring, &wanted)? else { return Ok(SecretLookup::Nothing) };
             let kept = read_entry(keyring, &destination_entry(&wanted), &wanted)?;
             let stored_for = kept.and_then(|text| Destination::from_kept(text.expose_secret()));
@@ -222,7 +222,7 @@ impl Vault {
         }
         let (wanted, for_entry) = (name.clone(), destination.clone());
         let value = self
-            .ask_aloud(move |keyring| {
+            .ask_with_prompt(move |keyring| {
                 if keep == Keep::Stored {
                     write_entry(keyring, &destination_entry(&wanted), &wanted, for_entry.to_kept().as_bytes())
                         .map(|()| None)
@@ -277,7 +277,7 @@ impl Vault {
             return Ok(());
         }
         let (wanted, kept) = (name.clone(), destination.to_kept());
-        self.ask_aloud(move |keyring| {
+        self.ask_with_prompt(move |keyring| {
             store_both(keyring, &wanted, value.expose_secret().as_bytes(), kept.as_bytes())
         })
         .await?;
@@ -294,7 +294,7 @@ impl Vault {
     pub async fn forget_all(&self, names: &[SecretName]) -> Result<usize> {
         let is_typed: Vec<bool> = names.iter().map(|name| self.lock_typed().contains_key(name)).collect();
         let wanted = names.to_vec();
-        let stored = self.ask_aloud(move |keyring| remove_all(keyring, &wanted)).await;
+        let stored = self.ask_with_prompt(move |keyring| remove_all(keyring, &wanted)).await;
         let is_stored = match stored {
             // Without a keyring, only typed secrets exist.
             Err(error) if is_typed.contains(&true) && error.code == Code::VaultUnavailable => {
@@ -331,7 +331,7 @@ impl Vault {
 
     /// Makes the keyring prompt for its password if it is locked. Fails like [`get`](Self::get).
     pub async fn unlock(&self) -> Result<()> {
-        self.ask_aloud(|keyring| keyring.unlock()).await
+        self.ask_with_prompt(|keyring| keyring.unlock()).await
     }
 
     fn lock_typed(&self) -> MutexGuard<'_, HashMap<SecretName, TypedSecret>> {
@@ -343,7 +343,7 @@ impl Vault {
     }
 
     /// Sends a request that may open the keyring's own window; only one of these runs at a time.
-    async fn ask_aloud<T: Send + 'static>(
+    async fn ask_with_prompt<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
     ) -> Result<T> {

@@ -52,7 +52,7 @@ impl Vocabulary {
 
     /// Words that `typed` may have been meant as: one mistake away, or different only in case and accents. The closest
     /// first, then the most common. Never `typed` itself.
-    pub(crate) fn list_closest_names(&self, typed: &str) -> Vec<&str> {
+    pub(crate) fn find_closest_words(&self, typed: &str) -> Vec<&str> {
         let wanted = fold_text(typed);
         let near = |(word, times): (&'_ String, &usize)| {
             let distance = osa_distance(&wanted, &fold_text(word));
@@ -103,7 +103,7 @@ mod tests {
             ("smith", &[]),
             ("o'neill", &["O'Neil"]),
         ] {
-            assert_eq!(words.list_closest_names(typed), expected, "{typed}");
+            assert_eq!(words.find_closest_words(typed), expected, "{typed}");
         }
     }
 

@@ -87,7 +87,7 @@ pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String
     let by_name = Sort { column: "name".to_owned(), descending: false };
     let questions = [
         ("The newest", newest.clone()),
-        ("The page behind", ListRequest { place: behind_the_first_page::<D>(mapping), ..newest.clone() }),
+        ("The page behind", ListRequest { place: second_page::<D>(mapping), ..newest.clone() }),
         ("The last page", ListRequest { place: Place::End, ..newest.clone() }),
         ("By name", ListRequest { sort: Some(by_name), everywhere: true, ..newest }),
         ("An ID", first("7")),
@@ -146,7 +146,7 @@ pub(crate) fn write_conditions<D: Dialect>(
     )
 }
 
-fn behind_the_first_page<D: Dialect>(mapping: &Mapping<D::Type>) -> Place {
+fn second_page<D: Dialect>(mapping: &Mapping<D::Type>) -> Place {
     let question = ListRequest::first_page("", 1);
     let mut paging = Pager::<D>::new(mapping, &question, LARGE, NOW).unwrap();
     paging.next_step().unwrap();

@@ -18,7 +18,7 @@ const DBUS_PROXY: &str = "/usr/bin/xdg-dbus-proxy";
 /// Whether web processes can be sandboxed here. The error says why not.
 pub fn is_usable() -> Result<(), &'static str> {
     static USABLE: OnceLock<Result<(), &'static str>> = OnceLock::new();
-    *USABLE.get_or_init(|| try_it(BUBBLEWRAP, DBUS_PROXY))
+    *USABLE.get_or_init(|| test_sandbox(BUBBLEWRAP, DBUS_PROXY))
 }
 
 /// Reports once that pages run without a sandbox.
@@ -37,7 +37,7 @@ pub fn report_missing_sandbox(app: &AppHandle, why: &str) {
     let _ = app.emit_to(CONSOLE, "toast", toast);
 }
 
-fn try_it(bubblewrap: &str, dbus_proxy: &str) -> Result<(), &'static str> {
+fn test_sandbox(bubblewrap: &str, dbus_proxy: &str) -> Result<(), &'static str> {
     if !Path::new(bubblewrap).exists() {
         return Err("bubblewrap is not installed");
     }
@@ -64,11 +64,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(try_it("/nowhere/bwrap", "/bin/true"), Err("bubblewrap is not installed"));
-        assert_eq!(try_it("/bin/true", "/nowhere/proxy"), Err("xdg-dbus-proxy is not installed"));
+        assert_eq!(test_sandbox("/nowhere/bwrap", "/bin/true"), Err("bubblewrap is not installed"));
+        assert_eq!(test_sandbox("/bin/true", "/nowhere/proxy"), Err("xdg-dbus-proxy is not installed"));
         let refused = Err("bubblewrap cannot create namespaces on this system");
-        assert_eq!(try_it("/bin/false", "/bin/true"), refused, "as where user namespaces are forbidden");
-        assert_eq!(try_it("/etc/passwd", "/bin/true"), refused, "nothing that runs");
-        assert_eq!(try_it("/bin/true", "/bin/true"), Ok(()));
+        assert_eq!(
+            test_sandbox("/bin/false", "/bin/true"),
+            refused,
+            "as where user namespaces are forbidden"
+        );
+        assert_eq!(test_sandbox("/etc/passwd", "/bin/true"), refused, "nothing that runs");
+        assert_eq!(test_sandbox("/bin/true", "/bin/true"), Ok(()));
     }
 }

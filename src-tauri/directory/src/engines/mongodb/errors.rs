@@ -76,7 +76,7 @@ pub(crate) fn from_driver(
 }
 
 /// The URL has neither a user nor a client certificate.
-fn names_nobody(part: &DirectoryConfig) -> bool {
+fn has_no_user(part: &DirectoryConfig) -> bool {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     !authority.contains('@') && !part.url.contains("MONGODB-X509")
@@ -103,7 +103,7 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
         // 8000 is Atlas' own.
         18 | 8000 => login_refused_error(part),
         // The server requires a login, but the URL has no user.
-        13 if names_nobody(part) => refused(format!(
+        13 if has_no_user(part) => refused(format!(
             "{} requires a login, but directory.url names no user: {said}.",
             describe_server(part)
         ))

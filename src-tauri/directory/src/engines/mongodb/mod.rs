@@ -114,7 +114,7 @@ impl MongoDirectory {
         loop {
             let looked = tokio::select! {
                 looked = Self::inspect_collection(server, part) => looked,
-                error = server.is_another_set() => return Err(error),
+                error = server.other_replica_set_error() => return Err(error),
             };
             let error = match looked {
                 Err(error) if error.code == DirectoryCode::Unreachable => error,

@@ -200,7 +200,7 @@ impl MongoServers {
 
     /// Waits until it is certain that the servers belong to another replica set than the URL says, since the driver
     /// would keep looking. Otherwise waits forever.
-    pub(crate) async fn is_another_set(&self) -> DirectoryError {
+    pub(crate) async fn other_replica_set_error(&self) -> DirectoryError {
         let Some(wanted) = self.options.repl_set_name.as_deref() else { return std::future::pending().await };
         loop {
             self.seen.notified().await;
@@ -232,7 +232,7 @@ impl MongoServers {
     }
 
     /// Whether the server answers a ping. A server that is merely busy does.
-    async fn has_pulse(&self, client: &Client, address: ServerAddress) -> bool {
+    async fn is_alive(&self, client: &Client, address: ServerAddress) -> bool {
         let admin = client.database("admin");
         let ping = admin.run_command(doc! { "ping": 1 }).selection_criteria(select_server(address));
         match tokio::time::timeout(PULSE, ping).await {
@@ -467,7 +467,7 @@ impl MongoReadTx {
             self.server.is_stale.store(true, Ordering::Relaxed);
             let working = self.server.addresses.lock().get(&self.key).cloned().flatten();
             if let Some(address) = working {
-                if self.server.has_pulse(&self.client, address).await {
+                if self.server.is_alive(&self.client, address).await {
                     return Err(query_timeout_error(&self.server.part));
                 }
                 let silent = "it stopped answering in the middle of a query";

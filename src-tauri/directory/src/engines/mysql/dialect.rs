@@ -227,7 +227,7 @@ impl Dialect for MySql {
             Operand::Number(number) => (number.as_str().to_owned(), "DECIMAL(65,30)"),
             Operand::Boolean(truth) => (u8::from(*truth).to_string(), "SIGNED"),
             Operand::Time(time) if !column.db_type.is_temporal() => {
-                return compare_kept(statement, column, relation, *time);
+                return compare_stored_time(statement, column, relation, *time);
             }
             // The session's zone is UTC. A time without a zone is treated as UTC, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "DATETIME(6)"),
@@ -344,7 +344,12 @@ fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> 
 }
 
 /// Compares a time that is stored as a number or text with `time`.
-fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
+fn compare_stored_time(
+    statement: &mut Statement,
+    column: &Column,
+    relation: &str,
+    time: jiff::Timestamp,
+) -> String {
     let name = qualify_column(column);
     let digits = time::encode_as_digits(time);
     let ways: Vec<String> = match &column.db_type {

@@ -85,12 +85,12 @@ impl PgServerUrl {
         let said: HashMap<String, String> =
             url.query_pairs().map(|(key, value)| (to_libpq_option(&key), value.into_owned())).collect();
         let url = Self { url, said };
-        url.asks_for_nothing_else()?;
+        url.reject_unsupported_options()?;
         Ok(url)
     }
 
     /// Rejects options that would be ignored silently although they matter.
-    fn asks_for_nothing_else(&self) -> Result<()> {
+    fn reject_unsupported_options(&self) -> Result<()> {
         let elsewhere = [
             ("service", "write host, port, user and database in the URL instead"),
             ("servicefile", "write host, port, user and database in the URL instead"),

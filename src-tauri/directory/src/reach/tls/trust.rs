@@ -58,7 +58,7 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let checks_name = demand == TlsMode::Name;
         let verifier = if demand < TlsMode::Authority {
-            Ok(Verifier::of_anybody(Arc::clone(&provider)))
+            Ok(Verifier::accept_any(Arc::clone(&provider)))
         } else {
             match authorities {
                 Authorities::File(path) => {

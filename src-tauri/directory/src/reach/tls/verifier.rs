@@ -28,7 +28,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    pub(crate) fn of_anybody(provider: Arc<CryptoProvider>) -> Self {
+    pub(crate) fn accept_any(provider: Arc<CryptoProvider>) -> Self {
         Self { takes_anybody: true, webpki: None, named: Vec::new(), checks_name: false, provider }
     }
 
