@@ -215,7 +215,7 @@ const views: View[] = [
               key: "policy.protect[0]",
               line: 26,
               column: 12,
-              message: "unknown name `user.role`; known are `user.id`, `user.email`",
+              message: "unknown name `user.role`; the known names are `user.id`, `user.email`",
             },
             {
               key: "directory.ssh.host",

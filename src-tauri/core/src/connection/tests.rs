@@ -602,13 +602,13 @@ fn all_faults_of_the_meaning_are_told_at_once() {
         [
             "acme.toml:9:7: sign_in.url: unknown name `user.idd`; did you mean `user.id`?",
             "acme.toml:10:14: sign_in.body.a: unknown name `user.nmae`; did you mean `user.name`?",
-            "acme.toml:10:38: sign_in.body.b[0]: unknown name `user.email`; known are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
+            "acme.toml:10:38: sign_in.body.b[0]: unknown name `user.email`; the known names are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
             "acme.toml:10:63: sign_in.body.c: syntax error: unexpected end of input, expected end of variable block",
             "acme.toml:11:19: sign_in.headers.x-a: unknown name `operator.mail`; did you mean `operator.email`?",
             "acme.toml:14:10: sign_in.verify.expect: unknown name `response.jsn.id`; did you mean `response.json.id`?",
             "acme.toml:16:7: sign_out.url: has to be https, as app.acme.com is not this machine: over http, anyone on \
              the way can read the secret and the cookies",
-            "acme.toml:18:12: policy.protect[0]: unknown name `user.role`; known are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
+            "acme.toml:18:12: policy.protect[0]: unknown name `user.role`; the known names are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
         ]
     );
 }
@@ -726,7 +726,7 @@ fn keys_of_another_kind_and_captures_of_nothing_are_refused() {
         (
             "kind = 'exchange'\nurl = 'https://app.acme.com/'\nredirect_to = 'https://app.acme.com/'\ncookies = ['a']\n",
             vec![
-                "acme.toml:6:7: sign_in.url: is for a sign-in of kind `webhook` or `storage`, and this one is `exchange`",
+                "acme.toml:6:7: sign_in.url: is for a sign-in of kind `webhook` or `storage`, but this one is `exchange`",
             ],
         ),
         (

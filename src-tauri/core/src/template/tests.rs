@@ -51,11 +51,11 @@ fn a_name_that_nobody_knows_is_refused_with_the_one_that_was_meant() {
         ("{{ email }}", "unknown name `email`; did you mean `user.email`?"),
         (
             "{{ user.phone }}",
-            "unknown name `user.phone`; known are `user.email`, `user.id`, `user.name`, `user.plan`",
+            "unknown name `user.phone`; the known names are `user.email`, `user.id`, `user.name`, `user.plan`",
         ),
         (
             "{{ user.a }}{{ user.nam }}",
-            "unknown name `user.a`; known are `user.email`, `user.id`, `user.name`, `user.plan`; \
+            "unknown name `user.a`; the known names are `user.email`, `user.id`, `user.name`, `user.plan`; \
           unknown name `user.nam`; did you mean `user.name`?",
         ),
         (
@@ -68,17 +68,17 @@ fn a_name_that_nobody_knows_is_refused_with_the_one_that_was_meant() {
         ),
         (
             "{{ 'x' if true else user.nope }}",
-            "unknown name `user.nope`; known are `user.email`, `user.id`, `user.name`, `user.plan`",
+            "unknown name `user.nope`; the known names are `user.email`, `user.id`, `user.name`, `user.plan`",
         ),
         ("{{ user.name|uper }}", "unknown filter `uper`"),
         ("{{ user.name is emtpy }}", "unknown test `emtpy`"),
         (
             "{{ range(9) }}",
-            "unknown name `range`; known are `connection`, `operator`, `reason`, `secret`, `session`, `user`",
+            "unknown name `range`; the known names are `connection`, `operator`, `reason`, `secret`, `session`, `user`",
         ),
         (
             "{{ debug() }}",
-            "unknown name `debug`; known are `connection`, `operator`, `reason`, `secret`, `session`, `user`",
+            "unknown name `debug`; the known names are `connection`, `operator`, `reason`, `secret`, `session`, `user`",
         ),
         ("{{ user.id", "syntax error: unexpected end of input, expected end of variable block"),
         (
@@ -202,7 +202,7 @@ fn an_expression_is_true_or_false() {
     assert!(!eval("user.role in ['admin', 'staff']", &answer).unwrap());
     assert_eq!(
         eval("response.json.id", &answer).unwrap_err().message,
-        "verify.expect is a number; it has to be true or false."
+        "verify.expect is a number, but has to be true or false."
     );
     assert_eq!(
         eval("response.json.uid == user.id and true", &answer).map_err(|error| error.message),

@@ -399,7 +399,7 @@ async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
             NATIVE,
             "ssl-mode=DISABLED".into(),
             None,
-            "(login plugin mysql_clear_password), and the connection is not encrypted",
+            "(login plugin mysql_clear_password), but the connection is not encrypted",
             "VERIFY_IDENTITY",
             b"",
         ),
@@ -454,7 +454,7 @@ async fn mysql_login_plugins_that_are_not_supported_are_named() {
         ("authentication_ldap_sasl_client", "(LDAP)"),
         ("authentication_webauthn_client", "(a security key)"),
         ("mysql_old_password", "(from before MySQL 4.1)"),
-        ("acme_login", "its plugin acme_login,"),
+        ("acme_login", "the plugin acme_login,"),
     ] {
         // The server's default may be that plugin too.
         for default in [NATIVE, plugin] {
