@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
 use http::{Method, StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use understudy_gateway::fence::SessionMode;
 use understudy_gateway::{Gateway, GatewayConfig, PublicCache, RequestOutcome};
 
 use crate::application::{Application, Company, Pages, Shown};
-use crate::session::{chromium, config, start_gateway, webkit};
+use crate::session::{chromium, config, send_in_pieces, start_gateway, webkit};
 
 #[tokio::test]
 async fn both_ways_in_reach_the_application_over_http_2() {
@@ -88,18 +87,15 @@ async fn pieces_pass_at_once_in_both_directions() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
     let gateway = start_gateway(&company).await;
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
-    let pieces =
-        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    sender.send(Ok("one")).unwrap();
-    let request =
-        webkit(&gateway).post(application.https("/dialogue")).body(reqwest::Body::wrap_stream(pieces));
-    let mut answers = request.send().await.unwrap().bytes_stream();
-    assert_eq!(answers.next().await.unwrap().unwrap(), "ONE");
-    sender.send(Ok("two")).unwrap();
-    assert_eq!(answers.next().await.unwrap().unwrap(), "TWO");
+    let (sender, pieces) = send_in_pieces();
+    sender.send("one").unwrap();
+    let request = webkit(&gateway).post(application.https("/dialogue")).body(pieces);
+    let mut answer = request.send().await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "ONE");
+    sender.send("two").unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "TWO");
     drop(sender);
-    assert!(answers.next().await.is_none());
+    assert!(answer.chunk().await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -138,17 +134,14 @@ async fn nothing_is_left_when_the_session_ends() {
     let application = Application::start_tls(&company, Shown::Good).await;
     let gateway = start_gateway(&company).await;
     let address = gateway.address();
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
-    let pieces =
-        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    sender.send(Ok("one")).unwrap();
+    let (sender, pieces) = send_in_pieces();
+    sender.send("one").unwrap();
     let client = webkit(&gateway);
-    let request = client.post(application.https("/dialogue")).body(reqwest::Body::wrap_stream(pieces));
-    let mut answers = request.send().await.unwrap().bytes_stream();
-    assert_eq!(answers.next().await.unwrap().unwrap(), "ONE");
+    let mut answer = client.post(application.https("/dialogue")).body(pieces).send().await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "ONE");
 
     gateway.close().await;
-    assert!(answers.next().await.unwrap().is_err(), "what was in flight is broken off");
+    assert!(answer.chunk().await.is_err(), "what was in flight is broken off");
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 

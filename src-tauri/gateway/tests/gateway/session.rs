@@ -1,8 +1,14 @@
 //! A session's gateway, and a client in place of its webview.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
+use http_body::Frame;
 use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use understudy_gateway::fence::{FenceRules, SessionMode};
 use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache};
 
@@ -61,4 +67,25 @@ pub fn client(gateway: &Gateway, proxy: &str) -> reqwest::Client {
         .proxy(reqwest::Proxy::all(proxy).expect("a proxy"))
         .build()
         .expect("a client")
+}
+
+/// A request's body that a test sends piece by piece; it ends when the sender is dropped.
+pub fn send_in_pieces() -> (UnboundedSender<&'static str>, reqwest::Body) {
+    let (sender, pieces) = tokio::sync::mpsc::unbounded_channel();
+    (sender, reqwest::Body::wrap(Pieces(pieces)))
+}
+
+struct Pieces(UnboundedReceiver<&'static str>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.poll_recv(context);
+        piece.map(|piece| piece.map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
+    }
 }
