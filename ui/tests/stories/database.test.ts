@@ -211,7 +211,7 @@ describe("a new connection", () => {
     });
     await nameDatabase();
     const sheet = within(screen.getByRole("dialog"));
-    expect(await sheet.findByRole("alert")).toHaveTextContent("wants a password");
+    expect(await sheet.findByRole("alert")).toHaveTextContent("requires a password");
     await press("Enter the password");
     const password = await field("Database password");
     expect(password).toHaveFocus();
