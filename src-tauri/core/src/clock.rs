@@ -102,13 +102,13 @@ impl Clock {
         }
     }
 
-    /// Lets time pass on a [test clock](Self::by_hand); does nothing on the system's.
+    /// Lets time pass on a [test clock](Self::manual); does nothing on the system's.
     pub fn advance_by(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.update_moment(|now| *now = now.add_ms(by));
     }
 
-    /// Sets only the wall clock of a [test clock](Self::by_hand), by this many milliseconds.
+    /// Sets only the wall clock of a [test clock](Self::manual), by this many milliseconds.
     pub fn set_wall(&self, by_ms: i64) {
         self.update_moment(|now| now.wall_ms = now.wall_ms.saturating_add(by_ms));
     }

@@ -136,7 +136,7 @@ impl Console {
         }
     }
 
-    /// Queues a message for [`Self::tell_what_waited`].
+    /// Queues a message for [`Self::send_queued_toasts`].
     pub fn queue_toast(&self, toast: Toast) {
         self.waiting.lock().push(toast);
     }
