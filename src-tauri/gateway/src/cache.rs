@@ -63,7 +63,13 @@ pub(crate) enum CacheLookup {
     Miss,
     Fresh(Response<Bytes>),
     /// An old file: the application is asked whether it is still valid, with these headers besides the request's own.
-    Stale(HeaderMap),
+    Stale(Box<StaleFile>, HeaderMap),
+}
+
+/// A file that may be old. It stays in hand while the application is asked, whatever else becomes of it.
+pub(crate) struct StaleFile {
+    policy: CachePolicy,
+    content: Bytes,
 }
 
 impl PublicCache {
@@ -99,32 +105,38 @@ impl PublicCache {
             BeforeRequest::Stale { request, matches: true } => {
                 let mut headers = request.headers;
                 headers.retain_names(&[IF_NONE_MATCH, IF_MODIFIED_SINCE]);
-                if headers.is_empty() { CacheLookup::Miss } else { CacheLookup::Stale(headers) }
+                if headers.is_empty() {
+                    return CacheLookup::Miss;
+                }
+                let stale = StaleFile { policy: file.policy.clone(), content: file.content.clone() };
+                CacheLookup::Stale(Box::new(stale), headers)
             }
             BeforeRequest::Stale { .. } => CacheLookup::Miss,
         }
     }
 
-    /// The stored file, once the application has said that it is still valid.
+    /// The old file, once the application has said that it is still valid.
     pub(crate) fn revalidate(
         &self,
+        stale: Box<StaleFile>,
         parts: &request::Parts,
         not_modified: &response::Parts,
         now: SystemTime,
     ) -> Option<Response<Bytes>> {
-        let mut files = self.files.lock();
-        let file = files.by_address.get_mut(&parts.uri)?;
+        let StaleFile { policy, content } = *stale;
         let AfterResponse::NotModified(policy, head) =
-            file.policy.after_response(&to_anonymous(parts), not_modified, now)
+            policy.after_response(&to_anonymous(parts), not_modified, now)
         else {
             return None;
         };
-        file.policy = policy;
-        let content = file.content.clone();
-        // The application has changed its mind about who may have it.
-        if !may_be_shared(&head) {
-            files.by_address.remove(&parts.uri);
-            files.size -= content.len();
+        let mut files = self.files.lock();
+        if may_be_shared(&head) {
+            if let Some(file) = files.by_address.get_mut(&parts.uri) {
+                file.policy = policy;
+            }
+        } else if let Some(removed) = files.by_address.remove(&parts.uri) {
+            // The application has changed its mind about who may have it.
+            files.size -= removed.content.len();
         }
         Some(Response::from_parts(head, content))
     }

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::Scheme;
@@ -54,17 +55,23 @@ pub(crate) async fn exchange(
         return bare_answer(StatusCode::MISDIRECTED_REQUEST);
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let Ok(uri) = target.to_uri(&scheme, path) else { return bare_answer(StatusCode::BAD_REQUEST) };
-    if let Some(launch) = session.launch.as_ref().filter(|launch| launch.holds(uri.path())) {
+    let Some((url, uri)) = normalize_address(&scheme, &target, path) else {
+        return bare_answer(StatusCode::BAD_REQUEST);
+    };
+    if let Some(launch) = session.launch.as_ref().filter(|launch| launch.holds(&url)) {
         return launch.answer(request, uri).await;
     }
     let record = session.journal.begin_entry(request.method(), &uri);
-    let preferences = Preferences::read(request.headers());
+    let preferences =
+        Preferences::read(request.headers(), |origin| session.gate.is_application_origin(origin));
     let (parts, body) = request.into_parts();
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();
-    let answer = match pass_fence(&parts, body, &uri, &session).await {
-        Ok(body) => forward(Request::from_parts(parts, body), uri, &record, &session, sockets_closed).await,
+    let answer = match pass_fence(&parts, body, &url, &session).await {
+        Ok(body) => {
+            let request = Request::from_parts(parts, body);
+            forward(request, &url, uri, &record, &session, sockets_closed).await
+        }
         Err(held_back) => {
             record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
@@ -83,16 +90,15 @@ pub(crate) async fn exchange(
 async fn pass_fence(
     parts: &Parts,
     body: Incoming,
-    uri: &Uri,
+    url: &Url,
     session: &SessionState,
 ) -> Result<Body, HeldBack> {
-    let Ok(url) = Url::parse(&uri.to_string()) else { return Err(HeldBack::Unreadable) };
-    let facts =
-        RequestFacts { method: &parts.method, url: &url, headers: &parts.headers, body: BodyFacts::Unread };
-    if session.gate.take_permit(&parts.method, &url) {
+    let facts = RequestFacts { method: &parts.method, url, headers: &parts.headers, body: BodyFacts::Unread };
+    if session.gate.take_permit(&parts.method, url) {
         return Ok(stream_body(body));
     }
-    if !session.gate.needs_body(&facts) {
+    // What is compressed can't be looked at, and counts as unread.
+    if parts.headers.contains_key(CONTENT_ENCODING) || !session.gate.needs_body(&facts) {
         return to_result(session.gate.decide(&facts), url).map(|()| stream_body(body));
     }
     let whole = Limited::new(body, INSPECTION_LIMIT).collect().await.map(Collected::to_bytes);
@@ -101,11 +107,11 @@ async fn pass_fence(
     whole.map(full_body).map_err(|_| HeldBack::Unreadable)
 }
 
-fn to_result(decision: Decision, url: Url) -> Result<(), HeldBack> {
+fn to_result(decision: Decision, url: &Url) -> Result<(), HeldBack> {
     match decision {
         Decision::Pass => Ok(()),
         Decision::Refuse(reason) => Err(HeldBack::Refused(reason)),
-        Decision::AskOperator => Err(HeldBack::LeadsElsewhere(url)),
+        Decision::AskOperator => Err(HeldBack::LeadsElsewhere(url.clone())),
     }
 }
 
@@ -116,6 +122,7 @@ fn named_host(request: &Request<Incoming>) -> Option<String> {
 
 async fn forward(
     mut request: Request<Body>,
+    url: &Url,
     uri: Uri,
     record: &Arc<Record>,
     session: &Arc<SessionState>,
@@ -131,8 +138,7 @@ async fn forward(
     remove_hop_by_hop(&mut parts.headers);
     join_cookies(&mut parts.headers);
     parts.headers.remove(MODE_HEADER);
-    if let Some(mode) = Url::parse(&parts.uri.to_string()).ok().and_then(|url| session.gate.mode_header(&url))
-    {
+    if let Some(mode) = session.gate.mode_header(url) {
         parts.headers.insert(MODE_HEADER, mode);
     }
     if let Some(protocol) = &upgrade {
@@ -140,13 +146,20 @@ async fn forward(
         parts.headers.insert(UPGRADE, protocol.clone());
     }
     let mut asked = parts.clone();
-    match session.cache.look_up(&asked, SystemTime::now()) {
-        CacheLookup::Miss => {}
-        CacheLookup::Fresh(file) => return Ok(answer_from_cache(file, record, session)),
-        CacheLookup::Stale(conditions) => parts.headers.extend(conditions),
-    }
-    let is_revalidation = parts.headers.len() > asked.headers.len();
     asked.extensions.clear();
+    let shares = session.gate.is_of_application(url)
+        || session.static_hosts.iter().any(|host| host.matches(url.host_str().unwrap_or_default()));
+    let mut stale = None;
+    if shares {
+        match session.cache.look_up(&asked, SystemTime::now()) {
+            CacheLookup::Miss => {}
+            CacheLookup::Fresh(file) => return Ok(answer_from_cache(file, record, session)),
+            CacheLookup::Stale(file, conditions) => {
+                parts.headers.extend(conditions);
+                stale = Some(file);
+            }
+        }
+    }
     let body = CountedBody::new(body, Arc::clone(&record.sent), || {});
     let mut response = session.upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
     record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
@@ -159,10 +172,11 @@ async fn forward(
         return Ok(response.map(|_| full_body("")));
     }
     let (mut head, body) = response.into_parts();
+    let has_known_end = has_known_end(&head);
     remove_hop_by_hop(&mut head.headers);
-    if is_revalidation
-        && head.status == StatusCode::NOT_MODIFIED
-        && let Some(mut file) = session.cache.revalidate(&asked, &head, SystemTime::now())
+    if head.status == StatusCode::NOT_MODIFIED
+        && let Some(stale) = stale
+        && let Some(mut file) = session.cache.revalidate(stale, &asked, &head, SystemTime::now())
     {
         // They are for this session, and the file is for all.
         for cookie in head.headers.get_all(SET_COOKIE) {
@@ -173,8 +187,30 @@ async fn forward(
     let ended = (Arc::clone(session), Arc::clone(record));
     let body =
         CountedBody::new(body, Arc::clone(&record.received), move || ended.0.journal.end_entry(&ended.1));
-    let body = session.cache.keep_while_passing(&asked, &head, body.boxed_unsync());
-    Ok(Response::from_parts(head, body.map_or_else(|body| body, KeepingBody::boxed_unsync)))
+    let body = body.boxed_unsync();
+    let body = if shares && has_known_end {
+        session
+            .cache
+            .keep_while_passing(&asked, &head, body)
+            .map_or_else(|body| body, KeepingBody::boxed_unsync)
+    } else {
+        body
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+/// Whether it shows that an answer broke off. One that ends with its connection looks whole whenever it ends.
+fn has_known_end(head: &http::response::Parts) -> bool {
+    head.version == Version::HTTP_2
+        || head.headers.contains_key(CONTENT_LENGTH)
+        || head.headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// The address as browsers write it. The fence judges what goes out, and nothing else.
+fn normalize_address(scheme: &Scheme, target: &Target, path: &str) -> Option<(Url, Uri)> {
+    let url = Url::parse(&target.to_uri(scheme, path).ok()?.to_string()).ok()?;
+    let uri = url.as_str().parse().ok()?;
+    Some((url, uri))
 }
 
 /// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.

@@ -13,6 +13,7 @@ const PAGE: &str = include_str!("fault_page.html");
 /// The form in which a request wants its answer.
 pub(crate) struct Preferences {
     form: Form,
+    /// The origin whose script may read the answer.
     origin: Option<HeaderValue>,
 }
 
@@ -23,7 +24,9 @@ enum Form {
 }
 
 impl Preferences {
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
+    /// `may_read` says whose scripts may read the answer: a page of another origin must not learn from it what is in
+    /// the company's network.
+    pub(crate) fn read(headers: &HeaderMap, may_read: impl Fn(&HeaderValue) -> bool) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (accept, destination) = (text(ACCEPT.as_str()), text("sec-fetch-dest"));
         let is_page = matches!(destination, "document" | "iframe" | "frame")
@@ -33,7 +36,7 @@ impl Preferences {
             () if accept.contains("json") => Form::Json,
             () => Form::Text,
         };
-        Self { form, origin: headers.get(ORIGIN).cloned() }
+        Self { form, origin: headers.get(ORIGIN).filter(|origin| may_read(origin)).cloned() }
     }
 }
 
@@ -51,7 +54,7 @@ pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) 
     )
 }
 
-/// The gateway's own answer, which people and scripts of any origin can read.
+/// The gateway's own answer, which people and the application's scripts can read.
 fn answer_in_words(
     status: StatusCode,
     title: &str,
@@ -110,7 +113,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         let fault = ReachFault::NameNotFound { host: "<b>&shop".into() };
-        answer_fault(&fault, &Preferences::read(&headers.collect()))
+        answer_fault(&fault, &Preferences::read(&headers.collect(), |origin| origin == "https://app.example"))
     }
 
     async fn read_body(response: Response<Body>) -> String {
@@ -137,6 +140,9 @@ mod tests {
         assert_eq!(json.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
         let json: serde_json::Value = serde_json::from_str(&read_body(json).await).expect("JSON");
         assert_eq!(json["message"], "The name <b>&shop can't be resolved.");
+
+        let foreign = ask(&[("sec-fetch-dest", "empty"), ("origin", "https://other.example")]);
+        assert!(!foreign.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
 
         let text = read_body(ask(&[("sec-fetch-dest", "script"), ("accept", "*/*")])).await;
         assert!(text.starts_with("The application's address is unknown. The name"), "{text}");

@@ -1,13 +1,14 @@
-//! The launch page's route: one unguessable path, at any origin, that the gateway answers itself. A request for it
+//! The launch page's route: one unguessable path at the application's origins that the gateway answers itself. A request for it
 //! never leaves the computer.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::GatewayError;
 use crate::body::{Body, full_body};
@@ -26,6 +27,8 @@ pub trait LaunchResponder: Send + Sync {
 pub struct LaunchRoute {
     /// `/` and an unguessable name.
     path: String,
+    /// Where the page is asked for. Elsewhere, its path is any other path.
+    origins: Vec<Origin>,
     page: Arc<dyn LaunchResponder>,
 }
 
@@ -34,8 +37,8 @@ impl LaunchRoute {
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub fn create(page: Arc<dyn LaunchResponder>) -> Result<Self, GatewayError> {
-        Ok(Self { path: format!("/{}", random_name()?), page })
+    pub fn create(origins: Vec<Origin>, page: Arc<dyn LaunchResponder>) -> Result<Self, GatewayError> {
+        Ok(Self { path: format!("/{}", random_name()?), origins, page })
     }
 
     /// The launch page's address at an application's origin. `below` starts with a slash, or is empty.
@@ -47,8 +50,10 @@ impl LaunchRoute {
         url
     }
 
-    pub(crate) fn holds(&self, path: &str) -> bool {
-        path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    pub(crate) fn holds(&self, url: &Url) -> bool {
+        let below = url.path().strip_prefix(&self.path);
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            && self.origins.contains(&url.origin())
     }
 
     pub(crate) async fn answer(&self, request: Request<Incoming>, uri: http::Uri) -> Response<Body> {
@@ -59,6 +64,10 @@ impl LaunchRoute {
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return response;
         };
-        self.page.answer(Request::from_parts(parts, body.to_bytes())).map(full_body)
+        let mut response = self.page.answer(Request::from_parts(parts, body.to_bytes())).map(full_body);
+        // The address is the secret: no other page may learn it, and no cache keep what is there.
+        response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 }

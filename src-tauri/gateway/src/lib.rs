@@ -35,13 +35,14 @@ use url::Url;
 
 pub use cache::PublicCache;
 pub use fault::{CertificateReason, ReachFault};
+pub use gate::RequestPermit;
 pub use held_back::{FenceObserver, HeldBack};
 pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
 pub use outbound_proxy::OutboundProxy;
 
 use authority::SessionAuthority;
-use fence::{FenceRules, SessionMode};
+use fence::{FenceRules, HostPattern, SessionMode};
 use gate::FenceGate;
 use inbound::Admission;
 use session::SessionState;
@@ -58,6 +59,9 @@ pub struct GatewayConfig {
     pub launch: Option<LaunchRoute>,
     /// The public files of the connection, shared by its sessions.
     pub cache: Arc<PublicCache>,
+    /// Hosts besides the application's own whose public files are shared too, such as its content delivery network. Any
+    /// other host could tell by a shared file that two sessions come from one computer.
+    pub static_hosts: Vec<HostPattern>,
     pub rules: FenceRules,
     pub observer: Arc<dyn FenceObserver>,
     pub mask_secrets: MaskSecrets,
@@ -98,6 +102,7 @@ impl Gateway {
             journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.mask_secrets)),
             launch: config.launch,
             cache: config.cache,
+            static_hosts: config.static_hosts,
             gate: FenceGate::new(config.rules),
             observer: config.observer,
             ended: CancellationToken::new(),
@@ -149,8 +154,8 @@ impl Gateway {
     }
 
     /// Lets one request of the console's own sign-in or sign-out pass, in any mode.
-    pub fn permit_once(&self, method: Method, url: Url) {
-        self.session.gate.permit_once(method, url);
+    pub fn permit_once(&self, method: Method, url: Url) -> RequestPermit {
+        self.session.gate.permit_once(method, url)
     }
 
     pub fn journal(&self) -> &Arc<RequestJournal> {

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::FenceObserver;
 use crate::PublicCache;
 use crate::authority::SessionAuthority;
+use crate::fence::HostPattern;
 use crate::gate::FenceGate;
 use crate::inbound::Admission;
 use crate::journal::RequestJournal;
@@ -19,6 +20,7 @@ pub(crate) struct SessionState {
     pub(crate) authority: SessionAuthority,
     pub(crate) upstream: Upstream,
     pub(crate) cache: Arc<PublicCache>,
+    pub(crate) static_hosts: Vec<HostPattern>,
     pub(crate) gate: FenceGate,
     pub(crate) observer: Arc<dyn FenceObserver>,
     pub(crate) journal: Arc<RequestJournal>,

@@ -98,12 +98,14 @@ async fn an_old_file_is_asked_for_again() {
     let headers = [SCRIPT, ("cache-control", "public, max-age=0"), ("etag", "\"one\"")];
     assert!(passes_into(&cache, &ask(&[]), &answer(&headers)).await);
     let now = SystemTime::now() + Duration::from_secs(1);
-    let CacheLookup::Stale(conditions) = cache.look_up(&ask(&[]), now) else { panic!("it can be asked for") };
+    let CacheLookup::Stale(stale, conditions) = cache.look_up(&ask(&[]), now) else {
+        panic!("it can be asked for")
+    };
     assert_eq!(conditions.len(), 1);
     assert_eq!(conditions[IF_NONE_MATCH], "\"one\"");
     let mut not_modified = answer(&[("etag", "\"one\""), ("cache-control", "public, max-age=60")]);
     not_modified.status = StatusCode::NOT_MODIFIED;
-    let again = cache.revalidate(&ask(&[]), &not_modified, now).expect("it still holds");
+    let again = cache.revalidate(stale, &ask(&[]), &not_modified, now).expect("it still holds");
     assert_eq!((again.status(), again.body().as_ref()), (StatusCode::OK, &b"content"[..]));
     assert!(is_fresh(&cache.look_up(&ask(&[]), now)));
 
@@ -111,7 +113,8 @@ async fn an_old_file_is_asked_for_again() {
     let mut personal =
         answer(&[("etag", "\"one\""), ("cache-control", "private"), ("set-cookie", "a=canary")]);
     personal.status = StatusCode::NOT_MODIFIED;
-    let last = cache.revalidate(&ask(&[]), &personal, later).expect("it still holds, for who asked");
+    let CacheLookup::Stale(stale, _) = cache.look_up(&ask(&[]), later) else { panic!("it is old again") };
+    let last = cache.revalidate(stale, &ask(&[]), &personal, later).expect("it still holds, for who asked");
     assert!(!last.headers().contains_key(SET_COOKIE));
     assert_eq!(cache.measure(), (0, 0), "what became personal is not kept");
 }

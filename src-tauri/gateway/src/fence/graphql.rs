@@ -1,12 +1,14 @@
 //! GraphQL requests (graphql.github.io/graphql-over-http): one that has nothing but queries only reads.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use apollo_parser::Parser;
 use apollo_parser::cst::Definition;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde::Serialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -45,6 +47,10 @@ pub(super) fn check_body(headers: &HeaderMap, body: &[u8]) -> Option<Result<(), 
     if !may_be_graphql(headers) {
         return None;
     }
+    if names_a_key_twice(body) {
+        // The server may read the one that is not looked at here.
+        return None;
+    }
     match serde_json::from_slice(body).ok()? {
         Value::Object(request) => check_request(&request),
         Value::Array(batch) if !batch.is_empty() => {
@@ -78,6 +84,7 @@ fn check_request(request: &Map<String, Value>) -> Option<Result<(), GraphqlFault
         return Some(Err(GraphqlFault::Persisted));
     }
     match request.get("query") {
+        Some(Value::String(_)) if !has_known_extensions(request) => Some(Err(GraphqlFault::Persisted)),
         Some(Value::String(document)) => check_document(document),
         None | Some(Value::Null) => {
             let extensions = request.get("extensions");
@@ -86,6 +93,58 @@ fn check_request(request: &Map<String, Value>) -> Option<Result<(), GraphqlFault
         }
         Some(_) => None,
     }
+}
+
+/// Extensions may name a stored query, which some servers run in place of the text. The hash of an automatic persisted
+/// query is compared with the text.
+fn has_known_extensions(request: &Map<String, Value>) -> bool {
+    match request.get("extensions") {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(extensions)) => {
+            extensions.keys().all(|key| ["persistedQuery", "clientLibrary"].contains(&key.as_str()))
+        }
+        Some(_) => false,
+    }
+}
+
+/// Whether a request, or one of a batch, has one of its keys twice. Parsers differ in which they take.
+fn names_a_key_twice(body: &[u8]) -> bool {
+    struct Keys(bool);
+
+    impl<'de> Deserialize<'de> for Keys {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(KeysVisitor)
+        }
+    }
+
+    struct KeysVisitor;
+
+    impl<'de> Visitor<'de> for KeysVisitor {
+        type Value = Keys;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a GraphQL request or a batch of them")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+            let (mut seen, mut twice) = (HashSet::new(), false);
+            while let Some(key) = map.next_key::<String>()? {
+                map.next_value::<IgnoredAny>()?;
+                twice |= !seen.insert(key);
+            }
+            Ok(Keys(twice))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut batch: A) -> Result<Keys, A::Error> {
+            let mut twice = false;
+            while let Some(Keys(one)) = batch.next_element()? {
+                twice |= one;
+            }
+            Ok(Keys(twice))
+        }
+    }
+
+    serde_json::from_slice(body).is_ok_and(|Keys(twice)| twice)
 }
 
 /// Every operation of the document has to be a query, no matter which of them is run. `None` if the text is not

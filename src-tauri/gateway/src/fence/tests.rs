@@ -139,6 +139,7 @@ fn graphql_reads_on_any_path_and_writes_on_none() {
             GraphqlFault::Persisted,
         ),
         (r#"{"query":"{ a }","id":"stored"}"#.to_owned(), GraphqlFault::Persisted),
+        (r#"{"query":"{ a }","extensions":{"operationId":"stored"}}"#.to_owned(), GraphqlFault::Persisted),
         (format!(r#"{{"query":"{}{}"}}"#, "{a".repeat(900), "}".repeat(900)), GraphqlFault::TooComplex),
     ] {
         assert_eq!(read_only(&Method::POST, "/graphql", &json, &body), refused(fault), "{body:.80}");
@@ -157,6 +158,9 @@ fn graphql_reads_on_any_path_and_writes_on_none() {
         "[]",
         "{ a }",
         r#"[{"query":"{ a }"},{"delete":1}]"#,
+        // Servers differ in which of the two they run.
+        r#"{"query":"mutation { a }","query":"{ a }"}"#,
+        r#"[{"query":"{ a }","query":"{ b }"}]"#,
     ] {
         let decision = read_only(&Method::POST, "/graphql", &json, body);
         assert!(matches!(decision, Decision::Refuse(FenceReason::Writes { .. })), "{body}");

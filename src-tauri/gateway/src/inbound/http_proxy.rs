@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use http::uri::Scheme;
@@ -9,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{serve_tunnel, spawn_until_end};
@@ -17,6 +18,9 @@ use crate::body::{Body, full_body};
 use crate::exchange::exchange;
 use crate::session::SessionState;
 use crate::target::{Target, default_port};
+
+/// Half a request of another program does not hold a connection for longer.
+const HEADER_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(super) async fn serve<S>(stream: S, session: Arc<SessionState>) -> std::io::Result<()>
 where
@@ -27,6 +31,8 @@ where
         async move { Ok::<_, Infallible>(answer(request, session).await) }
     });
     http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await

@@ -7,6 +7,7 @@ mod application;
 mod engines;
 mod faults;
 mod fence;
+mod launch;
 mod passing;
 mod proxies;
 mod session;

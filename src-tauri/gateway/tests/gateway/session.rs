@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use understudy_gateway::fence::{FenceRules, SessionMode};
+use understudy_gateway::fence::{FenceRules, HostPattern, SessionMode};
 use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache};
 
 use crate::application::Company;
@@ -21,6 +21,7 @@ pub fn config(company: &Company) -> GatewayConfig {
         proxy: None,
         launch: None,
         cache: Arc::new(PublicCache::new(1 << 20)),
+        static_hosts: vec![HostPattern::parse("localhost").expect("a host")],
         rules: rules(SessionMode::Full),
         observer: Arc::new(NoObserver),
         mask_secrets: Arc::new(|text: &str| text.replace("canary", "•••")),
