@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -173,6 +173,9 @@ impl Application {
     }
 }
 
+/// A bundle of 30 kB.
+static FILE: LazyLock<Bytes> = LazyLock::new(|| format!("/*{}*/", "x".repeat(30_000)).into());
+
 fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages) -> Answer {
     seen.lock().push(Seen {
         method: request.method().clone(),
@@ -180,14 +183,8 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
         version: request.version(),
         headers: request.headers().clone(),
     });
-    let page = pages.iter().find(|(path, ..)| *path == request.uri().path());
-    if let Some((_, content_type, content, header)) = page {
-        let mut response = text(content);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Some((name, value)) = header {
-            response.headers_mut().insert(*name, HeaderValue::from_static(value));
-        }
-        return response;
+    if let Some(page) = find_page(request.uri().path(), pages) {
+        return page;
     }
     match request.uri().path() {
         "/echo" => Response::new(request.into_body().map_err(std::io::Error::other).boxed_unsync()),
@@ -220,6 +217,33 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             response
         }
+        "/large" => {
+            let size: u64 = request.uri().query().and_then(|size| size.parse().ok()).unwrap_or_default();
+            let piece = Bytes::from(vec![b'x'; 64 << 10]);
+            let frames = (0..size / piece.len() as u64).map(move |_| Ok(Frame::data(piece.clone())));
+            Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync())
+        }
+        // Says how much it got, once it has all.
+        "/swallow" => {
+            let size = request
+                .into_body()
+                .into_data_stream()
+                .fold(0, async |size, piece| size + piece.map_or(0, |it| it.len()));
+            let told =
+                futures_util::stream::once(
+                    async move { Ok(Frame::data(Bytes::from(size.await.to_string()))) },
+                );
+            Response::new(StreamBody::new(told).boxed_unsync())
+        }
+        path if path.starts_with("/file/") => {
+            let mut response =
+                Response::new(Full::new(FILE.clone()).map_err(|never| match never {}).boxed_unsync());
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+            response
+                .headers_mut()
+                .insert("cache-control", HeaderValue::from_static("public, max-age=31536000, immutable"));
+            response
+        }
         "/redirect" => {
             let mut response = text("");
             *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -250,6 +274,16 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
         }
         _ => text("the application"),
     }
+}
+
+fn find_page(path: &str, pages: Pages) -> Option<Answer> {
+    let (_, content_type, content, header) = pages.iter().find(|(known, ..)| *known == path)?;
+    let mut response = text(content);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
+    Some(response)
 }
 
 fn upper(piece: &[u8]) -> Bytes {

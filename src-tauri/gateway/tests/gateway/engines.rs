@@ -1,23 +1,16 @@
 //! Every way in which a page can write, in two real engines behind the gateway: WebKitGTK and Chromium.
 
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
-use secrecy::ExposeSecret as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use understudy_gateway::fence::{FenceRules, SessionMode};
 use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry};
 use url::Url;
 
 use crate::application::{Application, Company, Pages};
+use crate::browsers::{end, open_chromium, open_webkit};
 use crate::session::{config, rules};
 
 const PAGES: Pages = &[
@@ -184,86 +177,10 @@ impl Stage {
     }
 }
 
-fn open_webkit(stage: &Stage, home: &Path) -> Child {
-    // Comes with WebKitGTK itself.
-    let browser = format!("/usr/lib/{}-linux-gnu/webkit2gtk-4.1/MiniBrowser", std::env::consts::ARCH);
-    let mut command = Command::new("xvfb-run");
-    command.args(["--auto-servernum", &browser, "--ignore-tls-errors"]);
-    command.arg(format!("--proxy={}", stage.gateway.socks_url().expose_secret()));
-    command.arg(stage.page());
-    start(command, home)
-}
-
-async fn open_chromium(stage: &Stage, home: &Path) -> Child {
-    let forwarder = forward_with_credentials(&stage.gateway).await;
-    let mut command = Command::new(find_chromium());
-    command.args([
-        "--headless=new",
-        "--no-sandbox",
-        "--no-first-run",
-        "--disable-gpu",
-        "--remote-debugging-port=0",
-    ]);
-    command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
-    command.arg(format!("--user-data-dir={}", home.display()));
-    command.arg(format!("--proxy-server=http://{forwarder}"));
-    command.arg("--proxy-bypass-list=<-loopback>");
-    command.arg(format!("--ignore-certificate-errors-spki-list={}", stage.gateway.key_hash()));
-    command.arg(stage.page());
-    start(command, home)
-}
-
-/// By its names in Debian, Ubuntu and Google's own package.
-fn find_chromium() -> &'static str {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let is_installed = |name: &&str| std::env::split_paths(&folders).any(|folder| folder.join(name).exists());
-    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(is_installed).unwrap_or("chromium")
-}
-
-fn start(mut command: Command, home: &Path) -> Child {
-    let silent =
-        command.env("HOME", home).env("XDG_RUNTIME_DIR", home).stdout(Stdio::null()).stderr(Stdio::null());
-    silent.process_group(0).kill_on_drop(true).spawn().expect("script/bootstrap installs both browsers")
-}
-
-/// Puts the credentials into what Chromium asks its proxy, as WebView2 does when it's asked for them.
-async fn forward_with_credentials(gateway: &Gateway) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let gateway_address = gateway.address();
-    let credentials =
-        BASE64_STANDARD.encode(format!("{}:{}", gateway.user(), gateway.password().expose_secret()));
-    tokio::spawn(async move {
-        while let Ok((mut browser, _)) = listener.accept().await {
-            let credentials = credentials.clone();
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(browser.read_u8().await?);
-                }
-                let mut gateway = TcpStream::connect(gateway_address).await?;
-                head.truncate(head.len() - 2);
-                head.extend(format!("Proxy-Authorization: Basic {credentials}\r\n\r\n").bytes());
-                gateway.write_all(&head).await?;
-                tokio::io::copy_bidirectional(&mut browser, &mut gateway).await
-            });
-        }
-    });
-    address
-}
-
-/// Ends the browser with the processes it started.
-async fn end(mut browser: Child) {
-    if let Some(group) = browser.id() {
-        let _ = Command::new("kill").args(["--", &format!("-{group}")]).status().await;
-    }
-    let _ = browser.wait().await;
-}
-
 #[tokio::test]
 async fn a_full_session_writes_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
-    let browser = open_webkit(&stage, home.path());
+    let browser = open_webkit(Some(&stage.gateway), &stage.page(), home.path());
     stage.expect_all_writes().await;
     end(browser).await;
 }
@@ -271,7 +188,7 @@ async fn a_full_session_writes_in_webkit() {
 #[tokio::test]
 async fn a_read_only_session_writes_in_no_way_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
-    let browser = open_webkit(&stage, home.path());
+    let browser = open_webkit(Some(&stage.gateway), &stage.page(), home.path());
     stage.expect_no_write().await;
     end(browser).await;
 }
@@ -279,7 +196,7 @@ async fn a_read_only_session_writes_in_no_way_in_webkit() {
 #[tokio::test]
 async fn a_full_session_writes_in_chromium() {
     let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
-    let browser = open_chromium(&stage, home.path()).await;
+    let browser = open_chromium(Some(&stage.gateway), &stage.page(), home.path()).await;
     stage.expect_all_writes().await;
     end(browser).await;
 }
@@ -287,7 +204,7 @@ async fn a_full_session_writes_in_chromium() {
 #[tokio::test]
 async fn a_read_only_session_writes_in_no_way_in_chromium() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
-    let browser = open_chromium(&stage, home.path()).await;
+    let browser = open_chromium(Some(&stage.gateway), &stage.page(), home.path()).await;
     stage.expect_no_write().await;
     end(browser).await;
 }

@@ -4,6 +4,8 @@
 mod admission;
 mod application;
 #[cfg(target_os = "linux")]
+mod browsers;
+#[cfg(target_os = "linux")]
 mod engines;
 mod faults;
 mod fence;
