@@ -132,13 +132,13 @@ impl Console<'_> {
         Ok(self.ui.session().switch_to_window(self.page.clone()).await?)
     }
 
-    /// The console's own window on the desktop.
+    /// The console's own window on the desktop, once it is shown.
     pub async fn window(&self) -> Result<Window> {
-        let windows = self.stage.desktop.windows().await?;
-        windows
-            .into_iter()
-            .find(|window| window.title == "Understudy")
-            .context("the console's window is open")
+        until("the console's window to be shown", async || {
+            let windows = self.stage.desktop.windows().await?;
+            Ok(windows.into_iter().find(|window| window.title == "Understudy"))
+        })
+        .await
     }
 
     /// Closes the console's window and confirms that its sessions may end.
