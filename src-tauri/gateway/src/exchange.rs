@@ -23,6 +23,7 @@ use crate::fault::ReachFault;
 use crate::fault_page::{Preferences, answer_fault, answer_held_back};
 use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts};
 use crate::held_back::HeldBack;
+use crate::held_back_summary::RefusedRequest;
 use crate::journal::{Record, RequestOutcome};
 use crate::session::SessionState;
 use crate::target::Target;
@@ -75,7 +76,7 @@ pub(crate) async fn exchange(
         Err(held_back) => {
             record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
-            session.observer.on_held_back(&record.to_entry(), &held_back);
+            tell_observer(&held_back, &parts, &url, &record, &session);
             return answer_held_back(&held_back, &preferences);
         }
     };
@@ -84,6 +85,25 @@ pub(crate) async fn exchange(
         session.journal.end_entry(&record);
         answer_fault(&fault, &preferences)
     })
+}
+
+fn tell_observer(held_back: &HeldBack, asked: &Parts, url: &Url, record: &Record, session: &SessionState) {
+    if let HeldBack::Refused(reason) = held_back {
+        let refused = RefusedRequest {
+            method: asked.method.as_str(),
+            url,
+            path: &session.journal.mask_text(url.path()),
+            reason,
+            is_of_application: session.gate.is_of_application(url),
+        };
+        session.gate.refused.add(&refused, SystemTime::now());
+    }
+    // A browser that fetches a page in advance asks again if a person follows the link.
+    let is_in_advance =
+        asked.headers.get("sec-purpose").is_some_and(|it| it.as_bytes().starts_with(b"prefetch"));
+    if !(is_in_advance && matches!(held_back, HeldBack::LeadsElsewhere(_))) {
+        session.observer.on_held_back(&record.to_entry(), held_back);
+    }
 }
 
 /// Asks the fence, and returns the body to send on: streamed, or whole if the fence had to read it.
@@ -172,6 +192,7 @@ async fn forward(
         return Ok(response.map(|_| full_body("")));
     }
     let (mut head, body) = response.into_parts();
+    session.gate.notice_arrival(&asked, url, &head);
     let has_known_end = has_known_end(&head);
     remove_hop_by_hop(&mut head.headers);
     if head.status == StatusCode::NOT_MODIFIED

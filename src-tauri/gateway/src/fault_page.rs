@@ -41,29 +41,32 @@ impl Preferences {
 }
 
 pub(crate) fn answer_fault(fault: &ReachFault, preferences: &Preferences) -> Response<Body> {
-    answer_in_words(fault.status(), fault.title(), &fault.to_string(), &fault.hint(), preferences)
+    let words = Words { title: fault.title(), why: &fault.to_string(), hint: &fault.hint(), again: true };
+    answer_in_words(fault.status(), &words, preferences)
 }
 
 pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) -> Response<Body> {
-    answer_in_words(
-        held_back.status(),
-        held_back.title(),
-        &held_back.to_string(),
-        held_back.hint(),
-        preferences,
-    )
+    // Trying again helps only where the reason is not the session's own rule.
+    let again = *held_back == HeldBack::Unreadable;
+    let words =
+        Words { title: held_back.title(), why: &held_back.to_string(), hint: held_back.hint(), again };
+    answer_in_words(held_back.status(), &words, preferences)
+}
+
+/// What the gateway says in the application's place.
+struct Words<'a> {
+    title: &'a str,
+    why: &'a str,
+    hint: &'a str,
+    /// Whether a page offers to try again.
+    again: bool,
 }
 
 /// The gateway's own answer, which people and the application's scripts can read.
-fn answer_in_words(
-    status: StatusCode,
-    title: &str,
-    why: &str,
-    hint: &str,
-    preferences: &Preferences,
-) -> Response<Body> {
+fn answer_in_words(status: StatusCode, words: &Words<'_>, preferences: &Preferences) -> Response<Body> {
+    let Words { title, why, hint, .. } = words;
     let (content_type, content) = match preferences.form {
-        Form::Page => ("text/html; charset=utf-8", render_page(title, why, hint)),
+        Form::Page => ("text/html; charset=utf-8", render_page(words)),
         Form::Json => (
             "application/json",
             serde_json::json!({ "error": title, "message": why, "hint": hint }).to_string(),
@@ -87,10 +90,11 @@ fn answer_in_words(
     response
 }
 
-fn render_page(title: &str, why: &str, hint: &str) -> String {
-    PAGE.replace("{{title}}", &escape_html(title))
-        .replace("{{why}}", &escape_html(why))
-        .replace("{{hint}}", &escape_html(hint))
+fn render_page(words: &Words<'_>) -> String {
+    PAGE.replace("{{title}}", &escape_html(words.title))
+        .replace("{{again}}", if words.again { r#"<a href="">Try again</a>"# } else { "" })
+        .replace("{{hint}}", &escape_html(words.hint))
+        .replace("{{why}}", &escape_html(words.why))
 }
 
 /// A host's name comes from a page, and may be anything.

@@ -1,13 +1,19 @@
-//! The fence of a running session: its rules, its mode, and the requests that the console itself has announced.
+//! The fence of a running session: its rules, its mode, what was refused, and the requests that the console itself has
+//! announced.
 
 use std::sync::Arc;
 
+use http::header::LOCATION;
+use http::request::Parts;
 use http::{HeaderValue, Method};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Origin, Url};
 
-use crate::fence::{Decision, FenceRules, RequestFacts, SessionMode};
+use crate::fence::{
+    Decision, FenceRules, HostPattern, RequestFacts, SessionMode, is_top_level, plain_origin,
+};
+use crate::held_back_summary::HeldBackSummary;
 
 /// Lets one request of the console's own pass, in whatever mode. Dropping it takes back what was not used, so that a
 /// page can't send later what a sign-in left out.
@@ -31,26 +37,77 @@ impl Drop for RequestPermit {
 }
 
 pub(crate) struct FenceGate {
-    rules: RwLock<FenceRules>,
+    state: RwLock<GateState>,
+    pub(crate) refused: HeldBackSummary,
     /// A sign-in's or sign-out's own requests. Each passes once.
     permits: Arc<Mutex<Permits>>,
     /// Cancelled when the session becomes read-only: an open web socket could go on writing.
     sockets: RwLock<CancellationToken>,
 }
 
+struct GateState {
+    /// With the mode that the fence applies: the session's own, or full while a one-time link is on its way.
+    rules: FenceRules,
+    mode: SessionMode,
+    /// Where a one-time link leads. Its first page there ends the exception.
+    arrival: Option<Origin>,
+}
+
+impl GateState {
+    /// Whether a one-time link leads to this address's origin, and its page is not there yet.
+    fn awaits(&self, url: &Url) -> bool {
+        self.arrival.as_ref().is_some_and(|arrival| *arrival == plain_origin(url))
+    }
+}
+
 impl FenceGate {
     pub(crate) fn new(rules: FenceRules) -> Self {
-        Self { rules: RwLock::new(rules), permits: Arc::default(), sockets: RwLock::default() }
+        let state = GateState { mode: rules.mode, rules, arrival: None };
+        Self {
+            state: RwLock::new(state),
+            refused: HeldBackSummary::default(),
+            permits: Arc::default(),
+            sockets: RwLock::default(),
+        }
     }
 
     pub(crate) fn mode(&self) -> SessionMode {
-        self.rules.read().mode
+        self.state.read().mode
     }
 
     pub(crate) fn set_mode(&self, mode: SessionMode) {
-        self.rules.write().mode = mode;
-        if mode == SessionMode::ReadOnly {
+        let mut state = self.state.write();
+        state.mode = mode;
+        self.apply_mode(&mut state);
+    }
+
+    pub(crate) fn set_full_until_arrival(&self, origin: Origin) {
+        let mut state = self.state.write();
+        state.rules.mode = SessionMode::Full;
+        state.arrival = Some(origin);
+    }
+
+    /// Ends the exception for a one-time link once its page is there. To be called before anything of the answer passes
+    /// on, so that no script of the page runs in the wrong mode.
+    pub(crate) fn notice_arrival(&self, asked: &Parts, url: &Url, answer: &http::response::Parts) {
+        if self.state.read().awaits(url) && is_top_level(&asked.headers) && !is_redirect(answer) {
+            self.apply_mode(&mut self.state.write());
+        }
+    }
+
+    fn apply_mode(&self, state: &mut GateState) {
+        state.rules.mode = state.mode;
+        state.arrival = None;
+        if state.mode == SessionMode::ReadOnly {
             std::mem::take(&mut *self.sockets.write()).cancel();
+        }
+    }
+
+    /// Lets this session's pages lead to a host.
+    pub(crate) fn allow_host(&self, host: &str) {
+        let rules = &mut self.state.write().rules;
+        if !rules.open_hosts.iter().any(|open| open.matches(host)) {
+            rules.open_hosts.push(HostPattern::for_host(host));
         }
     }
 
@@ -77,37 +134,46 @@ impl FenceGate {
     }
 
     pub(crate) fn needs_body(&self, request: &RequestFacts<'_>) -> bool {
-        self.rules.read().needs_body(request)
+        self.state.read().rules.needs_body(request)
     }
 
     pub(crate) fn decide(&self, request: &RequestFacts<'_>) -> Decision {
-        self.rules.read().decide(request)
+        self.state.read().rules.decide(request)
     }
 
     /// Whether a page of this origin belongs to the application.
     pub(crate) fn is_application_origin(&self, origin: &HeaderValue) -> bool {
         let url = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
-        url.is_some_and(|url| self.rules.read().is_of_application(&url))
+        url.is_some_and(|url| self.is_of_application(&url))
     }
 
     pub(crate) fn is_of_application(&self, url: &Url) -> bool {
-        self.rules.read().is_of_application(url)
+        self.state.read().rules.is_of_application(url)
     }
 
-    /// The value of `X-Understudy-Mode`, by which the application can refuse writes on its side too.
+    /// The value of `X-Understudy-Mode`, by which the application can refuse writes on its side too. The page to which a
+    /// one-time link leads is asked for in the mode that it will be used in.
     pub(crate) fn mode_header(&self, url: &Url) -> Option<HeaderValue> {
-        let rules = self.rules.read();
-        rules.is_of_application(url).then(|| match rules.mode {
+        let state = self.state.read();
+        let mode = if state.awaits(url) { state.mode } else { state.rules.mode };
+        state.rules.is_of_application(url).then(|| match mode {
             SessionMode::ReadOnly => HeaderValue::from_static("read-only"),
             SessionMode::Full => HeaderValue::from_static("full"),
         })
     }
 }
 
+/// Whether a browser goes on to another address. Without one, it shows the answer's body as a page.
+fn is_redirect(answer: &http::response::Parts) -> bool {
+    matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) && answer.headers.contains_key(LOCATION)
+}
+
 #[cfg(test)]
 mod tests {
+    use http::{Request, Response};
+
     use super::*;
-    use crate::fence::FenceRules;
+    use crate::fence::{BodyFacts, FenceRules};
 
     fn gate(mode: SessionMode) -> FenceGate {
         FenceGate::new(FenceRules {
@@ -130,6 +196,65 @@ mod tests {
         assert!(!gate.take_permit(&Method::POST, &url("sign-in")));
         drop(gate.permit_once(Method::POST, url("sign-in")));
         assert!(!gate.take_permit(&Method::POST, &url("sign-in")), "the sign-in was given up");
+    }
+
+    #[test]
+    fn a_one_time_link_has_arrived_with_its_first_page() {
+        let url = |text: &str| Url::parse(text).expect("a URL");
+        let (app, other) = (url("https://app.example/home"), url("https://links.example/accept"));
+        let page = [("sec-fetch-dest", "document")];
+        let asked = |headers: &[(&'static str, &'static str)]| {
+            let request = headers
+                .iter()
+                .fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+            request.body(()).expect("a request").into_parts().0
+        };
+        let answered = |status: u16, location: Option<&str>| {
+            let answer = Response::builder().status(status);
+            let answer =
+                location.map(|to| answer.header(LOCATION, to)).unwrap_or(Response::builder().status(status));
+            answer.body(()).expect("an answer").into_parts().0
+        };
+        let may_write = |gate: &FenceGate| {
+            let headers = http::HeaderMap::new();
+            let request = RequestFacts {
+                method: &Method::POST,
+                url: &other,
+                headers: &headers,
+                body: BodyFacts::Whole(b""),
+            };
+            gate.decide(&request) == Decision::Pass
+        };
+        let gate = gate(SessionMode::ReadOnly);
+        gate.set_full_until_arrival(app.origin());
+        let socket = gate.sockets();
+        for (asked, at, answer) in [
+            (asked(&page), &other, answered(200, None)),
+            (asked(&page), &url("https://app.example:8443/"), answered(200, None)),
+            (asked(&page), &app, answered(302, Some("/other"))),
+            (asked(&[("sec-fetch-dest", "iframe")]), &app, answered(200, None)),
+            (asked(&[("sec-fetch-dest", "empty")]), &app, answered(200, None)),
+        ] {
+            gate.notice_arrival(&asked, at, &answer);
+            assert!(may_write(&gate) && gate.mode() == SessionMode::ReadOnly, "{at} {answer:?}");
+        }
+        for (at, answer) in [
+            (&app, answered(200, None)),
+            (&app, answered(401, None)),
+            (&app, answered(302, None)),
+            (&url("https://app.example./"), answered(200, None)),
+        ] {
+            gate.set_full_until_arrival(app.origin());
+            gate.notice_arrival(&asked(&page), at, &answer);
+            assert!(!may_write(&gate) && socket.is_cancelled(), "{at} {answer:?}");
+        }
+        gate.set_full_until_arrival(app.origin());
+        gate.set_mode(SessionMode::ReadOnly);
+        assert!(!may_write(&gate), "the operator has chosen");
+        gate.set_full_until_arrival(app.origin());
+        gate.set_mode(SessionMode::Full);
+        gate.notice_arrival(&asked(&page), &app, &answered(200, None));
+        assert!(may_write(&gate));
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl HeldBack {
                 "If it's needed, ask the person who looks after the connection."
             }
             Self::Refused(_) => "Switch the session to full access in the bar, if the policy lets you.",
-            Self::LeadsElsewhere(_) => "Choose in the bar where to open it.",
+            Self::LeadsElsewhere(_) => {
+                "Choose in the bar: open it in your browser, go there in this session, or stay."
+            }
             Self::Unreadable => "Try again.",
         }
     }

@@ -80,9 +80,7 @@ impl RequestJournal {
     }
 
     pub(crate) fn begin_entry(&self, method: &Method, uri: &Uri) -> Arc<Record> {
-        // Masked whole: half of a secret is not found.
-        let masked = |text: &str| shorten_text((self.mask)(text));
-        let (method, url) = (masked(method.as_str()), masked(&uri.to_string()));
+        let (method, url) = (self.mask_text(method.as_str()), self.mask_text(&uri.to_string()));
         let mut entries = self.entries.lock();
         entries.0 += 1;
         let record = Arc::new(Record {
@@ -100,6 +98,11 @@ impl RequestJournal {
         }
         entries.1.push_back(Arc::clone(&record));
         record
+    }
+
+    /// Masked whole, because half of a secret is not found, and cut if it's long.
+    pub(crate) fn mask_text(&self, text: &str) -> String {
+        shorten_text((self.mask)(text))
     }
 
     pub(crate) fn end_entry(&self, record: &Record) {

@@ -12,6 +12,7 @@ mod fault_page;
 pub mod fence;
 mod gate;
 mod held_back;
+mod held_back_summary;
 mod inbound;
 mod journal;
 mod launch;
@@ -31,12 +32,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
+use url::{Origin, Url};
 
 pub use cache::PublicCache;
 pub use fault::{CertificateReason, ReachFault};
 pub use gate::RequestPermit;
 pub use held_back::{FenceObserver, HeldBack};
+pub use held_back_summary::HeldBackGroup;
 pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
 pub use outbound_proxy::OutboundProxy;
@@ -148,9 +150,33 @@ impl Gateway {
         self.session.gate.mode()
     }
 
-    /// Applies to every later request. Web sockets close when the session becomes read-only.
+    /// Applies to every later request. Web sockets close when the session becomes read-only. A one-time link that is
+    /// still on its way is no exception any more.
     pub fn set_mode(&self, mode: SessionMode) {
         self.session.gate.set_mode(mode);
+    }
+
+    /// For a one-time link, which may pass through pages that have to write: lets everything pass as in a full session
+    /// until the first page of `origin` is answered with anything but a redirect. From then on, the session's own mode
+    /// holds, before the window has a byte of that page. [`Self::mode`] and what the application is told are the
+    /// session's own mode all the time.
+    pub fn set_full_until_arrival(&self, origin: Origin) {
+        self.session.gate.set_full_until_arrival(origin);
+    }
+
+    /// Lets the session's pages lead to a host from now on. Whatever else the fence says of it holds.
+    pub fn allow_host(&self, host: &str) {
+        self.session.gate.allow_host(host);
+    }
+
+    /// What was refused so far, newest first. A page that leads elsewhere is not in it: that is a question.
+    pub fn held_back_summary(&self) -> Vec<HeldBackGroup> {
+        self.session.gate.refused.list_groups()
+    }
+
+    /// How many requests were refused so far.
+    pub fn held_back_count(&self) -> u64 {
+        self.session.gate.refused.count()
     }
 
     /// Lets one request of the console's own sign-in or sign-out pass, in any mode.

@@ -27,6 +27,11 @@ impl HostPattern {
         Ok(Self { name: name.to_owned(), with_subdomains_only })
     }
 
+    /// This host alone.
+    pub(crate) fn for_host(host: &str) -> Self {
+        Self { name: host.trim_end_matches('.').to_ascii_lowercase(), with_subdomains_only: false }
+    }
+
     pub fn matches(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         if self.with_subdomains_only {

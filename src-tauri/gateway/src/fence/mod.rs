@@ -137,15 +137,9 @@ impl FenceRules {
         Decision::Pass
     }
 
-    /// Whether it is the application's, also with the dot that a complete host's name may end with.
+    /// Whether it is the application's.
     pub(crate) fn is_of_application(&self, url: &Url) -> bool {
-        let origin = match url.origin() {
-            Origin::Tuple(scheme, Host::Domain(name), port) => {
-                Origin::Tuple(scheme, Host::Domain(name.trim_end_matches('.').to_owned()), port)
-            }
-            origin => origin,
-        };
-        self.application.contains(&origin)
+        self.application.contains(&plain_origin(url))
     }
 
     fn decide_read_only(&self, request: &RequestFacts<'_>) -> Result<(), FenceReason> {
@@ -203,6 +197,16 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
         })
 }
 
+/// An address's origin, without the dot that a complete host's name may end with.
+pub(crate) fn plain_origin(url: &Url) -> Origin {
+    match url.origin() {
+        Origin::Tuple(scheme, Host::Domain(name), port) => {
+            Origin::Tuple(scheme, Host::Domain(name.trim_end_matches('.').to_owned()), port)
+        }
+        origin => origin,
+    }
+}
+
 /// A web socket has its own schemes, but the origin's host and port.
 fn is_same_server(origin: &Origin, url: &Url) -> bool {
     let Origin::Tuple(scheme, host, port) = origin else { return false };
@@ -218,13 +222,23 @@ fn is_same_server(origin: &Origin, url: &Url) -> bool {
 
 /// Whether a request loads a page into the window itself. Without fetch metadata (plain http), any request for a page
 /// counts as one.
-fn is_top_level(headers: &HeaderMap) -> bool {
+pub(crate) fn is_top_level(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-dest") {
         Some(destination) => destination == "document",
         None => {
             text("upgrade-insecure-requests").is_some()
                 && text(ACCEPT.as_str()).is_some_and(|it| it.contains("text/html"))
+        }
+    }
+}
+
+/// The method, or `websocket`.
+impl fmt::Display for AllowedKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(method) => method.fmt(formatter),
+            Self::Socket => formatter.write_str("websocket"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Paths as servers read them: decoded, with dots resolved. A blocking rule applies to every spelling; an allowing rule
 //! only to the plain one.
 
+use std::fmt;
+
 use percent_encoding::percent_decode_str;
 
 /// A path with `*` for one part and `**` for any number at the end, such as `/api/*/search` or `/api/reports/**`.
@@ -42,6 +44,13 @@ impl PathPattern {
             }
         }
         parts.next().is_none()
+    }
+}
+
+/// As it is written in a connection file.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| write!(formatter, "/{part}"))
     }
 }
 
@@ -118,6 +127,9 @@ mod tests {
         assert!(pattern("/api/*/search").matches("/api/7/search"));
         assert!(pattern("/api/reports/**").matches("/api/reports/1/pages"));
         assert!(pattern("/").matches("/"));
+        for text in ["/", "/api/*/search", "/api/reports/**", "/a/"] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
         for path in [
             "/api/search/",
             "/api/search/delete",

@@ -129,18 +129,113 @@ async fn a_sign_in_passes_once() {
     assert_eq!(application.seen.lock().len(), 1);
 }
 
+/// A link that signs in once may lead through a page that has to write, such as "Continue as …" of a sign-in service.
+#[tokio::test]
+async fn a_one_time_link_writes_until_the_applications_own_page_is_there() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let links = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, bar) = start_session(&company, &application, SessionMode::ReadOnly).await;
+    let client = webkit(&gateway);
+    let at_links = |path: &str| format!("https://127.0.0.1:{}{path}", links.address.port());
+    let post = async |url: String| client.post(url).body("accept=1").send().await.unwrap().status();
+    let load = async |url: String| {
+        client.get(url).header("sec-fetch-dest", "document").send().await.unwrap().status()
+    };
+    gateway.allow_host("127.0.0.1");
+    gateway.set_full_until_arrival(application.https("/").parse::<Url>().unwrap().origin());
+    assert_eq!(gateway.mode(), SessionMode::ReadOnly, "what the bar shows");
+
+    assert_eq!(load(at_links("/link")).await, StatusCode::OK);
+    assert_eq!(post(at_links("/accept")).await, StatusCode::OK);
+    assert_eq!(client.get(application.https("/icon")).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(post(at_links("/accept")).await, StatusCode::OK);
+    assert_eq!(load(application.https("/dialogue")).await, StatusCode::OK);
+    assert_eq!(post(application.https("/pay")).await, StatusCode::FORBIDDEN);
+    assert_eq!(post(at_links("/accept")).await, StatusCode::FORBIDDEN);
+
+    let reached = |seen: &Application| {
+        let seen: Vec<_> =
+            seen.seen.lock().iter().map(|seen| (seen.path.clone(), seen.headers.clone())).collect();
+        seen
+    };
+    assert_eq!(reached(&links).len(), 3);
+    for (path, headers) in reached(&application) {
+        assert_eq!(headers["x-understudy-mode"], "read-only", "{path}");
+        assert_ne!(path, "/pay");
+    }
+    assert_eq!((bar.0.lock().len(), gateway.held_back_count()), (2, 2));
+}
+
+#[tokio::test]
+async fn what_was_held_back_becomes_a_list_with_rules() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let other = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, _) = start_session(&company, &application, SessionMode::ReadOnly).await;
+    let client = webkit(&gateway);
+    for url in [
+        application.https("/orders/7/preview?token=canary"),
+        application.https("/orders/8/preview"),
+        application.https("/orders/9/preview"),
+        application.https("/orders/9/preview"),
+        application.https("/reset/canary"),
+        other.https("/collect"),
+    ] {
+        assert_eq!(client.post(url).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    }
+    let groups = gateway.held_back_summary();
+    let lines: Vec<String> = groups
+        .iter()
+        .map(|group| {
+            let rule = group.proposed_rule().map(|rule| format!("{} {}", rule.kind, rule.path));
+            format!("{} {} {} {}", group.count, group.method, group.path, rule.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "1 POST /collect ",
+            "1 POST /reset/••• ",
+            "2 POST /orders/9/preview POST /orders/*/preview",
+            "1 POST /orders/8/preview POST /orders/*/preview",
+            "1 POST /orders/7/preview POST /orders/*/preview",
+        ]
+    );
+    assert_eq!(groups[0].host, format!("localhost:{}", other.address.port()));
+    assert_eq!(gateway.held_back_count(), 6);
+}
+
 #[tokio::test]
 async fn a_page_that_leads_elsewhere_waits_for_the_operator() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
     let other = Application::start_tls(&company, Shown::Good).await;
     let (gateway, bar) = start_session(&company, &application, SessionMode::Full).await;
-    let page =
-        webkit(&gateway).get(other.https("/shop")).header("sec-fetch-dest", "document").send().await.unwrap();
+    let other_url = |path: &str| format!("https://127.0.0.1:{}{path}", other.address.port());
+    let shop = other_url("/shop?order=7");
+    let load =
+        async || webkit(&gateway).get(&shop).header("sec-fetch-dest", "document").send().await.unwrap();
+    let page = load().await;
     assert_eq!(page.status(), StatusCode::FORBIDDEN);
-    assert!(page.text().await.unwrap().contains("This page leads out of the application"));
+    let page = page.text().await.unwrap();
+    assert!(page.contains("This page leads out of the application"), "{page}");
+    assert!(page.contains("Choose in the bar") && !page.contains("Try again"), "{page}");
     assert!(other.seen.lock().is_empty());
-    assert_eq!(bar.0.lock()[0].1, HeldBack::LeadsElsewhere(other.https("/shop").parse().unwrap()));
+    let asked = |bar: &Bar| bar.0.lock().iter().map(|(_, why)| why.clone()).collect::<Vec<_>>();
+    assert_eq!(asked(&bar), [HeldBack::LeadsElsewhere(shop.parse().unwrap())]);
+    assert_eq!(gateway.held_back_count(), 0, "a question is not a refusal");
+
+    // No person has followed the link yet.
+    let ahead =
+        webkit(&gateway).get(&shop).header("sec-fetch-dest", "document").header("sec-purpose", "prefetch");
+    assert_eq!(ahead.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert_eq!(asked(&bar).len(), 1);
+
+    gateway.allow_host("127.0.0.1");
+    assert_eq!(load().await.status(), StatusCode::OK);
+    assert_eq!(asked(&bar).len(), 1);
+    other.seen.lock().clear();
 
     let fetched =
         webkit(&gateway).get(other.https("/data")).header("sec-fetch-dest", "empty").send().await.unwrap();
