@@ -96,6 +96,7 @@ fn send_notification(_title: &str, _text: &str) {}
 
 #[cfg(test)]
 mod tests {
+    use understudy_core::access::{SessionMode, UnlockRule};
     use understudy_core::connection::Environment;
     use understudy_core::session::{Phase, UserLabel};
 
@@ -121,6 +122,8 @@ mod tests {
             deadline: Some(1_000 + left_ms),
             extensions_left,
             refused_secrets: Vec::new(),
+            mode: SessionMode::Full,
+            may_unlock: UnlockRule::Always,
         };
         let said = |left_ms, extensions| describe_ending(&session(left_ms, extensions), 1_000);
         assert_eq!(

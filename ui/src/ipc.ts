@@ -11,6 +11,8 @@ import type { ConnectionList } from "./bindings/ConnectionList";
 import type { DirectoryConfig } from "./bindings/DirectoryConfig";
 import type { FormChange } from "./bindings/FormChange";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
+import type { OffSiteChoice } from "./bindings/OffSiteChoice";
+import type { SessionMode } from "./bindings/SessionMode";
 import type { Moved } from "./bindings/Moved";
 import type { ListRequest } from "./bindings/ListRequest";
 import type { EndedSession } from "./bindings/EndedSession";
@@ -249,6 +251,10 @@ export const answerLeave = (answer: LeaveAnswer) => call("answer_leave", { answe
 
 export const barState = () => call("bar_state");
 export const barAct = (action: BarAction) => call("bar_act", { action });
+export const setSessionMode = (mode: SessionMode, reason: string | null) =>
+  call("set_session_mode", { mode, reason });
+export const answerOffSite = (choice: OffSiteChoice) => call("answer_off_site", { choice });
+export const setBarHeight = (height: number) => call("set_bar_height", { height });
 
 // Events
 

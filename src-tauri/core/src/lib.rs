@@ -4,6 +4,7 @@
 //! `session`, `audit`, `vault` and `directory`; all of them return [`error::Error`], and none of them points back.
 //! Session windows belong to the desktop: the core knows them as [`browser::Browser`].
 
+pub mod access;
 pub mod audit;
 pub mod browser;
 pub(crate) mod charset;

@@ -101,6 +101,7 @@ fn judge_user(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::AccessPolicy;
     use crate::directory::{Column, FieldKind, Role};
     use crate::template::Scope;
 
@@ -138,6 +139,7 @@ mod tests {
             max_minutes: None,
             max_extensions: 0,
             protect: rules.iter().map(rule).collect(),
+            access: AccessPolicy::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::access::{SessionMode, UnlockRule};
 use crate::audit::EndCause;
 use crate::clock::Moment;
 use crate::connection::{Environment, Policy};
@@ -89,6 +90,10 @@ pub struct SessionView {
     pub extensions_left: u32,
     /// While refused: the names of secrets for which another value may help.
     pub refused_secrets: Vec<String>,
+    /// What the session may do in the application now.
+    pub mode: SessionMode,
+    /// Whether the operator may switch it to full access.
+    pub may_unlock: UnlockRule,
 }
 
 /// A session that has ended, and why.
@@ -250,6 +255,33 @@ impl Session {
         Ok(())
     }
 
+    /// Switches what the session may do. Full access needs what the policy asks for; giving it up is always possible.
+    pub fn set_mode(&mut self, mode: SessionMode, reason: Option<&str>) -> Result<()> {
+        if mode == SessionMode::Full && self.view.mode == SessionMode::ReadOnly {
+            let has_reason = reason.is_some_and(|reason| !reason.trim().is_empty());
+            match self.view.may_unlock {
+                UnlockRule::Never => {
+                    return Err(Error::new(
+                        Code::PolicyRefused,
+                        "This connection's policy keeps its sessions read-only.",
+                    )
+                    .with_hint(
+                        "If you need to change something, ask the person who looks after the connection.",
+                    ));
+                }
+                UnlockRule::WithReason if !has_reason => {
+                    return Err(Error::new(Code::ReasonRequired, "Full access requires a reason.")
+                        .with_hint(
+                            "Say in a few words what you need to change. It is recorded in the audit log.",
+                        ));
+                }
+                UnlockRule::WithReason | UnlockRule::Always => {}
+            }
+        }
+        self.view.mode = mode;
+        Ok(())
+    }
+
     /// Begins the end; `false` if it has already begun, so that ending runs once.
     pub fn begin_ending(&mut self) -> bool {
         let first = self.view.phase != Phase::Ending;
@@ -299,6 +331,8 @@ mod tests {
                 deadline: Some(5),
                 extensions_left: 9,
                 refused_secrets: vec![],
+                mode: SessionMode::Full,
+                may_unlock: UnlockRule::Always,
             },
             SessionLimit { minutes, extensions: 2 },
         )

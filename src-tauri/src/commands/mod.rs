@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
+use understudy_core::access::{OffSiteChoice, SessionMode};
 use understudy_core::audit::EndCause;
 use understudy_core::check::{Report, TypedSecrets};
 use understudy_core::connection::{
@@ -298,11 +299,36 @@ commands! {
     bar {
         bar_state [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> BarState {
             let session = core.find_session(session_of_bar(webview.label()).unwrap_or_default())?;
-            windows.bar_state(session).await
+            let (held_back, off_site) = (core.held_back(&session.id)?, core.off_site_page(&session.id)?);
+            windows.bar_state(session, held_back, off_site).await
         }
 
         bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
             windows.run_bar_action(session_of_bar(webview.label()).unwrap_or_default(), action).await
+        }
+
+        /// `reason` is why a read-only session gets full access.
+        set_session_mode [core: Core<'_>, webview: Webview] (
+            mode: SessionMode,
+            reason: Option<String>,
+        ) -> SessionView {
+            let session = session_of_bar(webview.label()).unwrap_or_default();
+            core.set_session_mode(session, mode, reason.as_deref()).await
+        }
+
+        answer_off_site [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] (
+            choice: OffSiteChoice,
+        ) -> () {
+            let session = session_of_bar(webview.label()).unwrap_or_default();
+            if let Some(page) = core.answer_off_site(session, choice)? {
+                windows.open_off_site(session, &page, choice).await?;
+            }
+            Ok(())
+        }
+
+        /// Makes room for what unfolds in the bar: its height in logical pixels.
+        set_bar_height [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (height: u32) -> () {
+            windows.set_bar_height(session_of_bar(webview.label()).unwrap_or_default(), height).await
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager};
 use ts_rs::TS;
+use understudy_core::access::{HeldBackList, OffSitePage};
 use understudy_core::audit::EndCause;
 use understudy_core::session::SessionView;
 
@@ -12,6 +13,9 @@ use super::window::with_page;
 
 /// Height of the bar in logical pixels; `ui/src/bar` is laid out for it.
 pub const BAR_HEIGHT: i32 = 46;
+
+/// The greatest height, with something unfolded in the bar.
+pub const MAX_BAR_HEIGHT: i32 = 420;
 
 /// The name that [`remembered_as`] gives all session windows.
 pub const REMEMBERED: &str = "session";
@@ -44,6 +48,9 @@ pub struct BarState {
     pub zoom: f64,
     /// The origin of the page that is shown.
     pub location: String,
+    pub held_back: HeldBackList,
+    /// A page that leads out of the application and waits for the operator's answer.
+    pub off_site: Option<OffSitePage>,
 }
 
 /// Does what a button or key asks for. Main thread only.

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use super::blocked_paths::Blocked;
 use super::launch_page::{self, LaunchPage};
 use super::stage::{LaunchPageState, SessionWindow, Stage};
 use super::window::{PageView, build_window, format_connection, proxy_config, take_page, with_page};
-use super::{SessionWindows, platform, window_closed_error, window_error};
+use super::{BAR_HEIGHT, SessionWindows, platform, window_closed_error, window_error};
 
 /// How long a launch page may take to load. It is a local page, so after this time it never will.
 const LAUNCH_PAGE_LIMIT: Duration = Duration::from_secs(20);
@@ -45,6 +45,7 @@ impl Browser for SessionWindows {
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
+            bar_height: AtomicI32::new(BAR_HEIGHT),
             blocked: Blocked { origin: origin.clone(), paths: block.to_vec() },
             proxy: proxy.and_then(proxy_config),
             gateway: Mutex::default(),

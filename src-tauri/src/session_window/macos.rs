@@ -44,13 +44,13 @@ pub fn attach_page(
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
     of_session(configure(WebViewBuilder::new()), open, downloads)
-        .with_bounds(below_bar(window))
+        .with_bounds(below_bar(window, BAR_HEIGHT))
         .build_as_child(window)
         .map_err(|error| error.to_string())
 }
 
-pub fn fit_page(window: &WebviewWindow, page: &WebView) {
-    let _ = page.set_bounds(below_bar(window));
+pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
+    let _ = page.set_bounds(below_bar(window, bar_height));
 }
 
 pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
@@ -134,10 +134,10 @@ pub fn discard_page(_app: &AppHandle, _session: &str, page: WebView) {
     drop(page);
 }
 
-fn below_bar(window: &WebviewWindow) -> Rect {
+fn below_bar(window: &WebviewWindow, bar_height: i32) -> Rect {
     let scale = window.scale_factor().unwrap_or(1.0);
     let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
-    let bar = f64::from(BAR_HEIGHT);
+    let bar = f64::from(bar_height);
     Rect {
         position: LogicalPosition::new(0.0, bar).into(),
         size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),

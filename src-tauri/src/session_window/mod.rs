@@ -31,13 +31,16 @@ use std::sync::Arc;
 
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
+use understudy_core::access::{HeldBackList, OffSiteChoice, OffSitePage};
 use understudy_core::audit::EndCause;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::Url;
 
 use self::bar::run_bar_action;
-pub use self::bar::{BAR_HEIGHT, BarAction, BarState, REMEMBERED, bar_label, remembered_as, session_of_bar};
+pub use self::bar::{
+    BAR_HEIGHT, BarAction, BarState, MAX_BAR_HEIGHT, REMEMBERED, bar_label, remembered_as, session_of_bar,
+};
 use self::blocked_paths::Blocked;
 pub use self::sandbox_check::check_sandbox;
 use self::stage::SessionWindow;
@@ -77,7 +80,12 @@ impl SessionWindows {
     }
 
     /// What the bar of `session` shows.
-    pub async fn bar_state(&self, session: SessionView) -> Result<BarState> {
+    pub async fn bar_state(
+        &self,
+        session: SessionView,
+        held_back: HeldBackList,
+        off_site: Option<OffSitePage>,
+    ) -> Result<BarState> {
         let zoom = *self.find_window(&session.id)?.zoom.lock();
         let id = session.id.clone();
         self.on_main(move || {
@@ -90,6 +98,8 @@ impl SessionWindows {
                     can_go_forward: view.can_go_forward().unwrap_or(false),
                     zoom,
                     location: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
+                    held_back,
+                    off_site,
                 }
             })
         })
@@ -100,6 +110,35 @@ impl SessionWindows {
     pub async fn run_bar_action(&self, session: &str, action: BarAction) -> Result<()> {
         let open = self.find_window(session)?;
         self.on_main(move || run_bar_action(&open, action)).await
+    }
+
+    /// Opens a page that leads out of the application where the operator chose.
+    pub async fn open_off_site(
+        &self,
+        session: &str,
+        page: &OffSitePage,
+        choice: OffSiteChoice,
+    ) -> Result<()> {
+        match choice {
+            OffSiteChoice::Stay => Ok(()),
+            OffSiteChoice::OpenInBrowser => open_in_browser(&page.url),
+            OffSiteChoice::GoThere => {
+                let (id, url) = (session.to_owned(), page.url.clone());
+                self.on_main(move || with_page(&id, |page| page.view.load_url(&url).map_err(window_error)))
+                    .await??
+            }
+        }
+    }
+
+    /// Gives the bar this height, in logical pixels.
+    pub async fn set_bar_height(&self, session: &str, height: u32) -> Result<()> {
+        let height = i32::try_from(height).unwrap_or(i32::MAX).clamp(BAR_HEIGHT, MAX_BAR_HEIGHT);
+        let open = self.find_window(session)?;
+        open.bar_height.store(height, std::sync::atomic::Ordering::Relaxed);
+        self.on_main(move || {
+            with_page(&open.session, |page| platform::fit_page(&page.window, &page.view, height))
+        })
+        .await?
     }
 
     fn find_window(&self, session: &str) -> Result<Arc<SessionWindow>> {
@@ -122,6 +161,15 @@ impl SessionWindows {
         self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(window_error)))
             .await??
     }
+}
+
+/// Opens a page of the web in the operator's own browser.
+fn open_in_browser(url: &str) -> Result<()> {
+    let failed = |cause: std::io::Error| {
+        Error::new(Code::WindowFailed, format!("Your browser could not be started: {cause}."))
+            .with_hint("Copy the address and open it yourself.")
+    };
+    open::that_detached(url).map_err(failed)
 }
 
 fn window_closed_error() -> Error {

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use understudy_core::audit::EndCause;
@@ -75,6 +75,8 @@ pub(super) struct SessionWindow {
     pub next_answer: AtomicU64,
     pub answers: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Unanswered>>>>,
     pub zoom: Mutex<f64>,
+    /// In logical pixels.
+    pub bar_height: AtomicI32,
     /// Nothing in the window can reach these.
     pub blocked: Blocked,
     pub proxy: Option<ProxyConfig>,
@@ -245,6 +247,7 @@ pub(super) fn is_web(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session_window::BAR_HEIGHT;
 
     fn origin() -> Origin {
         Url::parse("https://app.example/").expect("a URL").origin()
@@ -265,6 +268,7 @@ mod tests {
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
+            bar_height: AtomicI32::new(BAR_HEIGHT),
             blocked: Blocked { origin: origin(), paths: vec!["/hijack/".into()] },
             proxy: None,
             gateway: Mutex::default(),

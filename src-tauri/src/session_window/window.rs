@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_window_state::{StateFlags, WindowExt};
@@ -32,7 +33,6 @@ pub(super) struct PageView {
     pub view: WebView,
     pub window: WebviewWindow,
     pub downloads: Rc<Downloads>,
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "asked when the network process ends"))]
     pub open: Arc<SessionWindow>,
 }
 
@@ -126,7 +126,9 @@ fn fill_window(
             let _ = wishes.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));
         }
         WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
-            let _ = with_page(&id, |page| platform::fit_page(&page.window, &page.view));
+            let _ = with_page(&id, |page| {
+                platform::fit_page(&page.window, &page.view, page.open.bar_height.load(Ordering::Relaxed))
+            });
         }
         _ => {}
     });

@@ -60,13 +60,13 @@ pub fn attach_page(
         WebContext::new(sessions_folder(window.app_handle()).map(|folder| folder.join(&open.session)));
     let bare = configure(WebViewBuilder::new_with_web_context(&mut context));
     of_session(bare, open, downloads)
-        .with_bounds(below_bar(window))
+        .with_bounds(below_bar(window, BAR_HEIGHT))
         .build_as_child(window)
         .map_err(|error| error.to_string())
 }
 
-pub fn fit_page(window: &WebviewWindow, page: &WebView) {
-    let _ = page.set_bounds(below_bar(window));
+pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
+    let _ = page.set_bounds(below_bar(window, bar_height));
 }
 
 /// `NavigateToString` has no origin, so a random path of the origin is intercepted and answered here. The request for
@@ -232,10 +232,10 @@ fn sessions_folder(app: &AppHandle) -> Option<PathBuf> {
     app.path().app_local_data_dir().ok().map(|folder| folder.join("sessions"))
 }
 
-fn below_bar(window: &WebviewWindow) -> Rect {
+fn below_bar(window: &WebviewWindow, bar_height: i32) -> Rect {
     let scale = window.scale_factor().unwrap_or(1.0);
     let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
-    let bar = f64::from(BAR_HEIGHT);
+    let bar = f64::from(bar_height);
     Rect {
         position: LogicalPosition::new(0.0, bar).into(),
         size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),

@@ -16,10 +16,12 @@ import type { LeaveAnswer } from "./LeaveAnswer";
 import type { ListRequest } from "./ListRequest";
 import type { ListedPage } from "./ListedPage";
 import type { Moved } from "./Moved";
+import type { OffSiteChoice } from "./OffSiteChoice";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
 import type { Report } from "./Report";
 import type { SecretStatus } from "./SecretStatus";
+import type { SessionMode } from "./SessionMode";
 import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
 import type { SignInForm } from "./SignInForm";
@@ -76,4 +78,7 @@ export type Commands = {
   answer_leave: { args: { answer: LeaveAnswer }, result: null },
   bar_state: { args: {}, result: BarState },
   bar_act: { args: { action: BarAction }, result: null },
+  set_session_mode: { args: { mode: SessionMode, reason: string | null }, result: SessionView },
+  answer_off_site: { args: { choice: OffSiteChoice }, result: null },
+  set_bar_height: { args: { height: number }, result: null },
 };

@@ -37,11 +37,15 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
       deadline: NOW + 58 * 60_000 + 12_000,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
     },
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,
     location: "https://app.acme.example",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
   };
 };
 
@@ -60,11 +64,15 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
       deadline: NOW + 107_000,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
     },
     can_go_back: true,
     can_go_forward: true,
     zoom: 1.1,
     location: "https://staging.acme.example",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
   };
 };
 
@@ -88,11 +96,15 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
       deadline: null,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
     },
     can_go_back: false,
     can_go_forward: false,
     zoom: 3,
     location: "http://127.0.0.1:4000",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
   };
 };
 
@@ -111,11 +123,15 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
       deadline: null,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
     },
     can_go_back: false,
     can_go_forward: false,
     zoom: 1,
     location: "",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
   };
 };
 

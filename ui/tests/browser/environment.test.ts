@@ -32,6 +32,8 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     deadline: NOW + 58 * 60_000,
     extensions_left: 2,
     refused_secrets: [],
+    mode: "full",
+    may_unlock: "always",
   };
   fake.state.sessions = [session, { ...session, id: "2", user: person("48213908") }];
   fake.reasons = ["because the customer wrote a whole letter about it ".repeat(6)];
@@ -41,6 +43,8 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: false,
     zoom: 1.1,
     location: "https://app.acme.example",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
   };
 };
 

@@ -87,6 +87,8 @@ const views: View[] = [
             deadline: null,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
           },
           {
             ...one,
@@ -97,6 +99,8 @@ const views: View[] = [
             deadline: NOW + 107_000,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
           },
           {
             ...one,
@@ -107,6 +111,8 @@ const views: View[] = [
             deadline: null,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
             phase: "opening",
             environment: "staging",
             connection_name: "Acme",
@@ -120,6 +126,8 @@ const views: View[] = [
             deadline: null,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
             phase: "refused",
             environment: "development",
             connection_name: "Demo",
@@ -555,6 +563,8 @@ const views: View[] = [
             deadline: null,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
           },
         ];
       },
@@ -630,6 +640,8 @@ const views: View[] = [
             deadline: null,
             extensions_left: 2,
             refused_secrets: [],
+            mode: "full",
+            may_unlock: "always",
           },
         ];
       },
@@ -702,6 +714,8 @@ const views: View[] = [
           deadline: NOW + 107_000,
           extensions_left: 1,
           refused_secrets: [],
+          mode: "full",
+          may_unlock: "always",
         });
         fake.state.sessions = [one("lindenhof"), one("northwind")];
       },
@@ -730,6 +744,8 @@ const views: View[] = [
           deadline: null,
           extensions_left: 0,
           refused_secrets: [],
+          mode: "full",
+          may_unlock: "always",
         };
         const ended = { session, ended_at: 1, cause: "deadline", sign_out_failed: null };
         window.understudy?.emit("session_ended", ended);

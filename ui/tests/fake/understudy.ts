@@ -317,6 +317,12 @@ function commands(fake: Fake): Answers {
     answer_leave: () => null,
     bar_state: () => fake.bar,
     bar_act: () => null,
+    set_session_mode: ({ mode }) => {
+      fake.bar = { ...fake.bar, session: { ...fake.bar.session, mode } };
+      return fake.bar.session;
+    },
+    answer_off_site: () => null,
+    set_bar_height: () => null,
   };
 }
 
@@ -446,6 +452,8 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     deadline: null,
     extensions_left: 2,
     refused_secrets: [],
+    mode: "full",
+    may_unlock: "always",
   };
   fake.state.sessions = [...fake.state.sessions, session];
   return session;

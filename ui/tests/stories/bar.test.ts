@@ -35,12 +35,16 @@ function state(session: Partial<SessionView>, change: Partial<BarState> = {}): B
       deadline: null,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
       ...session,
     },
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,
     location: "https://app.acme.example",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
     ...change,
   };
 }

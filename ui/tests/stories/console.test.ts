@@ -37,6 +37,8 @@ const session = (change: Partial<SessionView>): SessionView => ({
   deadline: null,
   extensions_left: 2,
   refused_secrets: [],
+  mode: "full",
+  may_unlock: "always",
   ...change,
 });
 
@@ -204,6 +206,8 @@ describe("running sessions", () => {
         deadline: NOW + 90_500,
         extensions_left: 2,
         refused_secrets: [],
+        mode: "full",
+        may_unlock: "always",
       }),
     ];
     render(App);

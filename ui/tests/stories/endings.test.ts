@@ -33,6 +33,8 @@ const session = (change: Partial<SessionView> = {}): SessionView => ({
   deadline: null,
   extensions_left: 2,
   refused_secrets: [],
+  mode: "full",
+  may_unlock: "always",
   ...change,
 });
 const end = (cause: EndCause, change: Partial<EndedSession> = {}) =>

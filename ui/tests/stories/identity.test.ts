@@ -34,6 +34,8 @@ const session = (id: string, who: UserLabel, change: Partial<SessionView> = {}):
   deadline: null,
   extensions_left: 2,
   refused_secrets: [],
+  mode: "full",
+  may_unlock: "always",
   ...change,
 });
 const chips = async () => within(await screen.findByRole("region", { name: "Running sessions" }));

@@ -269,6 +269,8 @@ describe("a refused secret", () => {
     deadline: null,
     extensions_left: 2,
     refused_secrets: names,
+    mode: "full",
+    may_unlock: "always",
   });
 
   test("is asked for in the console, and the sign-in goes on by itself", async () => {
@@ -313,6 +315,8 @@ describe("a user whose session runs already", () => {
       deadline: null,
       extensions_left: 2,
       refused_secrets: [],
+      mode: "full" as const,
+      may_unlock: "always" as const,
     };
     fake.state.sessions = [{ ...session, ...change }];
   };

@@ -26,6 +26,8 @@ const session = (id: string, change: Partial<SessionView> = {}): SessionView => 
   deadline: null,
   extensions_left: 2,
   refused_secrets: [],
+  mode: "full",
+  may_unlock: "always",
   ...change,
 });
 const answered = () => fake.called("answer_leave").map(({ args }) => args["answer"]);

@@ -13,6 +13,7 @@ use super::{
     ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method,
     PolicyConfig, ReasonRule, rules, shape,
 };
+use crate::access::AccessPolicy;
 use crate::browser::GatewayLogin;
 use crate::directory::engine_name;
 use crate::directory::json_path::to_dotted_name;
@@ -217,6 +218,7 @@ pub struct Policy {
     pub max_extensions: u32,
     /// Each rule as it is in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,
+    pub access: AccessPolicy,
 }
 
 impl Verify {
@@ -448,7 +450,8 @@ impl ConnectionCompiler<'_> {
             protect.push((text.clone(), self.ok_or_fault(&key, expression)?));
         }
         let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
-        Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect })
+        let access = AccessPolicy::default();
+        Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect, access })
     }
 
     pub(super) fn compile_url(

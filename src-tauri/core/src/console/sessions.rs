@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Console;
+use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{EndCause, OperatorIdentity};
 use crate::error::Result;
 use crate::impersonation::{self, ImpersonationRequest};
@@ -73,6 +74,32 @@ impl Console {
     /// Extends the session by the policy's time.
     pub async fn extend_session(&self, session: &str) -> Result<SessionView> {
         self.impersonations.extend_session(session).await
+    }
+
+    /// Switches what a session may do in the application. `reason` is why it gets full access, if the policy asks for
+    /// one.
+    pub async fn set_session_mode(
+        &self,
+        session: &str,
+        mode: SessionMode,
+        reason: Option<&str>,
+    ) -> Result<SessionView> {
+        self.impersonations.set_mode(session, mode, reason).await
+    }
+
+    /// What the session's fence has held back so far.
+    pub fn held_back(&self, session: &str) -> Result<HeldBackList> {
+        self.impersonations.held_back(session)
+    }
+
+    /// The page that waits for the operator's answer because it leads out of the application.
+    pub fn off_site_page(&self, session: &str) -> Result<Option<OffSitePage>> {
+        self.impersonations.off_site_page(session)
+    }
+
+    /// Takes the operator's answer to it; returns the page that it was about.
+    pub fn answer_off_site(&self, session: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
+        self.impersonations.answer_off_site(session, choice)
     }
 
     pub async fn end_session(&self, session: &str, cause: EndCause) {

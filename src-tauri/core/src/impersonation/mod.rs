@@ -16,6 +16,7 @@ mod form;
 mod retry;
 mod running_session;
 mod session_end;
+mod session_mode;
 mod session_start;
 mod steps;
 

@@ -110,6 +110,8 @@ impl Impersonations {
             deadline: None,
             extensions_left: 0,
             refused_secrets: Vec::new(),
+            mode: connection.policy.access.mode,
+            may_unlock: connection.policy.access.may_unlock,
         };
         let begun = Entry::for_new_session(
             view.started_at,

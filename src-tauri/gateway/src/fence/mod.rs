@@ -10,6 +10,7 @@ use std::fmt;
 use http::header::{ACCEPT, CONNECTION, UPGRADE};
 use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 use url::{Host, Origin, Url};
 
 pub use graphql::GraphqlFault;
@@ -20,8 +21,9 @@ pub use path::PathPattern;
 pub const INSPECTION_LIMIT: usize = 1 << 20;
 
 /// What a session may do in the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum SessionMode {
     /// Requests that may change something are held back, unless the connection allows them.
     ReadOnly,

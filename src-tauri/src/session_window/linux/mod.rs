@@ -85,8 +85,13 @@ pub fn attach_page(
     page.map_err(|error| error.to_string())
 }
 
-/// GTK does the layout.
-pub fn fit_page(_window: &WebviewWindow, _page: &WebView) {}
+/// Gives the bar its height; the page gets the rest.
+pub fn fit_page(window: &WebviewWindow, _page: &WebView, bar_height: i32) {
+    // The bar is the first of the column; the page packs itself behind it.
+    if let Some(bar) = window.default_vbox().ok().and_then(|column| column.children().into_iter().next()) {
+        bar.set_size_request(-1, bar_height);
+    }
+}
 
 /// Loads a launch page. With `of`, it takes the place of the page at that URL, in the history too.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
