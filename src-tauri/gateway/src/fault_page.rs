@@ -4,6 +4,8 @@ use http::header::{ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLO
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use url::Url;
+
 use crate::body::{Body, full_body};
 use crate::fault::ReachFault;
 use crate::held_back::HeldBack;
@@ -51,6 +53,24 @@ pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) 
     let words =
         Words { title: held_back.title(), why: &held_back.to_string(), hint: held_back.hint(), again };
     answer_in_words(held_back.status(), &words, preferences)
+}
+
+/// In place of an empty page, where something in front of the application wants a password.
+pub(crate) fn answer_password_wanted(url: &Url, was_sent: bool, preferences: &Preferences) -> Response<Body> {
+    let host = url.host_str().unwrap_or_default();
+    let (why, hint) = if was_sent {
+        (
+            format!("{host} does not accept the user name and password that this connection has for it."),
+            "Ask the person who looks after the connection to check `gateway_user` in `[network]` and the password.",
+        )
+    } else {
+        (
+            format!("{host} wants a user name and a password before it answers."),
+            "Ask the person who looks after the connection to set `gateway_user` in `[network]` and the password.",
+        )
+    };
+    let title = "The application is behind a password";
+    answer_in_words(StatusCode::UNAUTHORIZED, &Words { title, why: &why, hint, again: true }, preferences)
 }
 
 /// What the gateway says in the application's place.

@@ -6,13 +6,17 @@
 mod authority;
 mod body;
 mod cache;
+mod challenges;
+mod credentials;
 mod exchange;
 mod fault;
 mod fault_page;
 pub mod fence;
+mod forward;
 mod gate;
 mod held_back;
 mod held_back_summary;
+mod hop_headers;
 mod inbound;
 mod journal;
 mod launch;
@@ -35,6 +39,7 @@ use tokio_util::task::TaskTracker;
 use url::{Origin, Url};
 
 pub use cache::PublicCache;
+pub use credentials::HostCredentials;
 pub use fault::{CertificateReason, ReachFault};
 pub use gate::RequestPermit;
 pub use held_back::{FenceObserver, HeldBack};
@@ -44,6 +49,7 @@ pub use launch::{LaunchResponder, LaunchRoute};
 pub use outbound_proxy::OutboundProxy;
 
 use authority::SessionAuthority;
+use credentials::CredentialStore;
 use fence::{FenceRules, HostPattern, SessionMode};
 use gate::FenceGate;
 use inbound::Admission;
@@ -58,6 +64,8 @@ pub struct GatewayConfig {
     /// Authorities that are trusted besides the system's, in DER.
     pub extra_roots: Vec<Vec<u8>>,
     pub proxy: Option<OutboundProxy>,
+    /// For what stands in front of the application and wants a password of its own.
+    pub credentials: Vec<HostCredentials>,
     pub launch: Option<LaunchRoute>,
     /// The public files of the connection, shared by its sessions.
     pub cache: Arc<PublicCache>,
@@ -102,6 +110,7 @@ impl Gateway {
             authority: SessionAuthority::create()?,
             upstream: Upstream::create(extra_roots, config.proxy)?,
             journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.mask_secrets)),
+            credentials: CredentialStore::new(config.credentials),
             launch: config.launch,
             cache: config.cache,
             static_hosts: config.static_hosts,
@@ -167,6 +176,11 @@ impl Gateway {
     /// Lets the session's pages lead to a host from now on. Whatever else the fence says of it holds.
     pub fn allow_host(&self, host: &str) {
         self.session.gate.allow_host(host);
+    }
+
+    /// Replaces the credentials that are sent to what stands in front of the application, from the next request on.
+    pub fn set_credentials(&self, credentials: Vec<HostCredentials>) {
+        self.session.credentials.replace(credentials);
     }
 
     /// What was refused so far, newest first. A page that leads elsewhere is not in it: that is a question.

@@ -1,12 +1,11 @@
 //! The company's proxy, as `[network] proxy` names it.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use http::{HeaderValue, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::GatewayError;
+use crate::credentials::encode_basic;
 
 /// An `http://` or `socks5://` proxy between the gateway and the application.
 #[derive(Debug, Clone)]
@@ -57,9 +56,6 @@ impl OutboundProxy {
 
     pub(crate) fn to_basic_header(&self) -> Option<HeaderValue> {
         let (user, password) = self.credentials.as_ref().filter(|_| !self.is_socks)?;
-        let encoded = BASE64_STANDARD.encode(format!("{user}:{}", password.expose_secret()));
-        let mut header = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
-        header.set_sensitive(true);
-        Some(header)
+        encode_basic(user, password.expose_secret())
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::FenceObserver;
 use crate::PublicCache;
 use crate::authority::SessionAuthority;
+use crate::credentials::CredentialStore;
 use crate::fence::HostPattern;
 use crate::gate::FenceGate;
 use crate::inbound::Admission;
@@ -24,6 +25,7 @@ pub(crate) struct SessionState {
     pub(crate) gate: FenceGate,
     pub(crate) observer: Arc<dyn FenceObserver>,
     pub(crate) journal: Arc<RequestJournal>,
+    pub(crate) credentials: CredentialStore,
     pub(crate) launch: Option<LaunchRoute>,
     /// Cancelled when the session ends: every connection closes, with the requests in flight.
     pub(crate) ended: CancellationToken,

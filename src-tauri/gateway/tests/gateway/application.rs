@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -173,6 +173,10 @@ impl Application {
     }
 }
 
+/// What `/guarded` accepts: the user `gate` with the password `canary`.
+const GUARD_ACCEPTS: &str = "Basic Z2F0ZTpjYW5hcnk=";
+const GUARD_SAYS: &str = "<!doctype html><p>Staff only</p><script src=/staff-only.js></script>";
+
 /// A bundle of 30 kB.
 static FILE: LazyLock<Bytes> = LazyLock::new(|| format!("/*{}*/", "x".repeat(30_000)).into());
 
@@ -250,22 +254,9 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
             response.headers_mut().insert("location", HeaderValue::from_static("/write/repeated"));
             response
         }
-        "/socket" | "/write/socket" if request.headers().contains_key(UPGRADE) => {
-            let upgraded = hyper::upgrade::on(&mut request);
-            tokio::spawn(async move {
-                let mut stream = TokioIo::new(upgraded.await.unwrap());
-                let mut piece = [0; 64];
-                while let Ok(length @ 1..) = stream.read(&mut piece).await {
-                    stream.write_all(&upper(&piece[..length])).await.unwrap();
-                }
-            });
-            let mut response = text("");
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            for (name, value) in [(CONNECTION, "upgrade"), (UPGRADE, "websocket")] {
-                response.headers_mut().insert(name, HeaderValue::from_static(value));
-            }
-            response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat"));
-            response
+        "/socket" | "/write/socket" if request.headers().contains_key(UPGRADE) => open_socket(&mut request),
+        "/guarded" if request.headers().get(AUTHORIZATION).is_none_or(|sent| sent != GUARD_ACCEPTS) => {
+            ask_for_password(request.uri().query() == Some("silent"))
         }
         "/socket-refused" => {
             let mut response = text("no sockets here");
@@ -274,6 +265,35 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
         }
         _ => text("the application"),
     }
+}
+
+/// Echoes in capitals what comes.
+fn open_socket(request: &mut Request<Incoming>) -> Answer {
+    let upgraded = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let mut stream = TokioIo::new(upgraded.await.unwrap());
+        let mut piece = [0; 64];
+        while let Ok(length @ 1..) = stream.read(&mut piece).await {
+            stream.write_all(&upper(&piece[..length])).await.unwrap();
+        }
+    });
+    let mut response = text("");
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    for (name, value) in [(CONNECTION, "upgrade"), (UPGRADE, "websocket")] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat"));
+    response
+}
+
+/// As a gateway in front of the application does, which has a password of its own.
+fn ask_for_password(is_silent: bool) -> Answer {
+    let mut response = text(if is_silent { "" } else { GUARD_SAYS });
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    let challenge = HeaderValue::from_static("Bearer realm=\"app\", Basic realm=\"staging\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
 }
 
 fn find_page(path: &str, pages: Pages) -> Option<Answer> {

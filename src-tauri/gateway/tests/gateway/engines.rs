@@ -208,3 +208,21 @@ async fn a_read_only_session_writes_in_no_way_in_chromium() {
     stage.expect_no_write().await;
     end(browser).await;
 }
+
+/// A dialog of the engine's own would stand in front of the page, which would not be shown before it's closed.
+#[tokio::test]
+async fn no_engine_asks_for_a_password() {
+    let stage = Stage::set(SessionMode::ReadOnly).await;
+    let page = stage.application.https("/guarded");
+    let is_shown = || stage.application.seen.lock().iter().map(|seen| seen.path.clone()).collect::<Vec<_>>();
+    for engine in ["webkit", "chromium"] {
+        let home = tempfile::tempdir().unwrap();
+        stage.application.seen.lock().clear();
+        let browser = match engine {
+            "webkit" => open_webkit(Some(&stage.gateway), &page, home.path()),
+            _ => open_chromium(Some(&stage.gateway), &page, home.path()).await,
+        };
+        stage.wait_until_all(engine, is_shown, &["/staff-only.js"]).await;
+        end(browser).await;
+    }
+}

@@ -5,6 +5,7 @@ mod admission;
 mod application;
 #[cfg(target_os = "linux")]
 mod browsers;
+mod credentials;
 #[cfg(target_os = "linux")]
 mod engines;
 mod faults;

@@ -19,6 +19,7 @@ pub fn config(company: &Company) -> GatewayConfig {
     GatewayConfig {
         extra_roots: vec![company.certificate()],
         proxy: None,
+        credentials: Vec::new(),
         launch: None,
         cache: Arc::new(PublicCache::new(1 << 20)),
         static_hosts: vec![HostPattern::parse("localhost").expect("a host")],

@@ -1,0 +1,199 @@
+//! One request on its way to the application, once it may pass, and the answer on its way back.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{Request, Response, StatusCode, Uri, Version, request, response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::body::{Body, CountedBody, full_body};
+use crate::cache::{CacheLookup, KeepingBody};
+use crate::challenges::{asks_for_basic, remove_dialog_challenges};
+use crate::fault::ReachFault;
+use crate::fault_page::{Preferences, answer_password_wanted};
+use crate::fence::is_top_level;
+use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
+use crate::journal::{Record, RequestOutcome};
+use crate::session::SessionState;
+
+const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
+
+/// What belongs to a request, besides itself.
+pub(crate) struct Passage<'a> {
+    pub(crate) url: &'a Url,
+    pub(crate) record: &'a Arc<Record>,
+    pub(crate) session: &'a Arc<SessionState>,
+    pub(crate) preferences: &'a Preferences,
+    /// Cancelled when the web sockets of this time have to close.
+    pub(crate) sockets_closed: CancellationToken,
+}
+
+impl Passage<'_> {
+    /// Asks the application, or the cache.
+    pub(crate) async fn forward(
+        self,
+        mut request: Request<Body>,
+        uri: Uri,
+    ) -> Result<Response<Body>, ReachFault> {
+        let upgrade = wanted_upgrade(&request);
+        let from_webview = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+        let (mut parts, body) = request.into_parts();
+        self.prepare_request(&mut parts, uri, upgrade);
+        let mut asked = parts.clone();
+        asked.extensions.clear();
+        let shares = self.shares_files();
+        let mut stale = None;
+        if shares {
+            match self.session.cache.look_up(&asked, SystemTime::now()) {
+                CacheLookup::Miss => {}
+                CacheLookup::Fresh(file) => return Ok(self.answer_from_cache(file)),
+                CacheLookup::Stale(file, conditions) => {
+                    parts.headers.extend(conditions);
+                    stale = Some(file);
+                }
+            }
+        }
+        let mut response = self.send(parts, body).await?;
+        self.record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(from_webview) = from_webview
+        {
+            self.relay(from_webview, hyper::upgrade::on(&mut response));
+            return Ok(response.map(|_| full_body("")));
+        }
+        let (mut head, body) = response.into_parts();
+        self.session.gate.notice_arrival(&asked, self.url, &head);
+        let has_known_end = has_known_end(&head);
+        remove_hop_by_hop(&mut head.headers);
+        if head.status == StatusCode::NOT_MODIFIED
+            && let Some(stale) = stale
+            && let Some(mut file) = self.session.cache.revalidate(stale, &asked, &head, SystemTime::now())
+        {
+            // They are for this session, and the file is for all.
+            for cookie in head.headers.get_all(SET_COOKIE) {
+                file.headers_mut().append(SET_COOKIE, cookie.clone());
+            }
+            return Ok(self.answer_from_cache(file));
+        }
+        if head.status == StatusCode::UNAUTHORIZED
+            && remove_dialog_challenges(&mut head.headers)
+            && is_top_level(&asked.headers)
+            && body.is_end_stream()
+        {
+            self.session.journal.end_entry(self.record);
+            let was_sent = self.session.credentials.find_for(self.url).is_some();
+            return Ok(answer_password_wanted(self.url, was_sent, self.preferences));
+        }
+        let body = self.watch_answer(body);
+        let body = if shares && has_known_end {
+            let kept = self.session.cache.keep_while_passing(&asked, &head, body);
+            kept.map_or_else(|body| body, KeepingBody::boxed_unsync)
+        } else {
+            body
+        };
+        Ok(Response::from_parts(head, body))
+    }
+
+    fn prepare_request(&self, parts: &mut request::Parts, uri: Uri, upgrade: Option<HeaderValue>) {
+        parts.uri = uri;
+        parts.version = Version::HTTP_11;
+        // The URL has the host; the client writes the header again if the protocol needs it.
+        parts.headers.remove(HOST);
+        remove_hop_by_hop(&mut parts.headers);
+        join_cookies(&mut parts.headers);
+        parts.headers.remove(MODE_HEADER);
+        if let Some(mode) = self.session.gate.mode_header(self.url) {
+            parts.headers.insert(MODE_HEADER, mode);
+        }
+        if let Some(protocol) = upgrade {
+            parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            parts.headers.insert(UPGRADE, protocol);
+        }
+    }
+
+    fn shares_files(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        self.session.gate.is_of_application(self.url)
+            || self.session.static_hosts.iter().any(|pattern| pattern.matches(host))
+    }
+
+    /// Sends the request with the credentials for what stands in front of the application. A request with credentials
+    /// of its own keeps them, unless they're refused and there is no body that would have to be sent again.
+    async fn send(&self, mut parts: request::Parts, body: Body) -> Result<Response<Incoming>, ReachFault> {
+        let mut second_try = None;
+        if let Some(basic) = self.session.credentials.find_for(self.url) {
+            if parts.headers.contains_key(AUTHORIZATION) && body.is_end_stream() {
+                let mut parts = parts.clone();
+                parts.headers.insert(AUTHORIZATION, basic);
+                second_try = Some(parts);
+            } else {
+                parts.headers.entry(AUTHORIZATION).or_insert(basic);
+            }
+        }
+        let upstream = &self.session.upstream;
+        let body = CountedBody::new(body, Arc::clone(&self.record.sent), || {});
+        let response = upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
+        match second_try {
+            Some(parts)
+                if response.status() == StatusCode::UNAUTHORIZED && asks_for_basic(response.headers()) =>
+            {
+                upstream.send(Request::from_parts(parts, full_body(""))).await
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Counts an answer's bytes, and ends the journal's entry with it.
+    fn watch_answer(&self, body: Incoming) -> Body {
+        let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
+        let received = Arc::clone(&self.record.received);
+        CountedBody::new(body, received, move || session.journal.end_entry(&record)).boxed_unsync()
+    }
+
+    /// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.
+    fn answer_from_cache(&self, file: Response<Bytes>) -> Response<Body> {
+        self.record.set_outcome(RequestOutcome::Answered { status: file.status().as_u16() });
+        self.record.set_from_cache();
+        self.session.journal.end_entry(self.record);
+        file.map(full_body)
+    }
+
+    /// Passes bytes between the webview and the application until one of them closes or the session ends.
+    fn relay(&self, from_webview: hyper::upgrade::OnUpgrade, from_server: hyper::upgrade::OnUpgrade) {
+        let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
+        let sockets_closed = self.sockets_closed.clone();
+        self.session.tasks.spawn(async move {
+            let pass = async {
+                let (webview, server) =
+                    tokio::try_join!(from_webview, from_server).map_err(std::io::Error::other)?;
+                tokio::io::copy_bidirectional(&mut TokioIo::new(webview), &mut TokioIo::new(server)).await
+            };
+            tokio::select! {
+                passed = pass => if let Ok((sent, received)) = passed {
+                    record.sent.fetch_add(sent, std::sync::atomic::Ordering::Relaxed);
+                    record.received.fetch_add(received, std::sync::atomic::Ordering::Relaxed);
+                },
+                () = sockets_closed.cancelled() => {}
+                () = session.ended.cancelled() => {}
+            }
+            session.journal.end_entry(&record);
+        });
+    }
+}
+
+/// Whether it shows that an answer broke off. One that ends with its connection looks whole whenever it ends.
+fn has_known_end(head: &response::Parts) -> bool {
+    head.version == Version::HTTP_2
+        || head.headers.contains_key(CONTENT_LENGTH)
+        || head.headers.contains_key(TRANSFER_ENCODING)
+}
