@@ -32,8 +32,8 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     deadline: NOW + 58 * 60_000,
     extensions_left: 2,
     refused_secrets: [],
-    mode: "full",
-    may_unlock: "always",
+    mode: "full" as const,
+    may_unlock: "always" as const,
   };
   fake.state.sessions = [session, { ...session, id: "2", user: person("48213908") }];
   fake.reasons = ["because the customer wrote a whole letter about it ".repeat(6)];

@@ -714,8 +714,8 @@ const views: View[] = [
           deadline: NOW + 107_000,
           extensions_left: 1,
           refused_secrets: [],
-          mode: "full",
-          may_unlock: "always",
+          mode: "full" as const,
+          may_unlock: "always" as const,
         });
         fake.state.sessions = [one("lindenhof"), one("northwind")];
       },

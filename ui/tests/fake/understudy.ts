@@ -318,7 +318,9 @@ function commands(fake: Fake): Answers {
     bar_state: () => fake.bar,
     bar_act: () => null,
     set_session_mode: ({ mode }) => {
-      fake.bar = { ...fake.bar, session: { ...fake.bar.session, mode } };
+      const bar = fake.bar;
+      if (bar === null) throw new Error("There is no session whose mode could change.");
+      fake.bar = { ...bar, session: { ...bar.session, mode } };
       return fake.bar.session;
     },
     answer_off_site: () => null,
