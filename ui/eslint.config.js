@@ -32,7 +32,15 @@ export default ts.config(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ group: ["@tauri-apps/*"], message: "Only ipc.ts talks to Tauri." }] },
+        {
+          patterns: [{ group: ["@tauri-apps/*"], message: "Only ipc.ts talks to Tauri." }],
+          paths: [
+            {
+              name: "@lucide/svelte",
+              message: "It has 1,600 icons, each to be compiled: import one by its path.",
+            },
+          ],
+        },
       ],
     },
   },

@@ -1,31 +1,29 @@
 // What can be done, with the key that does it: the keyboard, the command palette and the sheet of keys read the same
 // list.
-import {
-  AtSign,
-  Copy,
-  CopyPlus,
-  FileOutput,
-  FileText,
-  FlaskConical,
-  Keyboard,
-  KeyRound,
-  MessageSquare,
-  PanelRight,
-  Pencil,
-  Plus,
-  Power,
-  RefreshCw,
-  RotateCcw,
-  Scan,
-  ScanSearch,
-  Search,
-  Settings,
-  TextSearch,
-  Trash2,
-  VenetianMask,
-  ZoomIn,
-  ZoomOut,
-} from "@lucide/svelte";
+import AtSign from "@lucide/svelte/icons/at-sign";
+import Copy from "@lucide/svelte/icons/copy";
+import CopyPlus from "@lucide/svelte/icons/copy-plus";
+import FileOutput from "@lucide/svelte/icons/file-output";
+import FileText from "@lucide/svelte/icons/file-text";
+import FlaskConical from "@lucide/svelte/icons/flask-conical";
+import Keyboard from "@lucide/svelte/icons/keyboard";
+import KeyRound from "@lucide/svelte/icons/key-round";
+import MessageSquare from "@lucide/svelte/icons/message-square";
+import PanelRight from "@lucide/svelte/icons/panel-right";
+import Pencil from "@lucide/svelte/icons/pencil";
+import Plus from "@lucide/svelte/icons/plus";
+import Power from "@lucide/svelte/icons/power";
+import RefreshCw from "@lucide/svelte/icons/refresh-cw";
+import RotateCcw from "@lucide/svelte/icons/rotate-ccw";
+import Scan from "@lucide/svelte/icons/scan";
+import ScanSearch from "@lucide/svelte/icons/scan-search";
+import Search from "@lucide/svelte/icons/search";
+import Settings from "@lucide/svelte/icons/settings";
+import TextSearch from "@lucide/svelte/icons/text-search";
+import Trash2 from "@lucide/svelte/icons/trash-2";
+import VenetianMask from "@lucide/svelte/icons/venetian-mask";
+import ZoomIn from "@lucide/svelte/icons/zoom-in";
+import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { App } from "./state/app.svelte";
 import { toasts } from "./state/toasts.svelte";

@@ -27,6 +27,39 @@ window.matchMedia = (query) =>
     removeEventListener() {},
   }) as never;
 
+// jsdom finds the labels of one field by asking every element in the document which field it labels, and the field of
+// a label by its id in the same way: in a form, that was most of what the tests did. These say the same.
+const labelable = "button, meter, output, progress, select, textarea, input:not([type=hidden])";
+const labelled = (label: HTMLLabelElement): Element | null => {
+  const id = label.getAttribute("for");
+  if (id === null) return label.querySelector(labelable);
+  const named = document.getElementById(id);
+  return named?.matches(labelable) ? named : null;
+};
+Object.defineProperty(HTMLLabelElement.prototype, "control", {
+  configurable: true,
+  get(this: HTMLLabelElement) {
+    return labelled(this);
+  },
+});
+for (const { prototype } of [
+  HTMLButtonElement,
+  HTMLMeterElement,
+  HTMLOutputElement,
+  HTMLProgressElement,
+  HTMLSelectElement,
+  HTMLTextAreaElement,
+  HTMLInputElement,
+]) {
+  Object.defineProperty(prototype, "labels", {
+    configurable: true,
+    get(this: HTMLElement) {
+      if (!this.matches(labelable)) return null;
+      return [...document.getElementsByTagName("label")].filter((label) => labelled(label) === this);
+    },
+  });
+}
+
 afterEach(() => {
   for (const { key } of toasts.shown) toasts.dismiss(key);
   localStorage.clear();
