@@ -20,10 +20,11 @@ const SECTIONS: &[&str] = &[
     "sign_out",
     "network",
     "policy",
+    "policy.hosts",
 ];
 
 /// Arrays of tables, with a heading for each item.
-const LISTS: &[&str] = &["sign_in.steps", "sign_out.steps"];
+const LISTS: &[&str] = &["sign_in.steps", "sign_out.steps", "policy.allow"];
 
 /// Other tables are written as `{ … }` up to this many bytes, and with a heading beyond.
 const INLINE: usize = 100;
@@ -422,6 +423,28 @@ max_minutes = 60
         }
     }
 
+    type AccessConfig = (Option<SessionMode>, Option<UnlockConfig>, Vec<AllowConfig>, Option<HostsConfig>);
+
+    fn access() -> impl Strategy<Value = AccessConfig> {
+        let rule = (".*", ".*", prop::option::of(".*")).prop_map(|(method, path, why)| AllowConfig {
+            method,
+            path,
+            why,
+        });
+        let unlock = prop_oneof![
+            any::<bool>().prop_map(UnlockConfig::Plain),
+            Just(UnlockConfig::Conditional(UnlockCondition::WithReason)),
+        ];
+        let hosts = (prop::collection::vec(".*", 0..3), any::<bool>())
+            .prop_map(|(block, block_telemetry)| HostsConfig { block, block_telemetry });
+        (
+            prop::option::of(prop_oneof![Just(SessionMode::ReadOnly), Just(SessionMode::Full)]),
+            prop::option::of(unlock),
+            prop::collection::vec(rule, 0..3),
+            prop::option::of(hosts),
+        )
+    }
+
     prop_compose! {
         fn any_file()(
             name in ".*",
@@ -433,12 +456,15 @@ max_minutes = 60
             max_minutes in prop::option::of(1..1440_u32),
             max_extensions in prop::option::of(0..20_u32),
             network in prop::option::of((prop::option::of(".*"), prop::option::of(".*"))),
-            protect in prop::collection::vec(".*", 0..3),
+            (protect, origins) in (prop::collection::vec(".*", 0..3), prop::collection::vec(".*", 0..3)),
+            (mode, may_unlock, allow, hosts) in access(),
         ) -> ConnectionFile {
             ConnectionFile {
                 name, environment, directory, sign_in, sign_out,
                 network: network.map(|(proxy, ca)| NetworkConfig { proxy, ca, ..NetworkConfig::default() }),
-                policy: PolicyConfig { reason, max_minutes, max_extensions, protect },
+                policy: PolicyConfig {
+                    reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, allow, hosts,
+                },
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The connection file: one customer application, with its directory, sign-in and policy. Contains no secrets.
 //!
 //! This file has the types of the file and of what is reported about it. `parse` turns a text into a valid
-//! [`Connection`], with `shape` (keys and types), `rules` and `sign_in` (their meaning), `presets` (named sign-ins) and
-//! `faults` (error messages). `edit` writes the form's values into a text, `store` manages the files, and `schema`
+//! [`Connection`], with `shape` (keys and types), `rules`, `sign_in` and `access` (their meaning), `presets` (named
+//! sign-ins) and `faults` (error messages). `edit` writes the form's values into a text, `store` manages the files, and `schema`
 //! describes them.
 
+mod access;
 mod edit;
 mod faults;
 mod parse;
@@ -25,9 +26,11 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use ts_rs::TS;
 
+use crate::access::SessionMode;
 use crate::error::{Error, FileFault};
 
 pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
+pub use access::render_allow_rule;
 pub use edit::write_into;
 pub use parse::{
     Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network,
@@ -478,7 +481,7 @@ pub enum ReasonRule {
     Optional,
 }
 
-/// `[policy]`: who may be impersonated, and for how long.
+/// `[policy]`: who may be impersonated, for how long, and what a session may do.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(default, deny_unknown_fields)]
@@ -496,6 +499,73 @@ pub struct PolicyConfig {
     /// Expressions over `user`, such as `"user.is_admin"`. If any of them is true, the user can never be impersonated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,
+    /// What a session may do in the application when it begins: `read_only` holds back what may change something.
+    /// Default: `read_only` in production, `full` elsewhere.
+    #[serde(default)]
+    pub mode: Option<SessionMode>,
+    /// Whether the operator may switch a read-only session to full access: `true`, `false` or `"with_reason"`, which is
+    /// recorded in the audit log. Default: `"with_reason"` in production, `true` elsewhere.
+    #[serde(default)]
+    pub may_unlock: Option<UnlockConfig>,
+    /// Where pages may lead without asking the operator, besides the application, `sign_in.redirect_to` and
+    /// `sign_in.open_origins`: `"https://id.acme.com"`, or `"*.acme.com"` for all its subdomains. Only the host counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+    /// `[[policy.allow]]`: requests that pass in a read-only session, because they only read although they look like
+    /// writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<AllowConfig>,
+    /// `[policy.hosts]`: hosts that no session reaches.
+    #[serde(default)]
+    pub hosts: Option<HostsConfig>,
+}
+
+/// Whether the operator may switch a read-only session to full access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(untagged)]
+#[ts(export)]
+pub enum UnlockConfig {
+    Plain(bool),
+    Conditional(UnlockCondition),
+}
+
+/// What the operator has to do for full access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum UnlockCondition {
+    /// Enter a reason, which is recorded in the audit log.
+    WithReason,
+}
+
+/// `[[policy.allow]]`: one kind of request that passes in a read-only session.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct AllowConfig {
+    /// An HTTP method, such as `POST`, or `websocket`.
+    pub method: String,
+    /// A path of the application: `/api/search`. `*` stands for one part of it, and `/**` at its end for everything
+    /// below it.
+    pub path: String,
+    /// What the request is for: a note for people.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+/// `[policy.hosts]`: hosts that no session reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct HostsConfig {
+    /// Hosts: `"chat.example"`, or `"*.chat.example"` for all its subdomains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub block: Vec<String>,
+    /// Whether well-known services for analytics, session replay and chat are blocked too, so that they do not count
+    /// what an operator does as the customer's own doing. Default: `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub block_telemetry: bool,
 }
 
 impl Environment {

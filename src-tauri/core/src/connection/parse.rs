@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::faults::KeyFaults;
 use super::{
     ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method,
-    PolicyConfig, ReasonRule, rules, shape,
+    ReasonRule, access, rules, shape,
 };
 use crate::access::AccessPolicy;
 use crate::browser::GatewayLogin;
@@ -253,7 +253,7 @@ impl Connection {
         let network = rules::compile_network(file.network.as_ref(), &mut faults);
         let mut parts = ConnectionCompiler { id, fields: user_fields(&file.directory), faults };
         let compiled = parts.sign_in_and_out(&file);
-        let policy = parts.compile_policy(&file.policy);
+        let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
         match (compiled, policy) {
             // A missing part is either absent from the file or faulty; the fault tells which.
@@ -441,7 +441,8 @@ impl ConnectionCompiler<'_> {
         Scope::for_session(self.fields.iter().cloned(), why_no_secrets)
     }
 
-    fn compile_policy(&mut self, part: &PolicyConfig) -> Option<Policy> {
+    fn compile_policy(&mut self, file: &ConnectionFile, sign_in: Option<&SignIn>) -> Option<Policy> {
+        let part = &file.policy;
         let scope = Scope::for_user(self.fields.iter().cloned());
         let mut protect = Vec::new();
         for (at, text) in part.protect.iter().enumerate() {
@@ -450,7 +451,7 @@ impl ConnectionCompiler<'_> {
             protect.push((text.clone(), self.ok_or_fault(&key, expression)?));
         }
         let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
-        let access = AccessPolicy::default();
+        let access = access::compile_access(part, file.environment, sign_in, &mut self.faults);
         Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect, access })
     }
 

@@ -139,17 +139,20 @@ fn check_value(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut
         return one_of(key, value.get_ref(), &words, faults);
     }
     if let Some(choices) = schema["anyOf"].as_array() {
-        let fits = |choice: &&Value| match value.get_ref() {
-            DeValue::String(_) => choice["type"] == "string",
+        let choices: Vec<&Value> = choices.iter().map(resolve_reference).collect();
+        let fits = |choice: &&&Value| match value.get_ref() {
+            DeValue::String(_) => choice["type"] == "string" || enum_words(choice).is_some(),
             DeValue::Integer(_) => choice["type"] == "integer",
+            DeValue::Boolean(_) => choice["type"] == "boolean",
             _ => false,
         };
         return match choices.iter().find(fits) {
             Some(choice) => check_value(key, value, choice, faults),
-            None => faults.add_fault(
-                key,
-                format!("has to be a number or text in quotes, not {}", describe_kind(value.get_ref())),
-            ),
+            None => {
+                let wanted: Vec<String> = choices.iter().map(|choice| describe_wanted(choice)).collect();
+                let found = describe_kind(value.get_ref());
+                faults.add_fault(key, format!("has to be {}, not {found}", wanted.join(", or ")));
+            }
         };
     }
     match (schema["type"].as_str(), value.get_ref()) {
@@ -173,14 +176,8 @@ fn check_value(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut
                 faults.add_fault(key, format!("has to be from {min} to {max}"));
             }
         }
-        (Some(wanted), found) => {
-            let wanted = match wanted {
-                "string" => "text in quotes",
-                "object" => "a table",
-                "array" => "a list in brackets",
-                "boolean" => "true or false",
-                _ => "a whole number",
-            };
+        (Some(_), found) => {
+            let wanted = describe_wanted(schema);
             faults.add_fault(key, format!("has to be {wanted}, not {}", describe_kind(found)));
         }
         (None, _) => check_json(key, value, faults),
@@ -262,6 +259,22 @@ fn check_json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
             }
         }
     }
+}
+
+/// What fits a schema, for people.
+fn describe_wanted(schema: &Value) -> String {
+    if let Some(words) = enum_words(schema) {
+        let quoted: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+        return quoted.join(" or ");
+    }
+    let wanted = match schema["type"].as_str() {
+        Some("string") => "text in quotes",
+        Some("object") => "a table",
+        Some("array") => "a list in brackets",
+        Some("boolean") => "true or false",
+        _ => "a whole number",
+    };
+    wanted.to_owned()
 }
 
 fn describe_kind(value: &DeValue) -> &'static str {

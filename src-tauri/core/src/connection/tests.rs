@@ -5,8 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::error::{Code, Error};
 
-/// The handbook's example, without the policy's `mode` and `origins`, which this version does not know, and with `role`
-/// among the columns, because `protect` reads it.
+/// The handbook's example, with `role` among the columns, because `protect` reads it.
 const EXAMPLE: &str = r#"
 name        = "Acme"
 environment = "production"          # production | staging | development: coloured everywhere
@@ -41,6 +40,8 @@ method = "POST"
 [policy]
 reason      = "required"            # or "optional"
 max_minutes = 60
+mode        = "read_only"           # what a session may do: "read_only" or "full"
+origins     = ["https://app.acme.com", "https://*.acme.com"]   # where pages may lead
 protect     = ["user.role in ['admin', 'staff']"]     # these can never be impersonated
 "#;
 
@@ -198,10 +199,9 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
             ],
         ),
         (
-            ["", "", "", "[policy]\nmode = 'read_only'\norigins = ['https://*.acme.com']\nmax_minutes = 0"],
+            ["", "", "", "[policy]\nmode = 'read_only'\norigin = ['https://*.acme.com']\nmax_minutes = 0"],
             vec![
-                "acme.toml:11:1: policy.mode: this version of Understudy does not know `mode`; [policy] can have max_extensions, max_minutes, protect, reason",
-                "acme.toml:12:1: policy.origins: this version of Understudy does not know `origins`; [policy] can have max_extensions, max_minutes, protect, reason",
+                "acme.toml:12:1: policy.origin: unknown key; did you mean `origins`?",
                 "acme.toml:13:15: policy.max_minutes: has to be from 1 to 1440",
             ],
         ),

@@ -9,6 +9,7 @@ use std::fmt;
 
 use http::header::{ACCEPT, CONNECTION, UPGRADE};
 use http::{HeaderMap, Method};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use url::{Host, Origin, Url};
@@ -21,7 +22,7 @@ pub use path::PathPattern;
 pub const INSPECTION_LIMIT: usize = 1 << 20;
 
 /// What a session may do in the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum SessionMode {
