@@ -251,9 +251,11 @@ export const answerLeave = (answer: LeaveAnswer) => call("answer_leave", { answe
 
 export const barState = () => call("bar_state");
 export const barAct = (action: BarAction) => call("bar_act", { action });
+/** `reason`: why a read-only session gets full access. */
 export const setSessionMode = (mode: SessionMode, reason: string | null) =>
   call("set_session_mode", { mode, reason });
 export const answerOffSite = (choice: OffSiteChoice) => call("answer_off_site", { choice });
+/** In logical pixels; the page under the bar gives way. */
 export const setBarHeight = (height: number) => call("set_bar_height", { height });
 
 // Events
@@ -291,6 +293,9 @@ export const onLeaveAsked = (tell: () => void) => on<null>("leave_asked", tell);
 
 /** What {@link barState} gives has changed. */
 export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);
+
+/** The key that switches the session's mode was pressed while the page had the focus. */
+export const onModeAsked = (tell: () => void) => on<null>("mode_asked", tell);
 
 /** Something happened in this session's page that its visitor wants to know. */
 export const onSaid = (tell: (said: Toast) => void) => on("said", tell);

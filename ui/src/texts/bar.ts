@@ -1,4 +1,6 @@
 // Texts of the session bar.
+import type { SessionMode } from "../bindings/SessionMode";
+
 export const bar = {
   happened: "What happened",
   label: "Session",
@@ -23,7 +25,29 @@ export const bar = {
   refused: "Sign-in refused",
   ending: "Ending…",
   end: "End session",
+  /** Where it is narrow. */
+  endShort: "End",
   /** A button's name and its key, as a tooltip. */
   withKey: (name: string, key: string) => `${name} (${key})`,
+  mode: {
+    label: "Mode",
+    /** The button's accessible name: what holds, and what pressing it does. */
+    switchFrom: (mode: string, action: string) => `${mode}. ${action}`,
+    switch: {
+      read_only: "Switch to full access",
+      full: "Switch to read-only",
+    } satisfies Record<SessionMode, string>,
+    meaning: {
+      read_only: "This session can't change anything. Switch to full access",
+      full: "This session can change the customer's data. Switch to read-only",
+    } satisfies Record<SessionMode, string>,
+    panel: "Full access",
+    why: "Why do you need full access?",
+    unlock: "Switch to full access",
+    missing: "Enter a reason. This connection requires one for full access.",
+    recorded: "Recorded in the audit log.",
+    never:
+      "This connection keeps its sessions read-only. If you need to change something, ask the person who looks after the connection.",
+  },
   onPage: (location: string) => `On ${location}`,
 };

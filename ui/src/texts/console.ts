@@ -1,5 +1,5 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
-import type { BarAction } from "../bindings/BarAction";
+import type { BarKey } from "../bar/keys";
 import type { EndCause } from "../bindings/EndCause";
 import type { Tier } from "../bindings/Tier";
 import type { Widening } from "../bindings/Widening";
@@ -333,9 +333,10 @@ export const console = {
       zoom_out: "Zoom out",
       zoom_reset: "Reset zoom",
       inspect: "Inspect the page",
+      switch_mode: "Switch between read-only and full access",
       extend: "Extend the session when it is about to end",
       end: "End session",
-    } satisfies Record<BarAction, string>,
+    } satisfies Record<BarKey, string>,
     grammar: {
       title: "In the search field",
       examples: [

@@ -1,6 +1,7 @@
 // Texts that more than one part of the UI says.
 import type { Code } from "../bindings/Code";
 import type { Environment } from "../bindings/Environment";
+import type { SessionMode } from "../bindings/SessionMode";
 
 /** Of the texts, and so of the numbers and times between them. */
 export const locale = "en-GB";
@@ -23,6 +24,11 @@ export const shared = {
     staging: "staging",
     development: "development",
   } satisfies Record<Environment, string>,
+  /** What a session may do. */
+  modes: {
+    read_only: "Read-only",
+    full: "Full access",
+  } satisfies Record<SessionMode, string>,
   place: (connection: string, environment: string) => `${connection} · ${environment}`,
   errors: {
     unexpected: (what: string) => `Something went wrong inside Understudy: ${what}`,

@@ -1,8 +1,8 @@
 // The session bar at the widths a window can have, in light and in dark: photographed, without a violation of axe,
-// never higher than its 46 px, and with the way out always in sight.
+// as high as it has asked its window for, and with the way out always in sight.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+import { launch, openPage, picture, themes, violations, type Opened, type Opening } from "./browser";
 import { expectUnchanged } from "./compare";
 
 let browser: Browser;
@@ -12,6 +12,7 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 const HEIGHT = 46;
+const MOST = 420;
 const end = (page: Page) => page.getByRole("button", { name: "End session", exact: true });
 
 interface Bar {
@@ -20,6 +21,21 @@ interface Bar {
   prepare: Opening["prepare"];
   /** Something just happened in the page. */
   said?: boolean;
+  /** Unfolds something under the line. */
+  unfold?: (page: Page) => Promise<void>;
+}
+
+/** The height that the bar has asked its window for, once it is that of all that it shows. */
+async function heightAsked({ page, fake }: Opened): Promise<number> {
+  const shown = () => page.locator(".unfolded").evaluate((one) => (one as HTMLElement).offsetHeight);
+  let asked = 0;
+  const isEnough = async () => {
+    const calls = await fake((fake) => fake.called("set_bar_height").map(({ args }) => args["height"]));
+    asked = Number(calls.at(-1));
+    return asked === HEIGHT + (await shown());
+  };
+  await expect.poll(isEnough).toBe(true);
+  return asked;
 }
 
 const active: Opening["prepare"] = (fake, { NOW }) => {
@@ -142,7 +158,50 @@ const gone: Opening["prepare"] = (fake) =>
     99,
   );
 
+const readOnly: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState({ mode: "read_only", may_unlock: "with_reason", deadline: NOW + 3_492_000 });
+};
+
+const neverFull: Opening["prepare"] = (fake, { barState }) => {
+  fake.bar = barState({ mode: "read_only", may_unlock: "never", environment: "staging" });
+};
+
+const failing: Opening["prepare"] = (fake, { barState }) => {
+  fake.bar = barState({ mode: "read_only", may_unlock: "with_reason" });
+  fake.refuse("set_session_mode", {
+    code: "audit_failed",
+    message: "The audit log can't be written: no space left on the device.",
+    hint: "Free some space, then try again.",
+  });
+};
+
+const unlock = async (page: Page) => {
+  await page.getByRole("button", { name: /^Read-only/ }).click();
+};
+const unlockWithReason = async (page: Page) => {
+  await unlock(page);
+  await page.getByRole("textbox").fill("Correct the invoice, ticket 88240");
+};
+
 const bars: Bar[] = [
+  ...[1280, 700, 420].map((width) => ({ name: `read-only-${width}`, width, prepare: readOnly })),
+  ...[1280, 420].map((width) => ({
+    name: `reason-${width}`,
+    width,
+    prepare: readOnly,
+    unfold: unlockWithReason,
+  })),
+  ...[1280, 420].map((width) => ({ name: `never-${width}`, width, prepare: neverFull, unfold: unlock })),
+  ...[1280, 420].map((width) => ({
+    name: `reason-failed-${width}`,
+    width,
+    prepare: failing,
+    unfold: async (page: Page) => {
+      await unlockWithReason(page);
+      await page.keyboard.press("Enter");
+      await page.getByRole("alert").waitFor();
+    },
+  })),
   ...[1280, 960, 700, 420].map((width) => ({ name: `active-${width}`, width, prepare: active })),
   ...[1280, 1000, 560, 420].map((width) => ({ name: `soon-${width}`, width, prepare: soon })),
   ...[1280, 420].map((width) => ({ name: `hostile-${width}`, width, prepare: hostile })),
@@ -152,10 +211,10 @@ const bars: Bar[] = [
 ];
 
 /** Those whose pictures are compared: one for each state. */
-const compared = ["active-1280", "soon-1280"];
+const compared = ["active-1280", "soon-1280", "read-only-1280", "read-only-420", "reason-1280"];
 
 describe.each(themes)("in %s", (theme) => {
-  test.each(bars)("$name", async ({ name, width, prepare, said }) => {
+  test.each(bars)("$name", async ({ name, width, prepare, said, unfold }) => {
     const opened = await openPage(browser, {
       theme,
       width,
@@ -172,12 +231,16 @@ describe.each(themes)("in %s", (theme) => {
       await page.getByText(toast.text).waitFor();
     }
     await page.evaluate(() => document.fonts.ready);
+    await unfold?.(page);
+    const height = unfold ? await heightAsked(opened) : HEIGHT;
+    await page.setViewportSize({ width, height });
     await picture(page, `bar-${name}-${theme}`);
 
     const bar = await page.getByRole("main").boundingBox();
-    expect(bar).toEqual({ x: 0, y: 0, width, height: HEIGHT });
+    expect(bar).toEqual({ x: 0, y: 0, width, height });
+    expect(height).toBeLessThanOrEqual(MOST);
     const scrolls =
-      "document.documentElement.scrollWidth > innerWidth || document.querySelector('main').scrollWidth > innerWidth";
+      "[...document.querySelectorAll('html, main, .line, .unfolded')].some((one) => one.scrollWidth > innerWidth)";
     expect(await page.evaluate(scrolls)).toBe(false);
     if (prepare !== gone) {
       const button = await end(page).boundingBox();

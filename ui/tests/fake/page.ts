@@ -1,4 +1,4 @@
-// What a browser test's page gets: the fake and its people.
+export * from "./bar";
 export * from "./people";
 export * from "./presets";
 export * from "./understudy";

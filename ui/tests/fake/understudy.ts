@@ -321,6 +321,7 @@ function commands(fake: Fake): Answers {
       const bar = fake.bar;
       if (bar === null) throw new Error("There is no session whose mode could change.");
       fake.bar = { ...bar, session: { ...bar.session, mode } };
+      fake.emit("bar_changed", null);
       return fake.bar.session;
     },
     answer_off_site: () => null,

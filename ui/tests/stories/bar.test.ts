@@ -3,12 +3,11 @@ import { render, screen, waitFor } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import Bar from "../../src/bar/Bar.svelte";
-import type { BarState } from "../../src/bindings/BarState";
-import type { SessionView } from "../../src/bindings/SessionView";
 import { clock } from "../../src/state/clock.svelte";
+import { barState as state } from "../fake/bar";
+import { NOW } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
 
-const NOW = Date.parse("2026-11-18T15:30:00Z");
 let fake: Fake;
 let user: UserEvent;
 beforeEach(() => {
@@ -19,35 +18,6 @@ beforeEach(() => {
   user = userEvent.setup();
 });
 afterEach(() => vi.useRealTimers());
-
-function state(session: Partial<SessionView>, change: Partial<BarState> = {}): BarState {
-  return {
-    session: {
-      id: "1",
-      connection: "acme",
-      connection_name: "Acme",
-      environment: "production",
-      user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example", company: null },
-      reason: "Ticket 88240",
-      phase: "active",
-      started_at: NOW - 66_000,
-      active_at: NOW - 65_000,
-      deadline: null,
-      extensions_left: 2,
-      refused_secrets: [],
-      mode: "full",
-      may_unlock: "always",
-      ...session,
-    },
-    can_go_back: true,
-    can_go_forward: false,
-    zoom: 1,
-    location: "https://app.acme.example",
-    held_back: { total: 0, groups: [] },
-    off_site: null,
-    ...change,
-  };
-}
 
 const button = (name: string) => screen.findByRole("button", { name });
 const asked = () => fake.called("bar_act").map(({ args }) => args["action"]);

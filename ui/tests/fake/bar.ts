@@ -1,0 +1,33 @@
+// A session as its bar shows it: signed in for a while, with full access and nothing held back.
+import type { BarState } from "../../src/bindings/BarState";
+import type { SessionView } from "../../src/bindings/SessionView";
+import { NOW } from "./people";
+
+export function barState(session: Partial<SessionView> = {}, change: Partial<BarState> = {}): BarState {
+  return {
+    session: {
+      id: "1",
+      connection: "acme",
+      connection_name: "Acme",
+      environment: "production",
+      user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example", company: null },
+      reason: "Ticket 88240",
+      phase: "active",
+      started_at: NOW - 66_000,
+      active_at: NOW - 65_000,
+      deadline: null,
+      extensions_left: 2,
+      refused_secrets: [],
+      mode: "full",
+      may_unlock: "always",
+      ...session,
+    },
+    can_go_back: true,
+    can_go_forward: false,
+    zoom: 1,
+    location: "https://app.acme.example",
+    held_back: { total: 0, groups: [] },
+    off_site: null,
+    ...change,
+  };
+}
