@@ -48,12 +48,18 @@ pub(crate) async fn exchange(
     let (parts, body) = request.into_parts();
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();
-    let answer = match pass_fence(&parts, body, &url, &session).await {
+    let permit = session.gate.take_permit(&parts.method, &url);
+    let passed = match &permit {
+        Some(_) => Ok(stream_body(body)),
+        None => pass_fence(&parts, body, &url, &session).await,
+    };
+    let answer = match passed {
         Ok(body) => {
             let passage = Passage {
                 url: &url,
                 record: &record,
                 session: &session,
+                is_announced: permit.is_some(),
                 preferences: &preferences,
                 sockets_closed,
             };
@@ -67,6 +73,9 @@ pub(crate) async fn exchange(
         }
     };
     answer.unwrap_or_else(|fault| {
+        if let Some(permit) = &permit {
+            permit.record_fault(&fault);
+        }
         record.set_outcome(RequestOutcome::Failed { reason: fault.to_string() });
         session.journal.end_entry(&record);
         answer_fault(&fault, &preferences)
@@ -100,9 +109,6 @@ async fn pass_fence(
     session: &SessionState,
 ) -> Result<Body, HeldBack> {
     let facts = RequestFacts { method: &parts.method, url, headers: &parts.headers, body: BodyFacts::Unread };
-    if session.gate.take_permit(&parts.method, url) {
-        return Ok(stream_body(body));
-    }
     // What is compressed can't be looked at, and counts as unread.
     if parts.headers.contains_key(CONTENT_ENCODING) || !session.gate.needs_body(&facts) {
         return to_result(session.gate.decide(&facts), url).map(|()| stream_body(body));

@@ -33,6 +33,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) url: &'a Url,
     pub(crate) record: &'a Arc<Record>,
     pub(crate) session: &'a Arc<SessionState>,
+    /// Whether the console itself has announced the request.
+    pub(crate) is_announced: bool,
     pub(crate) preferences: &'a Preferences,
     /// Cancelled when the web sockets of this time have to close.
     pub(crate) sockets_closed: CancellationToken,
@@ -85,7 +87,9 @@ impl Passage<'_> {
             }
             return Ok(self.answer_from_cache(file));
         }
+        // The console names the challenge that stopped its own request, and answers no dialog.
         if head.status == StatusCode::UNAUTHORIZED
+            && !self.is_announced
             && remove_dialog_challenges(&mut head.headers)
             && is_top_level(&asked.headers)
             && body.is_end_stream()

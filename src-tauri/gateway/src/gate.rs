@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use url::{Origin, Url};
 
+use crate::fault::ReachFault;
 use crate::fence::{
     Decision, FenceRules, HostPattern, RequestFacts, SessionMode, is_top_level, plain_origin,
 };
@@ -21,18 +22,45 @@ use crate::held_back_summary::HeldBackSummary;
 pub struct RequestPermit {
     number: u64,
     permits: Arc<Mutex<Permits>>,
+    fault: PermitFault,
+}
+
+/// Why the permitted request was not answered, once that is known.
+type PermitFault = Arc<Mutex<Option<ReachFault>>>;
+
+impl RequestPermit {
+    /// Why the application was not reached; `None` if it answered, or has not been asked.
+    pub fn fault(&self) -> Option<ReachFault> {
+        self.fault.lock().clone()
+    }
 }
 
 #[derive(Default)]
 struct Permits {
     /// Counts up with every permit.
     last: u64,
-    open: Vec<(u64, Method, Url)>,
+    open: Vec<OpenPermit>,
+}
+
+struct OpenPermit {
+    number: u64,
+    method: Method,
+    url: Url,
+    fault: PermitFault,
+}
+
+/// A permit that a request has used.
+pub(crate) struct UsedPermit(PermitFault);
+
+impl UsedPermit {
+    pub(crate) fn record_fault(&self, fault: &ReachFault) {
+        *self.0.lock() = Some(fault.clone());
+    }
 }
 
 impl Drop for RequestPermit {
     fn drop(&mut self) {
-        self.permits.lock().open.retain(|(number, ..)| *number != self.number);
+        self.permits.lock().open.retain(|permit| permit.number != self.number);
     }
 }
 
@@ -122,15 +150,16 @@ impl FenceGate {
         let mut permits = self.permits.lock();
         permits.last += 1;
         let number = permits.last;
-        permits.open.push((number, method, url));
-        RequestPermit { number, permits: Arc::clone(&self.permits) }
+        let fault = PermitFault::default();
+        permits.open.push(OpenPermit { number, method, url, fault: Arc::clone(&fault) });
+        RequestPermit { number, permits: Arc::clone(&self.permits), fault }
     }
 
-    /// Whether the console has announced this request. That uses up the announcement.
-    pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> bool {
+    /// The permit for this request, if the console has announced it. That uses it up.
+    pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> Option<UsedPermit> {
         let open = &mut self.permits.lock().open;
-        let found = open.iter().position(|(_, permitted, to)| permitted == method && to == url);
-        found.map(|at| open.remove(at)).is_some()
+        let found = open.iter().position(|permit| permit.method == *method && permit.url == *url);
+        found.map(|at| UsedPermit(open.remove(at).fault))
     }
 
     pub(crate) fn needs_body(&self, request: &RequestFacts<'_>) -> bool {
@@ -191,11 +220,11 @@ mod tests {
         let gate = gate(SessionMode::ReadOnly);
         let url = |path: &str| Url::parse(&format!("https://app.example/{path}")).expect("a URL");
         let _permit = gate.permit_once(Method::POST, url("sign-in#top"));
-        assert!(!gate.take_permit(&Method::PUT, &url("sign-in")));
-        assert!(gate.take_permit(&Method::POST, &url("sign-in")), "requests have no fragment");
-        assert!(!gate.take_permit(&Method::POST, &url("sign-in")));
+        assert!(gate.take_permit(&Method::PUT, &url("sign-in")).is_none());
+        assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_some(), "requests have no fragment");
+        assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_none());
         drop(gate.permit_once(Method::POST, url("sign-in")));
-        assert!(!gate.take_permit(&Method::POST, &url("sign-in")), "the sign-in was given up");
+        assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_none(), "the sign-in was given up");
     }
 
     #[test]

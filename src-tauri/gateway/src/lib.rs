@@ -55,6 +55,7 @@ use gate::FenceGate;
 use inbound::Admission;
 use session::SessionState;
 use upstream::Upstream;
+pub use upstream::read_certificates;
 
 /// The number of requests that a session's journal holds.
 const JOURNAL_LIMIT: usize = 2_000;
@@ -63,6 +64,7 @@ const JOURNAL_LIMIT: usize = 2_000;
 pub struct GatewayConfig {
     /// Authorities that are trusted besides the system's, in DER.
     pub extra_roots: Vec<Vec<u8>>,
+    /// The way out. `None`: as the system says.
     pub proxy: Option<OutboundProxy>,
     /// For what stands in front of the application and wants a password of its own.
     pub credentials: Vec<HostCredentials>,
@@ -203,7 +205,7 @@ impl Gateway {
     }
 
     /// Ends every connection and waits until the last one is gone.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.session.ended.cancel();
         self.session.tasks.close();
         self.session.tasks.wait().await;

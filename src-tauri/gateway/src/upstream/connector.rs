@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::OutboundProxy;
 use crate::body::BodyError;
+use crate::outbound_proxy::ProxyRoute;
 
 /// For one address; several share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,17 +57,17 @@ impl Service<Name> for SystemResolver {
 #[derive(Clone)]
 pub(super) struct ServerConnector {
     direct: HttpConnector<SystemResolver>,
-    proxy: Option<OutboundProxy>,
+    route: ProxyRoute,
 }
 
 impl ServerConnector {
-    pub(super) fn new(proxy: Option<OutboundProxy>) -> Self {
+    pub(super) fn new(route: ProxyRoute) -> Self {
         let mut direct = HttpConnector::new_with_resolver(SystemResolver(GaiResolver::new()));
         direct.enforce_http(false);
         direct.set_nodelay(true);
         direct.set_connect_timeout(Some(CONNECT_TIMEOUT));
         direct.set_keepalive(Some(Duration::from_mins(1)));
-        Self { direct, proxy }
+        Self { direct, route }
     }
 }
 
@@ -80,7 +81,7 @@ impl Service<Uri> for ServerConnector {
     }
 
     fn call(&mut self, server: Uri) -> Self::Future {
-        let (mut direct, proxy) = (self.direct.clone(), self.proxy.clone());
+        let (mut direct, proxy) = (self.direct.clone(), self.route.find_proxy(&server));
         Box::pin(async move {
             let Some(proxy) = proxy else {
                 let stream = direct.call(server).await?;

@@ -17,9 +17,11 @@ use rustls::pki_types::CertificateDer;
 
 use crate::body::Body;
 use crate::fault::ReachFault;
+use crate::outbound_proxy::ProxyRoute;
 use crate::{GatewayError, OutboundProxy};
 use connector::ServerConnector;
 pub(crate) use connector::{NameNotFound, ProxyFault};
+pub use trust::read_certificates;
 
 /// As long as browsers keep idle connections.
 const IDLE: Duration = Duration::from_secs(90);
@@ -30,7 +32,7 @@ pub(crate) struct Upstream {
     pooled: HttpClient,
     /// For upgrades, which need HTTP/1.1.
     upgradable: HttpClient,
-    proxy: Option<OutboundProxy>,
+    route: ProxyRoute,
 }
 
 impl Upstream {
@@ -40,11 +42,12 @@ impl Upstream {
         proxy: Option<OutboundProxy>,
     ) -> Result<Self, GatewayError> {
         let tls = trust::make_client_config(extra_roots)?;
-        let connector = ServerConnector::new(proxy.clone());
+        let route = ProxyRoute::new(proxy);
+        let connector = ServerConnector::new(route.clone());
         Ok(Self {
             pooled: make_client(&tls, connector.clone(), true),
             upgradable: make_client(&tls, connector, false),
-            proxy,
+            route,
         })
     }
 
@@ -57,13 +60,13 @@ impl Upstream {
         client
             .request(request)
             .await
-            .map_err(|error| ReachFault::from_error(&error, &uri, self.proxy.as_ref()))
+            .map_err(|error| ReachFault::from_error(&error, &uri, self.route.find_proxy(&uri).as_ref()))
     }
 
     /// A plain http request goes to an HTTP proxy as it is, with the proxy's credentials on it.
     fn forward_proxy_credentials(&self, request: &Request<Body>) -> Option<HeaderValue> {
         let is_plain = request.uri().scheme() == Some(&http::uri::Scheme::HTTP);
-        self.proxy.as_ref().filter(|_| is_plain).and_then(OutboundProxy::to_basic_header)
+        self.route.find_proxy(request.uri()).filter(|_| is_plain)?.to_basic_header()
     }
 }
 
