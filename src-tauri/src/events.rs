@@ -41,6 +41,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
             app.emit_to(CONSOLE, "session_ends_soon", session)
         }
+        Notice::SessionAccess(session) => app.emit_to(bar_label(&session), "bar_changed", ()),
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),

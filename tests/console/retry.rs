@@ -76,7 +76,11 @@ async fn what_a_window_was_opened_with_cannot_be_changed_by_a_retry_and_that_is_
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
-    assert!(refusal(&desk, &session.id).title.contains("the proxy or the blocked paths"));
+    assert!(
+        refusal(&desk, &session.id)
+            .title
+            .contains("the proxy, the certificate authority or the blocked paths")
+    );
     assert_eq!(logins(&desk), 1);
 }
 

@@ -24,7 +24,10 @@ async fn a_script_sees_no_cookie_that_is_http_only() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_strict_cookie_does_not_come_along_from_another_site() -> Result<()> {
-    let shop = Shop::beginning_at("/elsewhere").await?;
+    let shop = Shop::beginning_with("/elsewhere", |text| {
+        text.replace("[policy]\n", "[policy]\norigins = [\"localhost\"]\n")
+    })
+    .await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "by a link elsewhere").await?;
     // From the application to the other site, and back through a link.

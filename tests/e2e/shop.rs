@@ -48,12 +48,17 @@ impl Shop {
 
     /// A shop in which sessions begin at this path.
     pub async fn beginning_at(path: &str) -> Result<Self> {
+        Self::beginning_with(path, |text| text).await
+    }
+
+    /// The same, with a connection's text that `edit` may change.
+    pub async fn beginning_with(path: &str, edit: impl FnOnce(String) -> String) -> Result<Self> {
         Self::with_connection(|text| {
             let line = |line: &str| match line.strip_suffix("/\"") {
                 Some(origin) if line.starts_with("redirect_to") => format!("{origin}{path}\""),
                 _ => line.to_owned(),
             };
-            text.lines().map(line).collect::<Vec<_>>().join("\n")
+            edit(text.lines().map(line).collect::<Vec<_>>().join("\n"))
         })
         .await
     }

@@ -124,7 +124,8 @@ impl Site {
     }
 }
 
-async fn stage(origin: &str, more: &str) -> Result<Stage> {
+/// A console with the connection `shop` to the application at `origin`, and three users.
+pub async fn stage(origin: &str, more: &str) -> Result<Stage> {
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let users = stage.home_path().join("users.sqlite");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&users).create_if_missing(true);

@@ -71,6 +71,7 @@ body.nested.deeper."key with \"quotes\" 🗝" = "{{ [user.id, none, false] }}"
             "x-operator": "Ada L. <ada@example.org>",
             "x-user": format!("no. {id}"),
             "x-plain": "a, b; c=\"d\"",
+            "x-understudy-mode": "full",
         })
     );
     console.wait_for_phases(&["active"]).await?;

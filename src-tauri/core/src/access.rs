@@ -18,7 +18,7 @@ pub enum UnlockRule {
 }
 
 /// What the connection's policy lets sessions do and where it lets them go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessPolicy {
     /// The mode that a session begins in.
     pub mode: SessionMode,

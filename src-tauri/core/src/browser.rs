@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use understudy_gateway::Gateway;
 use url::{Origin, Url};
 
 use crate::charset;
@@ -166,23 +167,12 @@ impl From<Error> for Refusal {
 }
 
 /// What a window is opened with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct WindowOptions<'a> {
     /// The launch page's origin.
     pub origin: &'a Origin,
-    /// Path prefixes of the origin that nothing in the window can reach.
-    pub block: &'a [String],
-    /// `http` or `socks5`, with host and port; `None` for the system's setting.
-    pub proxy: Option<&'a Url>,
-}
-
-/// The HTTP Basic login for a gateway in front of the application.
-#[derive(Debug, Clone)]
-pub struct GatewayLogin {
-    /// The login is sent to this origin only.
-    pub origin: Origin,
-    pub user: String,
-    pub password: SecretString,
+    /// Everything that the window requests goes there, and to no other place.
+    pub gateway: &'a Gateway,
 }
 
 /// Session windows.
@@ -201,9 +191,6 @@ pub trait Browser: Send + Sync {
 
     /// Puts cookies into the session's window; they are set when this returns.
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
-
-    /// Lets the window answer a gateway's challenges with this login from now on.
-    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()>;
 
     /// The cookies that the session would send to `url` now.
     async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;

@@ -106,6 +106,8 @@ pub enum Notice {
     Sessions(Vec<SessionView>),
     /// This session ends soon; it can be extended unless `extensions_left` is 0.
     SessionEndsSoon(SessionView),
+    /// What the fence of the session with this ID held back, or about what its bar has to ask, has changed.
+    SessionAccess(String),
     /// A session has ended, for whatever reason. Not sent if its window never opened; then beginning it returns the
     /// error.
     SessionEnded(EndedSession),

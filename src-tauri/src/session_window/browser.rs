@@ -9,17 +9,15 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{oneshot, watch};
 use understudy_core::browser::{
-    Answer, Browser, GatewayLogin, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered,
-    WindowOptions,
+    Answer, Browser, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered, WindowOptions,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
 
-use super::blocked_paths::Blocked;
 use super::launch_page::{self, LaunchPage};
-use super::stage::{LaunchPageState, SessionWindow, Stage};
-use super::window::{PageView, build_window, format_connection, proxy_config, take_page, with_page};
+use super::stage::{GatewayAccess, LaunchPageState, SessionWindow, Stage};
+use super::window::{PageView, build_window, format_connection, take_page, with_page};
 use super::{BAR_HEIGHT, SessionWindows, platform, window_closed_error, window_error};
 
 /// How long a launch page may take to load. It is a local page, so after this time it never will.
@@ -34,7 +32,7 @@ pub(super) const MARKED_HOST: &str = "understudy.invalid";
 #[async_trait]
 impl Browser for SessionWindows {
     async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
-        let WindowOptions { origin, block, proxy } = *opening;
+        let WindowOptions { origin, gateway } = *opening;
         let title = format!("Signing in as {}", session.user.display_name());
         let launch_page = LaunchPage::new(origin, &title, &format_connection(session));
         let open = Arc::new(SessionWindow {
@@ -46,9 +44,8 @@ impl Browser for SessionWindows {
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
-            blocked: Blocked { origin: origin.clone(), paths: block.to_vec() },
-            proxy: proxy.and_then(proxy_config),
-            gateway: Mutex::default(),
+            origin: origin.clone(),
+            access: GatewayAccess::of(gateway),
             wishes: self.wishes.clone(),
         });
         self.open.lock().insert(session.id.clone(), Arc::clone(&open));
@@ -56,15 +53,7 @@ impl Browser for SessionWindows {
             (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
         self.on_main(move || build_window(&app, &session, &opened, &launch_page)).await??;
         self.set_marker_cookie(&id).await?;
-        wait_for_launch_page(&open).await?;
-        if open.blocked.paths.is_empty() {
-            return Ok(());
-        }
-        // Before the sign-in, so that nothing gets past it.
-        let (done, is_done) = oneshot::channel();
-        self.on_main(move || with_page(&id, |page| platform::block_paths(&page.view, &open.blocked, done)))
-            .await??;
-        is_done.await.map_err(|_| window_closed_error())?.map_err(window_error)
+        wait_for_launch_page(&open).await
     }
 
     async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
@@ -121,11 +110,6 @@ impl Browser for SessionWindows {
         self.on_main(move || with_page(&id, |page| platform::set_cookies(&page.view, cookies, done)))
             .await??;
         is_done.await.map_err(|_| window_closed_error())?.map_err(window_error)
-    }
-
-    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()> {
-        *self.find_window(session)?.gateway.lock() = gateway.cloned();
-        Ok(())
     }
 
     async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {

@@ -79,48 +79,6 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-/// Makes WebKit refuse all requests to these paths. The system's store keeps the rules under one name, where the next
-/// ones replace them.
-pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
-    let done = Cell::new(Some(done));
-    let end = move |outcome| {
-        if let Some(done) = done.take() {
-            let _ = done.send(outcome);
-        }
-    };
-    let Some(main) = MainThreadMarker::new() else { return end(Err("not on the main thread".into())) };
-    let view = page.webview();
-    let name = NSString::from_str(&format!("understudy-{}", uuid::Uuid::new_v4().simple()));
-    let rules = NSString::from_str(&blocked.to_webkit_rules().to_string());
-    // SAFETY: called on the main thread with live objects; the call copies the block, which lives on.
-    #[allow(unsafe_code, reason = "content rules have no safe wrapper")]
-    unsafe {
-        let controller = view.configuration().userContentController();
-        let Some(store) = WKContentRuleListStore::defaultStore(main) else {
-            return end(Err("there is no store for rules".into()));
-        };
-        let kept = store.clone();
-        let forgotten = name.clone();
-        let compiled =
-            RcBlock::new(move |list: *mut WKContentRuleList, _error: *mut NSError| match list.as_ref() {
-                Some(list) => {
-                    controller.addContentRuleList(list);
-                    kept.removeContentRuleListForIdentifier_completionHandler(
-                        Some(&forgotten),
-                        Some(&RcBlock::new(|_: *mut NSError| {})),
-                    );
-                    end(Ok(()));
-                }
-                None => end(Err("the rules were not taken".into())),
-            });
-        store.compileContentRuleListForIdentifier_encodedContentRuleList_completionHandler(
-            Some(&name),
-            Some(&rules),
-            Some(&compiled),
-        );
-    }
-}
-
 pub fn listen_for_events(
     _window: &WebviewWindow,
     _page: &WebView,

@@ -5,7 +5,6 @@
 //! a small file of its own.
 
 mod bar;
-mod blocked_paths;
 mod browser;
 mod downloads;
 mod launch_page;
@@ -41,7 +40,6 @@ use self::bar::run_bar_action;
 pub use self::bar::{
     BAR_HEIGHT, BarAction, BarState, MAX_BAR_HEIGHT, REMEMBERED, bar_label, remembered_as, session_of_bar,
 };
-use self::blocked_paths::Blocked;
 pub use self::sandbox_check::check_sandbox;
 use self::stage::SessionWindow;
 #[cfg(target_os = "linux")]

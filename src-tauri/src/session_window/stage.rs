@@ -2,16 +2,17 @@
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
+use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot, watch};
 use understudy_core::audit::EndCause;
-use understudy_core::browser::{Answer, GatewayLogin, Unanswered};
+use understudy_core::browser::{Answer, Unanswered};
+use understudy_gateway::Gateway;
 use url::{Origin, Url};
-use wry::ProxyConfig;
 
 use super::SessionCommand;
-use super::blocked_paths::Blocked;
 use super::launch_page::{self, LaunchFault, LaunchPage, LaunchReport};
 
 /// What is in the page's area.
@@ -65,6 +66,30 @@ pub(super) enum LaunchPageState {
 /// After this many crashes before it is ready, a launch page is given up.
 const MOST_FALLS: u32 = 3;
 
+/// How the window's page reaches the session's gateway. Every system takes what it needs of it.
+#[allow(dead_code, reason = "the struct is the same on every system")]
+pub(super) struct GatewayAccess {
+    pub address: SocketAddr,
+    pub user: &'static str,
+    pub password: SecretString,
+    /// Credentials included.
+    pub socks_url: SecretString,
+    /// The SHA-256 of the key of the gateway's certificates, in base64.
+    pub key_hash: String,
+}
+
+impl GatewayAccess {
+    pub fn of(gateway: &Gateway) -> Self {
+        Self {
+            address: gateway.address(),
+            user: gateway.user(),
+            password: gateway.password().clone(),
+            socks_url: gateway.socks_url(),
+            key_hash: gateway.key_hash(),
+        }
+    }
+}
+
 /// One session's window, for access from any thread.
 pub(super) struct SessionWindow {
     pub session: String,
@@ -77,15 +102,9 @@ pub(super) struct SessionWindow {
     pub zoom: Mutex<f64>,
     /// In logical pixels.
     pub bar_height: AtomicI32,
-    /// Nothing in the window can reach these.
-    pub blocked: Blocked,
-    pub proxy: Option<ProxyConfig>,
-    /// The login for a gateway in front of the application.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        allow(dead_code, reason = "elsewhere the system asks the operator")
-    )]
-    pub gateway: Mutex<Option<GatewayLogin>>,
+    /// The application's.
+    pub origin: Origin,
+    pub access: GatewayAccess,
     pub wishes: mpsc::UnboundedSender<SessionCommand>,
 }
 
@@ -163,7 +182,7 @@ impl SessionWindow {
 
     /// Puts a launch page with a message in place of the application's page at `url`.
     pub fn show_fault_page(&self, fault: &LaunchFault, url: String) -> (LaunchPage, Option<String>) {
-        let launch_page = LaunchPage::of_fault(&self.blocked.origin, fault);
+        let launch_page = LaunchPage::of_fault(&self.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
         *self.stage.lock() =
             Stage::Fault { launch_page: launch_page.clone(), url: again, is_reloading: false };
@@ -184,9 +203,6 @@ pub(super) fn report_link_arrival(open: &SessionWindow, url: &str) {
 
 /// Handles the reports of launch pages, and only lets pages navigate to the web.
 pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
-    if open.blocked.matches_url(url) {
-        return false;
-    }
     let mut stage = open.stage.lock();
     match &mut *stage {
         Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
@@ -269,9 +285,14 @@ mod tests {
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
-            blocked: Blocked { origin: origin(), paths: vec!["/hijack/".into()] },
-            proxy: None,
-            gateway: Mutex::default(),
+            origin: origin(),
+            access: GatewayAccess {
+                address: ([127, 0, 0, 1], 1).into(),
+                user: "session",
+                password: SecretString::from("password"),
+                socks_url: SecretString::from("socks5://session:password@127.0.0.1:1"),
+                key_hash: String::new(),
+            },
             wishes,
         };
         (open, heard)
@@ -288,8 +309,6 @@ mod tests {
             "ipc://localhost/x",
             "file:///etc/passwd",
             "understudy-launch:n/close",
-            "https://app.example/hijack/release/",
-            "https://app.example/hijac%6b/release/",
         ] {
             assert!(!may_navigate(&open, url), "{url}");
         }

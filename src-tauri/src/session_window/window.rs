@@ -14,10 +14,7 @@ use understudy_core::notice::Toast;
 use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
-use url::Url;
-use wry::{
-    NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
-};
+use wry::{NewWindowResponse, PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
 
 use super::bar::{BarAction, bar_label, refresh_bar, run_bar_action};
 use super::downloads::Downloads;
@@ -233,15 +230,6 @@ fn configure_page<'a>(
                 refresh_bar(&app_, &loading);
             }
         })
-}
-
-pub(super) fn proxy_config(url: &Url) -> Option<ProxyConfig> {
-    let host = url.host_str()?.to_owned();
-    let of = |port: u16| ProxyEndpoint { host: host.clone(), port: url.port().unwrap_or(port).to_string() };
-    match url.scheme() {
-        "socks5" => Some(ProxyConfig::Socks5(of(1080))),
-        _ => Some(ProxyConfig::Http(of(80))),
-    }
 }
 
 pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&PageView) -> T) -> Result<T> {

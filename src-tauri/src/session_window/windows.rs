@@ -112,48 +112,6 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&s
     }
 }
 
-/// Answers all requests to these paths with a refusal of our own.
-pub fn block_paths(page: &WebView, blocked: &Blocked, done: Done<()>) {
-    let (webview, environment) = (page.webview(), page.environment());
-    if blocked.paths.is_empty() {
-        let _ = done.send(Ok(()));
-        return;
-    }
-    let (origin, paths) = (blocked.origin.clone(), blocked.paths.clone());
-    // Intercepts every request to the origin: a pattern matches one spelling of a path, `holds` knows all that servers
-    // accept.
-    let pattern = HSTRING::from(format!("{}/*", origin.ascii_serialization()));
-    let blocked = Blocked { origin, paths };
-    let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
-        let Some(arguments) = arguments else { return Ok(()) };
-        // SAFETY: COM calls on the thread that owns the web view, with pointers that outlive them.
-        #[allow(unsafe_code, reason = "WebView2 is COM")]
-        unsafe {
-            let mut uri = PWSTR::null();
-            arguments.Request()?.Uri(&mut uri)?;
-            if blocked.matches_url(&take_pwstr(uri)) {
-                let response = environment.CreateWebResourceResponse(
-                    None,
-                    403,
-                    &HSTRING::from("Forbidden"),
-                    &HSTRING::from("cache-control: no-store"),
-                )?;
-                arguments.SetResponse(&response)?;
-            }
-        }
-        Ok(())
-    }));
-    let mut token = 0;
-    // SAFETY: as above.
-    #[allow(unsafe_code, reason = "WebView2 is COM")]
-    let outcome = unsafe {
-        #[allow(deprecated, reason = "the newer one only adds workers")]
-        let filtered = webview.AddWebResourceRequestedFilter(&pattern, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL);
-        filtered.and_then(|()| webview.add_WebResourceRequested(&answer, &mut token))
-    };
-    let _ = done.send(outcome.map_err(|error| error.to_string()));
-}
-
 /// Sets whether the developer tools can be opened.
 pub fn set_inspectable(page: &WebView, inspectable: bool) {
     // SAFETY: COM calls on the thread that owns the web view.

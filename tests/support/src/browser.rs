@@ -1,5 +1,5 @@
 //! A stand-in for session windows: an HTTP client with a cookie jar for each session, behind the core's `Browser`
-//! trait. What a real webview adds (the launch page, the bar, isolation) is covered by the end-to-end tests.
+//! trait. Like a window, it reaches everything through the session's gateway. What a real webview adds (the launch page, the bar, isolation) is covered by the end-to-end tests.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -14,8 +14,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 use understudy_core::browser::{
-    Answer, Browser, GatewayLogin, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered,
-    WindowOptions,
+    Answer, Browser, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered, WindowOptions,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
@@ -35,9 +34,7 @@ struct Window {
     client: reqwest::Client,
     jar: Arc<Jar>,
     stored: PageStorage,
-    block: Vec<String>,
     shown: Shown,
-    gateway: Option<GatewayLogin>,
 }
 
 /// The windows by session; `focused` has the order in which they came to the front.
@@ -72,16 +69,6 @@ impl PlainBrowser {
         let jar = &windows.get(session).expect("the window is open").jar;
         let header = jar.cookies(&url.parse().expect("a URL"));
         header.map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
-    }
-
-    /// The paths that the window blocks.
-    pub fn blocked(&self, session: &str) -> Vec<String> {
-        self.windows
-            .lock()
-            .expect("no panic")
-            .get(session)
-            .map(|window| window.block.clone())
-            .unwrap_or_default()
     }
 
     /// Fetches another page of the application with the session's cookies.
@@ -129,9 +116,15 @@ async fn read(response: reqwest::Response) -> Answer {
 impl Browser for PlainBrowser {
     async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
         let jar = Arc::new(Jar::default());
+        let gateway = opening.gateway;
+        // Like WebKit, it leaves the names of hosts to the gateway.
+        let proxy = gateway.socks_url().expose_secret().replacen("socks5:", "socks5h:", 1);
+        let proxy = reqwest::Proxy::all(proxy).map_err(Error::internal)?;
+        let authority = reqwest::Certificate::from_der(gateway.authority_certificate());
         let client = reqwest::Client::builder()
             .cookie_provider(Arc::clone(&jar))
-            .no_proxy()
+            .proxy(proxy)
+            .tls_certs_only([authority.map_err(Error::internal)?])
             .user_agent(user_agent())
             .default_headers(
                 [(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))].into_iter().collect(),
@@ -140,14 +133,7 @@ impl Browser for PlainBrowser {
             .build()
             .map_err(Error::internal)?;
         self.opened.lock().expect("no panic").push(session.id.clone());
-        let window = Window {
-            client,
-            jar,
-            stored: PageStorage::default(),
-            block: opening.block.to_vec(),
-            shown: Shown::LaunchPage,
-            gateway: None,
-        };
+        let window = Window { client, jar, stored: PageStorage::default(), shown: Shown::LaunchPage };
         let closing = self.closing.notified();
         self.windows.lock().expect("no panic").insert(session.id.clone(), window);
         if self.stuck.load(Ordering::SeqCst) {
@@ -174,22 +160,11 @@ impl Browser for PlainBrowser {
         if let Some(body) = &request.body {
             sending = sending.body(body.expose_secret().to_owned());
         }
-        let gateway =
-            self.windows.lock().expect("no panic").get(session).and_then(|window| window.gateway.clone());
-        if let Some(gateway) = gateway.filter(|gateway| gateway.origin == request.url.origin()) {
-            sending = sending.basic_auth(gateway.user, Some(gateway.password.expose_secret()));
-        }
         match sending.send().await {
             Ok(response) => Ok(read(response).await),
             Err(cause) if cause.is_timeout() => Err(Unanswered::TimedOut),
             Err(cause) => Err(Unanswered::Failed(cause.without_url().to_string())),
         }
-    }
-
-    async fn pass_gateway(&self, session: &str, gateway: Option<&GatewayLogin>) -> Result<()> {
-        let mut windows = self.windows.lock().expect("no panic");
-        windows.get_mut(session).ok_or_else(closed)?.gateway = gateway.cloned();
-        Ok(())
     }
 
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()> {

@@ -14,13 +14,13 @@ use super::{
     ReasonRule, access, rules, shape,
 };
 use crate::access::AccessPolicy;
-use crate::browser::GatewayLogin;
 use crate::directory::engine_name;
 use crate::directory::json_path::to_dotted_name;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::template::{Expression, JsonTemplate, Scope, SignInContext, Template};
 use understudy_files::device_name::is_device;
 use understudy_files::regular_file;
+use understudy_gateway::HostCredentials;
 
 /// The name of the directory's password; it is never sent to the application.
 pub const DATABASE_PASSWORD: &str = "database_password";
@@ -61,6 +61,26 @@ pub struct Network {
     pub authority: Option<Arc<[u8]>>,
     /// The user name for the gateway in front of the application (HTTP Basic with [`GATEWAY_PASSWORD`]).
     pub gateway_user: Option<String>,
+}
+
+impl Network {
+    /// The PEM text of the authorities to trust besides the system's; empty if the file names none.
+    ///
+    /// Fails with [`Code::FileFailed`] if the file cannot be read or contains no certificate.
+    pub(crate) fn read_authority(&self) -> Result<Vec<u8>> {
+        let Some(path) = &self.ca else { return Ok(Vec::new()) };
+        let pem = match &self.authority {
+            Some(read) => read.to_vec(),
+            None => regular_file::read_bytes(path, regular_file::OF_CERTIFICATES)?,
+        };
+        if understudy_gateway::read_certificates(&pem).is_empty() {
+            let message = format!("{} contains no PEM certificate.", path.display());
+            return Err(Error::new(Code::FileFailed, message).with_hint(
+                "Correct `network.ca`: it must name a file that contains `-----BEGIN CERTIFICATE-----`.",
+            ));
+        }
+        Ok(pem)
+    }
 }
 
 /// A request as the file describes it. The session's page sends it, or the console does.
@@ -313,14 +333,14 @@ impl Connection {
 
     /// The login for a gateway in front of the application, with the password from `context`; `None` if there is no
     /// gateway.
-    pub fn gateway_for(&self, context: &SignInContext) -> Option<GatewayLogin> {
+    pub fn gateway_for(&self, context: &SignInContext) -> Option<HostCredentials> {
         self.gateway_with(context.secret(GATEWAY_PASSWORD)?.clone())
     }
 
     /// The same with this password.
-    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<GatewayLogin> {
+    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<HostCredentials> {
         let user = self.network.gateway_user.clone()?;
-        Some(GatewayLogin { origin: self.sign_in.origin.clone(), user, password })
+        Some(HostCredentials { origin: self.sign_in.origin.clone(), user, password })
     }
 
     /// The name of the directory's password in the vault.

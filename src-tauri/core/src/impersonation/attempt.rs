@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use understudy_gateway::RequestPermit;
 use url::{Origin, Url};
 
 use super::context::add_email_hint;
+use super::session_gateway::to_unanswered;
 use super::{Impersonations, RunningSession, read_user, template_context, user_label};
 use crate::audit::Event;
-use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::browser::{Answer, Browser, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Recipe};
 use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result};
@@ -56,13 +58,16 @@ impl Impersonations {
         let mut context = self.with_secrets(running).await.map_err(in_words)?;
         running.keep_sign_out_secrets(&context);
         running.set_has_cookies(false);
-        let gateway = connection.gateway_for(&context);
-        self.browser.pass_gateway(&running.id, gateway.as_ref()).await.map_err(in_words)?;
+        if let Some(gateway) = running.gateway() {
+            gateway.set_credentials(connection.gateway_for(&context));
+        }
         running.lock_session().mark_sent();
         *hidden = context.secret_values().cloned().collect();
-        sign_in::refuse_unreachable(&connection).await?;
         let (handoff, secrets) = self.hand_off(running, &mut context).await?;
         hidden.clone_from(&secrets);
+        if let Some(gateway) = running.gateway() {
+            gateway.mask_secrets(&secrets);
+        }
         if !handoff.cookies.is_empty() {
             self.browser.set_cookies(&running.id, &handoff.cookies).await.map_err(in_words)?;
         }
@@ -167,7 +172,7 @@ impl Impersonations {
         connection: &Connection,
         request: &PlannedRequest,
     ) -> Result<Answer, Unanswered> {
-        match self.browser.send_request(&running.id, request).await {
+        match send_by_window(&*self.browser, running, request).await {
             Err(why) => Err(sign_in::name_cause(connection, request, why).await),
             answered => answered,
         }
@@ -219,7 +224,7 @@ impl Impersonations {
         let (browser, running, own) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
         let to = connection.clone();
         let sent = tokio::spawn(async move {
-            let answer = match browser.send_request(&running.id, &own).await {
+            let answer = match send_by_window(&*browser, &running, &own).await {
                 Err(why) => Err(sign_in::name_cause(&to, &own, why).await),
                 answered => answered,
             };
@@ -240,8 +245,14 @@ impl Impersonations {
         let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
         running.mark_sent();
         running.mark_begun();
+        if let Some(gateway) = running.gateway() {
+            gateway.open_for_link(origin);
+        }
         let arrived = self.browser.follow_link(&running.id, link, origin, limit).await;
         running.record_answer(arrived.as_ref().err());
+        if let (Err(_), Some(gateway)) = (&arrived, running.gateway()) {
+            gateway.set_mode(running.view().mode);
+        }
         arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
         *running.launch_page() = None;
         Ok(())
@@ -255,5 +266,20 @@ impl Impersonations {
         self.browser.leave_for_launch_page(&running.id, origin).await?;
         *running.launch_page() = Some(origin.clone());
         Ok(())
+    }
+}
+
+/// Lets the window send a request of the console's own, which passes the session's fence in any mode. If the gateway
+/// did not reach the application, that is the answer, and not the gateway's page about it.
+pub(super) async fn send_by_window(
+    browser: &dyn Browser,
+    running: &RunningSession,
+    request: &PlannedRequest,
+) -> Result<Answer, Unanswered> {
+    let permit = running.gateway().and_then(|gateway| gateway.permit_request(request));
+    let answer = browser.send_request(&running.id, request).await;
+    match permit.as_ref().and_then(RequestPermit::fault) {
+        Some(fault) => Err(to_unanswered(&fault)),
+        None => answer,
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! This file keeps the running sessions. `form` has what a sign-in asks for first. `session_start` begins a session;
 //! `attempt` signs it in, as often as needed (`retry`), with the console's own `steps`. `deadline` ends it on time, and
-//! every way of ending goes through `session_end`. `audit_entries` writes the audit log; `context` has what templates
+//! every way of ending goes through `session_end`. `session_gateway` is what the window's requests pass, and
+//! `session_mode` what the operator may change about it. `audit_entries` writes the audit log; `context` has what templates
 //! see.
 
 mod attempt;
@@ -16,6 +17,7 @@ mod form;
 mod retry;
 mod running_session;
 mod session_end;
+mod session_gateway;
 mod session_mode;
 mod session_start;
 mod steps;
@@ -32,6 +34,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use self::context::{SessionFacts, template_context, to_subject, user_label};
 pub(crate) use self::form::FORM_REASON;
 use self::running_session::RunningSession;
+use self::session_gateway::PublicCaches;
 use self::session_start::ImpersonationTurns;
 use crate::audit::{AuditLog, OperatorIdentity};
 use crate::browser::Browser;
@@ -69,6 +72,7 @@ pub struct Impersonations {
     /// The connections and users whose form was fetched in this run. Fetching it again after a change is not logged
     /// again.
     forms: Mutex<BTreeSet<(String, String)>>,
+    caches: PublicCaches,
     /// Sessions that are about to begin.
     beginning: TaskTracker,
     /// Once set, no session begins.
@@ -120,6 +124,7 @@ impl Impersonations {
             running: Mutex::default(),
             turns: ImpersonationTurns::default(),
             forms: Mutex::default(),
+            caches: PublicCaches::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),
             paying: Arc::default(),

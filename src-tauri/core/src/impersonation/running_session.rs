@@ -2,18 +2,21 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use url::{Origin, Url};
+use understudy_gateway::HostCredentials;
+use url::Origin;
 
 use super::ImpersonationRequest;
+use super::session_gateway::SessionGateway;
+use crate::access::AccessPolicy;
 use crate::audit::Entry;
-use crate::browser::{GatewayLogin, Unanswered, WindowOptions};
-use crate::connection::{Connection, GATEWAY_PASSWORD};
+use crate::browser::Unanswered;
+use crate::connection::{Connection, GATEWAY_PASSWORD, Network};
 use crate::error::{Code, Error, Result};
 use crate::session::{Session, SessionView};
 use crate::sign_in::Client;
@@ -30,6 +33,8 @@ pub(super) struct RunningSession {
     released: Mutex<HashMap<String, SecretString>>,
     /// What its window was opened with; this cannot change.
     window: WindowSetup,
+    /// What the window's requests pass; from before the window opens until it is closed.
+    gateway: OnceLock<SessionGateway>,
     /// The console's HTTP client, with its cookies and captures; new for each attempt. Locked while a step runs, so a
     /// sign-out waits for that step.
     pub(super) client: Arc<tokio::sync::Mutex<Option<Client>>>,
@@ -64,7 +69,8 @@ struct AttemptInputs {
 struct WindowSetup {
     origin: Origin,
     block: Vec<String>,
-    proxy: Option<Url>,
+    network: Network,
+    access: AccessPolicy,
 }
 
 impl RunningSession {
@@ -75,11 +81,12 @@ impl RunningSession {
         connection: Arc<Connection>,
         context: SignInContext,
     ) -> Self {
-        let Connection { sign_in, network, .. } = &*connection;
+        let Connection { sign_in, network, policy, .. } = &*connection;
         let window = WindowSetup {
             origin: sign_in.origin.clone(),
             block: sign_in.block.clone(),
-            proxy: network.proxy.clone(),
+            network: network.clone(),
+            access: policy.access.clone(),
         };
         Self {
             id: begun.session.clone(),
@@ -90,6 +97,7 @@ impl RunningSession {
             ground: Mutex::new(AttemptInputs { connection, context }),
             released: Mutex::default(),
             window,
+            gateway: OnceLock::new(),
             client: Arc::default(),
             sending: Arc::default(),
             unanswered: AtomicBool::new(false),
@@ -143,8 +151,8 @@ impl RunningSession {
         self.released.lock().get(name).cloned()
     }
 
-    /// The gateway login of the last attempt.
-    pub(super) fn gateway(&self) -> Option<GatewayLogin> {
+    /// The login of the last attempt for a gateway in front of the application.
+    pub(super) fn gateway_login(&self) -> Option<HostCredentials> {
         self.connection().gateway_with(self.sign_out_secret(GATEWAY_PASSWORD)?)
     }
 
@@ -152,14 +160,30 @@ impl RunningSession {
         self.ground.lock()
     }
 
-    pub(super) fn window_options(&self) -> WindowOptions<'_> {
-        let WindowSetup { origin, block, proxy } = &self.window;
-        WindowOptions { origin, block, proxy: proxy.as_ref() }
+    /// Gives the session its gateway; once.
+    pub(super) fn attach_gateway(&self, gateway: SessionGateway) -> &SessionGateway {
+        self.gateway.get_or_init(|| gateway)
+    }
+
+    /// The session's gateway; `None` until its window is about to open.
+    pub(super) fn gateway(&self) -> Option<&SessionGateway> {
+        self.gateway.get()
+    }
+
+    pub(super) async fn close_gateway(&self) {
+        if let Some(gateway) = self.gateway() {
+            gateway.close().await;
+        }
+    }
+
+    /// The origin of the launch page that the window opens with.
+    pub(super) fn first_origin(&self) -> &Origin {
+        &self.window.origin
     }
 
     /// Whether this window can continue with the current connection: it cannot change what it was opened with.
     pub(super) fn can_go_on(&self, now: &Connection) -> Result<()> {
-        let WindowSetup { origin, block, proxy } = &self.window;
+        let WindowSetup { origin, block, network, access } = &self.window;
         // Blocked paths belong to the origin.
         let blocks_the_same =
             *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
@@ -169,8 +193,12 @@ impl RunningSession {
             Err(Error::new(Code::ConnectionInvalid, message)
                 .with_hint("Close this window and sign in again."))
         };
-        if *proxy != now.network.proxy || !blocks_the_same {
-            return changed("the proxy or the blocked paths");
+        let is_same_way = network.proxy == now.network.proxy && network.ca == now.network.ca;
+        if !is_same_way || !blocks_the_same {
+            return changed("the proxy, the certificate authority or the blocked paths");
+        }
+        if *access != now.policy.access {
+            return changed("what its sessions may do");
         }
         let then = self.connection();
         let (before, after) = (&then.file.directory, &now.file.directory);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::attempt::send_by_window;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
 use crate::browser::{Answer, PlannedRequest, Unanswered};
@@ -28,6 +29,7 @@ impl Impersonations {
         self.notify_sessions();
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close_window(id).await;
+        running.close_gateway().await;
         self.lock_running().remove(id);
         let ended_at = self.clock.now_ms();
         let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone() };
@@ -132,7 +134,7 @@ impl Impersonations {
         };
         let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
             self.leave_for_launch_page(running, &request.url.origin()).await.map_err(words)?;
-            Ok(self.browser.send_request(&running.id, &request).await)
+            Ok(send_by_window(&*self.browser, running, &request).await)
         });
         let failed = match sent.await {
             Ok(Err(why)) => return Err(why),
@@ -164,7 +166,7 @@ impl Impersonations {
             }
             let mut client = Client::new(&connection.network).ok()?;
             client.put_cookies(&cookies);
-            client.pass_gateway(running.gateway());
+            client.pass_gateway(running.gateway_login());
             client.send_as_page(request).await.ok().map(|(answer, _)| answer)
         };
         tokio::time::timeout(sign_in::LAST_ANSWER, sent).await.ok().flatten()

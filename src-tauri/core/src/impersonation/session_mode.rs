@@ -1,8 +1,10 @@
 //! What a running session may do in the application, and how the operator changes that.
 
 use super::Impersonations;
+use super::session_gateway::SessionGateway;
 use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
 use crate::error::Result;
+use crate::notice::Notice;
 use crate::session::SessionView;
 
 impl Impersonations {
@@ -10,24 +12,34 @@ impl Impersonations {
     pub async fn set_mode(&self, id: &str, mode: SessionMode, reason: Option<&str>) -> Result<SessionView> {
         let running = self.find_running(id)?;
         running.lock_session().set_mode(mode, reason)?;
+        if let Some(gateway) = running.gateway() {
+            gateway.set_mode(mode);
+        }
         self.notify_sessions();
         Ok(running.view())
     }
 
     /// What the session's fence has held back so far.
     pub fn held_back(&self, id: &str) -> Result<HeldBackList> {
-        self.find_running(id)?;
-        Ok(HeldBackList::default())
+        let running = self.find_running(id)?;
+        Ok(running.gateway().map(SessionGateway::list_held_back).unwrap_or_default())
     }
 
     /// The page that waits for the operator's answer because it leads out of the application.
     pub fn off_site_page(&self, id: &str) -> Result<Option<OffSitePage>> {
-        self.find_running(id)?;
-        Ok(None)
+        let running = self.find_running(id)?;
+        Ok(running.gateway().and_then(SessionGateway::off_site_page))
     }
 
     /// Takes the operator's answer to it; returns the page that it was about.
-    pub fn answer_off_site(&self, id: &str, _choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
-        self.off_site_page(id)
+    pub fn answer_off_site(&self, id: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
+        let running = self.find_running(id)?;
+        let Some(gateway) = running.gateway() else { return Ok(None) };
+        let page = gateway.take_off_site_page();
+        if let (Some(page), OffSiteChoice::GoThere) = (&page, choice) {
+            gateway.allow_host(&page.host);
+        }
+        self.notices.send(Notice::SessionAccess(running.id.clone()));
+        Ok(page)
     }
 }

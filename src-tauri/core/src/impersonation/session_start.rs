@@ -8,11 +8,13 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::context::add_email_hint;
+use super::session_gateway::SessionGateway;
 use super::{
     ImpersonationRequest, Impersonations, RunningSession, quitting_error, read_user, template_context,
     to_subject, user_label,
 };
 use crate::audit::{EndCause, Entry};
+use crate::browser::WindowOptions;
 use crate::connection::Connection;
 use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result};
@@ -135,6 +137,7 @@ impl Impersonations {
             // The session was ended while its window opened, and that end writes the log. A window that came up
             // afterwards is closed.
             self.browser.close_window(&id).await;
+            running.close_gateway().await;
             let mut ended = running.ended.subscribe();
             // Cannot fail: `running`, held here, owns the sender.
             let _ = ended.wait_for(|ended| *ended).await;
@@ -143,6 +146,7 @@ impl Impersonations {
         if let Err(error) = opened {
             self.lock_running().remove(&id);
             self.browser.close_window(&id).await;
+            running.close_gateway().await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
             running.ended.send_replace(true);
             return Err(error);
@@ -176,6 +180,10 @@ impl Impersonations {
         if running.stop.is_cancelled() {
             return Err(was_ended());
         }
-        self.browser.open_window(&running.view(), &running.window_options()).await
+        let gateway =
+            SessionGateway::start(&running.id, &running.connection(), &self.caches, &self.notices).await?;
+        let gateway = running.attach_gateway(gateway).gateway();
+        let opening = WindowOptions { origin: running.first_origin(), gateway };
+        self.browser.open_window(&running.view(), &opening).await
     }
 }

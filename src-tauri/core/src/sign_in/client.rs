@@ -15,18 +15,18 @@ use reqwest::redirect::Policy;
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use understudy_gateway::HostCredentials;
 use url::{Origin, Url};
 
 use super::authorities;
 use super::content_coding;
 use super::cookie_rules::{CookieProblem, find_deletion, find_send_problem, find_store_problem, of_path};
-use crate::browser::{Answer, GatewayLogin, PlannedRequest, SameSite, SessionCookie, Unanswered};
+use crate::browser::{Answer, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::charset;
 use crate::connection::{Method, Network};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::user_agent::user_agent;
 use crate::zeroizing_json::wipe_fields;
-use understudy_files::regular_file;
 
 /// The most bytes of an answer that are read, both compressed and decoded.
 pub const LONGEST: usize = 1 << 20;
@@ -43,8 +43,7 @@ pub struct Client {
     captured: Map<String, Value>,
     /// Not captured, but secret all the same: signed tokens, values that a refused step captured.
     hidden: Vec<SecretString>,
-    /// Whether it stands in for a window: then it keeps and sends cookies like one, and trusts only the system's
-    /// certificates.
+    /// Whether it stands in for a window: then it keeps and sends cookies like one.
     is_window: bool,
     /// Cookies that were set and that a window would not keep.
     unkept: Vec<CookieProblem>,
@@ -77,9 +76,9 @@ impl Client {
         Self::build_client(network, false)
     }
 
-    /// A client in place of a session's window, which does not know `network.ca`.
+    /// A client in place of a session's window.
     pub fn in_place_of_window(network: &Network) -> Result<Self> {
-        Self::build_client(&Network { ca: None, ..network.clone() }, true)
+        Self::build_client(network, true)
     }
 
     fn build_client(network: &Network, is_window: bool) -> Result<Self> {
@@ -91,19 +90,9 @@ impl Client {
         if let Some(proxy) = &network.proxy {
             http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
         }
-        if let Some(path) = &network.ca {
-            let pem = match &network.authority {
-                Some(read) => read.to_vec(),
-                None => regular_file::read_bytes(path, regular_file::OF_CERTIFICATES)?,
-            };
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
-            let certificates = certificates.ok_or_else(|| {
-                Error::new(Code::FileFailed, format!("{} contains no PEM certificate.", path.display()))
-                    .with_hint(
-                        "Correct `network.ca`: it must name a file that contains `-----BEGIN CERTIFICATE-----`.",
-                    )
-            })?;
+        let authority = network.read_authority()?;
+        if !authority.is_empty() {
+            let certificates = reqwest::Certificate::from_pem_bundle(&authority).map_err(Error::internal)?;
             http = http.tls_certs_merge(certificates);
         }
         authorities::check_authorities()?;
@@ -128,8 +117,8 @@ impl Client {
     }
 
     /// Sends the login for the gateway in front of the application from now on, without waiting to be asked.
-    pub fn pass_gateway(&mut self, gateway: Option<GatewayLogin>) {
-        self.gateway = gateway.map(|GatewayLogin { origin, user, password }| {
+    pub fn pass_gateway(&mut self, gateway: Option<HostCredentials>) {
+        self.gateway = gateway.map(|HostCredentials { origin, user, password }| {
             let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
             let value = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
             (origin, SecretString::from(value))

@@ -36,7 +36,7 @@ pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};
 pub use handoff::{Handoff, cookies_for_window, hand_off, render_storage};
 pub use judge::{confirm_sign_out, judge_sign_in, judge_sign_out, judge_verify, link_failed};
-pub use reachability::{name_cause, refuse_unreachable};
+pub use reachability::name_cause;
 pub use redirects::Redirect;
 pub use safe_html::SafeHtml;
 pub use steps::{sign_out as take_sign_out_steps, take_step};

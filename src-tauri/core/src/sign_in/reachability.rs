@@ -1,35 +1,15 @@
-//! Whether the window can reach the application at all. It trusts only the system's certificates and reports a failure
-//! without its cause, so the console tries in its place and names the cause.
+//! Why the window cannot reach the application: the console tries in its place and names the cause, in the same words
+//! as the sign-in test.
 
 use std::time::Duration;
 
 use url::{Origin, Url};
 
 use super::client::Client;
-use crate::browser::{PlannedRequest, Refusal, Unanswered};
+use crate::browser::{PlannedRequest, Unanswered};
 use crate::connection::{Connection, Method};
 
 const LIMIT: Duration = Duration::from_secs(5);
-
-/// With `network.ca`, the console may reach what a window can't. Checked before anything is sent, so that no session
-/// begins that a window cannot show.
-pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> {
-    let (origin, Some(ca)) = (&connection.sign_in.origin, &connection.network.ca) else { return Ok(()) };
-    match probe_origin(connection, origin).await {
-        Err(Unanswered::Failed(words)) if is_certificate(&words) => Err(Refusal::new(
-            format!(
-                "{} has a certificate that session windows do not trust ({words})",
-                origin.ascii_serialization()
-            ),
-            format!(
-                "`network.ca` applies only to the console; a window trusts what this computer trusts. Install the \
-                 authority in the system: {}. Then restart Understudy.",
-                how_to_install(&ca.display().to_string())
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
 
 /// The cause of a failure that a window reported, if the console finds one: WebKit only says "Load failed".
 pub async fn name_cause(connection: &Connection, request: &PlannedRequest, why: Unanswered) -> Unanswered {

@@ -16,7 +16,7 @@ use super::exchange::{self, Exchange};
 use super::{
     Handoff, LAST_ANSWER, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, VerifyEvidence, VerifyRequest,
     confirm_sign_out, cookies_for_window, hand_off, judge, judge_sign_in, judge_sign_out, judge_verify,
-    reachability, steps,
+    steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
@@ -200,7 +200,6 @@ impl TestStage<'_> {
     }
 
     async fn sign_in(&mut self) -> Result<String, Refusal> {
-        reachability::refuse_unreachable(self.connection).await?;
         let sign_in = &self.connection.sign_in;
         for (at, step) in sign_in.steps.iter().enumerate() {
             self.check_not_stopped()?;

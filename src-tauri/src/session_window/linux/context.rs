@@ -1,4 +1,4 @@
-//! The web context of one session: cookies, storage and cache in memory, its proxy, its downloads, and the sandbox of
+//! The web context of one session: cookies, storage and cache in memory, its way to the gateway, its downloads, and the sandbox of
 //! its web processes.
 
 use std::path::Path;
@@ -7,21 +7,22 @@ use std::sync::Arc;
 
 use gtk::glib;
 use gtk::prelude::ObjectExt;
+use secrecy::ExposeSecret;
 use webkit2gtk::{
-    DownloadExt, NetworkProxyMode, NetworkProxySettings, URIRequestExt, WebContext, WebContextExt,
-    WebsiteDataManager, WebsiteDataManagerExt,
+    DownloadExt, NetworkProxyMode, NetworkProxySettings, TLSErrorsPolicy, URIRequestExt, WebContext,
+    WebContextExt, WebsiteDataManager, WebsiteDataManagerExt,
 };
-use wry::{ProxyConfig, ProxyEndpoint};
 
 use super::{Downloads, SessionWindow, sandbox};
 
 /// Destroying a context's last view destroys the context and everything in it.
 pub fn create_context(open: &Arc<SessionWindow>, downloads: &Rc<Downloads>) -> WebContext {
     let data = WebsiteDataManager::new_ephemeral();
-    if let Some(proxy) = &open.proxy {
-        let mut settings = NetworkProxySettings::new(Some(&proxy_url(proxy)), &[]);
-        data.set_network_proxy_settings(NetworkProxyMode::Custom, Some(&mut settings));
-    }
+    let mut settings = NetworkProxySettings::new(Some(open.access.socks_url.expose_secret()), &[]);
+    data.set_network_proxy_settings(NetworkProxyMode::Custom, Some(&mut settings));
+    // Every connection ends at the session's gateway, whose certificates only this session knows. The gateway verifies
+    // those of the application.
+    data.set_tls_errors_policy(TLSErrorsPolicy::Ignore);
     let context = WebContext::with_website_data_manager(&data);
     if sandbox::is_usable().is_ok() {
         // Must come before the first view; later, WebKit would exit the whole program.
@@ -31,14 +32,6 @@ pub fn create_context(open: &Arc<SessionWindow>, downloads: &Rc<Downloads>) -> W
     let (open, downloads) = (Arc::clone(open), Rc::clone(downloads));
     context.connect_download_started(move |_, download| watch_download(download, &open, &downloads));
     context
-}
-
-fn proxy_url(proxy: &ProxyConfig) -> String {
-    let (scheme, ProxyEndpoint { host, port }) = match proxy {
-        ProxyConfig::Http(endpoint) => ("http", endpoint),
-        ProxyConfig::Socks5(endpoint) => ("socks5", endpoint),
-    };
-    format!("{scheme}://{host}:{port}")
 }
 
 fn watch_download(download: &webkit2gtk::Download, open: &Arc<SessionWindow>, downloads: &Rc<Downloads>) {

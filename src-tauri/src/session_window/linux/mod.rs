@@ -2,7 +2,6 @@
 
 mod context;
 mod cookies;
-mod filter;
 mod printing;
 mod sandbox;
 mod signals;
@@ -20,13 +19,12 @@ use webkit2gtk::{SettingsExt, WebViewExt};
 use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
 pub use self::cookies::{fetch_cookies, set_cookies};
-pub use self::filter::block_paths;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 use super::stage::SessionWindow;
 use super::window::PageEvent;
-use super::{BAR_HEIGHT, BarAction, Blocked, Done};
+use super::{BAR_HEIGHT, BarAction, Done};
 
 /// The network process keeps the cookies of ephemeral sessions, and may end before the window.
 pub const LOSES_COOKIES: bool = true;

@@ -5,16 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gtk::glib::translate::{IntoGlib, ToGlibPtr, ToGlibPtrMut};
+use gtk::glib::translate::{IntoGlib, ToGlibPtr};
 use gtk::glib::{self, Propagation, gobject_ffi};
 use gtk::prelude::*;
-use secrecy::ExposeSecret;
 use tauri::WebviewWindow;
-use understudy_core::browser::GatewayLogin;
-use url::Origin;
 use webkit2gtk::{
-    AuthenticationRequest, AuthenticationRequestExt, AuthenticationScheme, Credential, CredentialPersistence,
-    LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
+    AuthenticationRequest, LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
 };
 use wry::{WebView, WebViewExtUnix};
 
@@ -43,23 +39,11 @@ pub fn listen_for_events(
         // A page that is being left must not open dialogs any more.
         ours
     }));
-    let gate = Arc::clone(open);
-    view.connect_authenticate(glib::clone!(@strong is_ours => move |_, request| {
-        if let Some(gateway) = gate.gateway.lock().as_ref().filter(|gateway| is_asked(request, gateway)) {
-            let mut credential = Credential::new(
-                &gateway.user,
-                gateway.password.expose_secret(),
-                CredentialPersistence::ForSession,
-            );
-            go_on(request, Some(&mut credential));
-            return true;
-        }
-        let ours = is_ours();
-        if ours {
-            go_on(request, None);
-        }
-        ours
-    }));
+    // The gateway sends what it knows, and takes away every challenge that it cannot answer.
+    view.connect_authenticate(|_, request| {
+        go_on(request);
+        true
+    });
     printing::intercept_printing(&view, &is_ours, &heard);
     view.connect_web_process_terminated(glib::clone!(@strong heard => move |_, reason| {
         if reason != WebProcessTerminationReason::TerminatedByApi {
@@ -98,27 +82,15 @@ fn look_for_cookies(
     });
 }
 
-/// Whether the gateway asks, and for the first time: a rejected password is not repeated.
-fn is_asked(request: &AuthenticationRequest, gateway: &GatewayLogin) -> bool {
-    let Origin::Tuple(_, host, port) = &gateway.origin else { return false };
-    request.scheme() == AuthenticationScheme::HttpBasic
-        && !request.is_for_proxy()
-        && !request.is_retry()
-        && request.host().is_some_and(|asking| {
-            asking.trim_matches(['[', ']']) == host.to_string().trim_matches(['[', ']'])
-        })
-        && request.port() == u32::from(*port)
-}
-
 /// Answers without asking the operator. Without a credential, the page gets the 401, as it would without a browser.
 #[allow(unsafe_code, reason = "the binding has no way to answer this request")]
-fn go_on(request: &AuthenticationRequest, credential: Option<&mut Credential>) {
-    let credential =
-        credential.map_or(std::ptr::null_mut(), |credential| ToGlibPtrMut::to_glib_none_mut(credential).0);
-    // SAFETY: on the main thread, with a live request and a live credential, which WebKit copies; null means to
-    // continue without one.
+fn go_on(request: &AuthenticationRequest) {
+    // SAFETY: on the main thread, with a live request; null means to continue without a credential.
     unsafe {
-        webkit2gtk::ffi::webkit_authentication_request_authenticate(request.to_glib_none().0, credential);
+        webkit2gtk::ffi::webkit_authentication_request_authenticate(
+            request.to_glib_none().0,
+            std::ptr::null_mut(),
+        );
     }
 }
 

@@ -1,0 +1,222 @@
+//! The gateway of one session: what its window's requests pass on their way out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use parking_lot::{Mutex, RwLock};
+use secrecy::SecretString;
+use understudy_gateway::fence::FenceRules;
+use understudy_gateway::{
+    FenceObserver, Gateway, GatewayConfig, HeldBack, HeldBackGroup, HostCredentials, JournalEntry,
+    OutboundProxy, PublicCache, ReachFault, RequestPermit, read_certificates,
+};
+use url::Origin;
+
+use crate::access::{HeldBackList, HeldBackRequests, OffSitePage, SessionMode};
+use crate::browser::{PlannedRequest, Unanswered};
+use crate::connection::{Connection, render_allow_rule};
+use crate::error::{Code, Error, Result};
+use crate::masks::Masks;
+use crate::notice::{Notice, Notices};
+
+/// The public files of one connection's application, for all its sessions, in bytes.
+const CACHE_LIMIT: usize = 64 << 20;
+
+/// How long changes of what the bar shows are collected: a page can make hundreds of requests at once.
+const TELL_AFTER: Duration = Duration::from_millis(100);
+
+/// The public files of each connection's application, by the connection's ID.
+#[derive(Default)]
+pub(super) struct PublicCaches(Mutex<HashMap<String, Arc<PublicCache>>>);
+
+impl PublicCaches {
+    fn find_cache(&self, connection: &str) -> Arc<PublicCache> {
+        let mut caches = self.0.lock();
+        Arc::clone(
+            caches.entry(connection.to_owned()).or_insert_with(|| Arc::new(PublicCache::new(CACHE_LIMIT))),
+        )
+    }
+}
+
+pub(super) struct SessionGateway {
+    gateway: Gateway,
+    events: Arc<FenceEvents>,
+    masks: Arc<RwLock<Masks>>,
+}
+
+impl SessionGateway {
+    /// Starts the gateway of a session with this ID. Fails if no port can be opened or the connection's authority or
+    /// proxy cannot be used.
+    pub(super) async fn start(
+        session: &str,
+        connection: &Connection,
+        caches: &PublicCaches,
+        notices: &Notices,
+    ) -> Result<Self> {
+        let failed = |cause: understudy_gateway::GatewayError| {
+            Error::new(Code::WindowFailed, format!("The session's gateway could not be started. {cause}"))
+                .with_hint("Try again. If it keeps happening, restart Understudy.")
+        };
+        let proxy = connection.network.proxy.as_ref().map(OutboundProxy::from_url).transpose();
+        let events = Arc::new(FenceEvents {
+            session: session.to_owned(),
+            notices: notices.clone(),
+            off_site: Mutex::default(),
+            is_telling: AtomicBool::new(false),
+        });
+        let masks = Arc::new(RwLock::new(Masks::for_secrets(&[])));
+        let config = GatewayConfig {
+            extra_roots: read_certificates(&connection.network.read_authority()?),
+            proxy: proxy.map_err(failed)?,
+            credentials: Vec::new(),
+            launch: None,
+            cache: caches.find_cache(&connection.id),
+            static_hosts: Vec::new(),
+            rules: plan_fence(connection),
+            observer: Arc::new(FenceObservation(Arc::clone(&events))),
+            mask_secrets: {
+                let masks = Arc::clone(&masks);
+                Arc::new(move |text| masks.read().mask_text(text))
+            },
+        };
+        let gateway = Gateway::start(config).await.map_err(failed)?;
+        Ok(Self { gateway, events, masks })
+    }
+
+    /// What the session's window connects to.
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Masks these values in the journal from now on.
+    pub(super) fn mask_secrets(&self, secrets: &[SecretString]) {
+        *self.masks.write() = Masks::for_secrets(secrets);
+    }
+
+    /// What to send from now on to a service in front of the application that asks for HTTP Basic.
+    pub(super) fn set_credentials(&self, credentials: Option<HostCredentials>) {
+        self.gateway.set_credentials(credentials.into_iter().collect());
+    }
+
+    /// Lets the window send one request of the console's own, in any mode.
+    pub(super) fn permit_request(&self, request: &PlannedRequest) -> Option<RequestPermit> {
+        let method = request.method.as_str().parse().ok()?;
+        Some(self.gateway.permit_once(method, request.url.clone()))
+    }
+
+    /// Lets a one-time link's pages do what they have to until a page of `origin` is there.
+    pub(super) fn open_for_link(&self, origin: &Origin) {
+        self.gateway.set_full_until_arrival(origin.clone());
+    }
+
+    pub(super) fn set_mode(&self, mode: SessionMode) {
+        self.gateway.set_mode(mode);
+    }
+
+    pub(super) fn list_held_back(&self) -> HeldBackList {
+        let groups = self.gateway.held_back_summary();
+        HeldBackList {
+            total: self.gateway.held_back_count(),
+            groups: groups.into_iter().map(to_held_back).collect(),
+        }
+    }
+
+    pub(super) fn off_site_page(&self) -> Option<OffSitePage> {
+        self.events.off_site.lock().clone()
+    }
+
+    /// Takes the page that the operator has answered about.
+    pub(super) fn take_off_site_page(&self) -> Option<OffSitePage> {
+        self.events.off_site.lock().take()
+    }
+
+    /// Lets this session go to a host from now on.
+    pub(super) fn allow_host(&self, host: &str) {
+        self.gateway.allow_host(host);
+    }
+
+    /// Ends every connection of the session's window.
+    pub(super) async fn close(&self) {
+        self.gateway.close().await;
+    }
+}
+
+/// Why a request of the console's own was not answered, in the words of a window.
+pub(super) fn to_unanswered(fault: &ReachFault) -> Unanswered {
+    match fault {
+        ReachFault::BrokenOff { .. } | ReachFault::NotHttp { .. } => Unanswered::BrokenOff(fault.to_string()),
+        _ => Unanswered::Failed(fault.to_string()),
+    }
+}
+
+/// What the connection lets a session's requests do.
+fn plan_fence(connection: &Connection) -> FenceRules {
+    let (sign_in, access) = (&connection.sign_in, &connection.policy.access);
+    let start = sign_in.redirect_to.as_ref().and_then(|template| template.origin().cloned());
+    let mut application = vec![sign_in.origin.clone()];
+    application.extend(start.filter(|start| *start != sign_in.origin));
+    FenceRules {
+        mode: access.mode,
+        application,
+        blocked_paths: sign_in.block.clone(),
+        allowed: access.allowed.clone(),
+        open_hosts: access.open_hosts.clone(),
+        blocked_hosts: access.blocked_hosts.clone(),
+    }
+}
+
+fn to_held_back(group: HeldBackGroup) -> HeldBackRequests {
+    let last = group.last.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    HeldBackRequests {
+        address: format!("{}{}", group.host, group.path),
+        times: group.count,
+        last_at: i64::try_from(last).unwrap_or(i64::MAX),
+        reason: HeldBack::Refused(group.reason.clone()).to_string(),
+        rule: group.proposed_rule().map(render_allow_rule),
+        method: group.method,
+    }
+}
+
+/// What a session's fence reports, for the bar.
+struct FenceEvents {
+    session: String,
+    notices: Notices,
+    off_site: Mutex<Option<OffSitePage>>,
+    is_telling: AtomicBool,
+}
+
+struct FenceObservation(Arc<FenceEvents>);
+
+impl FenceObserver for FenceObservation {
+    fn on_held_back(&self, _entry: &JournalEntry, why: &HeldBack) {
+        if let HeldBack::LeadsElsewhere(url) = why {
+            *self.0.off_site.lock() =
+                Some(OffSitePage { host: url.host_str().unwrap_or_default().into(), url: url.to_string() });
+        }
+        if self.0.is_telling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let events = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(TELL_AFTER).await;
+            events.is_telling.store(false, Ordering::SeqCst);
+            events.notices.send(Notice::SessionAccess(events.session.clone()));
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fault_before_the_application_answered_counts_as_not_sent() {
+        let server = || "app.example:443".to_owned();
+        assert!(!to_unanswered(&ReachFault::ConnectionRefused { server: server() }).may_have_acted());
+        assert!(!to_unanswered(&ReachFault::NameNotFound { host: server() }).may_have_acted());
+        assert!(to_unanswered(&ReachFault::BrokenOff { server: server() }).may_have_acted());
+        assert!(to_unanswered(&ReachFault::NotHttp { server: server() }).may_have_acted());
+    }
+}

@@ -1,0 +1,120 @@
+//! A session that may only read, and one that may go to the application alone.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use understudy_core::audit::Event;
+use understudy_test_support::wait::until;
+
+use crate::site::Site;
+
+const READ_ONLY: &str = "[policy]\nmode = \"read_only\"\nmay_unlock = \"with_reason\"\n\
+    [[policy.allow]]\nmethod = \"POST\"\npath = \"/tell\"\n";
+
+/// Tries to write in a dozen ways, tells what it was answered, and goes on trying to save.
+const WRITER: &str = r#"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
+  const status = (answer) => answer.then((it) => it.status, () => 'failed');
+  const xhr = (method) => new Promise((done) => {
+    const request = new XMLHttpRequest();
+    request.onloadend = () => done(request.status);
+    request.open(method, '/write/xhr');
+    request.send('x=1');
+  });
+  const form = (target) => {
+    const frame = Object.assign(document.createElement('iframe'), { name: target });
+    document.body.append(frame);
+    const one = Object.assign(document.createElement('form'), { method: 'post', action: '/write/form', target });
+    document.body.append(one);
+    return new Promise((done) => { frame.onload = () => done('loaded'); one.submit(); });
+  };
+  navigator.sendBeacon('/write/beacon', 'x=1');
+  Promise.all([
+    status(fetch('/write/post', { method: 'POST' })),
+    status(fetch('/write/put', { method: 'PUT', body: 'x' })),
+    status(fetch('/write/delete', { method: 'DELETE' })),
+    status(fetch('/write/late', { method: 'POST', keepalive: true })),
+    status(fetch('/read', { headers: { 'X-HTTP-Method-Override': 'DELETE' } })),
+    status(fetch('/read?_method=delete', { method: 'POST' })),
+    xhr('PATCH'), form('frame'), status(fetch('/other')),
+  ]).then((tried) => fetch('/tell', { method: 'POST', body: JSON.stringify(tried) }));
+  setInterval(() => fetch('/save', { method: 'POST' }), 100);
+</script>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_session_writes_nothing_until_the_operator_says_why() -> Result<()> {
+    let site = Site::with(WRITER, READ_ONLY).await?;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let told = site.told(1).await?;
+    ensure!(told == json!([403, 403, 403, 403, 403, 403, 403, "loaded", 200]), "{told}");
+    let wrote = |site: &Site| {
+        let sent = site.sent().into_iter().map(|one| one.what);
+        let others = ["POST /login", "POST /tell"];
+        sent.filter(|what| !what.starts_with("GET ") && !others.contains(&what.as_str())).collect::<Vec<_>>()
+    };
+    ensure!(wrote(&site).is_empty() && site.count("GET /read") == 0, "{:#?}", site.sent());
+
+    console.ui.switch_to("bar.html").await?;
+    let held_back = console.ask("bar_state", "{}").await?["held_back"].clone();
+    let kinds: Vec<&Value> = held_back["groups"].as_array().into_iter().flatten().collect();
+    let save = kinds.iter().find(|one| one["address"].as_str().is_some_and(|at| at.ends_with("/save")));
+    let rule = save.and_then(|save| save["rule"].as_str()).unwrap_or_default().to_owned();
+    ensure!(rule.contains("method = \"POST\"") && rule.contains("path = \"/save\""), "{held_back:#}");
+
+    // The policy asks why. Until then, nothing changes.
+    let refused = console.ask("set_session_mode", r#"{ mode: "full", reason: " " }"#).await;
+    ensure!(refused.is_err(), "{refused:?}");
+    let full =
+        console.ask("set_session_mode", r#"{ mode: "full", reason: "a typo in her address" }"#).await?;
+    ensure!(full["mode"] == "full", "{full}");
+    site.received("POST /save", 1).await?;
+    let locked = console.ask("set_session_mode", r#"{ mode: "read_only", reason: null }"#).await?;
+    ensure!(locked["mode"] == "read_only", "{locked}");
+
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    site.stage.desktop.press(&window, &["ctrl+w"]).await?;
+    console.wait_for_phases(&[]).await?;
+    ensure!(site.count("POST /logout") == 1, "the sign-out always passes: {:#?}", site.sent());
+    let audit = site.audit().await?;
+    ensure!(matches!(audit.last(), Some(Event::Ended { .. })), "{audit:#?}");
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Result<()> {
+    let site = Site::showing("").await?;
+    site.set(|now| {
+        now.page = "<!doctype html><title>Shop</title><h1>Signed in</h1><script>\
+            const there = location.origin.replace('127.0.0.1', 'localhost');\
+            fetch('/tell', { method: 'POST', body: '1' }).then(() => { location.href = there + '/other'; });</script>"
+            .into();
+    });
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    console.ui.switch_to("bar.html").await?;
+    let asked = async || {
+        until("the bar to ask", async || {
+            let page = console.ask("bar_state", "{}").await?["off_site"].clone();
+            Ok((!page.is_null()).then_some(page))
+        })
+        .await
+    };
+    ensure!(asked().await?["host"] == "localhost");
+    ensure!(site.count("GET /other") == 0, "{:#?}", site.sent());
+
+    // The page comes back, and leads out again.
+    console.ask("answer_off_site", r#"{ choice: "stay" }"#).await?;
+    site.received("POST /tell", 2).await?;
+    asked().await?;
+    ensure!(site.count("GET /other") == 0, "{:#?}", site.sent());
+
+    console.ask("answer_off_site", r#"{ choice: "go_there" }"#).await?;
+    let there = site.received("GET /other", 1).await?;
+    ensure!(!there.is_signed_in, "another site gets no cookie");
+    until("the bar to stop asking", async || {
+        Ok(console.ask("bar_state", "{}").await?["off_site"].is_null().then_some(()))
+    })
+    .await?;
+    console.ui.quit().await
+}
