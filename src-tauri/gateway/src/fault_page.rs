@@ -113,8 +113,18 @@ fn answer_in_words(status: StatusCode, words: &Words<'_>, preferences: &Preferen
 fn render_page(words: &Words<'_>) -> String {
     PAGE.replace("{{title}}", &escape_html(words.title))
         .replace("{{again}}", if words.again { r#"<a href="">Try again</a>"# } else { "" })
-        .replace("{{hint}}", &escape_html(words.hint))
+        .replace("{{hint}}", &mark_code(&escape_html(words.hint)))
         .replace("{{why}}", &escape_html(words.why))
+}
+
+/// What stands between two backticks is to be typed.
+fn mark_code(html: &str) -> String {
+    let parts: Vec<&str> = html.split('`').collect();
+    let whole = parts.chunks(2).map(|pair| match pair {
+        [text, code] => format!("{text}<code>{code}</code>"),
+        rest => rest.concat(),
+    });
+    whole.collect()
 }
 
 /// A host's name comes from a page, and may be anything.
@@ -143,6 +153,12 @@ mod tests {
     async fn read_body(response: Response<Body>) -> String {
         String::from_utf8_lossy(&response.into_body().collect().await.expect("a body").to_bytes())
             .into_owned()
+    }
+
+    #[test]
+    fn what_is_to_be_typed_looks_like_it() {
+        assert_eq!(mark_code("Set `a` in `[b]`."), "Set <code>a</code> in <code>[b]</code>.");
+        assert_eq!(mark_code("Plain."), "Plain.");
     }
 
     #[tokio::test]

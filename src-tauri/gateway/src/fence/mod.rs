@@ -187,7 +187,8 @@ impl FenceRules {
     }
 }
 
-/// Methods that promise to change nothing (RFC 9110, 9.2.1).
+/// Methods that promise to change nothing (RFC 9110, 9.2.1). The OPTIONS before a script's request to another origin
+/// passes even if the request itself will not: the application's own answer decides whether the script may read why.
 pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

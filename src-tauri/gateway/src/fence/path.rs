@@ -56,8 +56,8 @@ impl fmt::Display for PathPattern {
 
 /// Whether a path begins with a blocked one, in any spelling that servers are known to accept.
 pub(super) fn begins_with(path: &str, blocked: &str) -> bool {
-    // Many servers ignore case.
-    let path = to_server_path(path).to_ascii_lowercase();
+    // Many servers ignore case, and some the dots and spaces at the end of a name.
+    let path = trim_names(&to_server_path(path)).to_ascii_lowercase();
     let blocked = resolve_dots(blocked).to_ascii_lowercase();
     // PHP's front controller may come before any path.
     let behind = path.strip_prefix("/index.php").unwrap_or(&path);
@@ -78,6 +78,11 @@ fn to_server_path(path: &str) -> String {
     let parts = plain.replace('\\', "/");
     let parts: Vec<&str> = parts.split('/').map(|part| part.split(';').next().unwrap_or_default()).collect();
     resolve_dots(&parts.join("/"))
+}
+
+fn trim_names(path: &str) -> String {
+    let names: Vec<&str> = path.split('/').map(|name| name.trim_end_matches(['.', ' '])).collect();
+    names.join("/")
 }
 
 fn resolve_dots(path: &str) -> String {
@@ -114,10 +119,23 @@ mod tests {
             "/index.php/hijack/release",
             "/Hijack/Release",
             "/x/../%48IJACK/",
+            "/hijack./release",
+            "/hijack%20/release",
+            "/hijack%2e/release",
+            "\\hijack\\release",
+            "/x/%2e%2e/hijack/",
+            "/;a=1/hijack/",
+            "/hijack;/release",
+            "/INDEX.PHP/hijack/",
         ] {
             assert!(begins_with(path, "/hijack/"), "{path}");
         }
-        assert!(!begins_with("/hijackers", "/hijack/") && !begins_with("/a/hijack/", "/hijack/"));
+        for path in ["/a/leave", "/a/leave/", "/a/leaves", "/a%2fleave", "/A//Leave", "/a/./leave"] {
+            assert!(begins_with(path, "/a/leave") && begins_with(path, "/a/Leave"), "{path}");
+        }
+        for path in ["/hijackers", "/a/hijack/", "/hijack", "/", "/x/hijack/../"] {
+            assert!(!begins_with(path, "/hijack/"), "{path}");
+        }
     }
 
     #[test]

@@ -185,6 +185,12 @@ fn blocked_paths_and_hosts_hold_in_every_mode() {
         assert_eq!(blocked, Decision::Refuse(FenceReason::BlockedPath));
         let dotted = decide(mode, &Method::GET, "https://app.example./hijack/release", &[], b"");
         assert_eq!(dotted, Decision::Refuse(FenceReason::BlockedPath), "the same host, written in full");
+        let loud = decide(mode, &Method::GET, "https://APP.example:443/HIJACK/?next=/", &[], b"");
+        assert_eq!(loud, Decision::Refuse(FenceReason::BlockedPath));
+        let asked_for = decide(mode, &Method::GET, "https://app.example/?to=/hijack/#/hijack/", &[], b"");
+        assert_eq!(asked_for, Decision::Pass, "a path is not a parameter");
+        let other_port = decide(mode, &Method::GET, "https://app.example:8443/hijack/", &[], b"");
+        assert_eq!(other_port, Decision::Pass, "another application");
         assert_eq!(decide(mode, &Method::GET, "https://other.example/hijack/", &[], b""), Decision::Pass);
         let tracked = decide(mode, &Method::GET, "https://a.tracker.example/pixel", &[], b"");
         assert_eq!(tracked, Decision::Refuse(FenceReason::BlockedHost));

@@ -75,7 +75,7 @@ impl Company {
         self.issuer.as_ref().der().to_vec()
     }
 
-    fn issue(&self, shown: Shown) -> ServerConfig {
+    pub fn issue(&self, shown: Shown) -> ServerConfig {
         let names = if shown == Shown::OtherName {
             ["other.example", "127.9.9.9"]
         } else {
@@ -257,6 +257,20 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
         "/socket" | "/write/socket" if request.headers().contains_key(UPGRADE) => open_socket(&mut request),
         "/guarded" if request.headers().get(AUTHORIZATION).is_none_or(|sent| sent != GUARD_ACCEPTS) => {
             ask_for_password(request.uri().query() == Some("silent"))
+        }
+        // For scripts of other origins, too.
+        "/shared-api" => {
+            let origin = request.headers().get("origin").cloned();
+            let mut response = text("{}");
+            for (name, value) in [
+                ("access-control-allow-origin", origin.unwrap_or(HeaderValue::from_static("null"))),
+                ("access-control-allow-credentials", HeaderValue::from_static("true")),
+                ("access-control-allow-methods", HeaderValue::from_static("PUT")),
+                ("access-control-allow-headers", HeaderValue::from_static("content-type")),
+            ] {
+                response.headers_mut().insert(name, value);
+            }
+            response
         }
         "/socket-refused" => {
             let mut response = text("no sockets here");

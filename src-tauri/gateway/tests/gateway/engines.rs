@@ -15,6 +15,22 @@ use crate::session::{config, rules};
 
 const PAGES: Pages = &[
     ("/hostile", "text/html", include_str!("hostile/page.html"), None),
+    (
+        "/reader",
+        "text/html",
+        "<!doctype html><script type=module>
+            for (const [name, origin] of [['own', ''], ['other', new URL(location).searchParams.get('other')]]) {
+                const told = await fetch(origin + '/shared-api', {
+                    method: 'PUT',
+                    credentials: 'include',
+                    headers: { accept: 'application/json', 'content-type': 'application/json' },
+                    body: '{}',
+                }).then(async (answer) => answer.status + '/' + typeof (await answer.json()).message, () => 'unreadable');
+                await fetch('/told/' + name + '/' + told);
+            }
+        </script>",
+        None,
+    ),
     ("/quiet", "text/html", "<!doctype html><title>Quiet</title>", None),
     (
         "/worker.js",
@@ -129,9 +145,9 @@ impl Stage {
         Self { application, other, gateway, held }
     }
 
-    fn page(&self) -> String {
+    fn page(&self, path: &str) -> String {
         let other = format!("https://127.0.0.1:{}", self.other.address.port());
-        self.application.https(&format!("/hostile?other={other}"))
+        self.application.https(&format!("{path}?other={other}"))
     }
 
     /// The writes that reached one of the applications.
@@ -180,7 +196,7 @@ impl Stage {
 #[tokio::test]
 async fn a_full_session_writes_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
-    let browser = open_webkit(Some(&stage.gateway), &stage.page(), home.path());
+    let browser = open_webkit(Some(&stage.gateway), &stage.page("/hostile"), home.path());
     stage.expect_all_writes().await;
     end(browser).await;
 }
@@ -188,7 +204,7 @@ async fn a_full_session_writes_in_webkit() {
 #[tokio::test]
 async fn a_read_only_session_writes_in_no_way_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
-    let browser = open_webkit(Some(&stage.gateway), &stage.page(), home.path());
+    let browser = open_webkit(Some(&stage.gateway), &stage.page("/hostile"), home.path());
     stage.expect_no_write().await;
     end(browser).await;
 }
@@ -196,7 +212,7 @@ async fn a_read_only_session_writes_in_no_way_in_webkit() {
 #[tokio::test]
 async fn a_full_session_writes_in_chromium() {
     let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
-    let browser = open_chromium(Some(&stage.gateway), &stage.page(), home.path()).await;
+    let browser = open_chromium(Some(&stage.gateway), &stage.page("/hostile"), home.path()).await;
     stage.expect_all_writes().await;
     end(browser).await;
 }
@@ -204,7 +220,7 @@ async fn a_full_session_writes_in_chromium() {
 #[tokio::test]
 async fn a_read_only_session_writes_in_no_way_in_chromium() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
-    let browser = open_chromium(Some(&stage.gateway), &stage.page(), home.path()).await;
+    let browser = open_chromium(Some(&stage.gateway), &stage.page("/hostile"), home.path()).await;
     stage.expect_no_write().await;
     end(browser).await;
 }
@@ -224,5 +240,24 @@ async fn no_engine_asks_for_a_password() {
         };
         stage.wait_until_all(engine, is_shown, &["/staff-only.js"]).await;
         end(browser).await;
+    }
+}
+
+/// An application shows its ordinary error for what it can read, wherever its API is.
+#[tokio::test]
+async fn a_page_can_read_that_its_request_was_refused() {
+    let stage = Stage::set(SessionMode::ReadOnly).await;
+    for engine in ["webkit", "chromium"] {
+        let home = tempfile::tempdir().unwrap();
+        stage.application.seen.lock().clear();
+        let browser = match engine {
+            "webkit" => open_webkit(Some(&stage.gateway), &stage.page("/reader"), home.path()),
+            _ => open_chromium(Some(&stage.gateway), &stage.page("/reader"), home.path()).await,
+        };
+        let told = || stage.application.seen.lock().iter().map(|seen| seen.path.clone()).collect();
+        stage.wait_until_all(engine, told, &["/told/own/403/string", "/told/other/403/string"]).await;
+        end(browser).await;
+        let asked: Vec<_> = stage.other.seen.lock().drain(..).map(|seen| seen.method).collect();
+        assert_eq!(asked, [http::Method::OPTIONS], "{engine}: the question passes, the request does not");
     }
 }

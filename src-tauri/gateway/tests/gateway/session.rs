@@ -62,13 +62,20 @@ pub fn chromium(gateway: &Gateway) -> reqwest::Client {
     client(gateway, &format!("http://{}:{password}@{}", gateway.user(), gateway.address()))
 }
 
+/// As WebKitGTK really comes in: it speaks HTTP/1.1 behind a proxy.
+#[allow(dead_code, reason = "only the measurement tells the versions apart")]
+pub fn webkit_http1(gateway: &Gateway) -> reqwest::Client {
+    let url = gateway.socks_url().expose_secret().replace("socks5:", "socks5h:");
+    build_client(gateway, &url).http1_only().build().expect("a client")
+}
+
 pub fn client(gateway: &Gateway, proxy: &str) -> reqwest::Client {
+    build_client(gateway, proxy).build().expect("a client")
+}
+
+fn build_client(gateway: &Gateway, proxy: &str) -> reqwest::ClientBuilder {
     let authority = reqwest::Certificate::from_der(gateway.authority_certificate()).expect("a certificate");
-    reqwest::Client::builder()
-        .tls_certs_only([authority])
-        .proxy(reqwest::Proxy::all(proxy).expect("a proxy"))
-        .build()
-        .expect("a client")
+    reqwest::Client::builder().tls_certs_only([authority]).proxy(reqwest::Proxy::all(proxy).expect("a proxy"))
 }
 
 /// A request's body that a test sends piece by piece; it ends when the sender is dropped.
