@@ -1,0 +1,77 @@
+//! A page with 60 files and 20 calls in three waves, in real engines, near and far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use understudy_gateway::fence::{FenceRules, SessionMode};
+use understudy_gateway::{Gateway, GatewayConfig, PublicCache};
+
+use crate::application::{Application, Company, Pages};
+use crate::relays::delay_all;
+use crate::{browsers, session};
+
+const FAR: Duration = Duration::from_millis(50);
+const ROUNDS: usize = 3;
+const PAGES: Pages = &[("/page-of-60-files", "text/html", include_str!("page.html"), None)];
+
+pub async fn measure(company: &Company) {
+    for delay in [Duration::ZERO, FAR] {
+        let application = Application::start_with_pages(company, PAGES).await;
+        let port = delay_all(application.address, delay).await;
+        let page = format!("https://localhost:{port}/page-of-60-files");
+        let distance = if delay.is_zero() { "near" } else { "far " };
+        let cache = Arc::new(PublicCache::new(64 << 20));
+        let start = async || {
+            let rules = FenceRules {
+                application: vec![page.parse::<url::Url>().expect("a URL").origin()],
+                ..session::rules(SessionMode::Full)
+            };
+            let config = GatewayConfig { cache: cache.clone(), rules, ..session::config(company) };
+            Gateway::start(config).await.expect("a gateway")
+        };
+        for engine in ["webkit", "chromium"] {
+            let (mut direct, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
+            // In turns, and each in a session of its own: what a first session has to load, the second shares.
+            for _ in 0..ROUNDS {
+                direct.push(load(&application, engine, None, &page).await);
+                cache.clear();
+                first.push(load(&application, engine, Some(&start().await), &page).await);
+                second.push(load(&application, engine, Some(&start().await), &page).await);
+            }
+            let (direct, first, second) = (median(direct), median(first), median(second));
+            println!(
+                "{distance} {engine}: direct {direct:.0} ms; first session {first:.0} ms ({:.2}x); second {second:.0} ms ({:.2}x)",
+                first / direct,
+                second / direct
+            );
+        }
+    }
+}
+
+/// Until the page has all its files and calls, in milliseconds, as it says itself.
+async fn load(application: &Application, engine: &str, gateway: Option<&Gateway>, page: &str) -> f64 {
+    application.seen.lock().clear();
+    let home = tempfile::tempdir().expect("a folder");
+    let browser = match (engine, gateway) {
+        ("webkit", gateway) => browsers::open_webkit(gateway, page, home.path()),
+        (_, gateway) => browsers::open_chromium(gateway, page, home.path()).await,
+    };
+    let told = loop {
+        let told = application
+            .seen
+            .lock()
+            .iter()
+            .find_map(|seen| seen.path.strip_prefix("/loaded/").map(str::to_owned));
+        match told {
+            Some(told) => break told,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    browsers::end(browser).await;
+    told.parse().expect("milliseconds")
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
