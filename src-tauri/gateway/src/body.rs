@@ -22,29 +22,38 @@ pub(crate) fn stream_body(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// Counts what passes, and calls back once: when the body has ended, failed or was dropped.
-pub(crate) struct CountedBody<B> {
-    inner: B,
-    counter: Arc<AtomicU64>,
-    on_end: Option<Box<dyn FnOnce() + Send>>,
+/// Looks on while a body passes.
+pub(crate) trait BodyWatcher: Unpin {
+    fn see_frame(&mut self, frame: &Frame<Bytes>);
+
+    /// Called once. A body that failed or was dropped before its end is not whole.
+    fn see_end(&mut self, is_whole: bool);
 }
 
-impl<B> CountedBody<B> {
-    pub(crate) fn new(inner: B, counter: Arc<AtomicU64>, on_end: impl FnOnce() + Send + 'static) -> Self {
-        Self { inner, counter, on_end: Some(Box::new(on_end)) }
+/// A body that passes on what it gets, with someone looking on.
+pub(crate) struct WatchedBody<B, W: BodyWatcher> {
+    inner: B,
+    /// None once the end has been seen.
+    watcher: Option<W>,
+}
+
+impl<B, W: BodyWatcher> WatchedBody<B, W> {
+    pub(crate) fn new(inner: B, watcher: W) -> Self {
+        Self { inner, watcher: Some(watcher) }
     }
 
-    fn end(&mut self) {
-        if let Some(on_end) = self.on_end.take() {
-            on_end();
+    fn end(&mut self, is_whole: bool) {
+        if let Some(mut watcher) = self.watcher.take() {
+            watcher.see_end(is_whole);
         }
     }
 }
 
-impl<B> http_body::Body for CountedBody<B>
+impl<B, W> http_body::Body for WatchedBody<B, W>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
+    W: BodyWatcher,
 {
     type Data = Bytes;
     type Error = BodyError;
@@ -56,10 +65,16 @@ where
         let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                self.counter.fetch_add(length as u64, Ordering::Relaxed);
+                if let Some(watcher) = &mut self.watcher {
+                    watcher.see_frame(frame);
+                }
+                // Nothing asks again for what has no more frames.
+                if self.inner.is_end_stream() {
+                    self.end(true);
+                }
             }
-            Some(Err(_)) | None => self.end(),
+            Some(Err(_)) => self.end(false),
+            None => self.end(true),
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
@@ -73,8 +88,33 @@ where
     }
 }
 
-impl<B> Drop for CountedBody<B> {
+impl<B, W: BodyWatcher> Drop for WatchedBody<B, W> {
     fn drop(&mut self) {
-        self.end();
+        self.end(false);
+    }
+}
+
+/// Counts the bytes that pass, and calls back at the end, whole or not.
+pub(crate) struct ByteCounter<F> {
+    counter: Arc<AtomicU64>,
+    on_end: Option<F>,
+}
+
+impl<F: FnOnce()> ByteCounter<F> {
+    pub(crate) fn new(counter: Arc<AtomicU64>, on_end: F) -> Self {
+        Self { counter, on_end: Some(on_end) }
+    }
+}
+
+impl<F: FnOnce() + Unpin> BodyWatcher for ByteCounter<F> {
+    fn see_frame(&mut self, frame: &Frame<Bytes>) {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        self.counter.fetch_add(length as u64, Ordering::Relaxed);
+    }
+
+    fn see_end(&mut self, _: bool) {
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
     }
 }

@@ -6,9 +6,7 @@
 //! a request, the cache remembers only the address and the two headers by which files may vary.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -18,11 +16,12 @@ use http::header::{
     SET_COOKIE, VARY,
 };
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, request, response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Frame;
+use http_body_util::BodyExt as _;
 use http_cache_semantics::{AfterResponse, BeforeRequest, CachePolicy};
 use parking_lot::Mutex;
 
-use crate::body::{Body, BodyError};
+use crate::body::{Body, BodyWatcher, WatchedBody};
 
 /// Larger files are rare, and pass through uncached.
 const FILE_LIMIT: usize = 16 << 20;
@@ -141,13 +140,13 @@ impl PublicCache {
         Some(Response::from_parts(head, content))
     }
 
-    /// A body that stores what passes through it, if it may be stored.
+    /// A body that stores what passes through it, or the same body if it may not be stored.
     pub(crate) fn keep_while_passing(
         self: &Arc<Self>,
         request: &request::Parts,
         head: &response::Parts,
         body: Body,
-    ) -> Result<KeepingBody, Body> {
+    ) -> Result<Body, Body> {
         if !is_plain(request) || !may_be_shared(head) {
             return Err(body);
         }
@@ -158,14 +157,14 @@ impl PublicCache {
             return Err(body);
         }
         let expected = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(KeepingBody {
-            inner: body,
+        let keeper = FileKeeper {
             address: request.uri.clone(),
             policy: Some(policy),
             content: BytesMut::new(),
             expected,
             cache: Arc::clone(self),
-        })
+        };
+        Ok(WatchedBody::new(body, keeper).boxed_unsync())
     }
 
     fn store(&self, address: Uri, policy: CachePolicy, content: Bytes) {
@@ -281,9 +280,8 @@ fn has_validator(headers: &HeaderMap) -> bool {
     headers.contains_key(http::header::ETAG) || headers.contains_key(http::header::LAST_MODIFIED)
 }
 
-/// A file on its way to a webview. It's stored once its last byte has passed; if it breaks off, it isn't.
-pub(crate) struct KeepingBody {
-    inner: Body,
+/// Collects a file on its way to a webview. It's stored once its last byte has passed; if it breaks off, it isn't.
+struct FileKeeper {
     address: Uri,
     policy: Option<CachePolicy>,
     content: BytesMut,
@@ -291,10 +289,10 @@ pub(crate) struct KeepingBody {
     cache: Arc<PublicCache>,
 }
 
-impl KeepingBody {
-    fn keep(&mut self, frame: &Frame<Bytes>) {
+impl BodyWatcher for FileKeeper {
+    fn see_frame(&mut self, frame: &Frame<Bytes>) {
         match frame.data_ref() {
-            Some(data) if self.content.len() + data.len() <= FILE_LIMIT => {
+            Some(data) if self.policy.is_some() && self.content.len() + data.len() <= FILE_LIMIT => {
                 self.content.extend_from_slice(data);
             }
             _ => {
@@ -302,42 +300,13 @@ impl KeepingBody {
                 self.content = BytesMut::new();
             }
         }
-        if self.inner.is_end_stream() {
-            self.store();
-        }
     }
 
-    fn store(&mut self) {
-        let is_whole = self.expected.is_none_or(|expected| expected == self.content.len());
+    fn see_end(&mut self, is_whole: bool) {
+        let is_whole = is_whole && self.expected.is_none_or(|expected| expected == self.content.len());
         if let Some(policy) = self.policy.take().filter(|_| is_whole) {
             self.cache.store(self.address.clone(), policy, std::mem::take(&mut self.content).freeze());
         }
-    }
-}
-
-impl http_body::Body for KeepingBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => self.keep(frame),
-            Some(Err(_)) => self.policy = None,
-            None => self.store(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -127,8 +127,8 @@ fn mark_code(html: &str) -> String {
     whole.collect()
 }
 
-/// A host's name comes from a page, and may be anything.
-fn escape_html(text: &str) -> String {
+/// Text for a page or an attribute in quotes: what comes from a page, such as a host's name, may be anything.
+pub fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

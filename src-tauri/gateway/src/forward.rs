@@ -16,8 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::body::{Body, CountedBody, full_body};
-use crate::cache::{CacheLookup, KeepingBody};
+use crate::body::{Body, ByteCounter, WatchedBody, full_body};
+use crate::cache::CacheLookup;
 use crate::challenges::{asks_for_basic, remove_dialog_challenges};
 use crate::fault::ReachFault;
 use crate::fault_page::{Preferences, answer_password_wanted};
@@ -100,8 +100,7 @@ impl Passage<'_> {
         }
         let body = self.watch_answer(body);
         let body = if shares && has_known_end {
-            let kept = self.session.cache.keep_while_passing(&asked, &head, body);
-            kept.map_or_else(|body| body, KeepingBody::boxed_unsync)
+            self.session.cache.keep_while_passing(&asked, &head, body).unwrap_or_else(|body| body)
         } else {
             body
         };
@@ -145,7 +144,7 @@ impl Passage<'_> {
             }
         }
         let upstream = &self.session.upstream;
-        let body = CountedBody::new(body, Arc::clone(&self.record.sent), || {});
+        let body = WatchedBody::new(body, ByteCounter::new(Arc::clone(&self.record.sent), || {}));
         let response = upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
         match second_try {
             Some(parts)
@@ -161,7 +160,8 @@ impl Passage<'_> {
     fn watch_answer(&self, body: Incoming) -> Body {
         let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
         let received = Arc::clone(&self.record.received);
-        CountedBody::new(body, received, move || session.journal.end_entry(&record)).boxed_unsync()
+        let counter = ByteCounter::new(received, move || session.journal.end_entry(&record));
+        WatchedBody::new(body, counter).boxed_unsync()
     }
 
     /// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.

@@ -5,6 +5,7 @@
 
 mod authority;
 mod body;
+mod buffers;
 mod cache;
 mod challenges;
 mod credentials;
@@ -41,6 +42,7 @@ use url::{Origin, Url};
 pub use cache::PublicCache;
 pub use credentials::HostCredentials;
 pub use fault::{CertificateReason, ReachFault};
+pub use fault_page::escape_html;
 pub use gate::RequestPermit;
 pub use held_back::{FenceObserver, HeldBack};
 pub use held_back_summary::HeldBackGroup;

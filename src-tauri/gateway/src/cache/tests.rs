@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::COOKIE;
-use http_body_util::BodyExt as _;
 use proptest::prelude::*;
 
 use super::*;

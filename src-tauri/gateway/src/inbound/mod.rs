@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use admission::{Admission, USER};
 
+use crate::buffers::{CONNECTION_WINDOW, READ_BUFFER, SEND_BUFFER, STREAM_WINDOW};
 use crate::exchange::exchange;
 use crate::session::SessionState;
 use crate::target::Target;
@@ -92,7 +93,7 @@ async fn serve_tunnel<S>(stream: S, target: Target, session: Arc<SessionState>) 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stream = BufReader::new(stream);
+    let mut stream = BufReader::with_capacity(READ_BUFFER, stream);
     match stream.fill_buf().await?.first() {
         None => Ok(()),
         Some(&TLS_HANDSHAKE) => {
@@ -117,8 +118,11 @@ where
         let (session, scheme, target) = (Arc::clone(&session), scheme.clone(), target.clone());
         async move { Ok::<_, Infallible>(exchange(request, scheme, target, session).await) }
     });
-    auto::Builder::new(TokioExecutor::new())
-        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .await
-        .map_err(std::io::Error::other)
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http2()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
+    server.serve_connection_with_upgrades(TokioIo::new(stream), service).await.map_err(std::io::Error::other)
 }

@@ -13,11 +13,13 @@ use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::OutboundProxy;
 use crate::body::BodyError;
+use crate::buffers::READ_BUFFER;
 use crate::outbound_proxy::ProxyRoute;
 
 /// For one address; several share it.
@@ -85,7 +87,7 @@ impl Service<Uri> for ServerConnector {
         Box::pin(async move {
             let Some(proxy) = proxy else {
                 let stream = direct.call(server).await?;
-                return Ok(ServerStream { stream, is_forward_proxy: false });
+                return Ok(ServerStream::new(stream, false));
             };
             let stream = direct
                 .call(proxy.uri().clone())
@@ -93,7 +95,7 @@ impl Service<Uri> for ServerConnector {
                 .map_err(|cause| ProxyFault::Unreachable(cause.into()))?;
             let is_forward_proxy = !proxy.is_socks() && server.scheme() != Some(&Scheme::HTTPS);
             let stream = if is_forward_proxy { stream } else { open_tunnel(stream, &proxy, server).await? };
-            Ok(ServerStream { stream, is_forward_proxy })
+            Ok(ServerStream::new(stream, is_forward_proxy))
         })
     }
 }
@@ -174,8 +176,15 @@ impl Service<Uri> for OpenStream {
 
 /// A connection that knows whether requests on it have whole URLs.
 pub(super) struct ServerStream {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<BufReader<TcpStream>>,
     is_forward_proxy: bool,
+}
+
+impl ServerStream {
+    fn new(stream: TokioIo<TcpStream>, is_forward_proxy: bool) -> Self {
+        let stream = TokioIo::new(BufReader::with_capacity(READ_BUFFER, stream.into_inner()));
+        Self { stream, is_forward_proxy }
+    }
 }
 
 impl Connection for ServerStream {

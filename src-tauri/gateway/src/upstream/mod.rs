@@ -16,6 +16,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 
 use crate::body::Body;
+use crate::buffers::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW};
 use crate::fault::ReachFault;
 use crate::outbound_proxy::ProxyRoute;
 use crate::{GatewayError, OutboundProxy};
@@ -82,7 +83,8 @@ fn make_client(tls: &Arc<ClientConfig>, connector: ServerConnector, with_http2: 
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        // A distant server fills a small window long before an acknowledgement arrives.
-        .http2_adaptive_window(true)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_send_buf_size(SEND_BUFFER)
         .build(connector)
 }

@@ -134,6 +134,8 @@ impl Application {
         let finish_here = Arc::clone(&finish);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // As web servers do.
+                let _ = stream.set_nodelay(true);
                 let (acceptor, seen, finish) =
                     (acceptor.clone(), Arc::clone(&seen_here), Arc::clone(&finish_here));
                 tokio::spawn(async move {
