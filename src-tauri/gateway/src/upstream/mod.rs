@@ -6,8 +6,8 @@ mod trust;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::UPGRADE;
-use http::{HeaderValue, Request, Response};
+use http::header::{PROXY_AUTHORIZATION, UPGRADE};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -53,21 +53,24 @@ impl Upstream {
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ReachFault> {
-        if let Some(credentials) = self.forward_proxy_credentials(&request) {
-            request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, credentials);
-        }
         let uri = request.uri().clone();
+        // A plain http request goes to an HTTP proxy as it is, with the proxy's credentials on it.
+        let is_plain = uri.scheme() == Some(&http::uri::Scheme::HTTP);
+        let forward_proxy = self.route.find_proxy(&uri).filter(|proxy| is_plain && !proxy.is_socks());
+        if let Some(credentials) = forward_proxy.as_ref().and_then(OutboundProxy::to_basic_header) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials);
+        }
         let client = if request.headers().contains_key(UPGRADE) { &self.upgradable } else { &self.pooled };
-        client
+        let response = client
             .request(request)
             .await
-            .map_err(|error| ReachFault::from_error(&error, &uri, self.route.find_proxy(&uri).as_ref()))
-    }
-
-    /// A plain http request goes to an HTTP proxy as it is, with the proxy's credentials on it.
-    fn forward_proxy_credentials(&self, request: &Request<Body>) -> Option<HeaderValue> {
-        let is_plain = request.uri().scheme() == Some(&http::uri::Scheme::HTTP);
-        self.route.find_proxy(request.uri()).filter(|_| is_plain)?.to_basic_header()
+            .map_err(|error| ReachFault::from_error(&error, &uri, self.route.find_proxy(&uri).as_ref()))?;
+        match forward_proxy {
+            Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(ReachFault::ProxyCredentialsRefused { proxy: proxy.address().to_owned() })
+            }
+            _ => Ok(response),
+        }
     }
 }
 

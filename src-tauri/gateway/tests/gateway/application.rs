@@ -40,6 +40,8 @@ pub enum Shown {
     OtherName,
     SelfSigned,
     AuthorityAsServer,
+    /// The company's own, which clients are told to trust: what `openssl req -x509` makes, named as an authority.
+    CompanyItself,
 }
 
 /// What an application saw of a request.
@@ -67,6 +69,8 @@ impl Company {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.subject_alt_names =
+            CertificateParams::new(["localhost".to_owned()]).unwrap().subject_alt_names;
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         Self { issuer }
     }
@@ -91,20 +95,17 @@ impl Company {
             _ => {}
         }
         let key = KeyPair::generate().unwrap();
-        let certificate = if shown == Shown::SelfSigned {
-            params.self_signed(&key).unwrap()
-        } else {
-            params.signed_by(&key, &self.issuer).unwrap()
+        let (certificate, key) = match shown {
+            Shown::CompanyItself => (self.certificate(), self.issuer.key().serialize_der()),
+            Shown::SelfSigned => (params.self_signed(&key).unwrap().der().to_vec(), key.serialize_der()),
+            _ => (params.signed_by(&key, &self.issuer).unwrap().der().to_vec(), key.serialize_der()),
         };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
+            .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config

@@ -8,6 +8,22 @@ use understudy_gateway::{Gateway, RequestOutcome};
 use crate::application::{Application, Company, Shown};
 use crate::session::{start_gateway, webkit};
 
+/// What `openssl req -x509` makes is the server's and an authority's certificate in one. To name it as an authority helps
+/// browsers, and so people try it.
+#[tokio::test]
+async fn a_certificate_made_as_an_authority_is_explained() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::CompanyItself).await;
+    let gateway = start_gateway(&company).await;
+    let request = webkit(&gateway).get(application.https("/page")).header("sec-fetch-dest", "iframe");
+    let page = request.send().await.unwrap().text().await.unwrap();
+    assert!(
+        page.contains("The certificate of localhost is one for an authority, not for a server."),
+        "{page}"
+    );
+    assert!(page.contains("<code>-addext basicConstraints=CA:FALSE</code>"), "{page}");
+}
+
 /// The sentence that a page shows, a script reads and the journal keeps.
 async fn fail(gateway: &Gateway, url: &str) -> (StatusCode, String) {
     let request = webkit(gateway)
@@ -38,6 +54,7 @@ async fn a_certificate_that_does_not_verify_is_never_accepted() {
         (Shown::OtherName, "is for another name"),
         (Shown::SelfSigned, "comes from an authority that this computer does not trust"),
         (Shown::AuthorityAsServer, "is one for an authority, not for a server"),
+        (Shown::CompanyItself, "is one for an authority, not for a server"),
     ] {
         let application = Application::start_tls(&company, shown).await;
         let (status, message) = fail(&gateway, &application.https("/page?token=canary")).await;

@@ -48,6 +48,7 @@ async fn the_proxy_of_the_company_is_the_way_out() {
 async fn a_proxy_that_gives_no_way_is_named() {
     let company = Company::found("Example");
     let secure = Application::start_tls(&company, Shown::Good).await;
+    let plain = Application::start_plain().await;
     let proxy = start_gateway(&company).await;
     let at = proxy.address();
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -65,10 +66,12 @@ async fn a_proxy_that_gives_no_way_is_named() {
         (format!("socks5://{closed}"), format!("The proxy {closed} can't be reached.")),
     ] {
         let gateway = start_behind(&proxy, &url).await;
-        let answer = webkit(&gateway).get(secure.https("/page")).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
-        let text = answer.text().await.unwrap();
-        assert!(text.contains(&expected), "{url}: {text}");
-        assert!(!text.contains("wrong"), "{text}");
+        for page in [secure.https("/page"), plain.http("/page")] {
+            let answer = webkit(&gateway).get(&page).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+            let text = answer.text().await.unwrap();
+            assert!(text.contains(&expected), "{url} {page}: {text}");
+            assert!(!text.contains("wrong"), "{text}");
+        }
     }
 }
