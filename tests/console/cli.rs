@@ -270,7 +270,7 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     let report: Value =
         serde_json::from_str(&terminal.succeeds(&["check", "shop.toml", "--json"]).await).expect("JSON");
     assert_eq!(report["ok"], true);
-    assert_eq!(report["steps"][1]["status"], "warning");
+    assert_eq!(report["steps"][2]["status"], "warning");
     assert_eq!(report["sample"][0]["id"], "9", "the newest user");
 
     // By name once it has been added, even if there is a folder with the same name.

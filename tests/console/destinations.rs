@@ -163,7 +163,7 @@ async fn a_new_connection_gets_nothing_that_one_called_new_has() {
         let text = with_directory(&called, &url);
         let report = desk.console.check_connection(None, &text, TypedSecrets::new()).await.expect("a report");
         assert!(!report.ok);
-        assert!(report.steps[1].detail.contains("Not stored yet: admin_token"), "{report:?}");
+        assert!(report.steps[2].detail.contains("Not stored yet: admin_token"), "{report:?}");
         let part = understudy_core::connection::read_file("new", &text).expect("it reads").directory;
         desk.console.discover_tables(None, &part, &TypedSecrets::new(), 9).await.expect_err("it hangs up");
     }
@@ -250,7 +250,7 @@ async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
         .check_connection(Some("shop"), &text.replace("/login", "/log-in"), TypedSecrets::new())
         .await;
     let report = report.expect("its own database may have the password");
-    assert!(report.steps[1].detail.contains("not used here: admin_token"), "{report:?}");
+    assert!(report.steps[2].detail.contains("not used here: admin_token"), "{report:?}");
     assert_eq!(rogue.heard(), "");
 }
 

@@ -8,7 +8,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::connection::{Connection, ConnectionSource, DATABASE_PASSWORD, DirectoryConfig};
+use crate::access::{SessionMode, UnlockRule};
+use crate::connection::{Connection, ConnectionSource, DATABASE_PASSWORD, DirectoryConfig, Environment};
 use crate::directory::{self, Caution, Directory, FieldKind, Info, ListRequest, Role, Row, Tier};
 use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{SecretLocation, Secrets};
@@ -30,7 +31,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Step {
-    /// "Connection file", "Secrets", "Directory", "Columns", "Search", "Users", "Sign-in".
+    /// "Connection file", "Access", "Secrets", "Directory", "Columns", "Search", "Users", "Sign-in".
     pub title: String,
     pub status: Status,
     /// What was found.
@@ -147,6 +148,7 @@ pub async fn check_connection(
         format!("{} · {}", file.name, json!(file.environment).as_str().unwrap_or_default()),
         None,
     );
+    check_access(&connection, &mut report);
     check_secrets(&connection, &secrets, &mut report).await;
     if let Some(directory) = open_directory(&connection, password.as_ref(), &mut report).await {
         let newest = read_some(&*directory, &connection.file.directory, &mut report).await;
@@ -155,6 +157,35 @@ pub async fn check_connection(
         directory.close().await;
     }
     Ok(report)
+}
+
+/// Reports what sessions may do in the application, and warns if they may change production without a reason.
+fn check_access(connection: &Connection, report: &mut Report) {
+    let access = &connection.policy.access;
+    let said = match (access.mode, access.may_unlock) {
+        (SessionMode::Full, _) => "Sessions begin with full access.",
+        (SessionMode::ReadOnly, UnlockRule::Never) => "Sessions are read-only.",
+        (SessionMode::ReadOnly, UnlockRule::Always) => {
+            "Sessions begin read-only. The operator can switch to full access."
+        }
+        (SessionMode::ReadOnly, UnlockRule::WithReason) => {
+            "Sessions begin read-only. Full access needs a reason of its own."
+        }
+    };
+    let rules = match access.allowed.len() {
+        0 => String::new(),
+        1 => " One rule lets requests pass in read-only sessions.".to_owned(),
+        many => format!(" {many} rules let requests pass in read-only sessions."),
+    };
+    let said = format!("{said}{rules}");
+    let needs_reason = access.mode == SessionMode::ReadOnly && access.may_unlock != UnlockRule::Always;
+    if connection.file.environment == Environment::Production && !needs_reason {
+        let hint = "In production, anything can be changed without a reason for it. Remove `policy.mode` and \
+                    `policy.may_unlock`, unless this is intended: then sessions begin read-only, and full access \
+                    needs a reason.";
+        return report.add_step("Access", Status::Warning, said, Some(hint.into()));
+    }
+    report.add_step("Access", Status::Ok, said, None);
 }
 
 async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {
@@ -381,7 +412,7 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
         "operator": { "name": "operator", "email": "operator@example.com" },
         "secret": secrets,
         "reason": "check",
-        "session": { "id": "check" },
+        "session": { "id": "check", "mode": connection.policy.access.mode },
         "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
     });
     match sign_in::render_outline(connection, &context) {
@@ -498,6 +529,45 @@ mod tests {
             told.push(format!("# {kind}\n{}", as_read(&report)));
         }
         insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[test]
+    fn production_that_can_be_changed_without_a_reason_is_a_warning() {
+        for (environment, policy, status, said) in [
+            (
+                "production",
+                "",
+                Status::Ok,
+                "Sessions begin read-only. Full access needs a reason of its own.",
+            ),
+            ("production", "may_unlock = false", Status::Ok, "Sessions are read-only."),
+            (
+                "production",
+                "may_unlock = true",
+                Status::Warning,
+                "Sessions begin read-only. The operator can switch to full access.",
+            ),
+            ("production", "mode = 'full'", Status::Warning, "Sessions begin with full access."),
+            ("staging", "", Status::Ok, "Sessions begin with full access."),
+            (
+                "staging",
+                "mode = 'read_only'\n[[policy.allow]]\nmethod = 'POST'\npath = '/search'",
+                Status::Ok,
+                "Sessions begin read-only. The operator can switch to full access. One rule lets requests pass in \
+                 read-only sessions.",
+            ),
+        ] {
+            let text = format!(
+                "name = 'Shop'\nenvironment = '{environment}'\n[directory]\nurl = 'sqlite:///u.db'\n\
+                 table = 'users'\nid = 'id'\n[sign_in]\nurl = 'https://shop.example/login'\n[policy]\n{policy}\n"
+            );
+            let connection = Connection::parse("shop", &text, ConnectionSource::Own, None).unwrap();
+            let mut report = Report::empty();
+            check_access(&connection, &mut report);
+            let step = report.steps.pop().unwrap();
+            assert_eq!((step.status, step.detail.as_str()), (status, said), "{environment} {policy}");
+            assert_eq!(step.hint.is_some(), status == Status::Warning);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ import type { Status } from "./Status";
  */
 export type Step = { 
 /**
- * "Connection file", "Secrets", "Directory", "Columns", "Search", "Users", "Sign-in".
+ * "Connection file", "Access", "Secrets", "Directory", "Columns", "Search", "Users", "Sign-in".
  */
 title: string, status: Status, 
 /**
