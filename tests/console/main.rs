@@ -18,6 +18,7 @@ mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;
 mod reached;
+mod read_only;
 mod recipes;
 #[cfg(target_os = "linux")]
 mod reports;

@@ -152,7 +152,7 @@ async fn a_trial_that_is_asked_to_go_twice_says_what_it_leaves_open() {
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     assert_eq!(shop.received(), ["POST /login"], "nothing is answered that could be waited for");
     let last = entries(&desk).await.remove(0);
-    let Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why) } = last.event else {
+    let Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why), .. } = last.event else {
         panic!("{last:#?}")
     };
     assert!(why.starts_with("not confirmed"), "{why}");

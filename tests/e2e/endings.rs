@@ -224,7 +224,8 @@ async fn an_opening_that_is_cancelled_signs_out_of_what_it_may_have_begun() -> R
     shop.received(|one| one.path == "/logout" && one.status == Some(200)).await?;
     // The sign-in was never answered, so it is unknown whether the application completes it after the sign-out.
     let audit = shop.audit().await?;
-    let [Event::Begun, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why) }] = &audit[..]
+    let [Event::Begun, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why), .. }] =
+        &audit[..]
     else {
         panic!("{audit:?}");
     };

@@ -162,7 +162,7 @@ async fn a_session_bus_that_ends_does_not_take_the_console_with_it() -> Result<(
     })
     .await?;
     ensure!(
-        matches!(&last, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(_) }),
+        matches!(&last, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(_), .. }),
         "{last:?}"
     );
     become_by_hand(&site, &whole, "Bea").await?;

@@ -26,10 +26,7 @@ pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Inf
             "Enter one in a few words, for example with a ticket number. It is recorded in the audit log.",
         ));
     }
-    if reason.chars().count() > REASON_MAX {
-        return Err(Error::new(Code::ReasonRequired, "The reason is too long.")
-            .with_hint(format!("Keep it under {REASON_MAX} characters.")));
-    }
+    check_reason_length(reason)?;
     for (source, rule) in &policy.protect {
         let asked = names_in([rule]);
         let is_blind = info.has_cut_value(row, |name| asked.contains(name));
@@ -47,6 +44,15 @@ pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Inf
             .with_hint("Choose another user, or ask whoever maintains this connection."));
     }
     Ok(())
+}
+
+/// Fails if a reason is longer than [`REASON_MAX`].
+pub fn check_reason_length(reason: &str) -> Result<()> {
+    if reason.chars().count() <= REASON_MAX {
+        return Ok(());
+    }
+    Err(Error::new(Code::ReasonRequired, "The reason is too long.")
+        .with_hint(format!("Keep it under {REASON_MAX} characters.")))
 }
 
 /// What the policy says about a user in the list. For display only: [`enforce_policy`] is asked again before a session begins.

@@ -83,7 +83,7 @@ pub async fn run_sign_in_test(
         tried = rehearsing => tried,
         () = trial.abandon.cancelled() => {
             let sign_out_failed = Some("not confirmed: the test was abandoned before it had signed out".to_owned());
-            let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed };
+            let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed, held_back: None };
             if let Err(error) = audit.append_or_owe(&begun, begun.with_event(clock.now_ms(), ended)).await {
                 tracing::error!("{error:#}");
             }
@@ -95,7 +95,7 @@ pub async fn run_sign_in_test(
         None => Event::Active,
         Some(TestRefusal { status, cause }) => Event::Refused { status, cause },
     };
-    for event in [event, Event::Ended { cause: EndCause::Operator, sign_out_failed }] {
+    for event in [event, Event::Ended { cause: EndCause::Operator, sign_out_failed, held_back: None }] {
         // The test has happened, and its report is useful even if the log fails. The owed entry is written later.
         if let Err(error) = audit.append_or_owe(&begun, begun.with_event(clock.now_ms(), event)).await {
             tracing::error!("{error:#}");
@@ -130,6 +130,7 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
         reason: REASON,
         given: &given,
         session: &session,
+        mode: connection.policy.access.mode,
     };
     let mut context = impersonation::template_context(&about, &info, &row);
     policy::enforce_policy(&connection.policy, REASON, &context.rendered(), &info, &row)?;

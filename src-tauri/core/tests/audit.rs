@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
+use understudy_core::access::SessionMode;
 use understudy_core::audit::{AuditLog, EndCause, Entry, Event, OperatorIdentity, Outcome, Subject};
 use understudy_core::connection::Environment;
 use understudy_core::error::{Code, Error};
@@ -69,20 +70,28 @@ fn begun(at_ms: i64, session: &str, user: &str, reason: &str) -> Entry {
 #[tokio::test]
 async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     let desk = Desk::new();
-    let first = begun(1_000, "s1", "7", "Ticket 4711: cannot see the button");
+    let first =
+        begun(1_000, "s1", "7", "Ticket 4711: cannot see the button").with_mode(SessionMode::ReadOnly);
     let refused = first.with_event(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
     let active = first.with_event(1_500, Event::Active);
     let extended = first.with_event(5_000, Event::Extended { minutes: 60 });
-    let ended = first.with_event(9_000, EndCause::WindowClosed.into());
+    let unlocked = first.with_event(6_000, Event::Unlocked { reason: "Ticket 4711: resend it".into() });
+    let locked = first.with_event(7_000, Event::Locked);
+    let held_back = Some(12);
+    let event = Event::Ended { cause: EndCause::WindowClosed, sign_out_failed: None, held_back };
+    let ended = first.with_event(9_000, event);
 
     let log = desk.log().await;
-    for entry in [&first, &refused, &active, &extended, &ended] {
+    for entry in [&first, &refused, &active, &extended, &unlocked, &locked, &ended] {
         log.append(entry.clone()).await.unwrap();
     }
     drop(log);
 
     let log = desk.log().await;
-    assert_eq!(log.read_entries(10).await.unwrap(), [ended.clone(), extended, active, refused, first]);
+    assert_eq!(
+        log.read_entries(10).await.unwrap(),
+        [ended.clone(), locked, unlocked, extended, active, refused, first]
+    );
     assert_eq!(log.read_entries(1).await.unwrap(), [ended]);
 }
 
@@ -91,7 +100,8 @@ async fn an_end_says_why_its_sign_out_did_not_go_through() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
-    let failed = |why: String| Event::Ended { cause: EndCause::Deadline, sign_out_failed: Some(why) };
+    let failed =
+        |why: String| Event::Ended { cause: EndCause::Deadline, sign_out_failed: Some(why), held_back: None };
     log.append(first.clone()).await.unwrap();
     log.append(first.with_event(2, failed("ü".repeat(10_000)))).await.unwrap();
     assert_eq!(log.read_entries(1).await.unwrap()[0].event, failed("ü".repeat(300)));
@@ -128,6 +138,42 @@ async fn a_log_of_format_1_is_read_and_goes_on() {
         "the file's own rules went with the format"
     );
     assert!(past.iter().all(|one| one.sign_out_failed.is_none()));
+}
+
+#[tokio::test]
+async fn a_log_of_format_3_keeps_its_entries_and_their_runs() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql(concat!(
+        include_str!("../src/audit/v1.sql"),
+        include_str!("../src/audit/v2.sql"),
+        include_str!("../src/audit/v3.sql"),
+        "PRAGMA application_id = 0x55417564; PRAGMA user_version = 3;
+         INSERT INTO entries (id, at_ms, session, event, operator_name, operator_email, os_user, host, connection,
+            connection_name, environment, user_id, reason, detail, app_version, sign_out_failed, run)
+         VALUES (1, 1, 'old', 'begun', 'Ada', '', 'ada', 'desk-4', 'acme', 'Acme', 'staging', '7', 'why', '', '0.1.0',
+                NULL, 'a run'),
+            (2, 2, 'old', 'ended', 'Ada', '', 'ada', 'desk-4', 'acme', 'Acme', 'staging', '7', 'why', 'quit', '0.1.0',
+                'it was busy', 'a run')",
+    ))
+    .execute(&mut raw)
+    .await
+    .unwrap();
+    raw.close().await.unwrap();
+
+    let log = desk.log().await;
+    let entries = log.read_entries(10).await.unwrap();
+    let failed = Some("it was busy".to_owned());
+    let ended = Event::Ended { cause: EndCause::Quit, sign_out_failed: failed, held_back: None };
+    assert_eq!(entries.iter().map(|entry| &entry.event).collect::<Vec<_>>(), [&ended, &Event::Begun]);
+    assert!(entries.iter().all(|entry| entry.mode.is_none()), "it is unknown");
+    let runs: Vec<String> =
+        sqlx::query_scalar("SELECT run FROM entries").fetch_all(&mut desk.raw().await).await.unwrap();
+    assert_eq!(runs, ["a run", "a run"]);
+    let first = begun(3, "new", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    log.append(first.with_event(4, Event::Locked)).await.expect("the format knows it");
 }
 
 #[tokio::test]
@@ -382,7 +428,11 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
     log.append(first.with_event(2, Event::Active)).await.unwrap();
     let mut raw = desk.raw().await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
-    let failed = Event::Ended { cause: EndCause::Operator, sign_out_failed: Some("it was busy".into()) };
+    let failed = Event::Ended {
+        cause: EndCause::Operator,
+        sign_out_failed: Some("it was busy".into()),
+        held_back: None,
+    };
     let error = log.append_or_owe(&first, first.with_event(3, failed.clone())).await.unwrap_err();
     assert!(error.message.contains("another program holds it"), "{error}");
 
@@ -406,7 +456,8 @@ async fn what_a_run_still_owed_when_it_quit_is_written_by_the_next_one() {
     log.append(second.clone()).await.unwrap();
     let mut raw = desk.raw().await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
-    let failed = Event::Ended { cause: EndCause::Quit, sign_out_failed: Some("it was busy".into()) };
+    let failed =
+        Event::Ended { cause: EndCause::Quit, sign_out_failed: Some("it was busy".into()), held_back: None };
     log.append_or_owe(&first, first.with_event(9, failed.clone())).await.unwrap_err();
     drop(log);
     sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.unwrap();

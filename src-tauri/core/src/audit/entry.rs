@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use ts_rs::TS;
 
+use crate::access::SessionMode;
 use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
 
@@ -20,6 +21,10 @@ pub struct Entry {
     pub whom: Subject,
     /// As the operator entered it; empty if the policy requires none.
     pub reason: String,
+    /// What the session could do in the application when it began. `None` for what never had a window (a form, a
+    /// sign-in test), and in entries before format 4.
+    #[serde(default)]
+    pub mode: Option<SessionMode>,
     /// The version of Understudy that wrote the entry.
     pub app_version: String,
 }
@@ -40,8 +45,15 @@ impl Entry {
             who,
             whom,
             reason: reason.into(),
+            mode: None,
             app_version: env!("CARGO_PKG_VERSION").into(),
         }
+    }
+
+    /// The same, of a session that begins in this mode.
+    #[must_use]
+    pub fn with_mode(self, mode: SessionMode) -> Self {
+        Self { mode: Some(mode), ..self }
     }
 
     /// The next event of the same session.
@@ -70,12 +82,23 @@ pub enum Event {
         /// How far the deadline moved.
         minutes: u32,
     },
+    /// The operator is about to get full access.
+    Unlocked {
+        /// As the operator entered it; empty if the policy requires none.
+        reason: String,
+    },
+    /// The operator has made the session read-only.
+    Locked,
     Ended {
         cause: EndCause,
         /// Why the application may still have the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
         /// `None` if the sign-out worked, if there was nothing to sign out of, and if it is unknown: after
         /// [`EndCause::Crash`], and in entries of format 1.
         sign_out_failed: Option<String>,
+        /// How many requests were held back. `None` if that is unknown: if there was no window, after
+        /// [`EndCause::Crash`], and in entries before format 4.
+        #[serde(default)]
+        held_back: Option<u64>,
     },
 }
 
@@ -89,6 +112,8 @@ impl Event {
             Self::Active => "active",
             Self::Refused { .. } => "refused",
             Self::Extended { .. } => "extended",
+            Self::Unlocked { .. } => "unlocked",
+            Self::Locked => "locked",
             Self::Ended { .. } => "ended",
         }
     }
@@ -96,9 +121,10 @@ impl Event {
     /// The columns `status` and `detail`.
     pub(super) fn status_and_detail(&self) -> (Option<u16>, String) {
         match self {
-            Self::Begun | Self::Active => (None, String::new()),
+            Self::Begun | Self::Active | Self::Locked => (None, String::new()),
             Self::Refused { status, cause } => (*status, truncate_cause(cause)),
             Self::Extended { minutes } => (None, minutes.to_string()),
+            Self::Unlocked { reason } => (None, reason.clone()),
             Self::Ended { cause, .. } => (None, cause.as_str().into()),
         }
     }
@@ -107,6 +133,14 @@ impl Event {
     pub(super) fn sign_out_failed(&self) -> Option<String> {
         match self {
             Self::Ended { sign_out_failed, .. } => sign_out_failed.as_deref().map(truncate_cause),
+            _ => None,
+        }
+    }
+
+    /// The column `held_back`.
+    pub(super) fn held_back(&self) -> Option<i64> {
+        match self {
+            Self::Ended { held_back, .. } => held_back.map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
             _ => None,
         }
     }
@@ -138,7 +172,7 @@ pub enum EndCause {
 impl From<EndCause> for Event {
     /// An end without a failed sign-out.
     fn from(cause: EndCause) -> Self {
-        Self::Ended { cause, sign_out_failed: None }
+        Self::Ended { cause, sign_out_failed: None, held_back: None }
     }
 }
 
@@ -206,7 +240,7 @@ pub struct Subject {
 /// The columns that [`read_entry`] needs.
 pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
      connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, \
-     sign_out_failed, app_version";
+     sign_out_failed, held_back, mode, app_version";
 
 /// Reads one row of `SELECT COLUMNS`.
 pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
@@ -225,12 +259,18 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
                 minutes: minutes.parse().map_err(|_| damaged_entry_error(&format!("{minutes} minutes")))?,
             }
         }
+        "unlocked" => Event::Unlocked { reason: text("detail")? },
+        "locked" => Event::Locked,
         "ended" => {
             let word = text("detail")?;
             let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == word);
             Event::Ended {
                 cause: cause.ok_or_else(|| damaged_entry_error(&format!("unknown cause \"{word}\"")))?,
                 sign_out_failed: maybe("sign_out_failed")?,
+                held_back: row
+                    .try_get::<Option<i64>, _>("held_back")
+                    .map_err(|e| damaged_entry_error(&e))?
+                    .and_then(|count| u64::try_from(count).ok()),
             }
         }
         word => return Err(damaged_entry_error(&format!("unknown event \"{word}\""))),
@@ -259,6 +299,7 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
             user_email: maybe("user_email")?,
         },
         reason: text("reason")?,
+        mode: maybe("mode")?.map(|word| parse_mode(&word)).transpose()?,
         app_version: text("app_version")?,
     })
 }
@@ -269,6 +310,20 @@ pub(super) fn environment_word(environment: Environment) -> &'static str {
         Environment::Staging => "staging",
         Environment::Development => "development",
     }
+}
+
+pub(super) fn mode_word(mode: SessionMode) -> &'static str {
+    match mode {
+        SessionMode::ReadOnly => "read_only",
+        SessionMode::Full => "full",
+    }
+}
+
+fn parse_mode(word: &str) -> Result<SessionMode> {
+    [SessionMode::ReadOnly, SessionMode::Full]
+        .into_iter()
+        .find(|mode| mode_word(*mode) == word)
+        .ok_or_else(|| damaged_entry_error(&format!("unknown mode \"{word}\"")))
 }
 
 fn damaged_entry_error(cause: &dyn std::fmt::Display) -> Error {

@@ -122,8 +122,8 @@ impl AuditLog {
         let inserted = sqlx::query(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, status, detail, sign_out_failed, app_version, run)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                reason, status, detail, sign_out_failed, held_back, mode, app_version, run)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(entry.at_ms)
         .bind(&entry.session)
@@ -142,6 +142,8 @@ impl AuditLog {
         .bind(status)
         .bind(detail)
         .bind(sign_out_failed)
+        .bind(entry.event.held_back())
+        .bind(entry.mode.map(entry::mode_word))
         .bind(&entry.app_version)
         .bind(&self.run.id)
         .execute(&self.held.current_pool().await?)
@@ -237,9 +239,9 @@ impl AuditLog {
         let closed: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, detail, app_version, run)
+                reason, detail, mode, app_version, run)
              SELECT ?, session, 'ended', operator_name, operator_email, os_user, host,
-                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, ?, ?
+                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, mode, ?, ?
              FROM entries AS b
              WHERE event = 'begun'
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')

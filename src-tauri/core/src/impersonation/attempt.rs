@@ -15,7 +15,7 @@ use crate::connection::{Connection, Recipe};
 use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
-use crate::session::SessionLimit;
+use crate::session::{SessionLimit, SessionView};
 use crate::sign_in::{Redirect, SafeHtml, VerifyEvidence, VerifyRequest};
 use crate::zeroizing_json::ZeroizingJson;
 use crate::{policy, sign_in};
@@ -188,10 +188,10 @@ impl Impersonations {
         let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
         running.can_go_on(&connection)?;
         let row = read_user(&directory, &request.user).await?;
-        let reason = running.view().reason;
+        let SessionView { reason, mode, .. } = running.view();
         let info = directory.info();
-        let context =
-            template_context(&request.session_facts(&connection, &reason, &running.id), &info, &row);
+        let facts = request.session_facts(&connection, &reason, &running.id, mode);
+        let context = template_context(&facts, &info, &row);
         let (shown, now) = (running.view().user, user_label(&info, &context, &row));
         if shown != now {
             let message =

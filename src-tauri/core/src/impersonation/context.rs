@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::RunningSession;
+use crate::access::SessionMode;
 use crate::audit::{OperatorIdentity, Subject};
 use crate::connection::Connection;
 use crate::directory::{Info, Row};
@@ -17,11 +18,13 @@ pub(crate) struct SessionFacts<'a> {
     pub reason: &'a str,
     pub given: &'a Map<String, Value>,
     pub session: &'a str,
+    /// What the session may do in the application when it is signed in.
+    pub mode: SessionMode,
 }
 
 /// The context for templates and expressions, without secrets.
 pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row) -> SignInContext {
-    let SessionFacts { connection, operator: who, reason, given, session } = about;
+    let SessionFacts { connection, operator: who, reason, given, session, mode } = about;
     let mut operator = json!({ "name": who.display_name() });
     if !who.operator_email.is_empty() {
         operator["email"] = who.operator_email.clone().into();
@@ -30,7 +33,7 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
         "user": info.user_context(row),
         "operator": operator,
         "reason": reason,
-        "session": { "id": session },
+        "session": { "id": session, "mode": mode },
         "connection": {
             "id": connection.id,
             "name": connection.file.name,

@@ -25,7 +25,8 @@ impl Impersonations {
         let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
-        let mut context = template_context(&request.session_facts(&connection, "", ""), &info, &row);
+        let mode = connection.policy.access.mode;
+        let mut context = template_context(&request.session_facts(&connection, "", "", mode), &info, &row);
         // A protected user's form is not fetched either. The operator's reason is not known yet.
         policy::enforce_policy(&connection.policy, FORM_REASON, &context.rendered(), &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());

@@ -36,6 +36,7 @@ pub(crate) use self::form::FORM_REASON;
 use self::running_session::RunningSession;
 use self::session_gateway::PublicCaches;
 use self::session_start::ImpersonationTurns;
+use crate::access::SessionMode;
 use crate::audit::{AuditLog, OperatorIdentity};
 use crate::browser::Browser;
 use crate::clock::Clock;
@@ -99,9 +100,10 @@ impl ImpersonationRequest {
         connection: &'a Connection,
         reason: &'a str,
         session: &'a str,
+        mode: SessionMode,
     ) -> SessionFacts<'a> {
         let Self { operator, given, .. } = self;
-        SessionFacts { connection, operator, reason, given, session }
+        SessionFacts { connection, operator, reason, given, session, mode }
     }
 }
 

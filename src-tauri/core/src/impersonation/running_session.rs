@@ -53,6 +53,8 @@ pub(super) struct RunningSession {
     pub(super) extended: Notify,
     /// Locked during an extension, so that a double click extends only once.
     pub(super) extending: tokio::sync::Mutex<()>,
+    /// Locked while the mode is switched, so that the audit log has each switch once and in order.
+    pub(super) switching: tokio::sync::Mutex<()>,
     pub(super) stop: CancellationToken,
     /// `true` once the end is complete.
     pub(super) ended: watch::Sender<bool>,
@@ -106,6 +108,7 @@ impl RunningSession {
             retry: Notify::new(),
             extended: Notify::new(),
             extending: tokio::sync::Mutex::default(),
+            switching: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
         }

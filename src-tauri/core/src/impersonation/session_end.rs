@@ -29,10 +29,11 @@ impl Impersonations {
         self.notify_sessions();
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close_window(id).await;
+        let held_back = running.gateway().map(|gateway| gateway.list_held_back().total);
         running.close_gateway().await;
         self.lock_running().remove(id);
         let ended_at = self.clock.now_ms();
-        let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone() };
+        let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone(), held_back };
         self.log_event(&running, ended_at, ended).await;
         self.notify_sessions();
         let session = running.view();

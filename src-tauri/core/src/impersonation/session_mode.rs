@@ -1,22 +1,47 @@
 //! What a running session may do in the application, and how the operator changes that.
 
-use super::Impersonations;
 use super::session_gateway::SessionGateway;
+use super::{Impersonations, RunningSession};
 use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
-use crate::error::Result;
+use crate::audit::Event;
+use crate::error::{Code, Error, Result};
 use crate::notice::Notice;
-use crate::session::SessionView;
+use crate::policy;
+use crate::session::{Phase, SessionView};
 
 impl Impersonations {
     /// Switches the session to this mode, as far as the policy allows, and records it in the audit log.
     pub async fn set_mode(&self, id: &str, mode: SessionMode, reason: Option<&str>) -> Result<SessionView> {
         let running = self.find_running(id)?;
+        let _alone = running.switching.lock().await;
+        if running.view().mode == mode {
+            return Ok(running.view());
+        }
+        if mode == SessionMode::Full {
+            self.record_unlocking(&running, reason.unwrap_or_default().trim()).await?;
+        }
         running.lock_session().set_mode(mode, reason)?;
         if let Some(gateway) = running.gateway() {
             gateway.set_mode(mode);
         }
         self.notify_sessions();
+        if mode == SessionMode::ReadOnly {
+            self.log_event(&running, self.clock.now_ms(), Event::Locked).await;
+        }
         Ok(running.view())
+    }
+
+    /// Writes that the session is about to get full access, if the policy gives it.
+    async fn record_unlocking(&self, running: &RunningSession, reason: &str) -> Result<()> {
+        policy::check_reason_length(reason)?;
+        // Asked of a copy: without the entry, nothing changes.
+        let mut asked = running.lock_session().clone();
+        if asked.view().phase == Phase::Ending {
+            return Err(Error::new(Code::SessionUnknown, "This session is ending."));
+        }
+        asked.set_mode(SessionMode::Full, Some(reason))?;
+        let unlocked = Event::Unlocked { reason: reason.to_owned() };
+        self.write_entry(running.begun.with_event(self.clock.now_ms(), unlocked)).await
     }
 
     /// What the session's fence has held back so far.

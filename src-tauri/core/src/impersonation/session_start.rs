@@ -86,7 +86,8 @@ impl Impersonations {
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
         let info = directory.info();
-        let context = template_context(&request.session_facts(&connection, &reason, &id), &info, &row);
+        let mode = connection.policy.access.mode;
+        let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, &row);
         policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row)?;
         let user = user_label(&info, &context, &row);
         Ok(PreparedSession { connection, user, context, reason, id })
@@ -121,7 +122,8 @@ impl Impersonations {
             request.operator.clone(),
             to_subject(&view),
             &view.reason,
-        );
+        )
+        .with_mode(view.mode);
         let session = Session::new(view, SessionLimit::from(&connection.policy));
         let view = session.view().clone();
         let running = Arc::new(RunningSession::new(request, begun, session, connection, context));
