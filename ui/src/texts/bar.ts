@@ -1,5 +1,7 @@
 // Texts of the session bar.
+import type { OffSiteChoice } from "../bindings/OffSiteChoice";
 import type { SessionMode } from "../bindings/SessionMode";
+import { locale } from "./shared";
 
 export const bar = {
   happened: "What happened",
@@ -48,6 +50,35 @@ export const bar = {
     recorded: "Recorded in the audit log.",
     never:
       "This connection keeps its sessions read-only. If you need to change something, ask the person who looks after the connection.",
+  },
+  heldBack: {
+    count: (n: number) => `${n.toLocaleString(locale)} held back`,
+    /** Where it is narrow. */
+    short: (n: number) => (n > 99 ? "99+" : String(n)),
+    label: "Requests that were held back",
+    first: "A request was held back. The bar lists it.",
+    meaning: {
+      read_only: "The session is read-only. Switch to full access to let them pass.",
+      never: "The session is read-only, and this connection does not give full access.",
+      full: "These were held back while the session was read-only, or because the connection blocks them.",
+    },
+    rules: "If one of them only reads, copy its rule for the person who looks after the connection.",
+    cut: (n: number) => `Only the latest ${n.toLocaleString(locale)} kinds are listed.`,
+    /** `ago`: when it was held back for the last time. */
+    times: (n: number, ago: string) =>
+      n === 1 ? `once, ${ago}` : `${n.toLocaleString(locale)} times, last ${ago}`,
+    copy: "Copy rule",
+    copyOf: (method: string, address: string) => `Copy rule for ${method} ${address}`,
+    copied: "Copied",
+  },
+  offSite: {
+    before: "This page leads to ",
+    after: ", outside the application.",
+    choices: {
+      open_in_browser: "Open in your browser",
+      go_there: "Go there in this session",
+      stay: "Stay",
+    } satisfies Record<OffSiteChoice, string>,
   },
   onPage: (location: string) => `On ${location}`,
 };

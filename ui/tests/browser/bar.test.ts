@@ -27,7 +27,8 @@ interface Bar {
 
 /** The height that the bar has asked its window for, once it is that of all that it shows. */
 async function heightAsked({ page, fake }: Opened): Promise<number> {
-  const shown = () => page.locator(".unfolded").evaluate((one) => (one as HTMLElement).offsetHeight);
+  const shown = () =>
+    page.locator(".unfolded").evaluate((one) => Math.min((one as HTMLElement).offsetHeight, 420 - 46));
   let asked = 0;
   const isEnough = async () => {
     const calls = await fake((fake) => fake.called("set_bar_height").map(({ args }) => args["height"]));
@@ -183,7 +184,97 @@ const unlockWithReason = async (page: Page) => {
   await page.getByRole("textbox").fill("Correct the invoice, ticket 88240");
 };
 
+const heldOne: Opening["prepare"] = (fake, { NOW, barState, heldBack }) => {
+  const group = {
+    method: "POST",
+    address: "app.acme.example/api/v2/search",
+    times: 1,
+    last_at: NOW - 4000,
+    reason: "POST may change something.",
+    rule: '[[policy.allow]]\nmethod = "POST"\npath = "/api/v2/search"',
+  };
+  fake.bar = barState({ mode: "read_only", may_unlock: "with_reason" }, { held_back: heldBack([group]) });
+};
+
+const heldTwelve: Opening["prepare"] = (fake, { NOW, barState, heldBack }) => {
+  const groups = Array.from({ length: 12 }, (_, at) => ({
+    method: ["POST", "DELETE", "PATCH", "GET"][at % 4] ?? "PUT",
+    address:
+      at === 1
+        ? "app.acme.example/api/v2/organisations/48213907/departments/accounting/invoices/2026-11-0017/attachments"
+        : `app.acme.example/api/v2/things/${at + 1}`,
+    times: at * at + 1,
+    last_at: NOW - at * 97_000,
+    reason:
+      at % 4 === 3 ? "A WebSocket may change something." : "The session is read-only, and this may write.",
+    rule: at % 3 === 0 ? `[[policy.allow]]\nmethod = "POST"\npath = "/api/v2/things/${at + 1}"` : null,
+  }));
+  fake.bar = barState(
+    { mode: "read_only", may_unlock: "with_reason", deadline: NOW + 107_000 },
+    { held_back: heldBack(groups) },
+  );
+};
+
+const unfoldHeldBack = async (page: Page) => {
+  await page.getByRole("button", { name: /held back$/ }).click();
+  await page.getByRole("list").waitFor();
+};
+
+const offSite: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState(
+    { mode: "full", environment: "development", deadline: NOW + 3_000_000 },
+    { off_site: { host: "evil.example", url: "https://evil.example/login" } },
+  );
+};
+
+const offSiteLong: Opening["prepare"] = (fake, { barState }) => {
+  const host = `app.acme.example.${"a-very-long-name.".repeat(8)}evil.example`;
+  fake.bar = barState(
+    { mode: "read_only", may_unlock: "with_reason", environment: "staging" },
+    { off_site: { host, url: `https://${host}/` } },
+  );
+};
+
+const seeQuestion = (page: Page) => page.getByRole("button", { name: "Stay" }).waitFor();
+
 const bars: Bar[] = [
+  ...[1280, 700, 420].map((width) => ({
+    name: `held-back-1-${width}`,
+    width,
+    prepare: heldOne,
+    unfold: unfoldHeldBack,
+  })),
+  ...[1280, 420].map((width) => ({
+    name: `held-back-12-${width}`,
+    width,
+    prepare: heldTwelve,
+    unfold: unfoldHeldBack,
+  })),
+  {
+    name: "held-back-row-420",
+    width: 420,
+    prepare: heldTwelve,
+    unfold: async (page) => {
+      await unfoldHeldBack(page);
+      await page.getByRole("listitem").first().focus();
+      await page.keyboard.press("ArrowDown");
+    },
+  },
+  ...[1280, 420].map((width) => ({
+    name: `off-site-${width}`,
+    width,
+    prepare: offSite,
+    unfold: seeQuestion,
+  })),
+  ...[1280, 420].map((width) => ({
+    name: `off-site-long-${width}`,
+    width,
+    prepare: offSiteLong,
+    unfold: async (page: Page) => {
+      await seeQuestion(page);
+      await unlockWithReason(page);
+    },
+  })),
   ...[1280, 700, 420].map((width) => ({ name: `read-only-${width}`, width, prepare: readOnly })),
   ...[1280, 420].map((width) => ({
     name: `reason-${width}`,
@@ -211,7 +302,17 @@ const bars: Bar[] = [
 ];
 
 /** Those whose pictures are compared: one for each state. */
-const compared = ["active-1280", "soon-1280", "read-only-1280", "read-only-420", "reason-1280"];
+const compared = [
+  "active-1280",
+  "soon-1280",
+  "read-only-1280",
+  "read-only-420",
+  "reason-1280",
+  "held-back-1-1280",
+  "held-back-12-1280",
+  "held-back-12-420",
+  "off-site-1280",
+];
 
 describe.each(themes)("in %s", (theme) => {
   test.each(bars)("$name", async ({ name, width, prepare, said, unfold }) => {

@@ -1,5 +1,7 @@
 // A session as its bar shows it: signed in for a while, with full access and nothing held back.
 import type { BarState } from "../../src/bindings/BarState";
+import type { HeldBackList } from "../../src/bindings/HeldBackList";
+import type { HeldBackRequests } from "../../src/bindings/HeldBackRequests";
 import type { SessionView } from "../../src/bindings/SessionView";
 import { NOW } from "./people";
 
@@ -30,4 +32,12 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
     off_site: null,
     ...change,
   };
+}
+
+/** `total`: when there were more than are listed. */
+export function heldBack(
+  groups: HeldBackRequests[],
+  total = groups.reduce((sum, { times }) => sum + times, 0),
+): HeldBackList {
+  return { total, groups };
 }
