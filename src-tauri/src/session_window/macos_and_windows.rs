@@ -1,17 +1,30 @@
-//! What macOS and Windows have in common: cookies, proxy and downloads through wry, and stand-ins for what they lack.
+//! What macOS and Windows have in common: cookies, downloads and the page's place through wry, and stand-ins for what
+//! they lack.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use tauri::WebviewWindow;
+use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::browser::{SameSite, SessionCookie};
 use url::Url;
-use wry::{WebView, WebViewBuilder};
+use wry::dpi::{LogicalPosition, LogicalSize};
+use wry::{Rect, WebView, WebViewBuilder};
 
 use super::Done;
 use super::downloads::Downloads;
 use super::stage::SessionWindow;
+
+/// No loss of cookies before the window closes is known here.
+pub const LOSES_COOKIES: bool = false;
+
+/// The system assigns processes itself.
+pub fn share_process<'a>(
+    builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
+    _console: &WebviewWindow,
+) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
+    builder
+}
 
 /// Adds cookies to the page's own.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
@@ -58,21 +71,33 @@ pub fn fetch_cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) 
     let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
 }
 
-/// Sets up the page's proxy and downloads.
-pub fn of_session<'a>(
+/// Has the page's downloads saved where the operator expects them.
+pub fn save_downloads<'a>(
     bare: WebViewBuilder<'a>,
     open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
 ) -> WebViewBuilder<'a> {
-    let (open_, begun, ended) = (Arc::clone(open), Rc::clone(downloads), Rc::clone(downloads));
-    let bare = match &open.proxy {
-        Some(proxy) => bare.with_proxy_config(proxy.clone()),
-        None => bare,
-    };
+    let (open, begun, ended) = (Arc::clone(open), Rc::clone(downloads), Rc::clone(downloads));
     bare.with_download_started_handler(move |url, path| {
-        begun.accept_download(&open_, &url, path).map(|place| *path = place).is_some()
+        begun.accept_download(&open, &url, path).map(|place| *path = place).is_some()
     })
     .with_download_completed_handler(move |url, _, succeeded| ended.finish_download(&url, succeeded))
+}
+
+/// Gives the bar its height; the page gets the rest.
+pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
+    let _ = page.set_bounds(below_bar(window, bar_height));
+}
+
+/// The window's area below the bar.
+pub fn below_bar(window: &WebviewWindow, bar_height: i32) -> Rect {
+    let scale = window.scale_factor().unwrap_or(1.0);
+    let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
+    let bar = f64::from(bar_height);
+    Rect {
+        position: LogicalPosition::new(0.0, bar).into(),
+        size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),
+    }
 }
 
 /// The system's webview sandboxes its pages.

@@ -17,7 +17,7 @@ mod platform;
 #[path = "macos.rs"]
 mod platform;
 #[cfg(windows)]
-#[path = "windows.rs"]
+#[path = "windows/mod.rs"]
 mod platform;
 mod sandbox_check;
 mod stage;

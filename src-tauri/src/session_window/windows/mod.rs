@@ -1,37 +1,38 @@
-//! Session windows on Windows: WebView2. Type-checked; never run by the authors.
+//! Session windows on Windows: WebView2 (`ICoreWebView2` and its controller). Type-checked; never run by the authors.
+
+mod gateway;
+mod keys;
 
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
+use tauri::{AppHandle, Manager, WebviewWindow};
 use understudy_core::error::Result;
 use uuid::Uuid;
 use webview2_com::Microsoft::Web::WebView2::Win32::{
     COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN,
-    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL,
-    COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
+    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
 };
 use webview2_com::{
     AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
     WindowCloseRequestedEventHandler, take_pwstr,
 };
-use windows::Win32::UI::Input::KeyboardAndMouse::{GetKeyState, VIRTUAL_KEY, VK_CONTROL, VK_MENU, VK_SHIFT};
 use windows::Win32::UI::Shell::SHCreateMemStream;
 use windows::core::{HSTRING, PWSTR};
-use wry::dpi::{LogicalPosition, LogicalSize};
-use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
+use wry::{WebContext, WebView, WebViewBuilder, WebViewBuilderExtWindows, WebViewExtWindows};
 
+use self::keys::to_bar_action;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
-use super::macos_and_windows::of_session;
-pub use super::macos_and_windows::{close_dialogs, end_process, fetch_cookies, missing_sandbox, set_cookies};
+pub use super::macos_and_windows::{
+    LOSES_COOKIES, close_dialogs, end_process, fetch_cookies, fit_page, missing_sandbox, set_cookies,
+    share_process,
+};
+use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;
 use super::window::PageEvent;
-use super::{BAR_HEIGHT, BarAction, Blocked, Done, window_error};
-
-/// No loss of cookies before the window closes is known here.
-pub const LOSES_COOKIES: bool = false;
+use super::{BAR_HEIGHT, window_error};
 
 /// Removes what sessions of a crashed run left on disk.
 pub fn remove_leftovers(app: &AppHandle) {
@@ -40,33 +41,24 @@ pub fn remove_leftovers(app: &AppHandle) {
     }
 }
 
-/// The system assigns processes itself.
-pub fn share_process<'a>(
-    builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
-    _console: &WebviewWindow,
-) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
-    builder
-}
-
-/// Lays the page over the window below the bar. Incognito webviews in the same data folder may share their cookies, so
-/// every session has a folder of its own.
+/// Lays the page over the window below the bar. Incognito webviews in the same data folder may share their cookies, and
+/// always share their browser's arguments, so every session has a folder of its own.
 pub fn attach_page(
     window: &WebviewWindow,
     open: &Arc<SessionWindow>,
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'_>) -> WebViewBuilder<'_>,
 ) -> std::result::Result<WebView, String> {
-    let mut context =
-        WebContext::new(sessions_folder(window.app_handle()).map(|folder| folder.join(&open.session)));
+    let folder = sessions_folder(window.app_handle()).ok_or("Windows names no folder for local data.")?;
+    let mut context = WebContext::new(Some(folder.join(&open.session)));
     let bare = configure(WebViewBuilder::new_with_web_context(&mut context));
-    of_session(bare, open, downloads)
+    let page = save_downloads(bare, open, downloads)
+        .with_additional_browser_args(gateway::format_arguments(&open.access))
         .with_bounds(below_bar(window, BAR_HEIGHT))
         .build_as_child(window)
-        .map_err(|error| error.to_string())
-}
-
-pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
-    let _ = page.set_bounds(below_bar(window, bar_height));
+        .map_err(|error| error.to_string())?;
+    gateway::answer_challenges(&page, &open.access)?;
+    Ok(page)
 }
 
 /// `NavigateToString` has no origin, so a random path of the origin is intercepted and answered here. The request for
@@ -188,43 +180,4 @@ pub fn discard_page(app: &AppHandle, session: &str, page: WebView) {
 
 fn sessions_folder(app: &AppHandle) -> Option<PathBuf> {
     app.path().app_local_data_dir().ok().map(|folder| folder.join("sessions"))
-}
-
-fn below_bar(window: &WebviewWindow, bar_height: i32) -> Rect {
-    let scale = window.scale_factor().unwrap_or(1.0);
-    let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
-    let bar = f64::from(bar_height);
-    Rect {
-        position: LogicalPosition::new(0.0, bar).into(),
-        size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),
-    }
-}
-
-fn to_bar_action(key: u32) -> Option<BarAction> {
-    const F5: u32 = 0x74;
-    const F12: u32 = 0x7B;
-    const LEFT: u32 = 0x25;
-    const RIGHT: u32 = 0x27;
-    let (control, alt, shift) = (is_down(VK_CONTROL), is_down(VK_MENU), is_down(VK_SHIFT));
-    Some(match key {
-        F12 => BarAction::Inspect,
-        0x49 if control && shift => BarAction::Inspect,
-        0x4C if control && shift => BarAction::Extend,
-        F5 => BarAction::Reload,
-        0x52 if control => BarAction::Reload,
-        0x57 if control => BarAction::End,
-        LEFT if alt => BarAction::Back,
-        RIGHT if alt => BarAction::Forward,
-        0xBB | 0x6B if control => BarAction::ZoomIn,
-        0xBD | 0x6D if control => BarAction::ZoomOut,
-        0x30 | 0x60 if control => BarAction::ZoomReset,
-        _ => return None,
-    })
-}
-
-fn is_down(key: VIRTUAL_KEY) -> bool {
-    // SAFETY: only reads the state of a key.
-    #[allow(unsafe_code, reason = "the Windows API is foreign")]
-    let state = unsafe { GetKeyState(i32::from(key.0)) };
-    state < 0
 }
