@@ -191,7 +191,7 @@ mod tests {
         json!({
             "user": { "id": 7, "email": "ada@example.com" },
             "operator": { "name": "Olga", "email": "olga@example.com" },
-            "session": { "id": "s-1" },
+            "session": { "id": "s-1", "mode": "read_only" },
             "reason": "ticket 12",
             "secret": { "key": key },
             FACTS: { "now": 1_772_452_800, "audience": "https://app.example.com" },
@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn claims_can_be_given_and_times_cannot() {
         let token = rendered(
-            "{{ jwt(secret.key, sub=user.email, aud='x', expires='5m', exp=1, jti='j', admin=false) }}",
+            "{{ jwt(secret.key, sub=user.email, aud='x', expires='5m', exp=1, jti='j', admin=false, \
+             read_only=(session.mode == 'read_only')) }}",
             KEY,
         )
         .expect("a token");
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!((&claims["sub"], &claims["aud"]), (&json!("ada@example.com"), &json!("x")));
         assert_eq!(claims["exp"], 1_772_453_100);
         assert_ne!(claims["jti"], "j");
-        assert_eq!(claims["admin"], false);
+        assert_eq!((&claims["admin"], &claims["read_only"]), (&json!(false), &json!(true)));
     }
 
     #[test]
