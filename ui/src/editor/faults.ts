@@ -43,6 +43,11 @@ export const FIELDS: Record<string, FieldName> = {
   "policy.max_minutes": "policy.max_minutes",
   "policy.max_extensions": "policy.max_extensions",
   "policy.protect": "policy.protect",
+  "policy.mode": "policy.mode",
+  "policy.may_unlock": "policy.may_unlock",
+  "policy.origins": "policy.origins",
+  "policy.allow": "policy.allow",
+  "policy.hosts.block": "policy.hosts.block",
 };
 
 const SETTINGS = "sign_in.settings.";

@@ -6,8 +6,9 @@ import type { Environment } from "../bindings/Environment";
 import type { Preset } from "../bindings/Preset";
 import type { ReasonRule } from "../bindings/ReasonRule";
 import type { UuidBytes } from "../bindings/UuidBytes";
+import { type AccessForm, toAccess, toAccessForm } from "./access";
 import { toWays, toWaysForm, type WaysForm } from "./ways";
-import { type Faults, said, whole } from "./written";
+import { type Faults, list, optional, said, whole } from "./written";
 
 /** Numbers are text and lists are separated text; `""` is what is not said. */
 export interface ConnectionForm extends WaysForm {
@@ -28,6 +29,8 @@ export interface ConnectionForm extends WaysForm {
   };
   network: { proxy: string; ca: string; gateway_user: string };
   policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
+  /** The rest of the policy. */
+  access: AccessForm;
 }
 
 /** What a new connection starts from: the safest sign-in, and the columns most tables have. Production until it is
@@ -70,6 +73,7 @@ export function toForm(file: ConnectionFile): ConnectionForm {
       max_extensions: policy?.max_extensions?.toString() ?? "",
       protect: (policy?.protect ?? []).join("\n"),
     },
+    access: toAccessForm(policy),
   };
 }
 
@@ -100,6 +104,7 @@ export function toFile(
         base.policy,
       ),
       protect: list(policy.protect, before.policy.protect, base.policy?.protect, "\n") ?? [],
+      ...toAccess(form.access, base.policy),
     },
   };
   return { file, faults };
@@ -136,32 +141,4 @@ function toNetwork(form: ConnectionForm["network"], base: ConnectionFile): Pick<
     if (said(form[key]) !== null || key in network) network[key] = said(form[key]);
   }
   return base.network || Object.keys(network).length > 0 ? { network } : {};
-}
-
-/** A key that is left out where nothing is said, unless the file says that. */
-function optional<K extends string, V>(
-  key: K,
-  value: V | undefined,
-  was: object | null | undefined,
-): Partial<Record<K, V | null>> {
-  if (value === undefined && !(was && key in was)) return {};
-  return { [key]: value ?? null } as Partial<Record<K, V | null>>;
-}
-
-/** What was not touched is as it was: an item may have the separator in it. */
-function list(
-  now: string,
-  then: string,
-  was: string[] | null | undefined,
-  separator: string,
-): string[] | null {
-  return now === then ? (was ?? null) : split(now, separator);
-}
-
-function split(text: string, separator: string): string[] | null {
-  const parts = text
-    .split(separator)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-  return parts.length > 0 ? parts : null;
 }

@@ -24,7 +24,6 @@ export const IN_FILE = {
   directory: ["directory.ssh", "directory.password_command"],
   verify: ["sign_in.verify.headers"],
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
-  policy: ["policy.mode", "policy.may_unlock", "policy.origins", "policy.allow", "policy.hosts"],
   ...(Object.fromEntries(
     Object.entries(BY_KIND).map(([kind, keys]) => [kind, keys.map((key) => `sign_in.${key}`)]),
   ) as Record<keyof typeof BY_KIND, string[]>),
@@ -35,5 +34,4 @@ export const SECTIONS: Partial<Record<keyof typeof IN_FILE, string>> = {
   directory: "directory.",
   verify: "sign_in.verify.",
   sign_out: "sign_out.",
-  policy: "policy.",
 };

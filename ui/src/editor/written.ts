@@ -26,3 +26,31 @@ export function whole(
 export function said(text: string): string | null {
   return text.trim() === "" ? null : text.trim();
 }
+
+/** A key that is left out where nothing is said, unless the file says that. */
+export function optional<K extends string, V>(
+  key: K,
+  value: V | undefined,
+  was: object | null | undefined,
+): Partial<Record<K, V | null>> {
+  if (value === undefined && !(was && key in was)) return {};
+  return { [key]: value ?? null } as Partial<Record<K, V | null>>;
+}
+
+/** What was not touched is as it was: an item may have the separator in it. */
+export function list(
+  now: string,
+  then: string,
+  was: string[] | null | undefined,
+  separator: string,
+): string[] | null {
+  return now === then ? (was ?? null) : split(now, separator);
+}
+
+function split(text: string, separator: string): string[] | null {
+  const parts = text
+    .split(separator)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  return parts.length > 0 ? parts : null;
+}

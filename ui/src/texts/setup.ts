@@ -9,6 +9,7 @@ import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
 import type { UuidBytes } from "../bindings/UuidBytes";
 import type { WhenClosed } from "../bindings/WhenClosed";
+import { access, accessFields } from "./access";
 import { locale } from "./shared";
 import { recipe, steps, storage, trial } from "./sign-in";
 
@@ -150,6 +151,7 @@ const fields = {
     hint: "One expression per line. A user is protected if any of them is true.",
     example: "user.role in ['admin', 'staff']",
   },
+  ...accessFields,
 } satisfies Record<string, FieldWords>;
 
 export type FieldName = keyof typeof fields;
@@ -197,6 +199,9 @@ export const setup = {
     signOutMore: "Its headers, body and steps are in the File view and are kept.",
     policy: "Policy",
     policyText: "Who can be impersonated, and for how long.",
+    accessTitle: "Access",
+    accessText: "What sessions may do in the application, and which hosts they reach.",
+    access,
     reason: "Reason",
     reasons: { required: "Required", optional: "Optional" },
     fields,

@@ -100,6 +100,44 @@ test("the way to the application has its fields, and a gateway's password its pl
   expect(written().policy?.max_extensions).toBe(0);
 });
 
+test("a connection of production begins read-only, until its form says something else", async () => {
+  await nameDatabase();
+  const mode = await screen.findByRole("combobox", { name: "Sessions begin" });
+  const unlock = screen.getByRole("combobox", { name: "Agents can switch to full access" });
+  expect(mode).toHaveDisplayValue("Read-only (default in production)");
+  expect(unlock).toHaveDisplayValue("With a reason (default in production)");
+  await user.click(screen.getByRole("radio", { name: "staging" }));
+  expect(mode).toHaveDisplayValue("With full access (default)");
+  expect(unlock).toHaveDisplayValue("Yes (default)");
+  await put("Name", "Acme");
+
+  await user.selectOptions(mode, "Read-only");
+  await user.selectOptions(unlock, "No");
+  await user.click(screen.getByRole("button", { name: "Add a request" }));
+  expect(screen.getByLabelText("Path of request 1")).toHaveFocus();
+  await user.keyboard("/api/search");
+  await put("Purpose of request 1", "the search field");
+  await user.click(screen.getByRole("button", { name: "Add a request" }));
+  await user.selectOptions(screen.getByLabelText("Method of request 2"), "Web socket");
+  await put("Path of request 2", "/live/**");
+  await put("Where pages may lead without asking", "https://id.acme.example, *.acme.example");
+  await put("Blocked hosts", "*.chat.example");
+  await user.click(screen.getByRole("radio", { name: "Blocked" }));
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() =>
+    expect(written().policy).toMatchObject({
+      mode: "read_only",
+      may_unlock: false,
+      allow: [
+        { method: "POST", path: "/api/search", why: "the search field" },
+        { method: "websocket", path: "/live/**" },
+      ],
+      origins: ["https://id.acme.example", "*.acme.example"],
+      hosts: { block: ["*.chat.example"], block_telemetry: true },
+    }),
+  );
+});
+
 test("what the form has no field for is named where it belongs", async () => {
   await nameDatabase();
   const form = within(screen.getByRole("dialog"));

@@ -49,6 +49,33 @@ const files: [string, ConnectionFile][] = [
   ["a full file", full],
   ["a short one", { ...connectionFile, policy: undefined, sign_out: null }],
   ["the template", template],
+  [
+    "a policy with all there is",
+    {
+      ...connectionFile,
+      policy: {
+        reason: "required",
+        max_minutes: null,
+        protect: [],
+        mode: "read_only",
+        may_unlock: false,
+        origins: ["https://id.acme.example", "*.acme.example"],
+        allow: [
+          { method: "POST", path: "/api/search", why: "the search field" },
+          { method: "websocket", path: "/live/**" },
+          { method: "REPORT", path: "/dav/*" },
+        ],
+        hosts: { block: ["*.chat.example"], block_telemetry: true },
+      },
+    },
+  ],
+  [
+    "a policy that unlocks with a reason",
+    {
+      ...connectionFile,
+      policy: { reason: "required", max_minutes: 60, protect: [], may_unlock: "with_reason" },
+    },
+  ],
   ["a preset", signingIn(preset)],
   ["a preset that is not known", signingIn({ preset: "newer", settings: { odd: "" } })],
   [

@@ -35,6 +35,8 @@ function keysOf(part: Part, path: string): string[] {
 const OTHERWISE: Record<string, string> = {
   environment: "a choice",
   "policy.reason": "a choice",
+  "policy.allow": "rows of requests",
+  "policy.hosts.block_telemetry": "a choice",
   "sign_in.preset": "Sign-in method",
   "sign_in.settings": "a field for each setting of the preset",
   "sign_in.kind": "Kind of sign-in",

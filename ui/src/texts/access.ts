@@ -1,0 +1,54 @@
+// Texts of what sessions may do: the fields of the connection form.
+import type { Environment } from "../bindings/Environment";
+
+export const accessFields = {
+  "policy.mode": {
+    label: "Sessions begin",
+    hint: "A read-only session holds back requests that may change something in the application.",
+  },
+  "policy.may_unlock": {
+    label: "Agents can switch to full access",
+    hint: "Each switch, and its reason, is recorded in the audit log.",
+  },
+  "policy.origins": {
+    label: "Where pages may lead without asking",
+    hint: "Besides the application and its start page. Separated by commas; *. stands for all subdomains.",
+    example: "https://id.acme.com, *.acme.com",
+  },
+  "policy.allow": {
+    label: "Requests that pass in read-only sessions",
+    hint: "For requests that look like writes but only read, such as a search by POST. In a path, * stands for one part, and /** at its end for everything below it.",
+  },
+  "policy.hosts.block": {
+    label: "Blocked hosts",
+    hint: "No session reaches them. Separated by commas.",
+    example: "*.hotjar.com",
+  },
+};
+
+export const access = {
+  modes: {
+    default: (environment: Environment) =>
+      environment === "production" ? "Read-only (default in production)" : "With full access (default)",
+    read_only: "Read-only",
+    full: "With full access",
+  },
+  unlocking: {
+    default: (environment: Environment) =>
+      environment === "production" ? "With a reason (default in production)" : "Yes (default)",
+    yes: "Yes",
+    with_reason: "With a reason",
+    no: "No",
+  },
+  method: (n: number) => `Method of request ${n}`,
+  path: (n: number) => `Path of request ${n}`,
+  why: (n: number) => `Purpose of request ${n}`,
+  whyExample: "the search field",
+  webSocket: "Web socket",
+  add: "Add a request",
+  remove: (path: string) => (path ? `Remove ${path}` : "Remove this request"),
+  telemetry: "Analytics, session replay and chat",
+  telemetryHint:
+    "Blocks about 40 hosts of well-known services, so that they don't count what an agent does as the customer's own doing.",
+  telemetryOptions: { pass: "Not blocked", block: "Blocked" },
+};
