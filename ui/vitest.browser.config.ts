@@ -6,7 +6,8 @@ export default defineConfig({
     environment: "node",
     include: ["tests/browser/**/*.test.ts"],
     globalSetup: ["tests/browser/pages.ts"],
-    fileParallelism: false,
+    // One browser per file and core.
+    maxWorkers: "100%",
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -29,12 +29,14 @@ window.matchMedia = (query) =>
 
 // jsdom finds the labels of one field by asking every element in the document which field it labels, and the field of
 // a label by its id in the same way: in a form, that was most of what the tests did. These say the same.
-const labelable = "button, meter, output, progress, select, textarea, input:not([type=hidden])";
+const labelables = new Set(["BUTTON", "INPUT", "METER", "OUTPUT", "PROGRESS", "SELECT", "TEXTAREA"]);
+const canBeLabelled = (element: Element) =>
+  labelables.has(element.tagName) && !(element instanceof HTMLInputElement && element.type === "hidden");
 const labelled = (label: HTMLLabelElement): Element | null => {
   const id = label.getAttribute("for");
-  if (id === null) return label.querySelector(labelable);
+  if (id === null) return [...label.getElementsByTagName("*")].find(canBeLabelled) ?? null;
   const named = document.getElementById(id);
-  return named?.matches(labelable) ? named : null;
+  return named && canBeLabelled(named) ? named : null;
 };
 Object.defineProperty(HTMLLabelElement.prototype, "control", {
   configurable: true,
@@ -54,7 +56,7 @@ for (const { prototype } of [
   Object.defineProperty(prototype, "labels", {
     configurable: true,
     get(this: HTMLElement) {
-      if (!this.matches(labelable)) return null;
+      if (!canBeLabelled(this)) return null;
       return [...document.getElementsByTagName("label")].filter((label) => labelled(label) === this);
     },
   });

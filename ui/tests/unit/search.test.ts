@@ -1,4 +1,5 @@
 // The search of one connection against answers that come late, out of order, or not at all.
+// @vitest-environment jsdom
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { UserSearch } from "../../src/state/search.svelte";
 import { crowd } from "../fake/people";

@@ -1,4 +1,5 @@
 // Keys as they are pressed, in Tauri's notation.
+// @vitest-environment jsdom
 import { expect, test } from "vitest";
 import { shortcutOf } from "../../src/text/shortcut";
 
