@@ -99,7 +99,7 @@ const views: View[] = [
             deadline: NOW + 107_000,
             extensions_left: 2,
             refused_secrets: [],
-            mode: "full",
+            mode: "read_only",
             may_unlock: "always",
           },
           {

@@ -157,6 +157,24 @@ test("a running session that is about to end can be given more time from the con
   expect(fake.called("extend_session").map(({ args }) => args)).toEqual([{ session: "s1" }]);
 });
 
+test("each running session says what it may do, as long as there is one", async () => {
+  fake.state.sessions = [
+    session({ id: "s1", mode: "read_only" }),
+    session({ id: "s2", mode: "full" }),
+    session({ id: "s3", mode: "full", phase: "refused" }),
+  ];
+  render(App);
+  const running = within(await screen.findByRole("region", { name: "Running sessions" }));
+  const [first, second, third] = running.getAllByRole("listitem");
+  expect(first).toHaveTextContent("Read-only");
+  expect(second).toHaveTextContent("Full access");
+  expect(third).not.toHaveTextContent(/Read-only|Full access/);
+  fake.state.sessions = [session({ id: "s1", mode: "full" })];
+  fake.emit("sessions", fake.state.sessions);
+  await waitFor(() => expect(running.getAllByRole("listitem")).toHaveLength(1));
+  expect(running.getByRole("listitem")).toHaveTextContent("Full access");
+});
+
 test("history calls a session that a crash cut off by that name", async () => {
   fake.past = [
     {
