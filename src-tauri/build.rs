@@ -12,6 +12,10 @@ fn main() {
     for path in [CAPABILITIES, PERMISSIONS, WINDOWS_MANIFEST] {
         println!("cargo:rerun-if-changed={path}");
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos") {
+        // The functions that session windows need of it came with macOS 14; the console starts without them.
+        println!("cargo:rustc-link-arg=-Wl,-weak_framework,Network");
+    }
     // The UI is embedded, so its folder must be there, even when only Rust is being checked.
     let dist = Path::new("ui/dist");
     if !dist.exists() {

@@ -14,7 +14,7 @@ mod macos_and_windows;
 #[path = "linux/mod.rs"]
 mod platform;
 #[cfg(target_os = "macos")]
-#[path = "macos.rs"]
+#[path = "macos/mod.rs"]
 mod platform;
 #[cfg(windows)]
 #[path = "windows/mod.rs"]
