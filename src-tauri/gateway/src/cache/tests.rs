@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::header::COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderValue, Request, StatusCode};
 use proptest::prelude::*;
 
 use super::*;
