@@ -39,7 +39,7 @@ pub fn attach_page(
         .with_bounds(below_bar(window, BAR_HEIGHT))
         .build_as_child(window)
         .map_err(|error| error.to_string())?;
-    trust::trust_gateway(&page, open.access.key_hash.clone())?;
+    trust::trust_gateway(&page, &open.access.key_hash)?;
     Ok(page)
 }
 

@@ -1,5 +1,6 @@
 //! Which certificates a session's `WKWebView` accepts: those with the gateway's key
-//! (`webView:didReceiveAuthenticationChallenge:completionHandler:` of `WKNavigationDelegate`, and Security.framework).
+//! (`…didReceiveAuthenticationChallenge:completionHandler:` of `WKNavigationDelegate` and `WKDownloadDelegate`, and
+//! Security.framework).
 
 use std::ptr::null_mut;
 
@@ -8,14 +9,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use block2::DynBlock;
 use objc2::rc::{Retained, Weak};
-use objc2::runtime::{NSObject, ProtocolObject, Sel};
+use objc2::runtime::{AnyObject, NSObject, ProtocolObject, Sel};
 use objc2::{ClassType, DefinedClass, MainThreadMarker, MainThreadOnly, define_class, ffi, msg_send};
 use objc2_foundation::{
     NSObjectProtocol, NSURLAuthenticationChallenge, NSURLAuthenticationMethodServerTrust, NSURLCredential,
     NSURLSessionAuthChallengeDisposition as Disposition,
 };
 use objc2_security::SecTrust;
-use objc2_web_kit::{WKNavigationDelegate, WKWebView};
+use objc2_web_kit::{WKDownload, WKNavigationAction, WKNavigationDelegate, WKNavigationResponse, WKWebView};
 use wry::{WebView, WebViewExtMacOS};
 
 /// A P-256 key's SubjectPublicKeyInfo (RFC 5480) up to its point, which is all that Security.framework hands out. The
@@ -25,11 +26,13 @@ const P256_HEADER: [u8; 26] = [
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-type Delegate = ProtocolObject<dyn WKNavigationDelegate>;
+/// How an answer to a challenge is handed over.
+type Answer = DynBlock<dyn Fn(Disposition, *mut NSURLCredential)>;
 
 struct TrustParts {
-    /// wry's delegate, which gets everything else. Weak, because it owns this object.
-    rest: Weak<Delegate>,
+    /// wry's delegate, of the web view or of its downloads, which gets everything else. Weak, because it owns this
+    /// object.
+    rest: Weak<AnyObject>,
     key_hash: String,
 }
 
@@ -40,62 +43,125 @@ define_class!(
     #[ivars = TrustParts]
     struct GatewayTrust;
 
-    // SAFETY: the signatures are those of NSObject's methods.
+    // SAFETY: the signatures are those of NSObject and of WKDownloadDelegate.
     #[allow(unsafe_code, reason = "Objective-C methods are declared by hand")]
     impl GatewayTrust {
         #[unsafe(method(respondsToSelector:))]
         fn knows_message(&self, message: Sel) -> bool {
-            // SAFETY: the method is NSObject's own.
-            let is_own: bool = unsafe { msg_send![super(self), respondsToSelector: message] };
-            is_own || self.ivars().rest.load().is_some_and(|rest| rest.respondsToSelector(message))
+            // SAFETY: every object has this method; the first call is to NSObject's own.
+            unsafe {
+                let is_own: bool = msg_send![super(self), respondsToSelector: message];
+                is_own
+                    || self
+                        .ivars()
+                        .rest
+                        .load()
+                        .is_some_and(|rest| msg_send![&*rest, respondsToSelector: message])
+            }
         }
 
         #[unsafe(method_id(forwardingTargetForSelector:))]
-        fn forward_message(&self, _message: Sel) -> Option<Retained<Delegate>> {
+        fn forward_message(&self, _message: Sel) -> Option<Retained<AnyObject>> {
             self.ivars().rest.load()
+        }
+
+        #[unsafe(method(download:didReceiveAuthenticationChallenge:completionHandler:))]
+        fn answer_download(
+            &self,
+            _download: &WKDownload,
+            challenge: &NSURLAuthenticationChallenge,
+            answer: &Answer,
+        ) {
+            self.answer_challenge(challenge, answer);
         }
     }
 
     unsafe impl NSObjectProtocol for GatewayTrust {}
 
-    // SAFETY: the signature is that of the protocol.
+    // SAFETY: the signatures are those of the protocol, and wry's delegate has both methods about downloads.
     #[allow(unsafe_code, reason = "Objective-C methods are declared by hand")]
     unsafe impl WKNavigationDelegate for GatewayTrust {
         #[unsafe(method(webView:didReceiveAuthenticationChallenge:completionHandler:))]
-        fn answer_challenge(
-            &self,
-            _view: &WKWebView,
-            challenge: &NSURLAuthenticationChallenge,
-            answer: &DynBlock<dyn Fn(Disposition, *mut NSURLCredential)>,
-        ) {
-            let (disposition, credential) = decide_trust(challenge, &self.ivars().key_hash);
-            answer.call((
-                disposition,
-                credential.as_deref().map_or(null_mut(), |it| std::ptr::from_ref(it).cast_mut()),
-            ));
+        fn answer_page(&self, _view: &WKWebView, challenge: &NSURLAuthenticationChallenge, answer: &Answer) {
+            self.answer_challenge(challenge, answer);
+        }
+
+        #[unsafe(method(webView:navigationAction:didBecomeDownload:))]
+        fn follow_action(&self, view: &WKWebView, action: &WKNavigationAction, download: &WKDownload) {
+            if let Some(rest) = self.ivars().rest.load() {
+                let () = unsafe {
+                    msg_send![&*rest, webView: view, navigationAction: action, didBecomeDownload: download]
+                };
+            }
+            self.guard_download(download);
+        }
+
+        #[unsafe(method(webView:navigationResponse:didBecomeDownload:))]
+        fn follow_response(&self, view: &WKWebView, response: &WKNavigationResponse, download: &WKDownload) {
+            if let Some(rest) = self.ivars().rest.load() {
+                let () = unsafe {
+                    msg_send![&*rest, webView: view, navigationResponse: response, didBecomeDownload: download]
+                };
+            }
+            self.guard_download(download);
         }
     }
 );
 
+impl GatewayTrust {
+    /// The object that stands before wry's delegate `rest`. What has delegates does not own them, so `rest` owns this
+    /// one: it lives exactly as long as what it forwards to.
+    fn stand_before(rest: &AnyObject, key_hash: &str, main: MainThreadMarker) -> Retained<Self> {
+        static OWNED: u8 = 0;
+        let (owner, key) = (std::ptr::from_ref(rest), std::ptr::from_ref(&OWNED).cast());
+        // SAFETY: only this function uses the key, for objects of this class. Objective-C has `init` return one.
+        #[allow(unsafe_code, reason = "the Objective-C runtime is foreign")]
+        unsafe {
+            let made = ffi::objc_getAssociatedObject(owner, key).cast_mut().cast::<Self>();
+            if let Some(trust) = Retained::retain(made) {
+                return trust;
+            }
+            let parts = TrustParts { rest: Weak::new(rest), key_hash: key_hash.to_owned() };
+            let trust: Retained<Self> = msg_send![super(Self::alloc(main).set_ivars(parts)), init];
+            ffi::objc_setAssociatedObject(
+                owner.cast_mut(),
+                key,
+                Retained::as_ptr(&trust).cast_mut().cast(),
+                ffi::OBJC_ASSOCIATION_RETAIN_NONATOMIC,
+            );
+            trust
+        }
+    }
+
+    fn answer_challenge(&self, challenge: &NSURLAuthenticationChallenge, answer: &Answer) {
+        let (disposition, credential) = decide_trust(challenge, &self.ivars().key_hash);
+        let credential = credential.as_deref().map_or(null_mut(), |it| std::ptr::from_ref(it).cast_mut());
+        answer.call((disposition, credential));
+    }
+
+    /// A download has a delegate of its own, and may need a connection of its own.
+    fn guard_download(&self, download: &WKDownload) {
+        // SAFETY: called on the main thread; a download only asks its delegate what it says it knows.
+        #[allow(unsafe_code, reason = "WebKit is foreign")]
+        unsafe {
+            let rest: Option<Retained<AnyObject>> = msg_send![download, delegate];
+            if let Some(rest) = rest {
+                let trust = Self::stand_before(&rest, &self.ivars().key_hash, self.mtm());
+                let () = msg_send![download, setDelegate: &*trust];
+            }
+        }
+    }
+}
+
 /// Puts the session's own object between the web view and wry's navigation delegate. Called before anything loads.
-pub fn trust_gateway(page: &WebView, key_hash: String) -> Result<(), String> {
-    static OWNER: u8 = 0;
+pub fn trust_gateway(page: &WebView, key_hash: &str) -> Result<(), String> {
     let main = MainThreadMarker::new().ok_or("windows are built on the main thread")?;
     let view = page.webview();
-    // SAFETY: called on the main thread. Objective-C has `init` return an object of the class. The web view does not
-    // own its delegate, so wry's delegate owns the new one: it lives exactly as long as what it forwards to.
+    // SAFETY: called on the main thread; every delegate is an object.
     #[allow(unsafe_code, reason = "WebKit is foreign")]
     unsafe {
         let rest = view.navigationDelegate().ok_or("the web view has no navigation delegate")?;
-        let parts = TrustParts { rest: Weak::from_retained(&rest), key_hash };
-        let trust: Retained<GatewayTrust> =
-            msg_send![super(GatewayTrust::alloc(main).set_ivars(parts)), init];
-        ffi::objc_setAssociatedObject(
-            Retained::as_ptr(&rest).cast_mut().cast(),
-            std::ptr::from_ref(&OWNER).cast(),
-            Retained::as_ptr(&trust).cast_mut().cast(),
-            ffi::OBJC_ASSOCIATION_RETAIN_NONATOMIC,
-        );
+        let trust = GatewayTrust::stand_before(&*Retained::as_ptr(&rest).cast(), key_hash, main);
         view.setNavigationDelegate(Some(ProtocolObject::from_ref(&*trust)));
     }
     Ok(())
