@@ -146,14 +146,12 @@ fn check_value(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut
             DeValue::Boolean(_) => choice["type"] == "boolean",
             _ => false,
         };
-        return match choices.iter().find(fits) {
-            Some(choice) => check_value(key, value, choice, faults),
-            None => {
-                let wanted: Vec<String> = choices.iter().map(|choice| describe_wanted(choice)).collect();
-                let found = describe_kind(value.get_ref());
-                faults.add_fault(key, format!("has to be {}, not {found}", wanted.join(", or ")));
-            }
-        };
+        if let Some(choice) = choices.iter().find(fits) {
+            return check_value(key, value, choice, faults);
+        }
+        let wanted: Vec<String> = choices.iter().map(|choice| describe_wanted(choice)).collect();
+        let found = describe_kind(value.get_ref());
+        return faults.add_fault(key, format!("has to be {}, not {found}", wanted.join(", or ")));
     }
     match (schema["type"].as_str(), value.get_ref()) {
         (Some("string"), DeValue::String(_)) | (Some("boolean"), DeValue::Boolean(_)) => {}
