@@ -124,7 +124,7 @@ fn fill_window(
         }
         WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
             let _ = with_page(&id, |page| {
-                platform::fit_page(&page.window, &page.view, page.open.bar_height.load(Ordering::Relaxed))
+                platform::fit_page(&page.window, &page.view, page.open.bar_height.load(Ordering::Relaxed));
             });
         }
         _ => {}
