@@ -139,7 +139,7 @@ const fields = {
   },
   "network.ca": {
     label: "Private certificate authority",
-    hint: "Full path of a PEM file that the console trusts too. The session window trusts only the system's authorities.",
+    hint: "Full path of a PEM file with authorities that the console and the session window trust too.",
     example: "/etc/ssl/acme-ca.pem",
   },
   "network.gateway_user": {

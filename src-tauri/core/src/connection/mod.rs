@@ -80,12 +80,12 @@ pub struct ConnectionFile {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct NetworkConfig {
-    /// `http://host:port` or `socks5://host:port`: the proxy for the console's requests and, on Linux and Windows, for
-    /// the session's window.
+    /// `http://host:port` or `socks5://host:port`: the proxy for the console's requests and the session's window.
+    /// Default: as the environment or the system says.
     #[serde(default)]
     pub proxy: Option<String>,
-    /// The full path of a PEM file with certificates that the console trusts besides the system's. The session's window
-    /// trusts only the system's.
+    /// The full path of a PEM file with certificates of authorities that the console and the session's window trust
+    /// besides the system's.
     #[serde(default)]
     pub ca: Option<String>,
     /// The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret

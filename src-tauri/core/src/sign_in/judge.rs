@@ -316,10 +316,8 @@ fn require_answer<'a>(
         )),
         Err(Unanswered::Failed(words)) if reachability::is_certificate(words) => Err(refusal(
             format!("{origin} has a certificate that is not trusted here ({words})"),
-            &format!(
-                "If a private authority signed it, install that in the system: {}. Then restart Understudy.",
-                reachability::how_to_install("ca.pem")
-            ),
+            "If your company has an authority of its own, name its certificate under `[network] ca` in the connection \
+             file. If not, ask the application's administrator.",
         )),
         Err(Unanswered::Failed(words)) => Err(refusal(
             format!("{origin} could not be reached ({words})"),

@@ -50,19 +50,3 @@ async fn probe_origin(connection: &Connection, origin: &Origin) -> Result<(), Un
 pub(super) fn is_certificate(words: &str) -> bool {
     words.contains("certificate")
 }
-
-/// How to install an authority's file on this system.
-pub(super) fn how_to_install(file: &str) -> String {
-    if cfg!(windows) {
-        format!("`certutil -user -addstore Root \"{file}\"`")
-    } else if cfg!(target_os = "macos") {
-        format!(
-            "`security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db \"{file}\"`"
-        )
-    } else {
-        format!(
-            "`sudo cp \"{file}\" /usr/local/share/ca-certificates/understudy.crt && sudo update-ca-certificates` (Debian, \
-             Ubuntu), `sudo trust anchor \"{file}\"` (Fedora, Arch)"
-        )
-    }
-}
