@@ -63,7 +63,16 @@ pub(crate) async fn exchange(
                 preferences: &preferences,
                 sockets_closed,
             };
-            passage.forward(Request::from_parts(parts, body), uri).await
+            let forwarded = passage.forward(Request::from_parts(parts, body), uri);
+            if permit.is_some() {
+                forwarded.await
+            } else {
+                tokio::select! {
+                    biased;
+                    () = session.gate.left().cancelled() => return give_up_request(&record, &session),
+                    answer = forwarded => answer,
+                }
+            }
         }
         Err(held_back) => {
             record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
@@ -80,6 +89,13 @@ pub(crate) async fn exchange(
         session.journal.end_entry(&record);
         answer_fault(&fault, &preferences)
     })
+}
+
+/// Answers a page that is being left.
+fn give_up_request(record: &Record, session: &SessionState) -> Response<Body> {
+    record.set_outcome(RequestOutcome::Refused { reason: "The session is ending.".into() });
+    session.journal.end_entry(record);
+    bare_answer(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn tell_observer(held_back: &HeldBack, asked: &Parts, url: &Url, record: &Record, session: &SessionState) {

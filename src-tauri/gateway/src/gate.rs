@@ -71,6 +71,8 @@ pub(crate) struct FenceGate {
     permits: Arc<Mutex<Permits>>,
     /// Cancelled when the session becomes read-only: an open web socket could go on writing.
     sockets: RwLock<CancellationToken>,
+    /// Cancelled when the session is about to be signed out: from then on, only permits count.
+    left: CancellationToken,
 }
 
 struct GateState {
@@ -96,6 +98,7 @@ impl FenceGate {
             refused: HeldBackSummary::default(),
             permits: Arc::default(),
             sockets: RwLock::default(),
+            left: CancellationToken::new(),
         }
     }
 
@@ -129,6 +132,17 @@ impl FenceGate {
         if state.mode == SessionMode::ReadOnly {
             std::mem::take(&mut *self.sockets.write()).cancel();
         }
+    }
+
+    /// Gives up what pages have requested and have no answer to yet, and whatever they request from now on.
+    pub(crate) fn leave_pages(&self) {
+        self.left.cancel();
+        self.sockets.read().cancel();
+    }
+
+    /// Cancelled when nothing of a page passes any longer.
+    pub(crate) fn left(&self) -> &CancellationToken {
+        &self.left
     }
 
     /// Lets this session's pages lead to a host.

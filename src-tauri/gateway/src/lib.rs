@@ -202,6 +202,12 @@ impl Gateway {
         self.session.gate.permit_once(method, url)
     }
 
+    /// Gives up the requests of pages that are not answered yet, and every later one: what a page sends must not arrive
+    /// after the sign-out. The console's own requests still pass.
+    pub fn leave_pages(&self) {
+        self.session.gate.leave_pages();
+    }
+
     pub fn journal(&self) -> &Arc<RequestJournal> {
         &self.session.journal
     }

@@ -68,6 +68,9 @@ impl Impersonations {
         let connection = running.connection();
         // A sign-in that is still under way could otherwise finish after the sign-out.
         let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
+        if let Some(gateway) = running.gateway() {
+            gateway.leave_pages();
+        }
         let is_whole = self.hand_over(running, &connection).await;
         let by_window = self.sign_out_by_window(running, &connection).await;
         let by_console = self.sign_out_by_console(running, &connection);

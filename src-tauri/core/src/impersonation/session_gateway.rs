@@ -137,6 +137,11 @@ impl SessionGateway {
         self.gateway.allow_host(host);
     }
 
+    /// Lets nothing of a page reach the application any longer, not even what is under way.
+    pub(super) fn leave_pages(&self) {
+        self.gateway.leave_pages();
+    }
+
     /// Ends every connection of the session's window.
     pub(super) async fn close(&self) {
         self.gateway.close().await;

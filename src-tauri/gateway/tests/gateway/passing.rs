@@ -145,6 +145,32 @@ async fn nothing_is_left_when_the_session_ends() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
+/// What a page sends must not arrive after the sign-out.
+#[tokio::test]
+async fn a_page_that_is_left_sends_nothing_more_and_the_sign_out_does() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company).await;
+    let client = webkit(&gateway);
+    let (sender, pieces) = send_in_pieces();
+    sender.send("one").unwrap();
+    let upload = tokio::spawn(client.post(application.https("/swallow")).body(pieces).send());
+    while application.seen.lock().is_empty() {
+        tokio::task::yield_now().await;
+    }
+
+    gateway.leave_pages();
+    let upload = upload.await.unwrap().map(|answer| answer.status());
+    assert!(upload.as_ref().is_err() || upload.is_ok_and(|status| status == StatusCode::SERVICE_UNAVAILABLE));
+    let late = client.post(application.https("/late")).send().await.unwrap();
+    assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let sign_out = application.https("/logout");
+    let _permit = gateway.permit_once(Method::POST, sign_out.parse().unwrap());
+    client.post(sign_out).send().await.unwrap();
+    let reached: Vec<_> = application.seen.lock().iter().map(|seen| seen.path.clone()).collect();
+    assert_eq!(reached, ["/swallow", "/logout"]);
+}
+
 /// The second session of a connection loads the application's script from the computer itself.
 #[tokio::test]
 async fn sessions_share_what_the_application_marks_public() {
