@@ -86,7 +86,10 @@ async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Resul
     site.set(|now| {
         now.page = "<!doctype html><title>Shop</title><h1>Signed in</h1><script>\
             const there = location.origin.replace('127.0.0.1', 'localhost');\
-            fetch('/tell', { method: 'POST', body: '1' }).then(() => { location.href = there + '/other'; });</script>"
+            addEventListener('pageshow', async () => {\
+              await fetch('/tell', { method: 'POST', body: '1' });\
+              location.href = there + '/other';\
+            });</script>"
             .into();
     });
     let console = site.stage.open(&[]).await?;
