@@ -266,5 +266,5 @@ async fn ends(shop: &Shop) -> Result<Vec<Event>> {
 
 /// The end of a session when the application quits, with a sign-out that worked.
 fn quit() -> Event {
-    EndCause::Quit.into()
+    ended_by(EndCause::Quit)
 }

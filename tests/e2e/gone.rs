@@ -45,7 +45,7 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     desktop.press(&window, &["Tab", "Return"]).await?;
     ensure!(site.received("POST /logout", 1).await?.is_signed_in, "signed out of nothing");
     console.wait_for_phases(&[]).await?;
-    ensure!(site.audit().await?.last() == Some(&EndCause::Operator.into()), "{:?}", site.audit().await?);
+    ensure!(site.audit().await?.last() == Some(&ended_by(EndCause::Operator)), "{:?}", site.audit().await?);
     console.ui.quit().await
 }
 

@@ -60,7 +60,7 @@ async fn whatever_its_page_does_a_session_is_signed_out() -> Result<()> {
         ensure!(logout.is_signed_in, "{what}: signed out of nothing");
         site.stage.desktop.wait_until_gone("development — Understudy").await?;
         ensure!(
-            site.audit().await?.last() == Some(&EndCause::Operator.into()),
+            site.audit().await?.last() == Some(&ended_by(EndCause::Operator)),
             "{what}: {:?}",
             site.audit().await?
         );
@@ -97,7 +97,7 @@ async fn a_page_that_leaves_no_connection_free_is_signed_out() -> Result<()> {
             "{what}: signed out of nothing"
         );
         ensure!(
-            site.audit().await?.last() == Some(&EndCause::Operator.into()),
+            site.audit().await?.last() == Some(&ended_by(EndCause::Operator)),
             "{what}: {:?}",
             site.audit().await?
         );
@@ -116,7 +116,7 @@ async fn a_page_whose_process_is_stopped_is_signed_out() -> Result<()> {
     console.signal_page("STOP").await?;
     end_all(&console).await?;
     ensure!(site.received("POST /logout", 1).await?.is_signed_in);
-    ensure!(site.audit().await?.last() == Some(&EndCause::Operator.into()), "{:?}", site.audit().await?);
+    ensure!(site.audit().await?.last() == Some(&ended_by(EndCause::Operator)), "{:?}", site.audit().await?);
     console.ui.quit().await
 }
 
@@ -129,7 +129,7 @@ async fn a_page_that_closes_itself_ends_its_session_and_signs_out() -> Result<()
     ensure!(logout.is_signed_in, "signed out of nothing");
     console.wait_for_phases(&[]).await?;
     site.stage.desktop.wait_until_gone("development — Understudy").await?;
-    ensure!(site.audit().await?.last() == Some(&EndCause::WindowClosed.into()), "{:?}", site.audit().await?);
+    ensure!(site.audit().await?.last() == Some(&ended_by(EndCause::WindowClosed)), "{:?}", site.audit().await?);
     console.ui.quit().await
 }
 
@@ -152,7 +152,7 @@ async fn a_page_that_prints_holds_nobody_up() -> Result<()> {
     site.stage.desktop.wait_until_gone("Print").await?;
     let ends: Vec<_> =
         site.audit().await?.into_iter().filter(|event| matches!(event, Event::Ended { .. })).collect();
-    ensure!(ends == [EndCause::Operator.into(), EndCause::Operator.into()], "{ends:?}");
+    ensure!(ends == [ended_by(EndCause::Operator), ended_by(EndCause::Operator)], "{ends:?}");
 
     // A signal works too.
     site.set(|behaviour| behaviour.page = page(prints));
@@ -201,7 +201,7 @@ async fn a_service_worker_of_the_page_does_not_answer_for_the_application() -> R
     end_all(&console).await?;
     let logout = site.received("POST /logout", 1).await?;
     ensure!(logout.is_signed_in, "signed out of nothing");
-    ensure!(site.audit().await?.last() == Some(&EndCause::Operator.into()), "{:?}", site.audit().await?);
+    ensure!(site.audit().await?.last() == Some(&ended_by(EndCause::Operator)), "{:?}", site.audit().await?);
     console.ui.quit().await
 }
 

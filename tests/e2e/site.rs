@@ -13,7 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use tokio::sync::Notify;
-use understudy_core::audit::{AuditLog, Event};
+use understudy_core::audit::{AuditLog, EndCause, Event};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::until;
 
@@ -122,6 +122,11 @@ impl Site {
         let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.read_entries(1000).await?;
         Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
     }
+}
+
+/// The audit log's entry for a session that was signed out and held nothing back.
+pub fn ended_by(cause: EndCause) -> Event {
+    Event::Ended { cause, sign_out_failed: None, held_back: Some(0) }
 }
 
 /// A console with the connection `shop` to the application at `origin`, and three users.
