@@ -12,6 +12,7 @@ use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
+use crate::site::ended_by;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_button_the_list_the_key_and_the_windows_own_button_all_sign_out() -> Result<()> {

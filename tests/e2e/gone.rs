@@ -9,7 +9,7 @@ use understudy_test_support::processes;
 use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
-use crate::site::Site;
+use crate::site::{Site, ended_by};
 
 const PAGE: &str = "<!doctype html><title>Shop</title><h1>Signed in</h1><script>\
     fetch('/tell', { method: 'POST', body: JSON.stringify({ cookie: document.cookie }) })</script>";

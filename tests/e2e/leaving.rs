@@ -5,7 +5,7 @@ use understudy_core::audit::{EndCause, Event};
 use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
-use crate::site::Site;
+use crate::site::{Site, ended_by};
 
 /// Scripts that block their page's thread, or something it needs. Each reports when it begins.
 const STUBBORN: [(&str, &str); 9] = [
@@ -129,7 +129,11 @@ async fn a_page_that_closes_itself_ends_its_session_and_signs_out() -> Result<()
     ensure!(logout.is_signed_in, "signed out of nothing");
     console.wait_for_phases(&[]).await?;
     site.stage.desktop.wait_until_gone("development — Understudy").await?;
-    ensure!(site.audit().await?.last() == Some(&ended_by(EndCause::WindowClosed)), "{:?}", site.audit().await?);
+    ensure!(
+        site.audit().await?.last() == Some(&ended_by(EndCause::WindowClosed)),
+        "{:?}",
+        site.audit().await?
+    );
     console.ui.quit().await
 }
 
