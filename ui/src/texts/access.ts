@@ -45,7 +45,7 @@ export const access = {
   why: (n: number) => `Purpose of request ${n}`,
   whyExample: "the search field",
   webSocket: "Web socket",
-  add: "Add a request",
+  add: "Allow a request",
   remove: (path: string) => (path ? `Remove ${path}` : "Remove this request"),
   telemetry: "Analytics, session replay and chat",
   telemetryHint:

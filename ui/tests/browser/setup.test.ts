@@ -403,10 +403,10 @@ const views: View[] = [
     name: "editor-access",
     go: async (page) => {
       await newConnection(page);
-      await page.getByRole("button", { name: "Add a request" }).click();
+      await page.getByRole("button", { name: "Allow a request" }).click();
       await page.getByLabel("Path of request 1").fill("/api/*/search");
       await page.getByLabel("Purpose of request 1").fill("the search field");
-      await page.getByRole("button", { name: "Add a request" }).click();
+      await page.getByRole("button", { name: "Allow a request" }).click();
       await page.getByLabel("Method of request 2").selectOption("Web socket");
       await centre(page.getByLabel("Path of request 2"));
     },

@@ -113,11 +113,11 @@ test("a connection of production begins read-only, until its form says something
 
   await user.selectOptions(mode, "Read-only");
   await user.selectOptions(unlock, "No");
-  await user.click(screen.getByRole("button", { name: "Add a request" }));
+  await user.click(screen.getByRole("button", { name: "Allow a request" }));
   expect(screen.getByLabelText("Path of request 1")).toHaveFocus();
   await user.keyboard("/api/search");
   await put("Purpose of request 1", "the search field");
-  await user.click(screen.getByRole("button", { name: "Add a request" }));
+  await user.click(screen.getByRole("button", { name: "Allow a request" }));
   await user.selectOptions(screen.getByLabelText("Method of request 2"), "Web socket");
   await put("Path of request 2", "/live/**");
   await put("Where pages may lead without asking", "https://id.acme.example, *.acme.example");
