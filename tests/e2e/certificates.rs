@@ -11,7 +11,7 @@ use understudy_test_support::wait::until;
 use crate::site::stage;
 
 /// Signs in with a cookie that only a secure origin may set, and lists what it received under `/sent`.
-const SERVER: &str = r#"
+const SERVER: &str = r"
   const https = require('node:https'), fs = require('node:fs');
   const { CERTIFICATE, KEY } = process.env, sent = [];
   const page = `<!doctype html><title>Shop</title><script>
@@ -30,7 +30,7 @@ const SERVER: &str = r#"
     });
   });
   server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ listening: 'https://localhost:' + server.address().port })));
-  process.stdin.resume().on('end', () => process.exit());"#;
+  process.stdin.resume().on('end', () => process.exit());";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_trusts_the_authority_that_the_connection_names_and_no_other() -> Result<()> {

@@ -11,7 +11,7 @@ const READ_ONLY: &str = "[policy]\nmode = \"read_only\"\nmay_unlock = \"with_rea
     [[policy.allow]]\nmethod = \"POST\"\npath = \"/tell\"\n";
 
 /// Tries to write in a dozen ways, tells what it was answered, and goes on trying to save.
-const WRITER: &str = r#"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
+const WRITER: &str = r"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
   const status = (answer) => answer.then((it) => it.status, () => 'failed');
   const xhr = (method) => new Promise((done) => {
     const request = new XMLHttpRequest();
@@ -37,7 +37,7 @@ const WRITER: &str = r#"<!doctype html><title>Shop</title><h1>Signed in as Ada</
     xhr('PATCH'), form('frame'), status(fetch('/other')),
   ]).then((tried) => fetch('/tell', { method: 'POST', body: JSON.stringify(tried) }));
   setInterval(() => fetch('/save', { method: 'POST' }), 100);
-</script>"#;
+</script>";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_session_writes_nothing_until_the_operator_says_why() -> Result<()> {
