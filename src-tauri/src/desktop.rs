@@ -164,7 +164,7 @@ fn open_in_turn(app: &AppHandle, home: Home, start: StartOptions) {
 fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     let notices = Notices::default();
     let listening = notices.subscribe();
-    let (windows, wishes) = SessionWindows::new(app.clone());
+    let (windows, commands) = SessionWindows::new(app.clone());
     let console = tauri::async_runtime::block_on(async {
         let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::system()).await?;
         if start.demo {
@@ -181,7 +181,7 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
         console.queue_toast(Toast::from_error(&error));
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
-    tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), wishes));
+    tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), commands));
     tauri::async_runtime::spawn(quit_on_signal(app.clone()));
     let window = WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
         .title("Understudy")

@@ -54,13 +54,13 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
 pub async fn run_session_commands(
     app: AppHandle,
     console: Arc<Console>,
-    mut wishes: UnboundedReceiver<SessionCommand>,
+    mut commands: UnboundedReceiver<SessionCommand>,
 ) {
-    while let Some(wish) = wishes.recv().await {
+    while let Some(command) = commands.recv().await {
         let (app, console) = (app.clone(), Arc::clone(&console));
         // Ending waits for the application's sign-out; the next command must not wait for that.
         tokio::spawn(async move {
-            match wish {
+            match command {
                 SessionCommand::Retry(session) => {
                     let _ = console.retry_session(&session);
                 }

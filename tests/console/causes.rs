@@ -16,7 +16,7 @@ use understudy_core::session::Phase;
 use understudy_core::sign_in::SignInTestReport;
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 /// One answer of the application.
 #[derive(Clone, Copy)]
@@ -162,7 +162,7 @@ pub const WEBHOOK: &str = "[sign_in]\nurl = \"$app/login\"\nbody = { id = \"{{ u
      [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n[sign_out]\nurl = \"$app/logout\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_told_in_words_with_its_cause() {
+async fn a_refusal_is_explained_with_its_cause() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
     let (tried, _) = both(&mut desk).await;
@@ -264,7 +264,7 @@ async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_lacks_its_slash_is_told_as_that() {
+async fn a_missing_trailing_slash_is_named() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
     application.says("POST /login", Said { status: 301, headers: &[("location", "/login/")], body: b"" });
@@ -302,7 +302,7 @@ async fn a_login_that_worked_by_a_redirect_is_not_called_a_sign_in_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_told_with_the_names_of_what_is() {
+async fn missing_fields_are_reported_with_the_existing_ones() {
     let application = Application::start().await;
     let page = "<form><input type=hidden name=csrf_token value=secret-0815><input name=email></form><a href=/magic/token-0815>x</a>";
     application.says(
@@ -359,7 +359,7 @@ async fn what_is_not_there_is_told_with_the_names_of_what_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
+async fn missing_and_unsendable_cookies_are_reported() {
     let application = Application::start().await;
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\", \"remember\"]\nredirect_to = \"$app/\"\n\
         [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
@@ -397,7 +397,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_its_own_application_ends_is_told_with_what_ends_one() {
+async fn a_session_ended_by_its_application_is_reported_with_the_cause() {
     // Laravel's AuthenticateSession: the session contains the operator's password hash and ends with its first request.
     let application = Application::start().await;
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
@@ -415,7 +415,7 @@ async fn a_session_that_its_own_application_ends_is_told_with_what_ends_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_says_yes_by_its_status_alone_can_be_looked_into() {
+async fn an_answer_with_only_a_good_status_can_be_inspected() {
     let application = Application::start().await;
     // Auth.js answers 200 to a wrong password.
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
@@ -475,7 +475,7 @@ async fn nobody_is_signed_in_where_the_session_endpoint_answers_with_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_gateway_is_passed_by_whoever_signs_out_for_a_window_that_cannot_send() {
+async fn signing_out_for_a_closed_window_passes_the_gateway() {
     let application = Application::start().await;
     let gated = format!("{WEBHOOK}[network]\ngateway_user = \"staging\"\n");
     let mut desk = application.desk(&gated).await;

@@ -14,7 +14,7 @@ async fn checked(protect: &str) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn it_counts_whom_each_rule_protects() {
+async fn the_check_counts_the_users_that_each_rule_protects() {
     let (code, said) =
         checked(r#""user.email == 'root@example.com'", "'@example.com' in (user.email or '')""#).await;
     assert_eq!(code, 0, "{said}");
@@ -28,7 +28,7 @@ async fn it_counts_whom_each_rule_protects() {
 }
 
 #[tokio::test]
-async fn a_rule_that_no_user_can_be_judged_by_fails_the_check() {
+async fn a_rule_that_matches_no_column_fails_the_check() {
     let (code, said) = checked(r#""user.email == 'root@example.com'", "user.email""#).await;
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("FAIL  Protected users") && said.contains("(3 of the newest 3 users)"), "{said}");
@@ -37,7 +37,7 @@ async fn a_rule_that_no_user_can_be_judged_by_fails_the_check() {
 
 /// Half of a composite key, or any other column that is not unique.
 #[tokio::test]
-async fn a_column_that_several_users_share_is_no_id() {
+async fn a_column_with_duplicates_is_not_an_id() {
     let terminal = Terminal::new().await;
     let shop = terminal.shop().await;
     let url = shop.split('"').find(|text| text.starts_with("sqlite:")).expect("its directory");
@@ -49,7 +49,7 @@ async fn a_column_that_several_users_share_is_no_id() {
     .execute(&mut database)
     .await
     .expect("made");
-    terminal.write("shop.toml", &crate::desk_of_support::replace_line(&shop, "table", "table = \"members\""));
+    terminal.write("shop.toml", &crate::test_console::replace_line(&shop, "table", "table = \"members\""));
     let said = terminal.type_in(&["check", "shop.toml"], "").await;
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.out.contains("FAIL  Users") && said.out.contains("Several users have the ID 1"), "{said:?}");

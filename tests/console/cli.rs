@@ -11,8 +11,8 @@ use understudy_core::sanitize;
 use understudy_test_support::keyring::Keyring;
 use understudy_test_support::stage::run_to_end;
 
-use crate::desk_of_support::{replace_line, three_users};
 use crate::rogue::Rogue;
+use crate::test_console::{replace_line, three_users};
 
 /// The canary: this text may be in the keyring, but in nothing that the program prints or writes.
 const CANARY: &str = "canary-c0a57-of-the-terminal";
@@ -385,7 +385,7 @@ fn in_database(shop: &str, rogue: &Rogue) -> String {
 }
 
 #[tokio::test]
-async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets() {
+async fn a_file_named_like_a_connection_gets_none_of_its_secrets() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let terminal = Terminal::new().await;
     let shop = terminal.shop().await;
@@ -456,7 +456,7 @@ async fn at_a_terminal_the_answer_is_asked_for_and_kept() {
 }
 
 #[tokio::test]
-async fn a_file_that_nobody_added_runs_no_program_and_logs_in_nowhere_unless_told() {
+async fn an_unknown_file_needs_consent_to_run_programs_and_log_in() {
     let terminal = Terminal::new().await;
     let shop = terminal.shop().await;
     let trace = terminal.here.path().join("it ran");
@@ -502,7 +502,7 @@ async fn a_file_that_nobody_added_runs_no_program_and_logs_in_nowhere_unless_tol
 }
 
 #[tokio::test]
-async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
+async fn a_programs_password_goes_only_to_the_agreed_destination() {
     let (home, rogue, third) = (Rogue::database().await, Rogue::database().await, Rogue::database().await);
     let terminal = Terminal::new().await;
     let shop = terminal.shop().await;
@@ -576,7 +576,7 @@ async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
 }
 
 #[tokio::test]
-async fn it_tells_what_it_can_do_and_corrects_a_slip() {
+async fn help_lists_the_commands_and_corrects_a_typo() {
     let terminal = Terminal::with(Keyring::absent().expect("a folder"));
     let help = terminal.succeeds(&["--help"]).await;
     for taught in [
@@ -611,7 +611,7 @@ async fn it_tells_what_it_can_do_and_corrects_a_slip() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_refused_at_once() {
+async fn anything_but_a_file_is_refused_at_once() {
     let terminal = Terminal::new().await;
     let at = |name: &str| terminal.here.path().join(name);
     let made = std::process::Command::new("mkfifo").arg(at("pipe.toml")).status().expect("it runs");
@@ -637,7 +637,7 @@ async fn what_is_no_file_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_terminal_does_nothing_that_a_file_or_a_database_says() {
+async fn control_characters_never_reach_the_terminal() {
     let terminal = Terminal::new().await;
     let evil = "Shop\\u001B]0;owned\\u0007\\u202E\\u009B31m";
     let text = terminal.shop().await.replace("name = \"Shop\"", &format!("name = \"{evil}\""));

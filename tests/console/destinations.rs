@@ -12,8 +12,8 @@ use understudy_core::home::Home;
 use understudy_core::session::Phase;
 use understudy_core::vault::Keep;
 
-use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
 use crate::rogue::Rogue;
+use crate::test_console::{Desk, TOKEN, replace_line, three_users};
 
 /// The database password, a canary.
 const PASSWORD: &str = "canary-2b81-database-password";
@@ -110,7 +110,7 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
 }
 
 #[tokio::test]
-async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
+async fn consent_without_a_question_is_refused() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
     let text = desk.console.read_draft("shop").expect("it is there").text;
@@ -126,7 +126,7 @@ async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
 }
 
 #[tokio::test]
-async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it() {
+async fn tests_and_form_queries_ask_before_contacting_another_server() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
     let text = desk.console.read_draft("shop").expect("it is there").text;
@@ -150,7 +150,7 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
 }
 
 #[tokio::test]
-async fn a_new_connection_gets_nothing_that_one_called_new_has() {
+async fn a_new_connection_gets_no_secrets_of_one_named_new() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
     let text = desk.console.read_draft("shop").expect("it is there").text;
@@ -216,7 +216,7 @@ async fn a_trial_asks_about_another_site_a_proxy_an_authority_and_another_place_
 }
 
 #[tokio::test]
-async fn a_session_does_not_begin_where_its_secret_was_not_stored_for() {
+async fn a_session_does_not_begin_at_a_destination_without_a_secret() {
     let rogue = Rogue::application().await;
     let mut desk = Desk::new().await;
     let user = desk.find("").await.remove(0).id;
@@ -233,7 +233,7 @@ async fn a_session_does_not_begin_where_its_secret_was_not_stored_for() {
 }
 
 #[tokio::test]
-async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
+async fn secrets_of_a_removed_file_do_not_pass_to_the_next_one() {
     let (home, rogue) = (Rogue::database().await, Rogue::database().await);
     let desk = desk_at(&home).await;
     store(&desk, "shop", "admin_token", TOKEN).await;
@@ -333,7 +333,7 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
 }
 
 #[tokio::test]
-async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
+async fn managed_connections_use_their_secrets_only_for_their_own_sign_in() {
     let (desk, _users) = guarded("system").await;
     let text = desk.console.read_draft("shop").expect("it is there").text;
     // The token goes to the same place, but signs in someone else.
@@ -349,7 +349,7 @@ async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
 }
 
 #[tokio::test]
-async fn what_it_handed_out_lends_its_secrets_to_no_other_columns() {
+async fn managed_connections_send_their_secrets_to_no_other_columns() {
     for (line, with) in [
         ("email      =", "email      = \"plan\""),
         ("name       =", "name       = \"email\""),
@@ -498,7 +498,7 @@ async fn a_program_that_nobody_added_is_asked_about_once_and_without_a_keyring_a
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_it_handed_out_runs_without_a_question() {
+async fn managed_connections_run_programs_without_consent() {
     let home = Rogue::database().await;
     let with = WithProgram::added(&home).await;
     let system = Home::in_folder(with.desk.home.path()).system_connections_dir().to_owned();
@@ -516,7 +516,7 @@ async fn what_it_handed_out_runs_without_a_question() {
 }
 
 #[tokio::test]
-async fn a_login_by_ssh_that_was_changed_on_disk_is_asked_about_where_no_password_is() {
+async fn a_changed_ssh_login_without_a_password_needs_consent() {
     let desk = Desk::new().await;
     let (first, second) = (Rogue::application().await, Rogue::application().await);
     let through = |jump: &Rogue| {

@@ -11,9 +11,9 @@ use understudy_demo::Delay;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
-use crate::desk_of_support::{Desk, TOKEN};
 use crate::rogue::Rogue;
 use crate::slow_shop::SlowShop;
+use crate::test_console::{Desk, TOKEN};
 
 fn logouts(desk: &Desk) -> usize {
     desk.demo.application.journal().iter().filter(|one| one.path == "/logout").count()
@@ -33,7 +33,7 @@ async fn a_sign_out_without_a_secret_needs_no_keyring() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_is_still_out_is_answered_before_the_sign_out_leaves() {
+async fn a_pending_sign_in_is_answered_before_the_sign_out_is_sent() {
     let mut desk = Desk::new().await;
     desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
@@ -144,7 +144,7 @@ async fn nothing_begins_once_quitting_has_begun() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_about_to_begin_when_quitting_begins_opens_no_window() {
+async fn sessions_about_to_begin_open_no_window_when_quitting() {
     let desk = Desk::new().await;
     desk.store("admin_token", TOKEN).await;
     let user = desk.find("").await.remove(0);
@@ -283,7 +283,7 @@ async fn a_session_whose_step_is_never_answered_does_not_count_as_signed_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() {
+async fn quitting_does_not_wait_forever_for_a_locked_audit_log() {
     let mut desk = Desk::new().await;
     let users = desk.find("").await;
     let mut sessions = Vec::new();
@@ -315,7 +315,7 @@ async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
+async fn a_keyring_prompt_does_not_block_other_sign_ins() {
     let folder = tempfile::tempdir().expect("a folder");
     let shop = SlowShop::start().await;
     let mut desk = Desk::new().await;
@@ -355,7 +355,7 @@ async fn with_sign_out_step(app: &Rogue) -> Desk {
 }
 
 #[tokio::test]
-async fn a_sign_out_has_its_secret_whatever_became_of_the_keyring_since_the_sign_in() {
+async fn a_sign_out_has_its_secret_even_if_the_keyring_is_gone() {
     for locked in [false, true] {
         let app = Rogue::application().await;
         let mut desk = with_sign_out_step(&app).await;
@@ -375,7 +375,7 @@ async fn a_sign_out_has_its_secret_whatever_became_of_the_keyring_since_the_sign
 }
 
 #[tokio::test]
-async fn a_secret_that_is_for_another_place_meanwhile_still_signs_out_where_it_signed_in() {
+async fn a_secret_moved_meanwhile_still_signs_out_where_it_signed_in() {
     let (app, other) = (Rogue::application().await, Rogue::application().await);
     let mut desk = with_sign_out_step(&app).await;
     let user = desk.find("").await.remove(0);

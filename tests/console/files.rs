@@ -16,10 +16,10 @@ use understudy_core::settings::Settings;
 use understudy_core::vault::{Keep, SecretState, Vault};
 use understudy_test_support::browser::PlainBrowser;
 
-use crate::desk_of_support::{Desk, TOKEN, replace_line};
+use crate::test_console::{Desk, TOKEN, replace_line};
 
 #[tokio::test]
-async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
+async fn changed_files_are_reported_once() {
     let mut desk = Desk::new().await;
     desk.connections().await;
     let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
@@ -112,7 +112,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
 }
 
 #[tokio::test]
-async fn what_is_chosen_and_the_order_of_the_connections_do_not_overwrite_each_other() {
+async fn selection_and_order_of_connections_do_not_overwrite_each_other() {
     let desk = Desk::new().await;
     let text = desk.demo.connection_text.clone();
     let folder = Home::in_folder(desk.home.path()).connections_dir().expect("a folder");
@@ -197,7 +197,7 @@ async fn a_connection_that_is_removed_ends_its_sessions_and_no_other_and_keeps_i
 }
 
 #[tokio::test]
-async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
+async fn a_connection_is_removed_completely_or_not_at_all() {
     let mut desk = Desk::new().await;
     desk.connections().await;
     for name in ["admin_token", "database_password"] {
@@ -235,7 +235,7 @@ async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
 }
 
 #[tokio::test]
-async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
+async fn managed_connections_cannot_be_removed() {
     let mut desk = Desk::new().await;
     let folder = Home::in_folder(desk.home.path()).system_connections_dir().to_owned();
     std::fs::create_dir_all(&folder).expect("made");
@@ -255,7 +255,7 @@ async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
 }
 
 #[tokio::test]
-async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_none_either() {
+async fn copies_and_exports_carry_no_secrets() {
     let mut desk = Desk::new().await;
     desk.connections().await;
     let copy = desk.console.duplicate_connection("shop").expect("copied");

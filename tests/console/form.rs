@@ -10,8 +10,8 @@ use understudy_core::error::Code;
 use understudy_demo::Delay;
 use understudy_test_support::wait::PATIENCE;
 
-use crate::desk_of_support::Desk;
 use crate::rogue::Rogue;
+use crate::test_console::Desk;
 
 fn part(desk: &Desk) -> DirectoryConfig {
     desk.console.find_connection("shop").expect("it is there").file.directory.clone()
@@ -56,7 +56,7 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
 }
 
 #[tokio::test]
-async fn only_the_newest_question_of_a_form_is_answered() {
+async fn only_the_newest_form_query_is_answered() {
     let desk = Arc::new(Desk::new().await);
     // A server that accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -89,7 +89,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
 }
 
 #[tokio::test]
-async fn a_program_that_nobody_saved_is_not_run_by_looking() {
+async fn previewing_does_not_run_an_unsaved_program() {
     let desk = Desk::new().await;
     let trace = desk.home.path().join("it ran");
     let program = ["touch".to_owned(), trace.display().to_string()];

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use understudy_core::sign_in::SignInTestReport;
 
 use crate::causes::{Application, Said, WEBHOOK, both};
-use crate::desk_of_support::Desk;
+use crate::test_console::Desk;
 
 const EXCHANGE: &str = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
      [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
@@ -25,7 +25,7 @@ fn answer(status: u16, headers: &'static [(&'static str, &'static str)], body: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_in_front_that_stops_the_request_is_named_with_what_to_do() {
+async fn a_proxy_that_blocks_the_request_is_named_with_what_to_do() {
     let application = Application::start().await;
     let (mut webhook, mut exchange) = (application.desk(WEBHOOK).await, application.desk(EXCHANGE).await);
     for (said, title, hint) in [
@@ -106,7 +106,7 @@ async fn a_service_in_front_that_stops_the_request_is_named_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_in_front_that_stops_only_the_question_is_named_too() {
+async fn a_proxy_that_blocks_only_the_session_check_is_named_too() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
     for (said, title) in [
@@ -132,7 +132,7 @@ async fn a_service_in_front_that_stops_only_the_question_is_named_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_redirect_leads_is_told_and_never_what_it_carries() {
+async fn a_redirects_target_is_shown_without_its_parameters() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
     for (to, told, advice) in [
@@ -199,7 +199,7 @@ async fn a_login_that_answers_with_its_own_address_signs_in_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_that_a_gateway_answers_is_told_as_that() {
+async fn a_session_check_answered_by_a_gateway_is_named() {
     let application = Application::start().await;
     let desk = application.desk(WEBHOOK).await;
     let headers = &[("location", "https://acme.okta.com/login?fromURI=canary-1")];

@@ -12,7 +12,7 @@ async fn with_shop() -> Terminal {
 }
 
 #[tokio::test]
-async fn what_is_no_secret_is_neither_kept_nor_read_to_its_end() {
+async fn oversized_input_is_not_stored_as_a_secret() {
     let terminal = with_shop().await;
     let set = ["secret", "set", "shop", "admin_token"];
     let said = terminal.type_in(&set, &"x".repeat((64 << 10) + 1)).await.failed();
@@ -63,7 +63,7 @@ async fn a_file_that_cannot_be_written_says_why_and_nothing_of_how_it_is_written
 }
 
 #[tokio::test]
-async fn what_the_system_does_not_give_is_no_fault_of_understudy() {
+async fn refusals_of_the_system_are_reported_as_such() {
     let terminal = Terminal::new().await;
     // Descriptors inherited from the test must not count towards the four.
     let close = "for at in 3 4 5 6 7 8 9; do eval \"exec $at>&-\"; done";
@@ -81,7 +81,7 @@ async fn a_home_whose_name_is_no_text_is_refused_before_anything_is_put_there() 
 }
 
 #[tokio::test]
-async fn a_name_or_an_id_that_nobody_has_is_told_in_short() {
+async fn unknown_names_and_ids_are_reported_briefly() {
     let terminal = with_shop().await;
     terminal.type_in(&["secret", "set", "shop", "admin_token"], "t-0815").await.succeeded();
     let said = terminal.fails(&["check", "shop", "--user", &"9".repeat(100_000)]).await;

@@ -11,7 +11,7 @@ use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::program::Program;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 const KEY: &str = "canary-0123456789-impersonation-key";
 

@@ -2,11 +2,10 @@
 //! window is a plain HTTP client with a cookie jar.
 
 #[cfg(target_os = "linux")]
-mod asked;
+mod action_forms;
 mod causes;
 mod checks;
 mod cli;
-mod desk_of_support;
 mod destinations;
 mod endings;
 mod files;
@@ -17,7 +16,6 @@ mod limits;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;
-mod reached;
 mod read_only;
 mod recipes;
 #[cfg(target_os = "linux")]
@@ -26,7 +24,9 @@ mod retry;
 mod rogue;
 #[cfg(target_os = "linux")]
 mod runs;
+mod sign_in_tests;
 mod slow_shop;
 mod story;
+mod test_console;
 mod time;
-mod trials;
+mod tokens_and_csrf;

@@ -13,8 +13,8 @@ use understudy_demo::LoginAnswer;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::postgres::PostgresServer;
 
-use crate::desk_of_support::{Desk, replace_line};
 use crate::story;
+use crate::test_console::{Desk, replace_line};
 
 const PASSWORD: &str = "r3ad:er/p@ss word";
 
@@ -74,7 +74,7 @@ impl Gate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_that_was_saved_meanwhile() {
+async fn users_are_judged_by_the_policy_of_the_file_they_were_read_with() {
     let server = PostgresServer::start();
     server.sql(
         "postgres",

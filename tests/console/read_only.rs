@@ -6,7 +6,7 @@ use understudy_core::audit::{EndCause, Event};
 use understudy_core::error::Code;
 use understudy_core::session::{Phase, SessionView};
 
-use crate::desk_of_support::{Desk, replace_line};
+use crate::test_console::{Desk, replace_line};
 
 /// The demo's connection as one of production, whose sign-in is told the mode.
 fn of_production(text: &str) -> String {

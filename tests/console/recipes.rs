@@ -22,7 +22,7 @@ use understudy_test_support::certificates::Authority;
 use understudy_test_support::program::Program;
 use understudy_test_support::proxy::Proxy;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 /// The operator's password, a canary.
 const PASSWORD: &str = "canary-1dea-operator-password";
@@ -253,14 +253,14 @@ async fn an_answer_of_the_wrong_shape_or_size_is_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_that_does_not_answer_is_not_waited_for_for_ever() {
+async fn an_application_that_does_not_answer_times_out() {
     let (application, refusal) = refusal("url = \"$app/never\"").await;
     let origin = &application.origin;
     assert_eq!(refusal.title, format!("Step 2, the impersonation: {origin} did not answer within 2 s"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_else_is_not_shown_and_signed_out_again() {
+async fn another_user_is_not_shown_and_is_signed_out_again() {
     let (_, refusal) = refusal("url = \"$app/become-the-wrong-one\"").await;
     assert_eq!(refusal.title, "The application signed in another user");
 }

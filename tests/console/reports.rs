@@ -8,7 +8,7 @@ use std::path::Path;
 use understudy_test_support::keyring::Keyring;
 
 use crate::cli::Terminal;
-use crate::desk_of_support::replace_line;
+use crate::test_console::replace_line;
 
 /// The commands as they are typed, what each prints, and with what it exits.
 async fn record_commands(terminal: &Terminal, commands: &[&[&str]]) -> String {

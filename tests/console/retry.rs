@@ -8,7 +8,7 @@ use understudy_core::session::{Phase, SessionView};
 use understudy_demo::LoginAnswer;
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
+use crate::test_console::{Desk, TOKEN, replace_line, three_users};
 
 /// A session that the application has refused.
 async fn refused(desk: &mut Desk) -> SessionView {
@@ -36,7 +36,7 @@ fn refusal(desk: &Desk, session: &str) -> understudy_core::browser::Refusal {
 }
 
 #[tokio::test]
-async fn who_has_become_protected_meanwhile_is_not_signed_in_by_a_retry() {
+async fn a_retry_does_not_sign_in_a_newly_protected_user() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
     save(&desk, |text| format!("{text}\nprotect = [\"user.id == {}\"]\n", session.user.id)).await;
@@ -49,7 +49,7 @@ async fn who_has_become_protected_meanwhile_is_not_signed_in_by_a_retry() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
+async fn a_retry_uses_the_corrected_connection() {
     let mut desk = Desk::with_connection(|text| text.replace("/login", "/logni")).await;
     let user = desk.find("").await.remove(0);
     let session =
@@ -69,7 +69,7 @@ async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
 }
 
 #[tokio::test]
-async fn what_a_window_was_opened_with_cannot_be_changed_by_a_retry_and_that_is_said() {
+async fn a_retry_reports_changes_that_need_a_new_window() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
     save(&desk, |text| format!("{text}\n[network]\nproxy = \"http://127.0.0.1:9\"\n")).await;

@@ -17,8 +17,8 @@ use understudy_core::session::Phase;
 use understudy_core::vault::Vault;
 use understudy_test_support::browser::PlainBrowser;
 
-use crate::desk_of_support::Desk;
 use crate::slow_shop::SlowShop;
+use crate::test_console::Desk;
 
 /// Another console in the same home: a second login, `ssh -X`, another desktop.
 async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::Receiver<Notice>) {
@@ -96,7 +96,7 @@ async fn a_second_console_on_the_same_home_leaves_the_sessions_of_the_first_alon
 }
 
 #[tokio::test]
-async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_not() {
+async fn killed_sessions_are_closed_at_the_next_start_and_running_ones_are_not() {
     let mut desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
     let running = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
@@ -131,7 +131,7 @@ async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_n
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_trial_that_is_asked_to_go_twice_says_what_it_leaves_open() {
+async fn a_sign_in_test_interrupted_twice_says_what_it_leaves_open() {
     let desk = Desk::new().await;
     let shop = slow_shop(&desk).await;
     shop.be_slow();
@@ -160,7 +160,7 @@ async fn a_trial_that_is_asked_to_go_twice_says_what_it_leaves_open() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_trial_that_is_asked_to_go_signs_out_first() {
+async fn a_sign_in_test_that_is_interrupted_signs_out_first() {
     for signal in ["-TERM", "-HUP", "-INT"] {
         let desk = Desk::new().await;
         let shop = slow_shop(&desk).await;

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::desk_of_support::three_users;
+use crate::test_console::three_users;
 
 #[derive(Default)]
 pub struct SlowShop {

@@ -11,7 +11,7 @@ use understudy_demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
-use crate::desk_of_support::{Desk, TOKEN, replace_line};
+use crate::test_console::{Desk, TOKEN, replace_line};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -120,7 +120,7 @@ async fn the_same_customer_again_brings_the_running_session_to_the_front() {
 }
 
 #[tokio::test]
-async fn what_the_application_calls_somebody_else_is_never_shown() {
+async fn a_session_of_another_user_is_never_shown() {
     let mut desk = Desk::new().await;
     desk.demo.application.change_faults(|faults| faults.me = MeAnswer::WrongUser);
     let user = desk.find("").await.remove(0);
@@ -136,7 +136,7 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
 }
 
 #[tokio::test]
-async fn a_slow_application_can_be_given_up_on() {
+async fn a_slow_sign_in_can_be_cancelled() {
     let desk = Desk::new().await;
     desk.demo.application.change_faults(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
@@ -232,7 +232,7 @@ async fn a_missing_secret_is_named_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_gone_is_said_to_be_gone() {
+async fn a_deleted_user_is_reported() {
     let desk = Desk::new().await;
     let error = desk.console.impersonate("shop", "1", "a", Map::new()).await.unwrap_err();
     assert_eq!(error.code, Code::UserNotFound);
@@ -271,7 +271,7 @@ async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
 }
 
 #[tokio::test]
-async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_in_the_log() {
+async fn a_failed_sign_out_still_closes_the_window_and_is_logged() {
     let mut desk = Desk::new().await;
     desk.demo.application.change_faults(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
@@ -286,7 +286,7 @@ async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_
 }
 
 #[tokio::test]
-async fn the_admin_token_is_found_nowhere() {
+async fn the_admin_token_appears_nowhere() {
     let mut desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");

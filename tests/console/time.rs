@@ -8,7 +8,7 @@ use understudy_core::audit::{EndCause, Event};
 use understudy_core::error::Code;
 use understudy_core::session::{Phase, SessionView};
 
-use crate::desk_of_support::Desk;
+use crate::test_console::Desk;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -19,7 +19,7 @@ async fn signed_in(desk: &mut Desk) -> SessionView {
 }
 
 #[tokio::test]
-async fn an_agent_is_told_before_the_time_is_up_and_takes_more_of_it_twice() {
+async fn an_agent_is_warned_before_the_deadline_and_extends_it_twice() {
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
     let active = signed_in(&mut desk).await;
     assert_eq!(active.extensions_left, 2);
@@ -51,7 +51,7 @@ async fn an_agent_is_told_before_the_time_is_up_and_takes_more_of_it_twice() {
 }
 
 #[tokio::test]
-async fn the_policy_says_how_often_and_a_short_session_is_told_of_at_half_its_time() {
+async fn the_policy_limits_extensions_and_short_sessions_warn_at_half_time() {
     let mut desk =
         Desk::with_connection(|text| format!("{text}\nmax_minutes = 1\nmax_extensions = 0\n")).await;
     let active = signed_in(&mut desk).await;
@@ -64,7 +64,7 @@ async fn the_policy_says_how_often_and_a_short_session_is_told_of_at_half_its_ti
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_gives_no_more_time() {
+async fn setting_the_clock_back_gives_no_more_time() {
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 2\n")).await;
     let active = signed_in(&mut desk).await;
     desk.clock.set_wall(-3_600_000);
@@ -110,7 +110,7 @@ async fn without_a_limit_there_is_nothing_to_extend() {
 }
 
 #[tokio::test]
-async fn more_time_that_cannot_be_written_down_is_not_given() {
+async fn an_extension_that_cannot_be_logged_is_refused() {
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
     let active = signed_in(&mut desk).await;
     let held = desk.hold_audit_log().await;
@@ -122,7 +122,7 @@ async fn more_time_that_cannot_be_written_down_is_not_given() {
 }
 
 #[tokio::test]
-async fn every_end_is_told_with_its_cause_and_what_became_of_the_sign_out() {
+async fn every_end_is_reported_with_its_cause_and_sign_out() {
     let mut desk = Desk::new().await;
     for cause in [EndCause::Operator, EndCause::WindowClosed] {
         let active = signed_in(&mut desk).await;

@@ -68,7 +68,7 @@ fn begun(at_ms: i64, session: &str, user: &str, reason: &str) -> Entry {
 }
 
 #[tokio::test]
-async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
+async fn a_session_is_logged_from_start_to_end_and_survives_reopening() {
     let desk = Desk::new();
     let first =
         begun(1_000, "s1", "7", "Ticket 4711: cannot see the button").with_mode(SessionMode::ReadOnly);
@@ -96,7 +96,7 @@ async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
 }
 
 #[tokio::test]
-async fn an_end_says_why_its_sign_out_did_not_go_through() {
+async fn an_end_says_why_its_sign_out_failed() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
@@ -110,7 +110,7 @@ async fn an_end_says_why_its_sign_out_did_not_go_through() {
 }
 
 #[tokio::test]
-async fn a_log_of_format_1_is_read_and_goes_on() {
+async fn a_format_1_log_is_read_and_continued() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
     let mut raw = desk.raw().await;
@@ -177,7 +177,7 @@ async fn a_log_of_format_3_keeps_its_entries_and_their_runs() {
 }
 
 #[tokio::test]
-async fn an_entry_is_in_the_file_alone_when_append_returns() {
+async fn an_appended_entry_is_complete_in_the_main_file() {
     let desk = Desk::new();
     let log = desk.log().await;
     log.append(begun(1, "s1", "7", "why")).await.unwrap();
@@ -252,7 +252,7 @@ async fn two_processes_may_write_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out() {
+async fn past_sessions_of_a_user_come_newest_first_with_their_outcome() {
     let desk = Desk::new();
     let log = desk.log().await;
     let good = begun(10, "good", "7", "first");
@@ -300,7 +300,7 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
 }
 
 #[tokio::test]
-async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
+async fn recent_reasons_of_an_operator_come_newest_first_without_duplicates() {
     let desk = Desk::new();
     let log = desk.log().await;
     for (at_ms, reason) in (0..).zip(["billing", "login", "billing", "", "export"]) {
@@ -321,7 +321,7 @@ async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_left_alone() {
+async fn sessions_left_by_a_crash_are_closed_once_and_those_of_running_consoles_are_kept() {
     let desk = Desk::new();
     let (log, living) = (desk.log().await, desk.log().await);
     let done = begun(1, "done", "7", "why");
@@ -347,7 +347,7 @@ async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_l
 }
 
 #[tokio::test]
-async fn what_a_run_before_format_3_left_open_is_closed_as_it_always_was() {
+async fn sessions_left_open_before_format_3_are_still_closed() {
     let desk = Desk::new();
     desk.log().await.append(begun(1, "of no run", "7", "why")).await.unwrap();
     let mut raw = desk.raw().await;
@@ -362,7 +362,7 @@ async fn what_a_run_before_format_3_left_open_is_closed_as_it_always_was() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_log_that_was_moved_away_takes_nothing_until_it_is_put_back() {
+async fn a_moved_log_takes_no_entries_until_it_is_back() {
     let desk = Desk::new();
     let log = desk.log().await;
     log.append(begun(1, "s1", "7", "why")).await.unwrap();
@@ -383,7 +383,7 @@ async fn a_log_that_was_moved_away_takes_nothing_until_it_is_put_back() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_copy_in_the_logs_place_is_written_to_and_noticed_once() {
+async fn a_copy_in_place_of_the_log_is_used_and_reported_once() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
@@ -404,7 +404,7 @@ async fn a_copy_in_the_logs_place_is_written_to_and_noticed_once() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_end_that_is_owed_finds_its_beginning_in_a_log_that_was_begun_anew() {
+async fn a_pending_end_is_written_with_its_beginning_into_a_new_log() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
@@ -420,7 +420,7 @@ async fn an_end_that_is_owed_finds_its_beginning_in_a_log_that_was_begun_anew() 
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_order() {
+async fn pending_entries_are_listed_like_written_ones_and_written_in_order() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
@@ -448,7 +448,7 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
 
 /// The log stays locked until its run has ended; what that run owed is not lost and does not count as a crash.
 #[tokio::test]
-async fn what_a_run_still_owed_when_it_quit_is_written_by_the_next_one() {
+async fn entries_still_pending_at_quit_are_written_by_the_next_run() {
     let desk = Desk::new();
     let log = desk.log().await;
     let (first, second) = (begun(1, "s1", "7", "why"), begun(2, "s2", "8", "why"));
@@ -508,7 +508,7 @@ async fn a_damaged_foreign_or_newer_file_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_page_that_went_bad_is_an_error_not_a_shorter_log() {
+async fn a_corrupt_page_is_an_error_and_not_a_shorter_log() {
     let desk = Desk::new();
     let log = desk.log().await;
     for n in 0..50 {
@@ -528,7 +528,7 @@ async fn a_page_that_went_bad_is_an_error_not_a_shorter_log() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_says_so_when_opened() {
+async fn opening_a_log_in_an_unwritable_place_says_so() {
     let desk = Desk::new();
     // A file in place of the folder stops everyone, even root.
     std::fs::write(desk.dir.path().join("data"), "").unwrap();
@@ -542,7 +542,7 @@ async fn a_place_that_cannot_be_written_says_so_when_opened() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_is_no_file_in_the_logs_place_is_told_as_what_it_is() {
+async fn anything_but_a_file_in_place_of_the_log_is_named() {
     let desk = Desk::new();
     let at = |name: &str| desk.dir.path().join(name);
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
@@ -558,7 +558,7 @@ async fn what_is_no_file_in_the_logs_place_is_told_as_what_it_is() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_read_only_folder_or_file_says_so_when_opened() {
+async fn opening_a_read_only_log_says_so() {
     use std::os::unix::fs::PermissionsExt;
     let chmod = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -585,7 +585,7 @@ async fn a_read_only_folder_or_file_says_so_when_opened() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_log_is_readable_by_its_owner_alone() {
+async fn only_its_owner_can_read_the_log() {
     use std::os::unix::fs::PermissionsExt;
     let desk = Desk::new();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -623,7 +623,7 @@ async fn every_lookup_uses_an_index_so_a_long_log_stays_fast() {
 }
 
 #[tokio::test]
-async fn a_long_answer_is_not_kept_whole() {
+async fn long_answers_are_truncated() {
     let desk = Desk::new();
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
@@ -638,7 +638,7 @@ async fn a_long_answer_is_not_kept_whole() {
 }
 
 #[test]
-fn an_operator_without_a_name_is_their_email_or_account() {
+fn operators_without_a_name_are_shown_by_email_or_account() {
     let who = OperatorIdentity::new("", "");
     assert!(!who.os_user.is_empty() && !who.host.is_empty());
     assert_eq!(who.display_name(), who.os_user);

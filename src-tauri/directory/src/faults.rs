@@ -6,10 +6,10 @@ use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError};
 
 /// The table has changed. Shown only if reopening the directory did not help.
-pub(crate) fn table_changed_error(part: &DirectoryConfig, what: &str) -> DirectoryError {
+pub(crate) fn table_changed_error(config: &DirectoryConfig, what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
-        format!("{} has changed since the database was opened: {what}.", part.table),
+        format!("{} has changed since the database was opened: {what}.", config.table),
     )
     .with_hint("Check the connection: its table or columns were renamed, removed or recreated.")
 }
@@ -28,8 +28,8 @@ pub(crate) fn query_stopped_error() -> DirectoryError {
 }
 
 /// Another program has locked the table for longer than a search can wait.
-pub(crate) fn table_locked_error(part: &DirectoryConfig, said: &str) -> DirectoryError {
-    DirectoryError::new(DirectoryCode::Timeout, format!("{} is locked by another program.", part.table))
+pub(crate) fn table_locked_error(config: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Timeout, format!("{} is locked by another program.", config.table))
         .with_hint(
             "It is being changed (ALTER TABLE, LOCK TABLES), or a transaction was left open. Try again in a moment; if it \
              stays locked, ask your database administrator who holds the lock.",
@@ -54,8 +54,8 @@ pub(crate) fn lock_limit(limit: Duration) -> Duration {
     (limit * 2 / 3).min(Duration::from_secs(2))
 }
 
-pub(crate) fn query_timeout_error(part: &DirectoryConfig) -> DirectoryError {
-    let seconds = f64::from(part.timeout_ms) / 1000.0;
+pub(crate) fn query_timeout_error(config: &DirectoryConfig) -> DirectoryError {
+    let seconds = f64::from(config.timeout_ms) / 1000.0;
     DirectoryError::new(DirectoryCode::Timeout, format!("The database did not answer within {seconds} s."))
         .with_hint(
             "Search for more letters, for an ID, or with another filter. An index on the searched columns helps, and \
@@ -77,15 +77,15 @@ mod tests {
 
     #[test]
     fn what_every_engine_says_in_the_same_words() {
-        let part: DirectoryConfig =
+        let config: DirectoryConfig =
             toml::from_str("url = \"postgres://reader@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
         let told = [
-            ("changed", table_changed_error(&part, "its columns or indexes are different")),
+            ("changed", table_changed_error(&config, "its columns or indexes are different")),
             ("cancelled", cancelled_error()),
             ("stopped", query_stopped_error()),
-            ("locked", table_locked_error(&part, "what the server said")),
-            ("undescribed", describe_timeout_error(&part.table, Duration::from_secs(10))),
-            ("timed out", query_timeout_error(&part)),
+            ("locked", table_locked_error(&config, "what the server said")),
+            ("undescribed", describe_timeout_error(&config.table, Duration::from_secs(10))),
+            ("timed out", query_timeout_error(&config)),
             ("not identified", duplicate_id_error("7")),
         ];
         insta::assert_snapshot!(told.map(|(case, error)| write_for_review(case, &error)).concat());

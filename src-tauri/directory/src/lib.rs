@@ -57,40 +57,40 @@ use crate::engines::{mongodb, mysql, postgres, sqlite};
 use crate::reach::password_source::FixedPassword;
 use crate::refresh::ReopeningDirectory;
 
-/// Opens the directory that `part` describes: connects, and looks up the table and all its columns.
+/// Opens the directory that `config` describes: connects, and looks up the table and all its columns.
 ///
 /// Fails with [`DirectoryCode::ConfigInvalid`] (invalid URL), [`DirectoryCode::Unreachable`],
 /// [`DirectoryCode::Refused`] (password, permission, TLS), [`DirectoryCode::Timeout`] or [`DirectoryCode::Mismatch`]
 /// (no such database, table or column).
 ///
 /// A directory may stay open for long: if the schema changes, it is read again once before an error is returned.
-pub async fn open(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
-    open_with(part, FixedPassword::source(password), Arc::new(SystemClock)).await
+pub async fn open(config: &DirectoryConfig, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
+    open_with(config, FixedPassword::source(password), Arc::new(SystemClock)).await
 }
 
 /// Like [`open`], with a password that may change while the directory is open, and with the clock that filters such as
 /// `7d` count from.
 pub async fn open_with(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
     clock: Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
     choose_crypto();
-    Ok(Arc::new(ReopeningDirectory::open(part, passwords, clock).await?))
+    Ok(Arc::new(ReopeningDirectory::open(config, passwords, clock).await?))
 }
 
 async fn open_engine(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     passwords: &Arc<dyn PasswordSource>,
     clock: &Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
-    match Engine::of_url(&part.url) {
-        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, passwords, clock).await?)),
+    match Engine::of_url(&config.url) {
+        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(config, passwords, clock).await?)),
         Some(Engine::Postgres) => {
-            Ok(Arc::new(postgres::PostgresDirectory::open(part, passwords, clock).await?))
+            Ok(Arc::new(postgres::PostgresDirectory::open(config, passwords, clock).await?))
         }
-        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part, clock).await?)),
-        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, passwords, clock).await?)),
+        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(config, clock).await?)),
+        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(config, passwords, clock).await?)),
         None => Err(unknown_engine_error()),
     }
 }
@@ -111,22 +111,22 @@ fn unknown_engine_error() -> DirectoryError {
     ))
 }
 
-/// Lists the tables of a database. `part` says how to connect; its table and columns are ignored.
+/// Lists the tables of a database. `config` says how to connect; its table and columns are ignored.
 ///
 /// Fails as [`crate::open`] does, except for errors about the table.
 pub async fn discover_tables(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<DiscoveredTables> {
     choose_crypto();
     // Errors name what could not be read, which here is not a table.
-    let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };
+    let config = &DirectoryConfig { table: "the list of its tables".into(), ..config.clone() };
     let found = async {
-        match Engine::of_url(&part.url) {
-            Some(Engine::MySql) => mysql::discover_tables(part, password).await,
-            Some(Engine::Postgres) => postgres::discover_tables(part, password).await,
-            Some(Engine::Sqlite) => sqlite::discover_tables(part).await,
-            Some(Engine::MongoDb) => mongodb::discover_tables(part, password).await,
+        match Engine::of_url(&config.url) {
+            Some(Engine::MySql) => mysql::discover_tables(config, password).await,
+            Some(Engine::Postgres) => postgres::discover_tables(config, password).await,
+            Some(Engine::Sqlite) => sqlite::discover_tables(config).await,
+            Some(Engine::MongoDb) => mongodb::discover_tables(config, password).await,
             None => Err(unknown_engine_error()),
         }
     };

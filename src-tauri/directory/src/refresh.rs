@@ -26,7 +26,7 @@ use crate::reach::wake_up::WakeListener;
 const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct ReopeningDirectory {
-    part: DirectoryConfig,
+    config: DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
     clock: Arc<dyn WallClock>,
     /// The listener of the task that first opened the directory.
@@ -39,14 +39,14 @@ pub(crate) struct ReopeningDirectory {
 
 impl ReopeningDirectory {
     pub(crate) async fn open(
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
         passwords: Arc<dyn PasswordSource>,
         clock: Arc<dyn WallClock>,
     ) -> Result<Self> {
-        let current = RwLock::new(open_engine(part, &passwords, &clock).await?);
+        let current = RwLock::new(open_engine(config, &passwords, &clock).await?);
         let (listener, opening) = (WakeListener::of_current_task(), tokio::sync::Mutex::default());
-        let (part, known) = (part.clone(), KnownValues::default());
-        Ok(Self { part, passwords, clock, listener, current, known, opening })
+        let (config, known) = (config.clone(), KnownValues::default());
+        Ok(Self { config, passwords, clock, listener, current, known, opening })
     }
 
     fn current_directory(&self) -> Arc<dyn Directory> {
@@ -61,7 +61,7 @@ impl ReopeningDirectory {
         if !Arc::ptr_eq(&current, outdated) {
             return Ok(current);
         }
-        let opening = open_engine(&self.part, &self.passwords, &self.clock);
+        let opening = open_engine(&self.config, &self.passwords, &self.clock);
         let opened = self.listener.clone().run_within(opening).await?;
         *self.current.write() = Arc::clone(&opened);
         self.known.clear_values();

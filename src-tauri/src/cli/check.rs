@@ -15,7 +15,7 @@ use understudy_core::vault::Vault;
 use super::agreement::{let_run, run_with_consent};
 use super::named_connection::NamedConnection;
 use super::output::{one_line, print_sanitized, say_json, tell_waking};
-use super::trial::try_sign_in;
+use super::sign_in_test::try_sign_in;
 use crate::session_window::check_sandbox;
 
 pub async fn check_connection(

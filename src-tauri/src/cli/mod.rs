@@ -6,7 +6,7 @@ mod connections;
 mod named_connection;
 mod output;
 mod secrets;
-mod trial;
+mod sign_in_test;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -46,7 +46,7 @@ pub(super) struct ForestCall<'a> {
 pub(super) async fn call_action(
     backend: &ForestBackend<'_>,
     client: &mut Client,
-    told: &mut (dyn FnMut(Exchange) + Send),
+    observer: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<Handoff, Refusal> {
     let &ForestBackend { connection, forest, .. } = backend;
     let attributes = |context: &Value| {
@@ -56,7 +56,7 @@ pub(super) async fn call_action(
     };
     let call = ForestCall { title: TITLE, below: "", attributes: &attributes };
     let understood = |reply: &Reply, masks: &Masks| read_handoff(connection, reply, masks);
-    let mut handoff = backend.send_call(&call, client, told, understood).await?;
+    let mut handoff = backend.send_call(&call, client, observer, understood).await?;
     // The webhook comes from the backend: its URL and shape are shown, its values are not.
     if let Some(request) = &handoff.request {
         let hidden = || SecretString::from(MASK.to_owned());
@@ -82,7 +82,7 @@ impl ForestBackend<'_> {
         &self,
         call: &ForestCall<'_>,
         client: &mut Client,
-        told: &mut (dyn FnMut(Exchange) + Send),
+        observer: &mut (dyn FnMut(Exchange) + Send),
         understood: impl FnOnce(&Reply, &Masks) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let key = self.context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
@@ -118,7 +118,7 @@ impl ForestBackend<'_> {
         let outcome = outcome.map_err(|refusal| masks.mask_refusal(refusal));
         exchange.record_outcome(begun, outcome.as_ref().map(drop));
         exchange.mask_secrets(&masks);
-        told(exchange);
+        observer(exchange);
         outcome
     }
 

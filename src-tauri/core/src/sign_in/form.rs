@@ -74,7 +74,7 @@ pub async fn fetch_form(
     connection: &Connection,
     context: &SignInContext,
     change: Option<&FormChange>,
-    told: &mut (dyn FnMut(Exchange) + Send),
+    observer: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<SignInForm, Refusal> {
     let Recipe::Forest(forest) = &connection.sign_in.recipe else { return Ok(SignInForm::default()) };
     let mut client = Client::new(&connection.network)?;
@@ -100,7 +100,7 @@ pub async fn fetch_form(
     let understood = |reply: &Reply, masks: &Masks| read_form(forest, reply, masks);
     let (seen, secrets) = (context.rendered(), context.secret_values().cloned().collect::<Vec<_>>());
     let backend = ForestBackend { connection, forest, context: &seen, secrets: &secrets, now: context.now() };
-    backend.send_call(&call, &mut client, told, understood).await
+    backend.send_call(&call, &mut client, observer, understood).await
 }
 
 fn read_form(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInForm, Refusal> {

@@ -47,7 +47,7 @@ pub async fn hand_off(
     connection: &Connection,
     context: &SignInContext,
     client: &mut Client,
-    told: &mut (dyn FnMut(Exchange) + Send),
+    observer: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<Handoff, Refusal> {
     let (sign_in, seen) = (&connection.sign_in, context.rendered());
     match &sign_in.recipe {
@@ -93,7 +93,7 @@ pub async fn hand_off(
         Recipe::Forest(forest) => {
             let (secrets, now) = (context.secret_values().cloned().collect::<Vec<_>>(), context.now());
             let backend = ForestBackend { connection, forest, context: &seen, secrets: &secrets, now };
-            forest::call_action(&backend, client, told).await
+            forest::call_action(&backend, client, observer).await
         }
     }
 }

@@ -21,7 +21,7 @@ pub async fn take_step(
     timeout: Duration,
     client: &mut Client,
     context: &mut SignInContext,
-    told: &mut (dyn FnMut(Exchange) + Send),
+    observer: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<(), Refusal> {
     let title = step_title(at, step);
     let masked = plan_request(&step.request, timeout, &exchange::mask_context(&context.rendered()))?;
@@ -32,7 +32,7 @@ pub async fn take_step(
     let outcome = outcome.map_err(|refusal| masks.mask_refusal(refusal));
     exchange.record_outcome(begun, outcome.as_ref().map(drop));
     exchange.mask_secrets(&masks);
-    told(exchange);
+    observer(exchange);
     outcome
 }
 
@@ -128,14 +128,14 @@ pub async fn sign_out(
     steps: &[SignInStep],
     client: &mut Client,
     context: &mut SignInContext,
-    told: &mut (dyn FnMut(Exchange) + Send),
+    observer: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<(), String> {
     let mut outcome = Ok(());
     for (at, step) in steps.iter().enumerate() {
         if needs_more_than(step, context) {
             continue;
         }
-        let taken = take_step(at, step, SIGN_OUT_TIMEOUT, client, context, told).await;
+        let taken = take_step(at, step, SIGN_OUT_TIMEOUT, client, context, observer).await;
         if let (Err(refusal), Ok(())) = (taken, &outcome) {
             outcome = Err(refusal.title);
         }

@@ -67,7 +67,7 @@ async fn a_key_of_any_length_is_stored_whole_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_secret_that_it_has_stored_is_found() {
+async fn a_stored_secret_is_found() {
     let vault = Vault::system();
     let name = of("by-it", "admin_token");
     let store = windows_native_keyring_store::Store::new().unwrap();
@@ -94,7 +94,7 @@ async fn the_longest_names_fit() {
 }
 
 #[tokio::test]
-async fn many_at_once_do_not_disturb_each_other() {
+async fn concurrent_accesses_do_not_interfere() {
     let vault = Vault::system();
     let all: Vec<_> = (0..16)
         .map(|number| {

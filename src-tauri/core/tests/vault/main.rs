@@ -128,7 +128,7 @@ async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
 }
 
 #[tokio::test]
-async fn what_is_typed_for_this_run_comes_first_and_stays_in_memory() {
+async fn secrets_typed_for_this_run_come_first_and_stay_in_memory() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     vault.store_secret(&name(), "stored".into(), Keep::Stored, &here()).await.unwrap();
@@ -158,7 +158,7 @@ fn moved<T>(result: Result<T>) -> Moved {
 }
 
 #[tokio::test]
-async fn a_secret_is_given_for_the_place_that_it_was_stored_for_alone() {
+async fn a_secret_is_released_only_for_the_destination_it_was_stored_for() {
     let keyring = Fickle::new();
     for keep in [Keep::Stored, Keep::ThisRun] {
         let vault = keyring.vault();
@@ -184,7 +184,7 @@ async fn a_secret_is_given_for_the_place_that_it_was_stored_for_alone() {
 }
 
 #[tokio::test]
-async fn an_agreement_for_this_run_leaves_what_is_stored_as_it_is() {
+async fn consent_for_this_run_does_not_change_stored_secrets() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     let elsewhere = at("https://staging.acme.com");
@@ -198,7 +198,7 @@ async fn an_agreement_for_this_run_leaves_what_is_stored_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_secret_without_a_place_is_asked_about_once() {
+async fn a_secret_without_a_destination_needs_consent_once() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     // As earlier versions, which kept no destinations, and other programs store it.
@@ -235,7 +235,7 @@ async fn secrets_are_forgotten_together_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_secret_and_what_it_is_for_are_stored_together_or_not_at_all() {
+async fn a_secret_and_its_destination_are_stored_together_or_not_at_all() {
     let elsewhere = at("https://other.acme.com");
     for held_before in [false, true] {
         for nth in 0.. {
@@ -262,7 +262,7 @@ async fn a_secret_and_what_it_is_for_are_stored_together_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_keyring_that_is_gone_in_the_middle_never_leaves_a_secret_for_another_place() {
+async fn losing_the_keyring_midway_never_leaves_a_secret_for_another_destination() {
     let elsewhere = at("https://other.acme.com");
     for nth in 0..6 {
         let keyring = Fickle::new();
@@ -310,7 +310,7 @@ async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_rememb
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_apart_and_carries_no_secret() {
+async fn refusals_are_distinguished_and_carry_no_secret() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
@@ -344,7 +344,7 @@ async fn an_entry_that_is_not_text_is_an_error_and_not_a_wrong_secret() {
 }
 
 #[tokio::test]
-async fn what_is_longer_than_any_secret_is_neither_kept_nor_taken_from_the_keyring() {
+async fn oversized_secrets_are_neither_stored_nor_read() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
     let long = "x".repeat(vault::LONGEST + 1);
@@ -362,7 +362,7 @@ async fn what_is_longer_than_any_secret_is_neither_kept_nor_taken_from_the_keyri
 }
 
 #[tokio::test]
-async fn a_secret_in_parts_is_one_secret_to_whoever_asks() {
+async fn a_secret_stored_in_parts_reads_as_one() {
     let keyring = Fickle::new();
     let store = Arc::clone(&keyring.store);
     // As on Windows.
@@ -382,7 +382,7 @@ async fn a_secret_in_parts_is_one_secret_to_whoever_asks() {
 }
 
 #[tokio::test]
-async fn printing_a_vault_shows_nothing_of_what_it_holds() {
+async fn debug_output_of_a_vault_shows_no_secrets() {
     let vault = Fickle::new().vault();
     vault.store_secret(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
     let secret = vault.require_secret(&name(), &here()).await.unwrap();
@@ -508,9 +508,9 @@ mod gnome_keyring {
     }
 
     #[test]
-    fn a_locked_keyring_is_told_from_a_missing_secret_and_works_once_unlocked() {
+    fn a_locked_keyring_is_not_a_missing_secret_and_works_once_unlocked() {
         alone(
-            "gnome_keyring::a_locked_keyring_is_told_from_a_missing_secret_and_works_once_unlocked",
+            "gnome_keyring::a_locked_keyring_is_not_a_missing_secret_and_works_once_unlocked",
             async |mut keyring| {
                 let vault = start_with_the_canary(&mut keyring).await;
 
@@ -537,9 +537,9 @@ mod gnome_keyring {
     }
 
     #[test]
-    fn a_prompt_that_nobody_answers_does_not_hold_the_caller_forever() {
+    fn an_unanswered_prompt_does_not_block_the_caller_forever() {
         alone(
-            "gnome_keyring::a_prompt_that_nobody_answers_does_not_hold_the_caller_forever",
+            "gnome_keyring::an_unanswered_prompt_does_not_block_the_caller_forever",
             async |mut keyring| {
                 let vault = start_with_the_canary(&mut keyring).await;
                 keyring.lock().await.unwrap();
@@ -568,53 +568,43 @@ mod gnome_keyring {
     }
 
     #[test]
-    fn a_keyring_that_hangs_is_told_from_a_person_who_is_slow() {
-        alone(
-            "gnome_keyring::a_keyring_that_hangs_is_told_from_a_person_who_is_slow",
-            async |mut keyring| {
-                keyring.start_bus().await.unwrap();
-                keyring.start_daemon().await.unwrap();
-                keyring.freeze_daemon().await.unwrap();
-                let stored = Vault::system().store_secret(&name(), canary(), Keep::Stored, &here()).await;
-                let error = refused(stored, Code::VaultUnavailable);
-                assert!(error.message.contains("it did not answer within 10 s"), "{error}");
-            },
-        );
+    fn a_hanging_keyring_is_distinguished_from_a_slow_person() {
+        alone("gnome_keyring::a_hanging_keyring_is_distinguished_from_a_slow_person", async |mut keyring| {
+            keyring.start_bus().await.unwrap();
+            keyring.start_daemon().await.unwrap();
+            keyring.freeze_daemon().await.unwrap();
+            let stored = Vault::system().store_secret(&name(), canary(), Keep::Stored, &here()).await;
+            let error = refused(stored, Code::VaultUnavailable);
+            assert!(error.message.contains("it did not answer within 10 s"), "{error}");
+        });
     }
 
     #[test]
-    fn no_bus_no_keyring_then_both_appear_and_go_and_come_back() {
-        alone(
-            "gnome_keyring::no_bus_no_keyring_then_both_appear_and_go_and_come_back",
-            async |mut keyring: Keyring| {
-                let vault = Vault::system();
-                let absent = async || {
-                    refused(vault.check_ready().await, Code::VaultUnavailable);
-                    refused(vault.secret_state(&name()).await, Code::VaultUnavailable);
-                    refused(
-                        vault.store_secret(&name(), canary(), Keep::Stored, &here()).await,
-                        Code::VaultUnavailable,
-                    );
-                    refused(vault.require_secret(&name(), &here()).await, Code::VaultUnavailable)
-                };
-                absent().await;
-                keyring.start_bus().await.unwrap();
-                absent().await;
-                keyring.start_daemon().await.unwrap();
-                vault.check_ready().await.unwrap();
-                vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
-                assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
-
-                keyring.stop().await.unwrap();
-                absent().await;
-                keyring.start_bus().await.unwrap();
-                keyring.start_daemon().await.unwrap();
-                assert_eq!(
-                    read(&vault).await.unwrap().as_deref(),
-                    Some(CANARY),
-                    "the keyring lost the secret"
+    fn bus_and_keyring_may_appear_vanish_and_return() {
+        alone("gnome_keyring::bus_and_keyring_may_appear_vanish_and_return", async |mut keyring: Keyring| {
+            let vault = Vault::system();
+            let absent = async || {
+                refused(vault.check_ready().await, Code::VaultUnavailable);
+                refused(vault.secret_state(&name()).await, Code::VaultUnavailable);
+                refused(
+                    vault.store_secret(&name(), canary(), Keep::Stored, &here()).await,
+                    Code::VaultUnavailable,
                 );
-            },
-        );
+                refused(vault.require_secret(&name(), &here()).await, Code::VaultUnavailable)
+            };
+            absent().await;
+            keyring.start_bus().await.unwrap();
+            absent().await;
+            keyring.start_daemon().await.unwrap();
+            vault.check_ready().await.unwrap();
+            vault.store_secret(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+            assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+
+            keyring.stop().await.unwrap();
+            absent().await;
+            keyring.start_bus().await.unwrap();
+            keyring.start_daemon().await.unwrap();
+            assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY), "the keyring lost the secret");
+        });
     }
 }

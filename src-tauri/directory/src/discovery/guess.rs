@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_homegrown_and_the_odd() {
+    fn homegrown_and_unusual_schemas() {
         assert_eq!(
             line("customer_no* E-Mail Kundenname created:time"),
             "customer_no | E-Mail | - | created |  | "

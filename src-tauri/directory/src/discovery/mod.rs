@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_database_that_the_connection_names_comes_first() {
+    fn the_database_named_in_the_url_comes_first() {
         let tables = vec![
             table("other.users", 1000, &["id", "email", "password_hash"]),
             table("invoices", 10, &["id", "number"]),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_tables_those_named_like_users_are_looked_at() {
+    fn among_many_tables_those_named_like_users_are_inspected() {
         let mut tables: Vec<FoundTable> = (0..1000).map(|at| table(&format!("shard_{at}"), 1, &[])).collect();
         tables.push(table("users", 1, &[]));
         let mut findings = Findings { tables, ..Findings::default() };

@@ -519,8 +519,8 @@ impl MatchKind {
 impl Info {
     /// Whether the table is small enough to be read at each keystroke, even without an index. A larger one is
     /// only read in full with [`ListRequest::everywhere`].
-    pub fn is_small(&self, part: &DirectoryConfig) -> bool {
-        TableSize { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
+    pub fn is_small(&self, config: &DirectoryConfig) -> bool {
+        TableSize { rows: self.estimated_total, limit_ms: config.timeout_ms }.is_small()
     }
 }
 
@@ -529,7 +529,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_index_would_miss_is_searched_in_its_likely_spellings() {
+    fn spellings_that_an_index_would_miss_are_searched_too() {
         let (plain, ascii) =
             (IndexForm::default(), IndexForm { folds: true, ascii: true, ..IndexForm::default() });
         assert_eq!(list_case_variants("ada b", plain), ["ada b", "Ada B", "ADA B"]);

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_length_is_a_stretch_of_time() {
+    fn days_months_and_years_are_ranges_of_time() {
         for (text, from, to) in [
             ("2026", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
             ("2026-01", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_times_are_refused() {
         for text in [
             "",
             "soonish",
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_being_typed_is_known_by_its_beginning() {
+    fn an_unfinished_time_is_recognised() {
         for whole in ["2026-01-31T10:30:05", "2026-01-31T10:30+02:00", "today", "yesterday", "30d", "6m"] {
             for end in 0..whole.len() {
                 let text = &whole[..end];

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_pasted_names_somebody() {
+    fn pasted_text_identifies_a_user() {
         for (text, expected) in [
             ("", &[][..]),
             (" \" ", &["\""]),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_from_ids() {
+    fn addresses_are_distinguished_from_ids() {
         assert_eq!(find_identities("ada@acme.com"), [Identity::Email("ada@acme.com".into())]);
         assert_eq!(find_identities("42"), [Identity::Id("42".into())]);
         assert_eq!(find_identities("a@b@c"), [Identity::Id("a@b@c".into())]);

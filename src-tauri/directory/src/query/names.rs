@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_finds_what_was_meant() {
+    fn a_typo_finds_the_intended_column() {
         assert_eq!(find_closest_spelling(&columns(), "plna").as_deref(), Some("plan"));
         assert_eq!(find_closest_spelling(&columns(), "emial").as_deref(), Some("email"));
         assert_eq!(find_closest_spelling(&columns(), "xyzzy"), None);

@@ -163,7 +163,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn dense_texts_are_read_without_a_slip(text in dense_text()) {
+    fn dense_texts_are_parsed_correctly(text in dense_text()) {
         check_places(&text, &columns())?;
         for filter in read(&text).filters {
             prop_assert_eq!(read(&typed(&filter)).filters, [filter]);
@@ -204,14 +204,14 @@ proptest! {
     }
 
     #[test]
-    fn text_without_colons_and_quotes_comes_through(text in "[^:\"\0]*") {
+    fn text_without_colons_and_quotes_is_unchanged(text in "[^:\"\0]*") {
         let asked = read(&text);
         prop_assert_eq!(asked.text, text.split_whitespace().collect::<Vec<_>>().join(" "));
         prop_assert_eq!((asked.filters, asked.highlights), (Vec::new(), Highlights::default()));
     }
 
     #[test]
-    fn identities_and_words_are_few_and_different(text in prop_oneof![any::<String>(), dense_text()]) {
+    fn identities_and_words_are_limited_and_distinct(text in prop_oneof![any::<String>(), dense_text()]) {
         let identities = find_identities(&text);
         prop_assert!(identities.len() <= 4);
         for (at, identity) in identities.iter().enumerate() {

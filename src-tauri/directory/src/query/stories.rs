@@ -190,7 +190,7 @@ fn times_are_compared_by_their_edges() {
 }
 
 #[test]
-fn what_does_not_fit_is_said_with_its_place() {
+fn values_of_the_wrong_type_are_reported_with_their_position() {
     for (text, at, message, hint) in [
         (
             "ada created:soonish",
@@ -241,7 +241,7 @@ fn what_does_not_fit_is_said_with_its_place() {
 }
 
 #[test]
-fn what_is_still_being_typed_is_no_fault() {
+fn unfinished_input_is_not_an_error() {
     for text in [
         "plan:",
         "-plan:",

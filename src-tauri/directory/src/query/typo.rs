@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn of_a_word_with_one_wrong_letter_a_part_is_right(word in "[a-z]{4,12}", at in 0..12_usize, wrong in "[A-Z]") {
+        fn part_of_a_word_with_one_wrong_letter_is_right(word in "[a-z]{4,12}", at in 0..12_usize, wrong in "[A-Z]") {
             let at = at % word.len();
             let typed = format!("{}{wrong}{}", &word[..at], &word[at + 1..]);
             prop_assert!(right_parts(&typed).iter().any(|part| word.contains(part.as_str())));

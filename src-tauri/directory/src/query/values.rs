@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_nobodys_own_is_remembered_and_suggested() {
+    fn only_values_shared_by_several_users_are_suggested() {
         let columns = [
             column("id", Role::Id, FieldKind::Text),
             column("name", Role::Name, FieldKind::Text),

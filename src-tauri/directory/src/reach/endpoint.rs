@@ -72,35 +72,35 @@ pub(crate) struct Password {
 
 impl Endpoint {
     /// Creates the endpoint without connecting. If the configuration has a password command, it overrides `passwords`.
-    pub(crate) fn new(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
-        let named = Hosts::from_url(&part.url);
-        let tunnel = match &part.ssh {
+    pub(crate) fn new(config: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
+        let named = Hosts::from_url(&config.url);
+        let tunnel = match &config.ssh {
             Some(ssh) => {
                 Some(Tunnel::with_forwards(ssh, named.urls.iter().map(|url| parse_target(url)).collect())?)
             }
             None => None,
         };
-        let hosts = named.urls.into_iter().map(|url| DirectoryConfig { url, ..part.clone() }).collect();
-        Ok(Self::with_hosts(part, hosts, named.wanted, passwords, tunnel))
+        let hosts = named.urls.into_iter().map(|url| DirectoryConfig { url, ..config.clone() }).collect();
+        Ok(Self::with_hosts(config, hosts, named.wanted, passwords, tunnel))
     }
 
     /// The same for a driver that resolves the servers itself and connects through SOCKS.
-    pub(crate) fn to_any(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
-        let tunnel = part.ssh.as_ref().map(Tunnel::with_socks).transpose()?;
-        Ok(Self::with_hosts(part, vec![part.clone()], None, passwords, tunnel))
+    pub(crate) fn to_any(config: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
+        let tunnel = config.ssh.as_ref().map(Tunnel::with_socks).transpose()?;
+        Ok(Self::with_hosts(config, vec![config.clone()], None, passwords, tunnel))
     }
 
     fn with_hosts(
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
         hosts: Vec<DirectoryConfig>,
         wanted: Option<TargetServer>,
         passwords: &Arc<dyn PasswordSource>,
         tunnel: Option<Tunnel>,
     ) -> Arc<Self> {
-        let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
+        let (passwords, command) = (Arc::clone(passwords), config.password_command.clone());
         let wanted = wanted.unwrap_or(TargetServer::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
-        let (patience, listener) = (part.patience(), WakeListener::of_current_task());
+        let (patience, listener) = (config.patience(), WakeListener::of_current_task());
         Arc::new(Self { hosts, wanted, passwords, command, patience, listener, last, has_password, tunnel })
     }
 
@@ -442,13 +442,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_that_was_given_for_one_destination_is_asked_for_again_for_another() {
-        let part: DirectoryConfig = toml::from_str(
+    async fn a_password_for_one_destination_is_not_used_for_another() {
+        let config: DirectoryConfig = toml::from_str(
             "url = \"postgres://reader@db.acme.internal/acme\"\ntable = \"users\"\nid = \"id\"",
         )
         .unwrap();
         let asked = Arc::new(Asked::default());
-        let endpoint = Endpoint::new(&part, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
+        let endpoint = Endpoint::new(&config, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
         for _ in 0..2 {
             endpoint.current_password().await.unwrap();
         }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_library_says_is_for_developers() {
+    fn library_messages_are_only_details() {
         let said = "unexpected response from SSLRequest: 0x00 (sqlx_postgres::connection::tls:95)";
         let refused = "Connection refused (os error 111)";
         for error in [

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_printed_is_the_password() {
+    async fn the_output_is_the_password() {
         for (script, expected) in [
             ("printf 'to ken\\n'", "to ken"),
             ("printf 'token\\r\\n'", "token"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_goes_wrong_is_told_and_what_was_printed_is_not() {
+    async fn failures_are_reported_without_the_output() {
         for (script, expected) in [
             (
                 "printf canary; echo one >&2; echo 'Token has expired.' >&2; exit 255",
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_left_of_one_that_does_not_end() {
+    async fn a_command_that_hangs_leaves_no_process() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("alive");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();

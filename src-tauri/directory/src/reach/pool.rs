@@ -20,7 +20,7 @@ pub(crate) async fn acquire_connection<D: Database, F: Future<Output = Result<bo
     pool: &Pool<D>,
     probe: impl Fn() -> F,
     failed: impl Fn(sqlx::Error) -> DirectoryError,
-    part: impl Fn() -> DirectoryConfig,
+    config: impl Fn() -> DirectoryConfig,
 ) -> Result<PoolConnection<D>> {
     let mut acquiring = std::pin::pin!(pool.acquire());
     let acquired = tokio::select! {
@@ -37,7 +37,7 @@ pub(crate) async fn acquire_connection<D: Database, F: Future<Output = Result<bo
     };
     match acquired {
         Ok(connection) => Ok(connection),
-        Err(sqlx::Error::PoolTimedOut) => Err(query_timeout_error(&part())),
+        Err(sqlx::Error::PoolTimedOut) => Err(query_timeout_error(&config())),
         Err(sqlx::Error::PoolClosed) => Err(failed(sqlx::Error::PoolClosed)),
         // The server is gone or no longer accepts the password. The probe finds out which, and whether there is a new
         // one.

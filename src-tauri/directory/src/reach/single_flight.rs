@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_meanwhile_gets_the_same_answer_and_who_asks_later_a_new_one() {
+    async fn concurrent_callers_share_an_answer_and_later_ones_get_a_new_one() {
         let (joined, asked, goes_on) =
             (SingleFlight::default(), Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
         let begin = || {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_takes_the_work_from_nobody() {
+    async fn a_caller_that_leaves_does_not_stop_the_work() {
         let (joined, goes_on) = (SingleFlight::default(), Arc::new(Semaphore::new(0)));
         let begin = || {
             let goes_on = Arc::clone(&goes_on);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_program_left_is_removed_and_nothing_else() {
+    fn only_folders_of_killed_programs_are_removed() {
         let place = tempfile::tempdir().unwrap();
         let killed = leave(place.path(), "understudy-ssh-killed");
         std::fs::create_dir(killed.join("0")).unwrap();
@@ -197,7 +197,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_leads_nowhere_and_a_pipe_keeps_nobody_waiting() {
+    fn links_are_not_followed_and_pipes_do_not_block() {
         use std::os::unix::fs::symlink;
 
         let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

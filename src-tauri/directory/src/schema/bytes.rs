@@ -130,7 +130,7 @@ mod tests {
         [UuidBytes::Standard, UuidBytes::TimeFirst, UuidBytes::LittleEndian, UuidBytes::Java];
 
     #[test]
-    fn bytes_are_shown_as_what_they_are() {
+    fn bytes_are_shown_as_the_ids_they_hold() {
         let id = BinaryFormat { order: UuidBytes::Standard, uuids: true };
         let other = BinaryFormat { uuids: false, ..id };
         let uuid = Uuid::parse_str("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11").unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_order_is_the_one_that_its_makers_write() {
+    fn each_byte_order_matches_its_database() {
         let uuid = Uuid::parse_str("00112233-4455-6677-8899-aabbccddeeff").unwrap();
         let kept = ORDERS.map(|order| to_hex_digits(&order.encode_uuid(uuid)));
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_shown_is_found_again(bytes in prop::collection::vec(any::<u8>(), 0..20), uuids: bool, at in 0_usize..4) {
+        fn every_id_that_is_shown_can_be_searched(bytes in prop::collection::vec(any::<u8>(), 0..20), uuids: bool, at in 0_usize..4) {
             let column = BinaryFormat { order: ORDERS[at], uuids };
             prop_assert!(column.shown_as(&column.to_display_text(&bytes)).contains(&bytes));
         }

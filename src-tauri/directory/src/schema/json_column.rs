@@ -100,15 +100,15 @@ fn quote_with_backslashes(text: &str) -> String {
     quote_literal(&text.replace('\\', "\\\\"))
 }
 
-/// Adds a column for each JSON path that `part` names, if the column it starts from can hold JSON. `db_type` decides
+/// Adds a column for each JSON path that `config` names, if the column it starts from can hold JSON. `db_type` decides
 /// that and gives the type of the extracted text.
 pub(crate) fn add_paths<T>(
     columns: &mut Vec<TableColumn<T>>,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     spelling: JsonSyntax,
     db_type: impl Fn(&TableColumn<T>) -> Option<T>,
 ) {
-    for name in part.column_names() {
+    for name in config.column_names() {
         if columns.iter().any(|column| column.name.as_str() == name) {
             continue;
         }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_engine_has_its_own_words() {
+    fn each_engine_has_its_own_json_syntax() {
         let path = "profile->emails->0->>address";
         assert_eq!(sql(path, JsonSyntax::Postgres), r#"(u."profile" -> 'emails' -> 0 ->> 'address')"#);
         assert_eq!(

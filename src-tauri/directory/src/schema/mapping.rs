@@ -32,23 +32,23 @@ pub(crate) struct Mapping<T> {
 }
 
 impl<T: Clone> Mapping<T> {
-    /// Maps the columns of `part` to `table`. Fails with [`DirectoryCode::Mismatch`] if a column does not exist, or if
+    /// Maps the columns of `config` to `table`. Fails with [`DirectoryCode::Mismatch`] if a column does not exist, or if
     /// the ID or the creation time is a value within JSON.
-    pub(crate) fn new(part: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
-        let wanted = list_shown_columns(part);
-        let uuid_bytes = part.uuid_bytes.unwrap_or_default();
-        let searched: Vec<(String, &str)> = match &part.search {
+    pub(crate) fn new(config: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
+        let wanted = list_shown_columns(config);
+        let uuid_bytes = config.uuid_bytes.unwrap_or_default();
+        let searched: Vec<(String, &str)> = match &config.search {
             Some(names) => {
                 let key = |at| format!("directory.search[{at}]");
                 names.iter().enumerate().map(|(at, name)| (key(at), name.as_str())).collect()
             }
-            None => [("email", &part.email), ("name", &part.name)]
+            None => [("email", &config.email), ("name", &config.name)]
                 .into_iter()
                 .filter_map(|(key, name)| Some((format!("directory.{key}"), name.as_deref()?)))
                 .collect(),
         };
 
-        for (key, name) in [("id", Some(&part.id)), ("created_at", part.created_at.as_ref())] {
+        for (key, name) in [("id", Some(&config.id)), ("created_at", config.created_at.as_ref())] {
             if let Some(name) =
                 name.filter(|name| find_column(table, name).is_some_and(|it| it.within.is_some()))
             {
@@ -63,7 +63,7 @@ impl<T: Clone> Mapping<T> {
             }
         }
         if !missing.is_empty() {
-            return Err(unknown_columns_error(part, table, &missing));
+            return Err(unknown_columns_error(config, table, &missing));
         }
 
         let found = |name: &str| find_column(table, name).expect("missing names were refused above").clone();
@@ -118,9 +118,9 @@ impl<T: Clone> Mapping<T> {
         }
         Ok(Self {
             table: format!("{}.{}", quote_name(&table.schema), quote_name(&table.name)),
-            searched_email: at(&part.email)
-                .filter(|_| searched.iter().any(|(_, name)| part.email.as_deref() == Some(*name))),
-            created_at: at(&part.created_at),
+            searched_email: at(&config.email)
+                .filter(|_| searched.iter().any(|(_, name)| config.email.as_deref() == Some(*name))),
+            created_at: at(&config.created_at),
             columns,
             shown,
             search,
@@ -134,18 +134,18 @@ impl<T: Clone> Mapping<T> {
 
 /// Every column the connection file wants shown, with its key there. Roles come first, so that a column that is listed
 /// again keeps its role.
-fn list_shown_columns(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
-    let mut wanted = vec![(Role::Id, "directory.id".to_owned(), part.id.as_str())];
+fn list_shown_columns(config: &DirectoryConfig) -> Vec<(Role, String, &str)> {
+    let mut wanted = vec![(Role::Id, "directory.id".to_owned(), config.id.as_str())];
     for (role, key, name) in [
-        (Role::Name, "name", &part.name),
-        (Role::Email, "email", &part.email),
-        (Role::CreatedAt, "created_at", &part.created_at),
+        (Role::Name, "name", &config.name),
+        (Role::Email, "email", &config.email),
+        (Role::CreatedAt, "created_at", &config.created_at),
     ] {
         if let Some(name) = name {
             wanted.push((role, format!("directory.{key}"), name));
         }
     }
-    for (at, name) in part.columns.iter().enumerate() {
+    for (at, name) in config.columns.iter().enumerate() {
         wanted.push((Role::Other, format!("directory.columns[{at}]"), name));
     }
     wanted
@@ -161,7 +161,7 @@ fn find_column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn
 }
 
 fn unknown_columns_error<T>(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     table: &Table<T>,
     missing: &[(&str, &str)],
 ) -> DirectoryError {
@@ -174,14 +174,14 @@ fn unknown_columns_error<T>(
             if names.contains(&name) {
                 return format!(
                     "{key}: `{name}` of {} does not hold JSON, so nothing can be read within it.",
-                    part.table
+                    config.table
                 );
             }
             let close = match closest_names(name, &names).as_slice() {
                 [] => String::new(),
                 close => format!(" Did you mean {}?", join_alternatives(close)),
             };
-            format!("{key}: {} has no column `{name}`.{close}", part.table)
+            format!("{key}: {} has no column `{name}`.{close}", config.table)
         })
         .collect();
     DirectoryError::new(DirectoryCode::Mismatch, lines.join("\n"))
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    fn part() -> DirectoryConfig {
+    fn build_config() -> DirectoryConfig {
         DirectoryConfig {
             url: "sqlite:///users.sqlite".into(),
             table: "Users".into(),
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn columns_stand_in_the_order_of_their_roles() {
         let table = table(&["createdAt", "plan", "email", "full_name", "company", "id", "password_hash"]);
-        let mapping = Mapping::new(&part(), &table).unwrap();
+        let mapping = Mapping::new(&build_config(), &table).unwrap();
         let names: Vec<&str> = mapping.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["id", "full_name", "email", "plan", "company", "createdAt"]);
         assert_eq!(mapping.table, r#""public"."Users""#);
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn every_missing_column_is_named_with_its_key_and_the_closest_one() {
         let table = table(&["id", "Email", "fullname", "createdAt", "plan", "company_name"]);
-        let error = Mapping::new(&part(), &table).unwrap_err();
+        let error = Mapping::new(&build_config(), &table).unwrap_err();
         assert_eq!(error.code, DirectoryCode::Mismatch);
         assert_eq!(
             error.message,
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_table_is_told_with_those_that_exist() {
+    fn a_missing_table_is_reported_with_the_existing_ones() {
         let error = unknown_table_error("public.user", &["public.users".into(), "public.orders".into()]);
         assert_eq!(error.code, DirectoryCode::Mismatch);
         assert!(error.message.contains("Did you mean `public.users`?"), "{error}");
@@ -319,17 +319,18 @@ mod tests {
 
     #[test]
     fn a_column_listed_twice_is_shown_once_in_its_role() {
-        let part = DirectoryConfig { columns: vec!["email".into(), "plan".into(), "plan".into()], ..part() };
+        let config =
+            DirectoryConfig { columns: vec!["email".into(), "plan".into(), "plan".into()], ..build_config() };
         let mapping =
-            Mapping::new(&part, &table(&["id", "email", "full_name", "createdAt", "plan"])).unwrap();
+            Mapping::new(&config, &table(&["id", "email", "full_name", "createdAt", "plan"])).unwrap();
         let roles: Vec<Role> = mapping.columns.iter().map(|column| column.role).collect();
         assert_eq!(roles, [Role::Id, Role::Name, Role::Email, Role::Other, Role::CreatedAt]);
     }
 
     #[test]
     fn an_unsearched_email_has_no_tier_of_its_own() {
-        let part = DirectoryConfig { search: Some(vec!["full_name".into()]), ..part() };
+        let config = DirectoryConfig { search: Some(vec!["full_name".into()]), ..build_config() };
         let table = table(&["id", "email", "full_name", "createdAt", "plan", "company"]);
-        assert_eq!(Mapping::new(&part, &table).unwrap().searched_email, None);
+        assert_eq!(Mapping::new(&config, &table).unwrap().searched_email, None);
     }
 }

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_was_written_down_is_read_back() {
+    fn a_written_name_parses_to_the_same_name() {
         for name in ["users", "Users", "odd.name", "say \"hi\"", " padded ", "a.b.c", "`ticked`"] {
             for schema in [None, Some("public"), Some("My.App")] {
                 let written = crate::schema::name::format_table_name(schema, name);

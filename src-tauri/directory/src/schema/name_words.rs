@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_falls_into_its_words() {
+    fn a_name_is_split_into_words() {
         for (name, expected) in [
             ("createdAt", "created at"),
             ("created_at", "created at"),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_users_are_told_by_their_names() {
+    fn user_tables_are_recognised_by_name() {
         for likely in [
             "users",
             "Users",

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_binary_number_keeps_becomes_one() {
+    fn only_exact_numbers_become_binary_ones() {
         assert_eq!(to_f64("0.1"), Some(0.1));
         assert_eq!(to_f64("12.50"), Some(12.5));
         assert_eq!(to_f64("1e300"), Some(1e300));
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_number_is_written_as_is_that_number(bits: u64) {
+        fn a_written_number_is_read_back_exactly(bits: u64) {
             let number = f64::from_bits(bits);
             prop_assume!(number.is_finite());
             prop_assert_eq!(to_f64(&number.to_string()), Some(number));

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_opens_an_account_is_a_secret() {
+    fn anything_that_opens_an_account_is_secret() {
         for secret in [
             "password",
             "passwordHash",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_told_from_other_secrets() {
+    fn passwords_are_distinguished_from_other_secrets() {
         for column in ["password", "encrypted_password", "user_pass", "pwd_hash", "services.password.bcrypt"]
         {
             assert!(is_password(column, FieldKind::Text), "{column}");

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_or_a_day_is_no_second_of_1970() {
+    fn a_year_or_day_is_not_a_unix_time() {
         for (kept, shown) in [
             ("2024", "2024"),
             ("1901", "1901"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_get_their_t() {
+    fn date_and_time_are_joined_by_a_t() {
         assert_eq!(with_t("2024-01-02 03:04:05.678".into()), "2024-01-02T03:04:05.678");
         assert_eq!(with_t("2024-01-02T03:04:05Z".into()), "2024-01-02T03:04:05Z");
         assert_eq!(with_t("2024-01-02".into()), "2024-01-02");
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_stands_to_a_time_as_what_it_means_does() {
+    fn numbers_compare_with_times_by_meaning() {
         type Holds = fn(Timestamp, Timestamp) -> bool;
         let relations: [(&str, Holds); 4] = [
             ("<", |left, right| left < right),

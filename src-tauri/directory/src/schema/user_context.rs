@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_is_sent_to_nobody() {
+    fn truncated_values_are_not_sent() {
         let shown = crate::schema::cell::shorten_cell("ä".repeat(3000));
         let seen = user(&[("bio", Role::Other, FieldKind::Text, Some(&shown))]);
         assert_eq!(seen, json!({}));

@@ -255,7 +255,7 @@ mod tests {
         }
 
         #[test]
-        fn what_begins_with_a_text_is_from_it_on_and_before_what_is_behind(prefix in ".{1,3}", text in ".*") {
+        fn a_prefix_is_a_range_between_two_bounds(prefix in ".{1,3}", text in ".*") {
             let within = |text: &str| {
                 text >= prefix.as_str() && prefix_upper_bound(&prefix).is_none_or(|behind| text < behind.as_str())
             };

@@ -21,11 +21,11 @@ impl TableFingerprint {
     pub(crate) fn check_unchanged(
         watch: Option<&Self>,
         now: Option<&String>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<()> {
         match watch {
             Some(watch) if watch.seen.as_ref() != now => {
-                Err(table_changed_error(part, "its columns or indexes are different"))
+                Err(table_changed_error(config, "its columns or indexes are different"))
             }
             _ => Ok(()),
         }

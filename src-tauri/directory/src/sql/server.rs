@@ -47,15 +47,15 @@ pub(crate) trait Driver: Dialect + Sized + Send + 'static {
     fn with_password(options: OptionsOf<Self>, password: &SecretString) -> OptionsOf<Self>;
 
     /// The server for display, at the start of a sentence: `The database on db.acme.internal, port 5432`.
-    fn describe_place(part: &DirectoryConfig) -> String;
+    fn describe_place(config: &DirectoryConfig) -> String;
 
-    fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError;
+    fn unreachable(config: &DirectoryConfig, cause: &str) -> DirectoryError;
 
     /// Converts the error of a failed connection attempt.
-    fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
+    fn refused_login(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
 
     /// Converts the error of a failed statement.
-    fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
+    fn failed_statement(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
 }
 
 /// A read-only transaction on a pooled connection, with a time limit per statement. If it is dropped early, its
@@ -83,7 +83,7 @@ pub(crate) struct Connected<D: Driver> {
     pub(crate) wire: Arc<Wire>,
     pub(crate) password: Password,
     /// With the URL of that server only.
-    pub(crate) part: DirectoryConfig,
+    pub(crate) config: DirectoryConfig,
     pub(crate) product: D::Product,
 }
 
@@ -92,7 +92,7 @@ struct CurrentTarget<D: Driver> {
     options: OptionsOf<D>,
     /// The relay to it, which accepts no more connections once it is dropped.
     wire: Arc<Wire>,
-    part: DirectoryConfig,
+    config: DirectoryConfig,
     /// The number of the password in use, which increases if a command generates passwords.
     password: u64,
 }
@@ -136,7 +136,7 @@ impl<D: Driver> Server<D> {
 
     /// The configuration with the URL of the current server.
     pub(crate) fn target_config(&self) -> DirectoryConfig {
-        self.target().part.clone()
+        self.target().config.clone()
     }
 
     pub(crate) fn options(&self) -> OptionsOf<D> {
@@ -161,7 +161,7 @@ impl<D: Driver> Server<D> {
         let connected = D::connect_endpoint(&self.endpoint).await?;
         let (found, _) = CurrentTarget::leave(connected).await;
         let mut target = self.target();
-        if target.part == found.part && target.password == found.password {
+        if target.config == found.config && target.password == found.password {
             return Ok(false);
         }
         *target = found;
@@ -264,9 +264,9 @@ impl<D: Driver> CurrentTarget<D> {
     /// Keeps what is needed to connect again. The connection was only a test, so an error on closing it does not
     /// matter.
     async fn leave(connected: Connected<D>) -> (Self, D::Product) {
-        let Connected { connection, options, wire, password, part, product } = connected;
+        let Connected { connection, options, wire, password, config, product } = connected;
         let _ = connection.close().await;
-        (Self { options, wire, part, password: password.number }, product)
+        (Self { options, wire, config, password: password.number }, product)
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) trait ServerEngine: Driver {
     /// Reads the table, its columns and indexes, and cautions about them. Takes at most [`OPEN_LIMIT`].
     async fn read_catalogue(
         server: &Arc<Server<Self>>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<(Mapping<Self::Type>, Arc<Info>)>;
 
     /// A value's text. Columns may contain bytes that are invalid in their own character set.
@@ -65,7 +65,7 @@ pub(crate) trait ServerEngine: Driver {
 
 pub(crate) struct ServerDirectory<D: ServerEngine> {
     server: Arc<Server<D>>,
-    part: DirectoryConfig,
+    config: DirectoryConfig,
     mapping: Mapping<D::Type>,
     info: Arc<Info>,
     clock: Arc<dyn WallClock>,
@@ -73,14 +73,14 @@ pub(crate) struct ServerDirectory<D: ServerEngine> {
 
 impl<D: ServerEngine> ServerDirectory<D> {
     pub(crate) async fn open(
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
         passwords: &Arc<dyn PasswordSource>,
         clock: &Arc<dyn WallClock>,
     ) -> Result<Self> {
-        let server = Server::open_server(Endpoint::new(part, passwords)?).await?;
+        let server = Server::open_server(Endpoint::new(config, passwords)?).await?;
         match D::read_catalogue(&server, &server.target_config()).await {
             Ok((mapping, info)) => {
-                Ok(Self { server, part: part.clone(), mapping, info, clock: Arc::clone(clock) })
+                Ok(Self { server, config: config.clone(), mapping, info, clock: Arc::clone(clock) })
             }
             Err(error) => {
                 server.close().await;
@@ -90,7 +90,7 @@ impl<D: ServerEngine> ServerDirectory<D> {
     }
 
     pub(crate) fn limit(&self) -> Duration {
-        Duration::from_millis(self.part.timeout_ms.into())
+        Duration::from_millis(self.config.timeout_ms.into())
     }
 
     pub(crate) fn server(&self) -> &Arc<Server<D>> {
@@ -134,7 +134,7 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
     }
 
     fn table_size(&self) -> TableSize {
-        TableSize { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+        TableSize { rows: self.info.estimated_total, limit_ms: self.config.timeout_ms }
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time limit.
@@ -157,7 +157,7 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
             Err(_) => reading.finish().await,
         }
         let is_early = started.elapsed() < limit.mul_f32(0.9);
-        Ok(answer.map_err(|error| if is_early { D::explain_early(error, &self.part) } else { error }))
+        Ok(answer.map_err(|error| if is_early { D::explain_early(error, &self.config) } else { error }))
     }
 
     async fn fetch_rows(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<FetchedRow>> {

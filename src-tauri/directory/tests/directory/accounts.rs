@@ -6,7 +6,7 @@ use understudy_directory::ListRequest;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::mariadb::MariaDbServer;
 
-use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, open, part, postgres};
+use crate::link::{PASSWORD, READER, ada_is_there, build_config, fails, mariadb, open, postgres};
 
 fn is_refused(error: &DirectoryError, why: &str) {
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
@@ -22,9 +22,9 @@ async fn the_advice_helps(server: &MariaDbServer, users: &DirectoryConfig, error
 }
 
 #[tokio::test]
-async fn an_account_that_mariadb_keeps_out_is_told_apart_from_a_wrong_password() {
+async fn mariadb_account_refusals_differ_from_a_wrong_password() {
     let server = mariadb();
-    let users = part(server.url(READER, "acme"));
+    let users = build_config(server.url(READER, "acme"));
 
     server.sql("mysql", &format!("ALTER USER {READER}@'%' ACCOUNT LOCK"));
     let error = fails(&users).await;
@@ -54,9 +54,9 @@ async fn an_account_that_mariadb_keeps_out_is_told_apart_from_a_wrong_password()
 }
 
 #[tokio::test]
-async fn what_mariadb_lets_an_account_do_in_an_hour_and_by_its_roles_is_told() {
+async fn mariadb_hourly_limits_and_role_problems_are_explained() {
     let server = mariadb();
-    let users = part(server.url(READER, "acme"));
+    let users = build_config(server.url(READER, "acme"));
     server.sql("mysql", &format!("ALTER USER {READER}@'%' WITH MAX_QUERIES_PER_HOUR 2"));
     let error = fails(&users).await;
     is_refused(&error, "rest of the hour");
@@ -87,7 +87,7 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
         "CREATE USER gone@'%'; GRANT SELECT ON acme.* TO gone@'%';
          CREATE DEFINER = gone@'%' VIEW customers AS SELECT * FROM users",
     );
-    let customers = DirectoryConfig { table: "customers".into(), ..part(server.url(READER, "acme")) };
+    let customers = DirectoryConfig { table: "customers".into(), ..build_config(server.url(READER, "acme")) };
     ada_is_there(&*open(&customers).await).await;
     // It opens, since its columns are known; the missing right only shows when it is read.
     let refused = async || {
@@ -114,7 +114,7 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
 }
 
 #[tokio::test]
-async fn a_database_that_postgres_keeps_shut_is_told_with_what_opens_it() {
+async fn a_closed_postgres_database_is_reported_with_what_opens_it() {
     let server = postgres();
     server.sql("postgres", r#"CREATE DATABASE "the shop""#);
     server.sql(
@@ -124,7 +124,7 @@ async fn a_database_that_postgres_keeps_shut_is_told_with_what_opens_it() {
              GRANT SELECT ON users TO {READER}"
         ),
     );
-    let users = part(server.url(READER, "the%20shop"));
+    let users = build_config(server.url(READER, "the%20shop"));
     for shuts in [
         r#"ALTER DATABASE "the shop" WITH ALLOW_CONNECTIONS false"#,
         r#"REVOKE CONNECT ON DATABASE "the shop" FROM PUBLIC"#,
@@ -143,7 +143,7 @@ async fn a_database_that_postgres_keeps_shut_is_told_with_what_opens_it() {
 async fn a_connection_that_idled_for_longer_than_the_server_allows_is_made_again() {
     let server = postgres();
     server.sql("postgres", &format!("ALTER ROLE {READER} SET idle_session_timeout = '100ms'"));
-    let directory = open(&part(server.url(READER, "postgres"))).await;
+    let directory = open(&build_config(server.url(READER, "postgres"))).await;
     for _ in 0..2 {
         ada_is_there(&*directory).await;
         let connected = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
@@ -153,7 +153,7 @@ async fn a_connection_that_idled_for_longer_than_the_server_allows_is_made_again
 
     let server = mariadb();
     server.sql("mysql", "SET GLOBAL wait_timeout = 1");
-    let directory = open(&part(server.url(READER, "acme"))).await;
+    let directory = open(&build_config(server.url(READER, "acme"))).await;
     for _ in 0..2 {
         ada_is_there(&*directory).await;
         let connected =

@@ -19,19 +19,19 @@ fn server() -> PostgresServer {
     server
 }
 
-fn part(server: &PostgresServer, user: &str, database: &str, table: &str) -> DirectoryConfig {
+fn build_config(server: &PostgresServer, user: &str, database: &str, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(server.url(user, database))
+        ..crate::build_config(server.url(user, database))
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
 async fn emails(directory: &dyn Directory) -> usize {
@@ -52,14 +52,14 @@ const GUARDED: &str = "
     ALTER TABLE users ENABLE ROW LEVEL SECURITY; GRANT SELECT ON users TO reader;";
 
 #[tokio::test]
-async fn a_role_from_which_rows_are_hidden_is_told_so() {
+async fn hidden_rows_are_reported_to_the_role() {
     let server = server();
     server.sql("postgres", "CREATE DATABASE guarded");
     server.sql("guarded", GUARDED);
-    let part = part(&server, "reader", "guarded", "users");
+    let config = build_config(&server, "reader", "guarded", "users");
 
     // Without a policy no row is visible, and the planner's estimate does not show that.
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let info = directory.info();
     let caution = info.cautions.first().expect("it is told");
     assert!(
@@ -72,7 +72,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
 
     // A policy that shows some of the rows is a warning.
     server.sql("guarded", "CREATE POLICY understudy ON users FOR SELECT TO reader USING (email LIKE 'u1%')");
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let partial = directory.info().cautions.first().expect("it is told").clone();
     assert!(partial.message.contains("`understudy`") && partial.message.contains("u1%"), "{partial:?}");
     assert_eq!(emails(&*directory).await, 111);
@@ -80,7 +80,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
 
     // With the suggested policy all rows are visible, and the warning is gone.
     server.sql("guarded", &partial.statement.expect("there is a policy that helps"));
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     assert_eq!(directory.info().cautions, []);
     assert_eq!(emails(&*directory).await, 300);
 
@@ -91,7 +91,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
         server.sql("guarded", statement);
     }
     server.sql("guarded", &format!("ALTER ROLE understudy PASSWORD '{PASSWORD}'"));
-    let advised = open(&DirectoryConfig { url: server.url("understudy", "guarded"), ..part.clone() }).await;
+    let advised = open(&DirectoryConfig { url: server.url("understudy", "guarded"), ..config.clone() }).await;
     assert_eq!((advised.info().cautions.len(), emails(&*advised).await), (0, 300));
     advised.close().await;
 
@@ -102,7 +102,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
          CREATE FUNCTION whose() RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('request.tenant', true) $$;
          CREATE POLICY tenants ON users USING (tenant = whose() OR tenant = current_setting('app.tenant', true))",
     );
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let depends = directory.info().cautions.first().expect("it is told").clone();
     assert!(depends.message.contains("`app.tenant` and `request.tenant`"), "{depends:?}");
     assert!(depends.hint.is_some_and(|hint| hint.contains("ALTER ROLE reader SET app.tenant")));
@@ -113,7 +113,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
         "guarded",
         "UPDATE users SET tenant = 'canary-5e7'; ALTER ROLE reader SET app.tenant = 'canary-5e7'",
     );
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     assert_eq!(emails(&*directory).await, 300);
     let depends = directory.info().cautions.first().expect("it is told").clone();
     assert!(
@@ -125,18 +125,18 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     directory.close().await;
     server.sql("guarded", "ALTER ROLE reader RESET ALL");
 
-    a_policy_that_takes_rows_away_is_passed_by(&server, &part).await;
-    below_a_view_other_rights_may_count(&server, &part).await;
+    a_policy_that_takes_rows_away_is_passed_by(&server, &config).await;
+    below_a_view_other_rights_may_count(&server, &config).await;
 }
 
-async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryConfig) {
+async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, config: &DirectoryConfig) {
     // A permissive policy cannot override a restrictive one.
     server.sql("guarded", "CREATE POLICY narrow ON users AS RESTRICTIVE USING (email LIKE '%9@%')");
-    let directory = open(part).await;
+    let directory = open(config).await;
     let statement = directory.info().cautions[0].statement.clone().expect("there is a way");
     directory.close().await;
     server.sql("guarded", &statement);
-    let directory = open(part).await;
+    let directory = open(config).await;
     assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (0, 300));
     directory.close().await;
     server.sql(
@@ -145,7 +145,7 @@ async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, par
     );
 }
 
-async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryConfig) {
+async fn below_a_view_other_rights_may_count(server: &PostgresServer, config: &DirectoryConfig) {
     // The rights of the view's owner apply, or the caller's if the view is a security invoker.
     server.sql(
         "guarded",
@@ -155,15 +155,15 @@ async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &Dir
          GRANT SELECT ON open, closed, asked TO reader",
     );
     for (view, seen) in [("open", 300), ("closed", 0), ("asked", 0)] {
-        let part = DirectoryConfig { table: view.into(), ..part.clone() };
-        let directory = open(&part).await;
+        let config = DirectoryConfig { table: view.into(), ..config.clone() };
+        let directory = open(&config).await;
         assert_eq!(emails(&*directory).await, seen, "{view}");
         let cautions = directory.info().cautions.clone();
         directory.close().await;
         assert_eq!(cautions.is_empty(), seen > 0, "{view}: {cautions:?}");
         for caution in cautions {
             server.sql("guarded", &caution.statement.expect("there is a policy that helps"));
-            let directory = open(&part).await;
+            let directory = open(&config).await;
             assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (0, 300), "{view}");
             directory.close().await;
             server.sql("guarded", "DROP POLICY understudy ON users");
@@ -172,7 +172,7 @@ async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &Dir
     // A role with `row_security = off`, which prefers an error to a partial result, still gets what it may see, with a
     // caution.
     server.sql("guarded", "ALTER ROLE reader SET row_security = off");
-    let directory = open(part).await;
+    let directory = open(config).await;
     assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (1, 0));
 }
 
@@ -206,12 +206,12 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
         server.sql("relations", RELATIONS);
         server.sql("relations", trigrams);
         for table in ["part", "plain", "odd", "kept", "seen", "far"] {
-            let part = DirectoryConfig {
+            let config = DirectoryConfig {
                 name: Some("name".into()),
                 created_at: Some("created_at".into()),
-                ..part(&server, "reader", "relations", table)
+                ..build_config(&server, "reader", "relations", table)
             };
-            let directory = open(&part).await;
+            let directory = open(&config).await;
             let advice: Vec<String> =
                 directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
             directory.close().await;
@@ -220,7 +220,7 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
             for statements in &advice {
                 run(&server, "relations", statements);
             }
-            let directory = open(&part).await;
+            let directory = open(&config).await;
             for service in directory.info().coverage.iter().filter(|_| has_indexes) {
                 assert!(service.index.is_some() && service.advice.is_none(), "{table}: {service:?}");
             }
@@ -237,7 +237,7 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
 }
 
 #[tokio::test]
-async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
+async fn nondeterministic_collations_can_be_searched() {
     let server = server();
     server.sql("postgres", "CREATE DATABASE collations");
     server.sql(
@@ -248,12 +248,12 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
          INSERT INTO users VALUES ('A1', 'Ann@x.y', 'Ánn', 'Pro'), ('b2', 'bob@x.y', 'Bob', 'free'), ('c3', 'zoë@x.y', 'Zoë', NULL);
          GRANT SELECT ON users TO reader",
     );
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         name: Some("name".into()),
         columns: vec!["code".into()],
-        ..part(&server, "reader", "collations", "users")
+        ..build_config(&server, "reader", "collations", "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     for (text, expected) in [
         ("ANN@X.Y", "A1"),
         ("ann@", "A1"),
@@ -283,7 +283,7 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_called_served_is_found_by_its_index() {
+async fn a_key_reported_as_served_is_found_by_its_index() {
     let server = server();
     server.sql("postgres", "CREATE DATABASE keys");
     let keys = [
@@ -313,7 +313,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
             server.sql("keys", &format!("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'"))
         };
         let before = scans();
-        let directory = open(&part(&server, "reader", "keys", table)).await;
+        let directory = open(&build_config(&server, "reader", "keys", table)).await;
         let info = directory.info();
         let service = info.coverage.iter().find(|service| service.tier == Tier::Id).expect("it is told");
         let everywhere = ListRequest { everywhere: true, ..query(id) };
@@ -327,7 +327,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
 
 /// The partitions start above small numbers: the planner skips partitions that cannot contain the probed value.
 #[tokio::test]
-async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
+async fn existing_indexes_are_not_advised_again() {
     let server = server();
     server.sql("postgres", "CREATE DATABASE big");
     server.sql(
@@ -338,13 +338,13 @@ async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
          INSERT INTO big SELECT g, 'q' || g || '@x.y' FROM generate_series(1, 1500) g;
          CREATE MATERIALIZED VIEW kept AS SELECT * FROM big; GRANT SELECT ON big, kept TO reader",
     );
-    let directory = open(&part(&server, "reader", "big", "big")).await;
+    let directory = open(&build_config(&server, "reader", "big", "big")).await;
     let id = directory.info().coverage.iter().find(|service| service.tier == Tier::Id).cloned().unwrap();
     assert_eq!((id.index.is_some(), id.advice), (true, None));
     assert!(search(&*directory, &query("1234")).await.rows.iter().any(|row| row.id == "1234"));
     directory.close().await;
 
-    let kept = part(&server, "reader", "big", "kept");
+    let kept = build_config(&server, "reader", "big", "kept");
     let directory = open(&kept).await;
     let on_id = |directory: &dyn Directory| {
         let coverage = directory.info().coverage.clone().into_iter();

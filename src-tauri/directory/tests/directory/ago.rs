@@ -31,20 +31,20 @@ impl PasswordSource for NoPassword {
 }
 
 #[tokio::test]
-async fn seven_days_are_counted_back_from_the_clock_of_the_one_who_opened_the_directory() {
+async fn relative_days_are_counted_by_the_callers_clock() {
     let (_folder, url, _connection) = database(
         "CREATE TABLE users (id INTEGER PRIMARY KEY, seen DATETIME);
          INSERT INTO users VALUES (1, '2026-03-01 09:00:00'), (2, '2026-03-08 11:59:59'), (3, '2026-03-08 12:00:00'),
                                   (4, '2026-03-14 23:00:00')",
     )
     .await;
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         table: "users".into(),
         email: None,
         name: None,
         created_at: None,
         columns: vec!["seen".into()],
-        ..crate::part(url)
+        ..crate::build_config(url)
     };
     for (now, expected) in [
         ("2026-03-15T12:00:00Z", &["3", "4"][..]),
@@ -53,7 +53,7 @@ async fn seven_days_are_counted_back_from_the_clock_of_the_one_who_opened_the_di
     ] {
         let now: Timestamp = now.parse().unwrap();
         let clock: Arc<dyn WallClock> = Arc::new(now);
-        let directory = open_with(&part, Arc::new(NoPassword), clock).await.unwrap();
+        let directory = open_with(&config, Arc::new(NoPassword), clock).await.unwrap();
         let page = search(&*directory, &query("seen:7d")).await;
         let mut found: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
         found.sort_unstable();

@@ -9,11 +9,11 @@ use understudy_directory::DirectoryConfig;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::certificates::{Authority, Certificate};
 
-use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, mongo, open, part, postgres};
+use crate::link::{PASSWORD, READER, ada_is_there, build_config, fails, mariadb, mongo, open, postgres};
 
 /// Opening fails with this text in the message and in the hint.
-async fn is_refused(part: &DirectoryConfig, expected: (&str, &str)) -> DirectoryError {
-    let error = fails(part).await;
+async fn is_refused(config: &DirectoryConfig, expected: (&str, &str)) -> DirectoryError {
+    let error = fails(config).await;
     assert!(
         error.message.contains(expected.0) && error.hint.as_ref().unwrap().contains(expected.1),
         "{error}"
@@ -27,7 +27,7 @@ async fn postgres_and_its_clients_prove_who_they_are() {
     let mut server = postgres();
     let at = |options: &str| {
         let url = format!("postgres://{READER}@localhost:{}/postgres?{options}", server.port());
-        part(url)
+        build_config(url)
     };
     let known = format!("sslrootcert={}", authority.certificate().display());
     let with = |client: &Certificate| {
@@ -84,12 +84,12 @@ async fn postgres_and_its_clients_prove_who_they_are() {
 }
 
 #[tokio::test]
-async fn mariadb_wants_a_certificate_of_whom_it_was_told_to() {
+async fn mariadb_demands_the_configured_client_certificate() {
     let server = mariadb();
     let own = server.authority().display().to_string();
     server.sql("mysql", &format!("ALTER USER {READER}@'%' REQUIRE X509"));
     let at = |options: &str| {
-        part(format!(
+        build_config(format!(
             "mysql://{READER}@localhost:{}/acme?ssl-mode=VERIFY_IDENTITY&ssl-ca={own}{options}",
             server.port()
         ))
@@ -120,7 +120,7 @@ async fn mongodb_and_its_clients_prove_who_they_are() {
             authority.certificate().display(),
             client.unwrap_or_default()
         );
-        DirectoryConfig { id: "_id".into(), ..part(url) }
+        DirectoryConfig { id: "_id".into(), ..build_config(url) }
     };
     let (client, other) = (authority.sign(READER), stranger.sign(READER));
     let password = SecretString::from(PASSWORD);
@@ -295,7 +295,7 @@ async fn postgres_certificates_are_taken_as_libpq_takes_them() {
                     server.port()
                 );
                 let opened =
-                    understudy_directory::open(&part(url), Some(&SecretString::from(PASSWORD))).await;
+                    understudy_directory::open(&build_config(url), Some(&SecretString::from(PASSWORD))).await;
                 let by_libpq = psql_takes(server.port(), host, &options);
                 let file = named.file_name().unwrap().display();
                 // OpenSSL requires the root above a named certificate. Trusting the named certificate directly is as
@@ -315,15 +315,16 @@ async fn postgres_certificates_are_taken_as_libpq_takes_them() {
 
 /// If names are checked, a named self-signed certificate still has to be for the host.
 #[tokio::test]
-async fn a_certificate_that_is_named_is_that_of_its_host_alone() {
+async fn a_named_certificate_counts_only_for_its_host() {
     let shop = Workshop::new();
     let mut server = postgres();
     let own = shop.of_itself("own", "-addext subjectAltName=DNS:db.acme.internal");
     server.certify(&own, &own.certificate);
     server.stop();
     server.start_again();
-    let at =
-        |options: &str| part(format!("postgres://{READER}@localhost:{}/postgres?{options}", server.port()));
+    let at = |options: &str| {
+        build_config(format!("postgres://{READER}@localhost:{}/postgres?{options}", server.port()))
+    };
     let named = format!("sslrootcert={}", own.certificate.display());
     is_refused(
         &at(&format!("sslmode=verify-full&{named}")),
@@ -361,7 +362,7 @@ async fn an_authority_that_the_system_knows_needs_no_name() {
         for options in ["sslmode=verify-full", "sslrootcert=system", "sslmode=verify-full&sslrootcert=system"]
         {
             let url = format!("postgres://{READER}@localhost:{port}/postgres?hostaddr=127.0.0.1&{options}");
-            ada_is_there(&*open(&part(url)).await).await;
+            ada_is_there(&*open(&build_config(url)).await).await;
         }
         writeln!(std::io::stdout(), "{SYSTEM}").unwrap();
         return;
@@ -392,13 +393,14 @@ async fn an_authority_that_the_system_knows_needs_no_name() {
 }
 
 #[tokio::test]
-async fn mariadbs_own_certificate_is_taken_where_it_is_named() {
+async fn mariadbs_own_certificate_is_accepted_when_named() {
     let (shop, mut server) = (Workshop::new(), mariadb());
     let own = shop.of_itself("own", "");
     server.certify_as(&own);
     server.stop();
     server.start_again();
-    let at = |options: &str| part(format!("mysql://{READER}@localhost:{}/acme?{options}", server.port()));
+    let at =
+        |options: &str| build_config(format!("mysql://{READER}@localhost:{}/acme?{options}", server.port()));
     let named = format!("ssl-ca={}", own.certificate.display());
     for mode in ["REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"] {
         ada_is_there(&*open(&at(&format!("ssl-mode={mode}&{named}"))).await).await;

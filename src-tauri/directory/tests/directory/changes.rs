@@ -42,15 +42,16 @@ mod on_servers {
     use mongodb::bson::doc;
 
     use super::*;
-    use crate::link::{READER, mariadb, open, part, postgres};
+    use crate::link::{READER, build_config, mariadb, open, postgres};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_migration_in_postgresql_is_followed() {
         let server = postgres();
         let sql = |script: &str| server.sql("postgres", script);
         sql("ALTER TABLE users ADD plan text");
-        let part = DirectoryConfig { columns: vec!["plan".into()], ..part(server.url(READER, "postgres")) };
-        let directory = open(&part).await;
+        let config =
+            DirectoryConfig { columns: vec!["plan".into()], ..build_config(server.url(READER, "postgres")) };
+        let directory = open(&config).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         assert_eq!(id_kind(&*directory), FieldKind::Integer);
 
@@ -94,7 +95,7 @@ mod on_servers {
         sql(&format!(
             "CREATE VIEW shown AS SELECT id, email, plan FROM old; GRANT SELECT ON shown TO {READER}"
         ));
-        let of_view = open(&DirectoryConfig { table: "shown".into(), ..part.clone() }).await;
+        let of_view = open(&DirectoryConfig { table: "shown".into(), ..config.clone() }).await;
         assert_eq!(ids(&*of_view, "ada").await, ["1"]);
         sql("CREATE OR REPLACE VIEW shown AS SELECT id, email, plan, now() AS seen FROM users");
         assert_eq!(ids(&*of_view, "ada").await, ["7"]);
@@ -110,8 +111,8 @@ mod on_servers {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_index_in_mongodb_counts_and_is_missed() {
         let server = crate::link::mongo().await;
-        let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
-        let directory = open(&part).await;
+        let config = DirectoryConfig { id: "_id".into(), ..build_config(server.url(READER, "acme")) };
+        let directory = open(&config).await;
         let until = async |expected: Option<&str>| {
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
             loop {
@@ -137,8 +138,9 @@ mod on_servers {
         let server = mariadb();
         let sql = |script: &str| server.sql("acme", script);
         sql("ALTER TABLE users ADD plan text");
-        let part = DirectoryConfig { columns: vec!["plan".into()], ..part(server.url(READER, "acme")) };
-        let directory = open(&part).await;
+        let config =
+            DirectoryConfig { columns: vec!["plan".into()], ..build_config(server.url(READER, "acme")) };
+        let directory = open(&config).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         // The server would match a number with every text that starts with it, silently.
         let uuid = "1b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11";
@@ -173,14 +175,14 @@ mod in_a_file {
         connection.close().await.unwrap();
     }
 
-    fn part(path: &Path) -> DirectoryConfig {
+    fn build_config(path: &Path) -> DirectoryConfig {
         DirectoryConfig {
             table: "users".into(),
             email: Some("email".into()),
             name: None,
             created_at: None,
             columns: vec!["plan".into()],
-            ..crate::part(format!("sqlite://{}", path.display()))
+            ..crate::build_config(format!("sqlite://{}", path.display()))
         }
     }
 
@@ -195,7 +197,7 @@ mod in_a_file {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.sqlite");
         run(&path, ADA).await;
-        let directory = understudy_directory::open(&part(&path), None).await.unwrap();
+        let directory = understudy_directory::open(&build_config(&path), None).await.unwrap();
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         a_column_that_goes_is_named_until_it_is_back(&*directory, async |back| {
             let change = if back { "ALTER TABLE users ADD plan text" } else { "ALTER TABLE users DROP plan" };
@@ -214,11 +216,11 @@ mod in_a_file {
     /// read any more, since its IDs may now belong to others.
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_file_that_takes_anothers_place_is_read_at_once() {
+    async fn a_replaced_file_is_read_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let (path, new) = (folder.path().join("users.sqlite"), folder.path().join("new.sqlite"));
         run(&path, ADA).await;
-        let directory = understudy_directory::open(&part(&path), None).await.unwrap();
+        let directory = understudy_directory::open(&build_config(&path), None).await.unwrap();
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         run(&new, ADA_ELSEWHERE).await;
         std::fs::rename(&new, &path).unwrap();

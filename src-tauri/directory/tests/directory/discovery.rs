@@ -13,7 +13,7 @@ const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
 
 /// As the form has it before a table is chosen.
-fn part(url: &str) -> DirectoryConfig {
+fn build_config(url: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: String::new(),
         id: String::new(),
@@ -21,17 +21,17 @@ fn part(url: &str) -> DirectoryConfig {
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     }
 }
 
 async fn surveyed(url: &str) -> DiscoveredTables {
-    discover_tables(&part(url), Some(&READER_PASSWORD.into())).await.unwrap()
+    discover_tables(&build_config(url), Some(&READER_PASSWORD.into())).await.unwrap()
 }
 
 async fn refused(url: &str, password: Option<&str>) -> DirectoryError {
     let password = password.map(SecretString::from);
-    let error = discover_tables(&part(url), password.as_ref()).await.unwrap_err();
+    let error = discover_tables(&build_config(url), password.as_ref()).await.unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
     error
@@ -61,7 +61,7 @@ fn columns(offer: &TableOffer) -> Vec<&str> {
 /// Opens the guess unchanged and returns the newest user's cells.
 async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
     let guess = offer.guess.clone();
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         table: offer.name.clone(),
         id: guess.id.unwrap(),
         email: guess.email,
@@ -69,9 +69,9 @@ async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
         created_at: guess.created_at,
         columns: guess.columns,
         search: guess.search,
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     };
-    let directory = understudy_directory::open(&part, Some(&READER_PASSWORD.into())).await.unwrap();
+    let directory = understudy_directory::open(&config, Some(&READER_PASSWORD.into())).await.unwrap();
     let page =
         directory.search_users(&ListRequest::first_page("", 5), &CancellationToken::new()).await.unwrap();
     directory.close().await;

@@ -10,14 +10,14 @@ use understudy_test_support::{mariadb::MariaDbServer, postgres::PostgresServer};
 
 use crate::story::{query, search};
 
-fn part(url: String, table: &str) -> DirectoryConfig {
+fn build_config(url: String, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url)
+        ..crate::build_config(url)
     }
 }
 
@@ -31,8 +31,8 @@ async fn found(directory: &dyn Directory, text: &str) -> Vec<(String, Value)> {
 
 /// Each of `finds` finds one user and sends the given value, none of `nobody` finds any, and each user opens by ID.
 async fn story(url: String, table: &str, finds: &[(&str, Value)], nobody: &[&str]) {
-    let part = part(url, table);
-    let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
+    let config = build_config(url, table);
+    let directory = understudy_directory::open(&config, Some(&SecretString::from(PASSWORD))).await.unwrap();
     for (text, sent) in finds {
         let found = found(&*directory, text).await;
         let [(id, value)] = &found[..] else { panic!("{table}: {text} finds {found:?}") };

@@ -21,7 +21,7 @@ const USERS: &str = "
         (5, 'half_price@example.com', '100% \\ Half_Price'), (6, 'halfXprice@example.com', 'HalfXPrice');
     ANALYZE users; GRANT SELECT ON users TO reader;";
 
-fn part(server: &PostgresServer, database: &str) -> DirectoryConfig {
+fn build_config(server: &PostgresServer, database: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: "users".into(),
         email: Some("email".into()),
@@ -29,12 +29,12 @@ fn part(server: &PostgresServer, database: &str) -> DirectoryConfig {
         created_at: None,
         columns: vec![],
         timeout_ms: 1000,
-        ..crate::part(server.url("reader", database))
+        ..crate::build_config(server.url("reader", database))
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
 async fn found(directory: &dyn Directory, text: &str) -> String {
@@ -46,8 +46,8 @@ async fn found(directory: &dyn Directory, text: &str) -> String {
 
 /// Runs the advice verbatim and opens the database again.
 async fn advised(server: &PostgresServer, database: &str) -> Arc<dyn Directory> {
-    let part = part(server, database);
-    let directory = open(&part).await;
+    let config = build_config(server, database);
+    let directory = open(&config).await;
     let advice: Vec<String> =
         directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
     assert!(advice.iter().any(|index| index.contains("lower(\"full_name\")")), "{advice:?}");
@@ -56,7 +56,7 @@ async fn advised(server: &PostgresServer, database: &str) -> Arc<dyn Directory> 
         server.sql(database, &statement);
     }
     server.sql(database, "ANALYZE users");
-    open(&part).await
+    open(&config).await
 }
 
 /// The searches can use the index instead of a sequential scan.
@@ -70,7 +70,7 @@ fn nothing_was_scanned(server: &PostgresServer, database: &str) {
 }
 
 #[tokio::test]
-async fn the_advised_index_hides_nobody_whose_name_is_not_written_in_ascii() {
+async fn the_advised_index_finds_names_beyond_ascii() {
     let server = PostgresServer::start();
     server.sql("postgres", &format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
     let create = |name: &str, locale: &str| {
@@ -130,16 +130,16 @@ async fn an_index_on_the_lower_case_finds_names_beyond_ascii_in_sqlite() {
     )
     .await;
     sqlx::raw_sql("ANALYZE").execute(&mut connection).await.unwrap();
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         table: "users".into(),
         email: None,
         name: Some("full_name".into()),
         created_at: None,
         columns: vec![],
         timeout_ms: 1000,
-        ..crate::part(url)
+        ..crate::build_config(url)
     };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     for (text, id) in
         [("Anna Öz", "1"), ("ANNA Öz", "1"), ("ÉLODIE M", "2"), ("élodie m", "2"), ("ΓΙΩΡΓΟΣ", "3")]
     {

@@ -21,19 +21,19 @@ const SPELLINGS: [&str; 7] = [
 ];
 const PASSWORD: &str = "r3ader";
 
-fn part(url: &str, table: &str) -> DirectoryConfig {
+fn build_config(url: &str, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
 async fn ids(directory: &dyn Directory, text: &str) -> Vec<String> {
@@ -41,9 +41,9 @@ async fn ids(directory: &dyn Directory, text: &str) -> Vec<String> {
 }
 
 /// All users in the table open by their listed ID, and the one with the UUID is found in every spelling.
-async fn found_by_any_spelling(part: &DirectoryConfig) {
-    let table = &part.table;
-    let directory = open(part).await;
+async fn found_by_any_spelling(config: &DirectoryConfig) {
+    let table = &config.table;
+    let directory = open(config).await;
     let listed = ids(&*directory, "").await;
     for id in &listed {
         let row = directory.find_user(id).await.unwrap().expect("whoever is listed opens");
@@ -85,8 +85,8 @@ const ORDERS: [(UuidBytes, &str); 4] = [
 ];
 
 /// A table like `MediaWiki`'s, in which everything is bytes.
-async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn bytes_that_are_texts_are_texts(config: &DirectoryConfig) {
+    let directory = open(config).await;
     let row = directory.find_user("1").await.unwrap().expect("she is there");
     let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
     assert_eq!(cells, ["1", "Zoë Sysop", "Zoe@B.C", "\\x00ff", "2024-01-02T03:04:05Z"]);
@@ -119,9 +119,9 @@ async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
 }
 
 /// The first user was created at noon, the other one later.
-async fn times_are_times(part: &DirectoryConfig, column: &str) {
-    let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
-    let directory = open(&part).await;
+async fn times_are_times(config: &DirectoryConfig, column: &str) {
+    let config = DirectoryConfig { email: None, created_at: Some(column.into()), ..config.clone() };
+    let directory = open(&config).await;
     assert_eq!(directory.info().columns[1].kind, FieldKind::Time, "{column}");
     let row = directory.find_user("1").await.unwrap().expect("the first");
     let shown = row.cells[1].as_deref().expect("a time");
@@ -152,11 +152,11 @@ async fn times_are_times(part: &DirectoryConfig, column: &str) {
 
 /// In a column that is only shown and whose name suggests a time, numbers are found and sorted as times. Templates get
 /// the number.
-async fn numbers_named_so_are_times(part: &DirectoryConfig) {
+async fn numbers_named_so_are_times(config: &DirectoryConfig) {
     let column = "last_login_at".to_owned();
-    let part =
-        DirectoryConfig { email: None, columns: vec![column.clone(), "logins".into()], ..part.clone() };
-    let directory = open(&part).await;
+    let config =
+        DirectoryConfig { email: None, columns: vec![column.clone(), "logins".into()], ..config.clone() };
+    let directory = open(&config).await;
     let info = directory.info();
     let at = |name: &str| info.columns.iter().position(|column| column.name == name).expect("it is mapped");
     assert_eq!(info.columns[at(&column)].kind, FieldKind::Time);
@@ -203,9 +203,9 @@ const DAYS: [(&str, &str, &str, &str); 4] = [
 ];
 
 /// Such small numbers are not seconds, which would all be in 1970.
-async fn days_are_days(part: &DirectoryConfig, column: &str) {
-    let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
-    let directory = open(&part).await;
+async fn days_are_days(config: &DirectoryConfig, column: &str) {
+    let config = DirectoryConfig { email: None, created_at: Some(column.into()), ..config.clone() };
+    let directory = open(&config).await;
     let row = directory.find_user("1").await.unwrap().expect("the first");
     let shown = row.cells[1].as_deref();
     let is_year = column.contains("year");
@@ -262,7 +262,7 @@ async fn on_postgres() {
     );
     let url = server.url("reader", "kept");
     for table in ["uuids", "chars", "uppers", "braced", "folded", "bytes"] {
-        found_by_any_spelling(&part(&url, table)).await;
+        found_by_any_spelling(&build_config(&url, table)).await;
     }
     for (order, bytes) in ORDERS {
         server.sql(
@@ -272,7 +272,8 @@ async fn on_postgres() {
                       INSERT INTO ordered VALUES ('\\x{bytes}'); GRANT SELECT ON ordered TO reader"
             ),
         );
-        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..build_config(&url, "ordered") })
+            .await;
     }
     bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
@@ -280,16 +281,16 @@ async fn on_postgres() {
         email: Some("user_email".into()),
         columns: vec!["user_token".into()],
         created_at: Some("user_registration".into()),
-        ..part(&url, "wiki")
+        ..build_config(&url, "wiki")
     })
     .await;
     for (column, ..) in TIMES {
-        times_are_times(&part(&url, "times"), column).await;
+        times_are_times(&build_config(&url, "times"), column).await;
     }
     for (column, ..) in DAYS {
-        days_are_days(&part(&url, "times"), column).await;
+        days_are_days(&build_config(&url, "times"), column).await;
     }
-    numbers_named_so_are_times(&part(&url, "times")).await;
+    numbers_named_so_are_times(&build_config(&url, "times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -323,14 +324,15 @@ async fn on_mariadb() {
     );
     let url = server.url("reader", "kept");
     for table in ["uuids", "chars", "uppers", "latin", "packed", "bytes", "blobs"] {
-        found_by_any_spelling(&part(&url, table)).await;
+        found_by_any_spelling(&build_config(&url, table)).await;
     }
     for (order, bytes) in ORDERS {
         server.sql(
             "kept",
             &format!("CREATE OR REPLACE TABLE ordered (id binary(16) PRIMARY KEY, email text); INSERT INTO ordered VALUES (x'{bytes}', '')"),
         );
-        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..build_config(&url, "ordered") })
+            .await;
     }
     bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
@@ -338,18 +340,18 @@ async fn on_mariadb() {
         email: Some("user_email".into()),
         columns: vec!["user_token".into()],
         created_at: Some("user_registration".into()),
-        ..part(&url, "wiki")
+        ..build_config(&url, "wiki")
     })
     .await;
     for (column, ..) in TIMES {
-        times_are_times(&part(&url, "times"), column).await;
+        times_are_times(&build_config(&url, "times"), column).await;
     }
     server.sql("kept", "ALTER TABLE times ADD own_year year; UPDATE times SET own_year = year_made");
-    days_are_days(&part(&url, "times"), "own_year").await;
+    days_are_days(&build_config(&url, "times"), "own_year").await;
     for (column, ..) in DAYS {
-        days_are_days(&part(&url, "times"), column).await;
+        days_are_days(&build_config(&url, "times"), column).await;
     }
-    numbers_named_so_are_times(&part(&url, "times")).await;
+    numbers_named_so_are_times(&build_config(&url, "times")).await;
 }
 
 #[tokio::test]
@@ -369,14 +371,15 @@ async fn on_sqlite() {
     .await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(times_table())).execute(&mut connection).await.unwrap();
     for table in ["uuids", "chars", "uppers", "packed", "bytes"] {
-        found_by_any_spelling(&part(&url, table)).await;
+        found_by_any_spelling(&build_config(&url, table)).await;
     }
     for (order, bytes) in ORDERS {
         let table = format!(
             "DROP TABLE IF EXISTS ordered; CREATE TABLE ordered (id BLOB PRIMARY KEY, email TEXT); INSERT INTO ordered VALUES (x'{bytes}', '')"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(table)).execute(&mut connection).await.unwrap();
-        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..build_config(&url, "ordered") })
+            .await;
     }
     bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
@@ -384,16 +387,16 @@ async fn on_sqlite() {
         email: Some("user_email".into()),
         columns: vec!["user_token".into()],
         created_at: Some("user_registration".into()),
-        ..part(&url, "wiki")
+        ..build_config(&url, "wiki")
     })
     .await;
     for (column, ..) in TIMES {
-        times_are_times(&part(&url, "times"), column).await;
+        times_are_times(&build_config(&url, "times"), column).await;
     }
     for (column, ..) in DAYS {
-        days_are_days(&part(&url, "times"), column).await;
+        days_are_days(&build_config(&url, "times"), column).await;
     }
-    numbers_named_so_are_times(&part(&url, "times")).await;
+    numbers_named_so_are_times(&build_config(&url, "times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -408,7 +411,7 @@ async fn on_mongodb() {
         server.database("acme").collection::<Document>(name).insert_many(documents).await.unwrap();
     };
     let url = server.url("reader", "acme");
-    let part = |table: &str| DirectoryConfig { id: "_id".into(), ..part(&url, table) };
+    let config_for = |table: &str| DirectoryConfig { id: "_id".into(), ..build_config(&url, table) };
     let bytes = |digits: &str| {
         (0..16).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
     };
@@ -450,23 +453,23 @@ async fn on_mongodb() {
     for (table, ids) in ids {
         let users = ids.into_iter().map(|id| doc! { "_id": id, "email": "a@b.c" });
         insert(table, users.collect()).await;
-        let part = part(table);
+        let config = config_for(table);
         // The ID is found under the name of its role even if the column has another name.
-        found_by_any_spelling(&part).await;
-        assert_eq!(open(&part).await.info().cautions, [], "{table}");
+        found_by_any_spelling(&config).await;
+        assert_eq!(open(&config).await.info().cautions, [], "{table}");
     }
     for (order, digits) in ORDERS {
         let table = format!("ordered_{order:?}");
         insert(&table, vec![doc! { "_id": binary(BinarySubtype::UuidOld, bytes(digits)), "email": "a@b.c" }])
             .await;
-        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&table) }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..config_for(&table) }).await;
     }
 
     what_no_text_names_is_said(&server, &url).await;
     for column in times_in_documents(&server).await {
-        times_are_times(&part("times"), column).await;
+        times_are_times(&config_for("times"), column).await;
     }
-    numbers_named_so_are_times(&part("times")).await;
+    numbers_named_so_are_times(&config_for("times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -476,7 +479,7 @@ async fn what_no_text_names_is_said(server: &understudy_test_support::mongod::Mo
     let odd = doc! { "_id": Timestamp { time: 1_706_702_400, increment: 1 }, "email": "odd@b.c" };
     let users = vec![odd, doc! { "_id": 1, "email": "a@b.c" }];
     server.database("acme").collection::<Document>("odd").insert_many(users).await.unwrap();
-    let directory = open(&DirectoryConfig { id: "_id".into(), ..part(url, "odd") }).await;
+    let directory = open(&DirectoryConfig { id: "_id".into(), ..build_config(url, "odd") }).await;
     let [caution] = &directory.info().cautions[..] else { panic!("it is told once") };
     assert!(
         caution.message.contains("1 of the newest 2") && caution.message.contains("timestamp"),

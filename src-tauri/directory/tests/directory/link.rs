@@ -27,7 +27,7 @@ pub const PASSWORD: &str = "r3ad:er/p@ss word";
 /// Longer than a time limit, but short enough to wait for.
 const SOON: Duration = Duration::from_secs(20);
 
-pub fn part(url: String) -> DirectoryConfig {
+pub fn build_config(url: String) -> DirectoryConfig {
     DirectoryConfig {
         table: "users".into(),
         email: Some("email".into()),
@@ -36,7 +36,7 @@ pub fn part(url: String) -> DirectoryConfig {
         columns: vec![],
         timeout_ms: 3000,
         patience: 5,
-        ..crate::part(url)
+        ..crate::build_config(url)
     }
 }
 
@@ -66,13 +66,13 @@ pub fn mariadb() -> MariaDbServer {
     server
 }
 
-pub async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+pub async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
-pub async fn fails(part: &DirectoryConfig) -> DirectoryError {
-    match understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await {
-        Ok(_) => panic!("{part:?} was opened"),
+pub async fn fails(config: &DirectoryConfig) -> DirectoryError {
+    match understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await {
+        Ok(_) => panic!("{config:?} was opened"),
         Err(error) => told(error),
     }
 }
@@ -117,10 +117,10 @@ impl PasswordSource for Kept {
 
 /// The administrator changes the password and closes the connections while the directory is open. Until the new one is
 /// stored, the error asks for a password; then the next query succeeds.
-async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change: impl FnOnce()) {
+async fn a_new_password_is_read_where_it_is_kept(config: &DirectoryConfig, change: impl FnOnce()) {
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
     let directory = understudy_directory::open_with(
-        part,
+        config,
         Arc::clone(&kept) as Arc<dyn PasswordSource>,
         Arc::new(SystemClock),
     )
@@ -142,7 +142,7 @@ async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_that_was_changed_is_read_again() {
     let server = postgres();
-    a_new_password_is_read_where_it_is_kept(&part(server.url(READER, "postgres")), || {
+    a_new_password_is_read_where_it_is_kept(&build_config(server.url(READER, "postgres")), || {
         server.sql(
             "postgres",
             &format!(
@@ -154,16 +154,16 @@ async fn a_password_that_was_changed_is_read_again() {
     .await;
 
     let server = mariadb();
-    a_new_password_is_read_where_it_is_kept(&part(server.url(READER, "acme")), || {
+    a_new_password_is_read_where_it_is_kept(&build_config(server.url(READER, "acme")), || {
         server.sql("mysql", &format!("ALTER USER {READER}@'%' IDENTIFIED BY 'n3w'; KILL USER {READER}"));
     })
     .await;
 
     let mut server = mongo().await;
-    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let config = DirectoryConfig { id: "_id".into(), ..build_config(server.url(READER, "acme")) };
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
     let directory = understudy_directory::open_with(
-        &part,
+        &config,
         Arc::clone(&kept) as Arc<dyn PasswordSource>,
         Arc::new(SystemClock),
     )
@@ -203,12 +203,12 @@ async fn a_password_that_expires_is_made_anew() {
     std::fs::write(&token, format!("{PASSWORD}\n")).unwrap();
 
     let server = postgres();
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         password_command: Some(printing(folder.path())),
-        ..part(server.url(READER, "postgres"))
+        ..build_config(server.url(READER, "postgres"))
     };
     // With a command, the stored password is not used.
-    let directory = understudy_directory::open(&part, Some(&SecretString::from("wr0ng"))).await.unwrap();
+    let directory = understudy_directory::open(&config, Some(&SecretString::from("wr0ng"))).await.unwrap();
     for _ in 0..3 {
         ada_is_there(&*directory).await;
     }
@@ -232,20 +232,22 @@ async fn a_password_that_expires_is_made_anew() {
     assert_eq!(runs(folder.path()), 3);
 
     std::fs::remove_file(&token).unwrap();
-    let error = fails(&part).await;
+    let error = fails(&config).await;
     assert!(error.message.contains("sh failed (status 1)") && error.message.contains("token"), "{error}");
 }
 
 #[tokio::test]
-async fn a_command_lets_in_to_the_other_servers_as_well() {
+async fn a_password_command_works_for_every_server() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), PASSWORD).unwrap();
     let password_command = Some(printing(folder.path()));
 
     let maria = mariadb();
-    let part =
-        DirectoryConfig { password_command: password_command.clone(), ..part(maria.url(READER, "acme")) };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config = DirectoryConfig {
+        password_command: password_command.clone(),
+        ..build_config(maria.url(READER, "acme"))
+    };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     ada_is_there(&*directory).await;
     maria.sql("mysql", &format!("ALTER USER {READER}@'%' IDENTIFIED BY 'n3w'; KILL USER {READER}"));
     std::fs::write(folder.path().join("token"), "n3w").unwrap();
@@ -254,9 +256,12 @@ async fn a_command_lets_in_to_the_other_servers_as_well() {
 
     let mongo = mongo().await;
     std::fs::write(folder.path().join("token"), PASSWORD).unwrap();
-    let part =
-        DirectoryConfig { password_command, id: "_id".into(), ..self::part(mongo.url(READER, "acme")) };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config = DirectoryConfig {
+        password_command,
+        id: "_id".into(),
+        ..self::build_config(mongo.url(READER, "acme"))
+    };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     ada_is_there(&*directory).await;
 }
 
@@ -274,8 +279,8 @@ pub async fn mongo() -> MongoServer {
 async fn a_database_is_reached_through_another_computer() {
     let mut ssh = SshServer::start();
     let server = postgres();
-    let part = DirectoryConfig { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
-    let directory = open(&part).await;
+    let config = DirectoryConfig { ssh: Some(ssh.part()), ..build_config(server.url(READER, "postgres")) };
+    let directory = open(&config).await;
     ada_is_there(&*directory).await;
     assert!(!ssh.sessions().is_empty(), "it goes through there");
 
@@ -299,7 +304,7 @@ async fn a_database_is_reached_through_another_computer() {
         tokio::task::yield_now().await;
     }
 
-    why_there_is_no_tunnel(&ssh, &part).await;
+    why_there_is_no_tunnel(&ssh, &config).await;
 }
 
 /// The configuration for this test program when it starts itself in order to be killed.
@@ -308,18 +313,18 @@ const HELD: &str = "UNDERSTUDY_TEST_HELD";
 #[tokio::test]
 async fn ssh_ends_with_a_program_that_is_killed() {
     if let Ok(held) = std::env::var(HELD) {
-        let part: DirectoryConfig = serde_json::from_str(&held).unwrap();
-        let directory = open(&part).await;
+        let config: DirectoryConfig = serde_json::from_str(&held).unwrap();
+        let directory = open(&config).await;
         ada_is_there(&*directory).await;
         writeln!(std::io::stdout(), "{HELD}").unwrap();
         std::future::pending::<()>().await;
     }
     let (server, ssh) = (postgres(), SshServer::start());
-    let part = DirectoryConfig { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
+    let config = DirectoryConfig { ssh: Some(ssh.part()), ..build_config(server.url(READER, "postgres")) };
     let folders = tempfile::tempdir().unwrap();
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["link::ssh_ends_with_a_program_that_is_killed", "--exact", "--nocapture"])
-        .env(HELD, serde_json::to_string(&part).unwrap())
+        .env(HELD, serde_json::to_string(&config).unwrap())
         .env("TMPDIR", folders.path())
         .stdout(Stdio::piped())
         .spawn()
@@ -337,11 +342,11 @@ async fn ssh_ends_with_a_program_that_is_killed() {
     }
 }
 
-async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryConfig) {
+async fn why_there_is_no_tunnel(ssh: &SshServer, config: &DirectoryConfig) {
     let way = |change: fn(&SshServer, &mut SshConfig)| {
         let mut way = ssh.part();
         change(ssh, &mut way);
-        DirectoryConfig { ssh: Some(way), ..part.clone() }
+        DirectoryConfig { ssh: Some(way), ..config.clone() }
     };
     for (change, message, hint) in [
         ((|_, way| way.host_key = None) as fn(&SshServer, &mut SshConfig), "its key is not known", "ssh -p "),
@@ -361,7 +366,7 @@ async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryConfig) {
     // The tunnel works, but the database is down.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let gone = format!("postgres://{READER}@127.0.0.1:{free}/postgres");
-    let error = fails(&DirectoryConfig { url: gone, ..part.clone() }).await;
+    let error = fails(&DirectoryConfig { url: gone, ..config.clone() }).await;
     assert!(error.message.contains("Seen from 127.0.0.1: Connection refused"), "{error}");
     assert!(error.message.contains(&free.to_string()), "{error}");
 }
@@ -373,7 +378,7 @@ async fn a_certificate_is_the_databases_own_at_the_end_of_a_tunnel() {
     let authority = server.authority().display().to_string();
     let at = |host: &str| DirectoryConfig {
         ssh: Some(ssh.part()),
-        ..part(format!(
+        ..build_config(format!(
             "mysql://{READER}@{host}:{}/acme?ssl-mode=VERIFY_IDENTITY&ssl-ca={authority}",
             server.port()
         ))
@@ -390,9 +395,12 @@ async fn a_certificate_is_the_databases_own_at_the_end_of_a_tunnel() {
 async fn mongodb_is_asked_through_a_tunnel() {
     let ssh = SshServer::start();
     let server = mongo().await;
-    let part =
-        DirectoryConfig { ssh: Some(ssh.part()), id: "_id".into(), ..part(server.url(READER, "acme")) };
-    let directory = open(&part).await;
+    let config = DirectoryConfig {
+        ssh: Some(ssh.part()),
+        id: "_id".into(),
+        ..build_config(server.url(READER, "acme"))
+    };
+    let directory = open(&config).await;
     ada_is_there(&*directory).await;
     assert!(!ssh.sessions().is_empty(), "it goes through there");
     ssh.cut();
@@ -420,8 +428,8 @@ async fn a_replica_is_read_where_there_is_one() {
         let (a, b) = (primary.port(), replica.port());
         format!("postgres://{READER}@127.0.0.1:{a},127.0.0.1:{b}/postgres{attributes}")
     };
-    let both = part(url(""));
-    let only = |word: &str| part(url(&format!("?target_session_attrs={word}")));
+    let both = build_config(url(""));
+    let only = |word: &str| build_config(url(&format!("?target_session_attrs={word}")));
     let (on_primary, on_replica) = (only("read-write"), only("standby"));
 
     let directory = open(&both).await;
@@ -479,11 +487,11 @@ async fn of_several_mariadb_servers_one_that_answers_is_read() {
     let server = mariadb();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("mariadb://{READER}@127.0.0.1:{gone},127.0.0.1:{}/acme", server.port());
-    ada_is_there(&*open(&part(url.clone())).await).await;
-    let error = fails(&part(format!("{url}?target_session_attrs=standby"))).await;
+    ada_is_there(&*open(&build_config(url.clone())).await).await;
+    let error = fails(&build_config(format!("{url}?target_session_attrs=standby"))).await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     server.sql("mysql", "SET GLOBAL read_only = 1");
-    ada_is_there(&*open(&part(format!("{url}?target_session_attrs=standby"))).await).await;
+    ada_is_there(&*open(&build_config(format!("{url}?target_session_attrs=standby"))).await).await;
 }
 
 // ── a network that goes silent ─────────────────────────────────────────────────────────────────────
@@ -536,11 +544,11 @@ fn carry(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u16) {
+async fn a_silent_network_is_told_and_survived(config: DirectoryConfig, server: u16) {
     let wire = Wire::to(server);
-    let at = |port: u16| part.url.replace(&format!(":{server}"), &format!(":{port}"));
-    let part = DirectoryConfig { url: at(wire.port), ..part.clone() };
-    let directory = open(&part).await;
+    let at = |port: u16| config.url.replace(&format!(":{server}"), &format!(":{port}"));
+    let config = DirectoryConfig { url: at(wire.port), ..config.clone() };
+    let directory = open(&config).await;
     ada_is_there(&*directory).await;
 
     wire.is_silent(true);
@@ -549,7 +557,7 @@ async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u1
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("does not answer"), "{error}");
     // The relay accepts the connection but does not respond.
-    let error = fails(&part).await;
+    let error = fails(&config).await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(began.elapsed() < 2 * SOON, "{:?}", began.elapsed());
 
@@ -560,18 +568,18 @@ async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u1
 #[tokio::test]
 async fn postgres_behind_a_silent_network() {
     let server = postgres();
-    a_silent_network_is_told_and_survived(part(server.url(READER, "postgres")), server.port()).await;
+    a_silent_network_is_told_and_survived(build_config(server.url(READER, "postgres")), server.port()).await;
 }
 
 #[tokio::test]
 async fn mariadb_behind_a_silent_network() {
     let server = mariadb();
-    a_silent_network_is_told_and_survived(part(server.url(READER, "acme")), server.port()).await;
+    a_silent_network_is_told_and_survived(build_config(server.url(READER, "acme")), server.port()).await;
 }
 
 #[tokio::test]
 async fn mongodb_behind_a_silent_network() {
     let server = mongo().await;
-    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
-    a_silent_network_is_told_and_survived(part, server.port()).await;
+    let config = DirectoryConfig { id: "_id".into(), ..build_config(server.url(READER, "acme")) };
+    a_silent_network_is_told_and_survived(config, server.port()).await;
 }

@@ -11,7 +11,7 @@ use understudy_directory::DirectoryConfig;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD};
 
-use crate::link::{READER, ada_is_there, fails, mariadb, open, part, postgres};
+use crate::link::{READER, ada_is_there, build_config, fails, mariadb, open, postgres};
 use crate::story::query;
 
 fn is_told_as_locked(error: &DirectoryError) {
@@ -29,9 +29,9 @@ async fn the_search_says_so(directory: &Arc<dyn Directory>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
+async fn a_locked_table_in_postgres_is_reported_as_locked() {
     let server = postgres();
-    let users = part(server.url(READER, "postgres"));
+    let users = build_config(server.url(READER, "postgres"));
     let directory = open(&users).await;
     ada_is_there(&*directory).await;
     let url: PgConnectOptions = server.url(ADMIN, "postgres").parse().unwrap();
@@ -60,10 +60,10 @@ async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_is_locked_in_mariadb_is_told_as_that() {
+async fn a_locked_table_in_mariadb_is_reported_as_locked() {
     let server = mariadb();
     server.sql("mysql", "CREATE USER boss@'%' IDENTIFIED BY 'b0ss'; GRANT ALL ON acme.* TO boss@'%'");
-    let users = DirectoryConfig { timeout_ms: 5000, ..part(server.url(READER, "acme")) };
+    let users = DirectoryConfig { timeout_ms: 5000, ..build_config(server.url(READER, "acme")) };
     let directory = open(&users).await;
     ada_is_there(&*directory).await;
     let url: MySqlConnectOptions = server.url("boss", "acme").parse().unwrap();

@@ -19,7 +19,7 @@ use understudy_test_support::certificates::{Authority, Certificate};
 use understudy_test_support::mongod::MongoServer;
 use understudy_test_support::postgres::PostgresServer;
 
-use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, open, part, postgres};
+use crate::link::{PASSWORD, READER, ada_is_there, build_config, fails, mariadb, open, postgres};
 
 fn says(error: &DirectoryError, message: &str, next: &str) {
     let next_step = format!("{:?} {:?}", error.hint, error.statement);
@@ -77,12 +77,12 @@ fn of_many_ways(authority: &Authority) -> PostgresServer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_lets_in_by_many_ways_or_says_why_not() {
+async fn postgres_accepts_many_login_methods_or_says_why_not() {
     let authority = Authority::new();
     let server = of_many_ways(&authority);
     let at = |user: &str, options: &str| {
         let options = options.replace("CA", &authority.certificate().display().to_string());
-        part(format!(
+        build_config(format!(
             "postgres://by_{user}@localhost:{}/postgres?hostaddr=127.0.0.1&{options}",
             server.port()
         ))
@@ -137,7 +137,7 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     says(&fails(&at("only_open", encrypted)).await, "refused the login", "hostnossl");
     ada_is_there(&*open(&at("only_open", open_way)).await).await;
 
-    let nobody = part(format!("postgres://nobody@127.0.0.1:{}/postgres", server.port()));
+    let nobody = build_config(format!("postgres://nobody@127.0.0.1:{}/postgres", server.port()));
     says(&fails(&nobody).await, "refused the login", "has no such user");
 }
 
@@ -162,7 +162,7 @@ fn postgres_that_asks(asks: &'static [u8]) -> (u16, Receiver<Vec<u8>>) {
 }
 
 #[tokio::test]
-async fn nothing_is_said_to_a_postgres_that_asks_for_what_it_may_not_have() {
+async fn nothing_is_sent_to_a_postgres_that_asks_too_much() {
     let asks: [(&'static [u8], &str, &str); 5] = [
         (&[0, 0, 0, 3], "The password was not sent", "sslmode=verify-full"),
         (&[0, 0, 0, 7], "GSSAPI (Kerberos)", "scram-sha-256"),
@@ -172,7 +172,8 @@ async fn nothing_is_said_to_a_postgres_that_asks_for_what_it_may_not_have() {
     ];
     for (asks, message, next) in asks {
         let (port, heard) = postgres_that_asks(asks);
-        let error = fails(&part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))).await;
+        let error =
+            fails(&build_config(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))).await;
         says(&error, message, next);
         assert_eq!(heard.recv().unwrap(), b"", "{message}: not a word more");
         assert!(heard.try_recv().is_err(), "and it is not tried again");
@@ -200,7 +201,7 @@ fn postgres_that_refuses(code: &'static str, said: &'static str) -> u16 {
 }
 
 #[tokio::test]
-async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_step() {
+async fn login_refusals_of_poolers_and_hosted_databases_have_a_next_step() {
     let refused = "refused the login";
     for (code, said, message, next) in [
         ("XX000", "Tenant or user not found", refused, "postgres.<project reference>"),
@@ -240,13 +241,14 @@ async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_st
         // The server has answered, so there is no reason to wait this long.
         let patient = DirectoryConfig {
             patience: 300,
-            ..part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))
+            ..build_config(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))
         };
         says(&fails(&patient).await, message, next);
     }
     for code in ["08P01", "3D000"] {
         let port = postgres_that_refuses(code, "no such database: acme");
-        let error = fails(&part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))).await;
+        let error =
+            fails(&build_config(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))).await;
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
         assert!(error.to_string().contains("a pooler knows databases by"), "{error}");
     }
@@ -348,7 +350,7 @@ const SHA256: &str = "sha256_password";
 const NATIVE: &str = "mysql_native_password";
 
 #[tokio::test]
-async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
+async fn mysql_gets_a_password_only_over_a_verified_connection() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let certificate = authority.sign("localhost");
     let known = format!("ssl-ca={}", authority.certificate().display());
@@ -437,7 +439,7 @@ async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
     ];
     for (does, default, options, certificate, message, next, expected) in asked {
         let (port, heard) = mysql_that(does, default, certificate);
-        let error = fails(&part(format!("mysql://{READER}@localhost:{port}/acme?{options}"))).await;
+        let error = fails(&build_config(format!("mysql://{READER}@localhost:{port}/acme?{options}"))).await;
         says(&error, message, next);
         assert_eq!(heard.recv().unwrap(), expected, "{options}: {error}");
         assert!(heard.try_recv().is_err(), "it is not tried again: {options}");
@@ -460,7 +462,8 @@ async fn mysql_login_plugins_that_are_not_supported_are_named() {
         for default in [NATIVE, plugin] {
             let (port, heard) = mysql_that(Does::Asks(plugin), default, None);
             let error =
-                fails(&part(format!("mysql://{READER}@127.0.0.1:{port}/acme?ssl-mode=DISABLED"))).await;
+                fails(&build_config(format!("mysql://{READER}@127.0.0.1:{port}/acme?ssl-mode=DISABLED")))
+                    .await;
             says(&error, named, "ALTER USER 'reader'@'%' IDENTIFIED WITH caching_sha2_password");
             assert_eq!(heard.recv().unwrap(), b"");
             assert!(heard.try_recv().is_err(), "it is not tried again");
@@ -469,31 +472,31 @@ async fn mysql_login_plugins_that_are_not_supported_are_named() {
 }
 
 #[tokio::test]
-async fn mariadb_tells_an_account_of_the_operating_systems_apart() {
+async fn mariadb_accounts_of_the_operating_system_are_named() {
     let server = mariadb();
     server.sql(
         "mysql",
         "CREATE USER os_user@'%' IDENTIFIED VIA unix_socket; GRANT SELECT ON acme.* TO os_user@'%'",
     );
-    let error = fails(&part(server.url("os_user", "acme"))).await;
+    let error = fails(&build_config(server.url("os_user", "acme"))).await;
     says(&error, "refused the login", "unix_socket, auth_socket");
     assert!(!error.wants_password, "no password helps: {error}");
     // A normal reader can log in through the server's socket and over TLS.
     let socket = format!("mysql://{READER}@localhost/acme?socket={}", server.socket().display());
-    ada_is_there(&*open(&part(socket)).await).await;
+    ada_is_there(&*open(&build_config(socket)).await).await;
 }
 
 // ── MongoDB ────────────────────────────────────────────────────────────────────────────────────────
 
-async fn mongo_fails(part: &DirectoryConfig) -> DirectoryError {
-    match understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await {
-        Ok(_) => panic!("{} was opened", part.url),
+async fn mongo_fails(config: &DirectoryConfig) -> DirectoryError {
+    match understudy_directory::open(config, Some(&SecretString::from(PASSWORD))).await {
+        Ok(_) => panic!("{} was opened", config.url),
         Err(error) => error,
     }
 }
 
 #[tokio::test]
-async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
+async fn mongodb_accepts_scram_or_names_the_method_it_wants() {
     let server = MongoServer::start().await;
     let role = || vec![doc! { "role": "read", "db": "acme" }];
     server.user(READER, PASSWORD, role()).await;
@@ -504,7 +507,7 @@ async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
     users.insert_one(doc! { "_id": 1, "email": "ada@example.com" }).await.unwrap();
     let at = |user: &str, options: &str| DirectoryConfig {
         id: "_id".into(),
-        ..part(format!("mongodb://{user}@127.0.0.1:{}/acme{options}", server.port()))
+        ..build_config(format!("mongodb://{user}@127.0.0.1:{}/acme{options}", server.port()))
     };
     for user in [READER, "old"] {
         ada_is_there(&*open(&at(user, "?authSource=admin")).await).await;
@@ -534,7 +537,7 @@ async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn mongodb_knows_a_user_by_its_certificate() {
+async fn mongodb_accepts_a_client_certificate() {
     let authority = Authority::new();
     let mut server = MongoServer::start().await;
     let client = authority.sign("reader");
@@ -551,7 +554,7 @@ async fn mongodb_knows_a_user_by_its_certificate() {
     server.start_again();
     let at = |client: &Certificate| DirectoryConfig {
         id: "_id".into(),
-        ..part(format!(
+        ..build_config(format!(
             "mongodb://localhost:{}/acme?authMechanism=MONGODB-X509&authSource=$external&tls=true&tlsCAFile={}\
              &tlsCertificateKeyFile={}",
             server.port(),
@@ -573,11 +576,11 @@ const INSIDE: &str = "UNDERSTUDY_TEST_INSIDE";
 #[tokio::test]
 async fn only_the_url_says_where_a_password_goes() {
     if let Ok(inside) = std::env::var(INSIDE) {
-        for part in serde_json::from_str::<Vec<DirectoryConfig>>(&inside).unwrap() {
-            ada_is_there(&*open(&part).await).await;
+        for config in serde_json::from_str::<Vec<DirectoryConfig>>(&inside).unwrap() {
+            ada_is_there(&*open(&config).await).await;
             // A password in such a settings file is not used.
-            let Err(error) = understudy_directory::open(&part, None).await else {
-                panic!("{} without a password", part.url)
+            let Err(error) = understudy_directory::open(&config, None).await else {
+                panic!("{} without a password", config.url)
             };
             assert!(error.message.contains("none is stored"), "{error}");
         }
@@ -607,8 +610,8 @@ async fn only_the_url_says_where_a_password_goes() {
     write(".postgresql/root.crt", "no certificate".into());
     write(".my.cnf", format!("[client]\npassword={PASSWORD}\nport={port}\nssl-mode=VERIFY_IDENTITY\n"));
     let parts = [
-        part(format!("postgres://{READER}@127.0.0.1:{}/postgres", postgres.port())),
-        part(maria.url(READER, "acme")),
+        build_config(format!("postgres://{READER}@127.0.0.1:{}/postgres", postgres.port())),
+        build_config(maria.url(READER, "acme")),
     ];
     let port = port.to_string();
     let mut inside = Command::new(std::env::current_exe().unwrap());

@@ -45,7 +45,7 @@ mod wide;
 use understudy_directory::DirectoryConfig;
 
 /// The configuration for the story's table; tests change what they need.
-pub fn part(url: String) -> DirectoryConfig {
+pub fn build_config(url: String) -> DirectoryConfig {
     DirectoryConfig {
         url,
         table: "Users".into(),

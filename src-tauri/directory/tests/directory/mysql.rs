@@ -56,25 +56,25 @@ fn server() -> MariaDbServer {
     server
 }
 
-fn part(url: &str, table: &str) -> DirectoryConfig {
+fn build_config(url: &str, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&password())).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&password())).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
+async fn opening_fails(config: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
     let password = password.map(SecretString::from);
-    match understudy_directory::open(part, password.as_ref()).await {
-        Ok(_) => panic!("{part:?} was opened"),
+    match understudy_directory::open(config, password.as_ref()).await {
+        Ok(_) => panic!("{config:?} was opened"),
         Err(error) => {
             let text = format!("{error} {error:?}");
             assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
@@ -138,7 +138,7 @@ fn row(person: &Person) -> String {
 async fn the_story_on_mariadb() {
     let server = server();
     let url = users(&server, "acme");
-    let directory = open(&crate::part(url)).await;
+    let directory = open(&crate::build_config(url)).await;
     let info = directory.info();
     assert!(info.server.starts_with("MariaDB 1"), "{}", info.server);
     assert!(info.total_is_exact, "few enough to be counted");
@@ -154,7 +154,7 @@ async fn the_story_on_mariadb() {
     values_within_json_are_columns(&server).await;
     other_spellings_are_found(&server).await;
     nothing_can_be_written(&server).await;
-    refusals_are_told_apart(&server).await;
+    refusals_are_distinguished(&server).await;
     the_way_to_the_server_is_secure(&server).await;
     a_page_reads_no_more_than_its_rows(&server).await;
 }
@@ -170,13 +170,13 @@ async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
                                   from_unixtime(1700000000 + seq DIV 300) FROM seq_1_to_20000;
          ANALYZE TABLE users",
     );
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
-        ..part(&url, "users")
+        ..build_config(&url, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let read = || -> i64 {
         let said = server.sql("mysql", "SHOW GLOBAL STATUS LIKE 'Handler\\_read%'");
         said.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok()).sum()
@@ -284,7 +284,7 @@ fn kinds(server: &MariaDbServer) -> DirectoryConfig {
         email: Some("email".into()),
         columns: names.map(str::to_owned).to_vec(),
         search: Some(["email", "mood", "extra", "amount", "bytes"].map(str::to_owned).to_vec()),
-        ..part(&url, "kinds")
+        ..build_config(&url, "kinds")
     }
 }
 
@@ -374,12 +374,12 @@ async fn lists_by_any_type_hold_everyone_once(server: &MariaDbServer) {
          CREATE INDEX w ON ordered (w); CREATE INDEX e ON ordered (e); CREATE INDEX u ON ordered (u); CREATE INDEX y ON ordered (y);",
     );
     let names = ["w", "d", "n", "f", "g", "c", "l", "v", "b", "e", "s", "h", "y", "x", "k", "u", "p", "j"];
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         created_at: Some("t".into()),
         columns: names.map(str::to_owned).to_vec(),
-        ..part(&url, "ordered")
+        ..build_config(&url, "ordered")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     for column in ["t", "id"].into_iter().chain(names) {
         for descending in [false, true] {
             let direction = if descending { "DESC" } else { "ASC" };
@@ -436,7 +436,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
         ("padded", "ab"),
         ("nobody", "7"),
     ] {
-        let directory = open(&part(&url, table)).await;
+        let directory = open(&build_config(&url, table)).await;
         assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
@@ -451,18 +451,18 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
     }
     // A UUID is found in any spelling.
     for table in ["uuids", "packed"] {
-        let uuids = open(&part(&url, table)).await;
+        let uuids = open(&build_config(&url, table)).await;
         for spelled in ["0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"] {
             assert_eq!(search(&*uuids, &query(spelled)).await.rows.len(), 1, "{table}");
         }
     }
-    let doubled = open(&part(&url, "doubled")).await;
+    let doubled = open(&build_config(&url, "doubled")).await;
     assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
     }
-    let nobody = open(&part(&url, "nobody")).await;
+    let nobody = open(&build_config(&url, "nobody")).await;
     assert_eq!(search(&*nobody, &query("")).await.rows.len(), 1);
 }
 
@@ -476,14 +476,14 @@ async fn texts_of_other_character_sets_are_searched(server: &MariaDbServer) {
          INSERT INTO users VALUES (1, 'Jürgen@Example.com', 'Jürgen Größe', 'Łukasz', 'a?b'), (2, 'who?@example.com', 'Who?', '?', '');
          UPDATE users SET raw = CONVERT(x'80ff81' USING binary) WHERE id = 2;",
     );
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         name: Some("name".into()),
         columns: vec!["old".into(), "raw".into()],
         search: Some(["email", "name", "old"].map(str::to_owned).to_vec()),
-        ..part(&url, "users")
+        ..build_config(&url, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let found = async |text: &str| -> Vec<String> {
         search(&*directory, &query(text)).await.rows.into_iter().map(|row| row.id).collect()
     };
@@ -521,12 +521,12 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
          INSERT INTO parts SELECT seq, '2024-01-01' FROM seq_1_to_10; CREATE VIEW view AS SELECT id FROM parts;",
     );
     for table in ["Users", "`Users`", "names.Users", "`names`.`Users`"] {
-        open(&part(&url, table)).await;
+        open(&build_config(&url, table)).await;
     }
     let weird = DirectoryConfig {
         id: "i\"d".into(),
         name: Some("; DROP TABLE `x?2".into()),
-        ..part(&url, "\"My App\".\"we\"\"ird`. ?1 name\"")
+        ..build_config(&url, "\"My App\".\"we\"\"ird`. ?1 name\"")
     };
     let weird = open(&weird).await;
     for text in ["HERE", "er", "1"] {
@@ -534,12 +534,12 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     }
     assert!(weird.find_user("1").await.unwrap().is_some());
     for table in ["parts", "view"] {
-        let directory = open(&part(&url, table)).await;
+        let directory = open(&build_config(&url, table)).await;
         assert_eq!(search(&*directory, &query("")).await.rows.len(), 10, "{table}");
         assert_eq!(directory.info().estimated_total, Some(10), "{table}");
         assert_eq!(directory.info().columns[0].sortable, table == "parts", "{table}");
     }
-    let heap = DirectoryConfig { created_at: Some("made".into()), ..part(&url, "heap") };
+    let heap = DirectoryConfig { created_at: Some("made".into()), ..build_config(&url, "heap") };
     let heap = open(&heap).await;
     assert!(!heap.info().columns[1].sortable, "its index has no id behind the time");
     let info = heap.info();
@@ -552,7 +552,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let bare = DirectoryConfig {
         search: Some(vec!["id".into(), "email".into()]),
         email: Some("email".into()),
-        ..part(&url, "bare")
+        ..build_config(&url, "bare")
     };
     let directory = open(&bare).await;
     let mut advice: Vec<String> =
@@ -569,7 +569,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         assert!(service.index.is_some() || service.tier == Tier::Contains, "{service:?}");
     }
 
-    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&build_config(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.contains("Did you mean `Users`"), "{error}");
     let hint = error.hint.unwrap();
@@ -578,7 +578,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         "{hint}"
     );
 
-    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
+    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..build_config(&url, "Users") };
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
@@ -596,13 +596,13 @@ async fn values_within_json_are_columns(server: &MariaDbServer) {
         ),
     );
     for table in ["users", "texts"] {
-        let directory = open(&paths::part(&url, table)).await;
+        let directory = open(&paths::build_config(&url, table)).await;
         paths::told(&*directory).await;
         let grant = format!("GRANT SELECT (`id`, `profile`) ON `paths`.`{table}` TO 'understudy'@'%'");
         assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
         directory.close().await;
     }
-    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
+    paths::what_cannot_be_is_refused(&paths::build_config(&url, "users"), "plan", Some(&password())).await;
 }
 
 async fn other_spellings_are_found(server: &MariaDbServer) {
@@ -622,7 +622,7 @@ async fn other_spellings_are_found(server: &MariaDbServer) {
     });
     let url = database(server, "spellings", &tables.concat());
     for (_, collation, folds_itself) in collations {
-        let directory = open(&spellings::part(url.clone(), collation, "id")).await;
+        let directory = open(&spellings::build_config(url.clone(), collation, "id")).await;
         spellings::told(&*directory, folds_itself).await;
         directory.close().await;
     }
@@ -638,7 +638,7 @@ async fn other_spellings_are_found(server: &MariaDbServer) {
         ),
     );
     for (table, indexed) in [("plain", false), ("indexed", true)] {
-        let directory = open(&suggestions::part(url.clone(), table, "id")).await;
+        let directory = open(&suggestions::build_config(url.clone(), table, "id")).await;
         suggestions::told(&*directory, indexed).await;
         directory.close().await;
     }
@@ -654,7 +654,7 @@ async fn nothing_can_be_written(server: &MariaDbServer) {
          DELIMITER ;
          CREATE VIEW noting AS SELECT id, note(id) AS note FROM users;",
     );
-    let noting = DirectoryConfig { columns: vec!["note".into()], ..part(&url, "noting") };
+    let noting = DirectoryConfig { columns: vec!["note".into()], ..build_config(&url, "noting") };
     let error = opening_fails(&noting, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("tried to write"), "{error}");
@@ -668,7 +668,7 @@ async fn nothing_can_be_written(server: &MariaDbServer) {
     assert_eq!(server.sql("written", "SELECT count(*) FROM seen"), "0");
 }
 
-async fn refusals_are_told_apart(server: &MariaDbServer) {
+async fn refusals_are_distinguished(server: &MariaDbServer) {
     let url = database(
         server,
         "refused",
@@ -678,7 +678,7 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
         "refused",
         "REVOKE SELECT ON refused.* FROM reader@'%'; GRANT SELECT (id, email) ON users TO reader@'%'",
     );
-    let users = part(&url, "users");
+    let users = build_config(&url, "users");
     let told = DirectoryConfig { email: Some("email".into()), ..users.clone() };
     assert!(open(&told).await.info().columns[1].sortable, "indexes are seen with rights on columns only");
 
@@ -696,18 +696,22 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
     let error = opening_fails(&users, None).await;
     assert_eq!(error.code, DirectoryCode::Refused);
     assert!(error.message.contains("none is stored"), "{error}");
-    let error = opening_fails(&part(&server.url("nobody", "refused"), "users"), Some("wr0ng")).await;
+    let error = opening_fails(&build_config(&server.url("nobody", "refused"), "users"), Some("wr0ng")).await;
     assert_eq!(error.code, DirectoryCode::Refused);
-    let error = opening_fails(&part(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
+    let error =
+        opening_fails(&build_config(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.hint.unwrap().contains("database name"));
     server.sql("mysql", "GRANT SELECT ON *.* TO reader@'%'");
-    let error = opening_fails(&part(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
+    let error =
+        opening_fails(&build_config(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
     server.sql("mysql", "REVOKE SELECT ON *.* FROM reader@'%'");
-    let error =
-        opening_fails(&part("mysql://reader@no-such-host.invalid/acme", "users"), Some(READER_PASSWORD))
-            .await;
+    let error = opening_fails(
+        &build_config("mysql://reader@no-such-host.invalid/acme", "users"),
+        Some(READER_PASSWORD),
+    )
+    .await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
 
@@ -730,7 +734,7 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
 async fn the_way_to_the_server_is_secure(server: &MariaDbServer) {
     database(server, "secure", "CREATE TABLE users (id int PRIMARY KEY)");
     let at = |host: &str, options: &str| {
-        part(&format!("mariadb://{READER}@{host}:{}/secure{options}", server.port()), "users")
+        build_config(&format!("mariadb://{READER}@{host}:{}/secure{options}", server.port()), "users")
     };
     let authority = server.authority().display().to_string();
     for (host, options) in [
@@ -753,12 +757,12 @@ async fn the_way_to_the_server_is_secure(server: &MariaDbServer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
+async fn many_waiting_searches_open_a_single_extra_connection() {
     let server = server();
     let url =
         database(&server, "waiting", "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)");
     server.sql("mysql", "SET GLOBAL userstat = 1");
-    let directory = open(&part(&url, "users")).await;
+    let directory = open(&build_config(&url, "users")).await;
     let made = || -> i64 {
         let counted =
             "SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'reader'";
@@ -817,13 +821,13 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
          INSERT INTO users SELECT seq, IF(seq % 1000 = 0, 'free', IF(seq <= 3, 'old', 'pro')), '2024-01-01' + INTERVAL seq SECOND
            FROM seq_1_to_120000; ANALYZE TABLE users;",
     );
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         created_at: Some("created_at".into()),
         columns: vec!["plan".into()],
         timeout_ms: 1000,
-        ..part(&url, "users")
+        ..build_config(&url, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let few = ListRequest { limit: 2, ..query("") };
     for (text, expected) in [
         ("plan:=pro", ["119999", "119998", "119997", "119996"]),
@@ -871,7 +875,7 @@ impl Overseer for Admin<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_and_gone_when_they_are_over() {
+async fn faults_are_reported_until_they_are_fixed() {
     let server = server();
     let url = database(
         &server,
@@ -880,8 +884,12 @@ async fn faults_are_told_and_gone_when_they_are_over() {
          CREATE TABLE sleepers (id int PRIMARY KEY); INSERT INTO sleepers VALUES (1);
          CREATE VIEW slow AS SELECT id, (SELECT SLEEP(600)) AS email FROM sleepers WHERE SLEEP(600) = 0;",
     );
-    let users = open(&part(&url, "users")).await;
-    let slow = |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
+    let users = open(&build_config(&url, "users")).await;
+    let slow = |timeout_ms| DirectoryConfig {
+        email: Some("email".into()),
+        timeout_ms,
+        ..build_config(&url, "slow")
+    };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), DirectoryCode::Unreachable)
@@ -893,7 +901,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     server.sql("mysql", "ALTER USER reader@'%' WITH MAX_USER_CONNECTIONS 1");
     let options: MySqlConnectOptions = url.parse().unwrap();
     let _only_one = MySqlConnection::connect_with(&options.password(READER_PASSWORD)).await.unwrap();
-    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&build_config(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("accepts no more connections"), "{error}");
     assert!(error.hint.unwrap().contains("connection limit"));
@@ -913,12 +921,12 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let view = |table: &str, timeout_ms| DirectoryConfig {
         email: Some("email".into()),
         timeout_ms,
-        ..part(&url, table)
+        ..build_config(&url, table)
     };
     a_cancelled_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
     a_forgotten_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
-    a_search_ends_when_its_time_is_up(&server, &view("napping", 200)).await;
-    a_search_ends_when_its_time_is_up(&server, &view("cross_joined", 200)).await;
+    a_search_ends_at_its_timeout(&server, &view("napping", 200)).await;
+    a_search_ends_at_its_timeout(&server, &view("cross_joined", 200)).await;
 
     let directory = open(&view("users", 3000)).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
@@ -940,8 +948,8 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     wait_for(&server, CONNECTED, "0");
 }
 
-async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     // More often than there are connections, so each must have been returned.
     for _ in 0..4 {
         let cancel = CancellationToken::new();
@@ -971,8 +979,8 @@ async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &D
     directory.close().await;
 }
 
-async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     for _ in 0..3 {
         let searching = tokio::spawn({
             let directory = Arc::clone(&directory);
@@ -986,8 +994,8 @@ async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &D
     directory.close().await;
 }
 
-async fn a_search_ends_when_its_time_is_up(server: &MariaDbServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_search_ends_at_its_timeout(server: &MariaDbServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     for _ in 0..3 {
         let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);

@@ -36,7 +36,7 @@ pub fn values(backslash_escapes: bool) -> String {
     ROWS.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: &str, table: &str) -> DirectoryConfig {
+pub fn build_config(url: &str, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         name: Some("profile->>name".into()),
@@ -45,7 +45,7 @@ pub fn part(url: &str, table: &str) -> DirectoryConfig {
         columns: ["profile->address->>city", r"profile->>'odd ''key''\'", "profile ->> 'score'"]
             .map(str::to_owned)
             .to_vec(),
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     }
 }
 
@@ -110,29 +110,32 @@ pub async fn told(directory: &dyn Directory) {
     assert_eq!(directory.count_users("ada", &CancellationToken::new()).await.unwrap().users, 3);
 }
 
-/// `plain` is a column of `part`'s table that holds no JSON, whatever its rows are.
+/// `plain` is a column of `config`'s table that holds no JSON, whatever its rows are.
 pub async fn what_cannot_be_is_refused(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     plain: &str,
     password: Option<&secrecy::SecretString>,
 ) {
     let with = |change: &dyn Fn(&mut DirectoryConfig)| {
-        let mut part = part.clone();
-        change(&mut part);
-        part
+        let mut config = config.clone();
+        change(&mut config);
+        config
     };
     let path = |column: &str| format!("{column}->>name");
-    for (part, said) in [
-        (with(&|part| part.id = path("profile")), "directory.id: `profile->>name` is a value within JSON"),
-        (with(&|part| part.created_at = Some(path("profile"))), "directory.created_at: `profile->>name`"),
+    for (config, said) in [
         (
-            with(&|part| part.columns = vec![path("profil")]),
+            with(&|config| config.id = path("profile")),
+            "directory.id: `profile->>name` is a value within JSON",
+        ),
+        (with(&|config| config.created_at = Some(path("profile"))), "directory.created_at: `profile->>name`"),
+        (
+            with(&|config| config.columns = vec![path("profil")]),
             "has no column `profil`. Did you mean `profile`?",
         ),
-        (with(&|part| part.columns = vec![path(plain)]), "does not hold JSON"),
-        (with(&|part| part.columns = vec!["profile->name".into()]), "has no column `profile->name`"),
+        (with(&|config| config.columns = vec![path(plain)]), "does not hold JSON"),
+        (with(&|config| config.columns = vec!["profile->name".into()]), "has no column `profile->name`"),
     ] {
-        let Err(error) = understudy_directory::open(&part, password).await else {
+        let Err(error) = understudy_directory::open(&config, password).await else {
             panic!("{said}: it was opened")
         };
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");

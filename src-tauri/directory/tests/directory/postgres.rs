@@ -48,25 +48,25 @@ fn server() -> PostgresServer {
     server
 }
 
-fn part(url: &str, table: &str) -> DirectoryConfig {
+fn build_config(url: &str, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url.into())
+        ..crate::build_config(url.into())
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&password())).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&password())).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
+async fn opening_fails(config: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
     let password = password.map(SecretString::from);
-    match understudy_directory::open(part, password.as_ref()).await {
-        Ok(_) => panic!("{part:?} was opened"),
+    match understudy_directory::open(config, password.as_ref()).await {
+        Ok(_) => panic!("{config:?} was opened"),
         Err(error) => {
             let text = format!("{error} {error:?}");
             assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
@@ -122,14 +122,14 @@ async fn users(server: &PostgresServer, name: &str) -> String {
 async fn the_story_on_postgres() {
     let server = server();
     let url = users(&server, "acme").await;
-    let directory = open(&crate::part(url.clone())).await;
+    let directory = open(&crate::build_config(url.clone())).await;
     assert!(directory.info().server.starts_with("PostgreSQL 1"), "{}", directory.info().server);
     assert!(directory.info().total_is_exact, "never analysed, so counted");
     story::told(&*directory, INDEXED).await;
     directory.close().await;
 
     server.sql("acme", "ANALYZE");
-    let directory = open(&crate::part(url)).await;
+    let directory = open(&crate::build_config(url)).await;
     assert_eq!(directory.info().estimated_total, Some(5000));
     assert!(!directory.info().total_is_exact, "the planner's estimate");
 
@@ -140,7 +140,7 @@ async fn the_story_on_postgres() {
     values_within_json_are_columns(&server).await;
     other_spellings_are_found(&server).await;
     nothing_can_be_written(&server).await;
-    refusals_are_told_apart(&server).await;
+    refusals_are_distinguished(&server).await;
 }
 
 async fn other_spellings_are_found(server: &PostgresServer) {
@@ -153,7 +153,7 @@ async fn other_spellings_are_found(server: &PostgresServer) {
             spellings::values()
         ),
     );
-    let directory = open(&spellings::part(url, "people", "id")).await;
+    let directory = open(&spellings::build_config(url, "people", "id")).await;
     spellings::told(&*directory, false).await;
     directory.close().await;
 
@@ -168,7 +168,7 @@ async fn other_spellings_are_found(server: &PostgresServer) {
         ),
     );
     for table in ["looked_at", "analysed"] {
-        let directory = open(&suggestions::part(url.clone(), table, "id")).await;
+        let directory = open(&suggestions::build_config(url.clone(), table, "id")).await;
         suggestions::told(&*directory, false).await;
         directory.close().await;
     }
@@ -183,18 +183,18 @@ const MANY: &str = r"CREATE TABLE users (id bigint PRIMARY KEY, email text NOT N
    CREATE UNIQUE INDEX ON users (email); CREATE INDEX ON users (created_at); ANALYZE users;";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
+async fn a_large_table_is_read_only_on_request_and_the_advice_fixes_it() {
     let server = server();
     let url = database(&server, "many", MANY);
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
         columns: vec!["plan".into()],
         timeout_ms: 1000,
-        ..part(&url, "users")
+        ..build_config(&url, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let info = directory.info();
     let has_index = |tier, column: &str| {
         let service = info.coverage.iter().find(|one| one.tier == tier && one.column.contains(column));
@@ -238,8 +238,8 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         server.sql("many", statements);
     }
     server.sql("many", &format!("ANALYZE users; ALTER ROLE understudy PASSWORD '{READER_PASSWORD}'"));
-    let part = DirectoryConfig { url: server.url("understudy", "many"), ..part };
-    let directory = open(&part).await;
+    let config = DirectoryConfig { url: server.url("understudy", "many"), ..config };
+    let directory = open(&config).await;
     for service in &directory.info().coverage {
         assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
     }
@@ -264,20 +264,20 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         ("nobody at all", Place::Start, newest),
     ] {
         let asked = format!("{text:?} from {place:?}");
-        let read = examined(&server, &part, ListRequest { place, ..query(text) }).await;
+        let read = examined(&server, &config, ListRequest { place, ..query(text) }).await;
         assert!(read < most, "{asked} read {read} rows of 120,000");
     }
-    let too_much = DirectoryConfig { columns: vec!["password_hash".into()], ..part };
+    let too_much = DirectoryConfig { columns: vec!["password_hash".into()], ..config };
     let error = opening_fails(&too_much, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "the advised role reads what is mapped and no more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
+async fn many_waiting_searches_open_a_single_extra_connection() {
     let server = server();
     let url =
         database(&server, "waiting", "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)");
-    let directory = open(&part(&url, "users")).await;
+    let directory = open(&build_config(&url, "users")).await;
     let sessions = || -> i64 {
         let counted = "SELECT sessions FROM pg_stat_database WHERE datname = 'waiting'";
         server.sql("postgres", counted).parse().unwrap()
@@ -305,15 +305,15 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
     }
 }
 
-/// How many rows of `part`'s table the server reads for one query. Statistics are complete once the session has ended.
-async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: ListRequest) -> i64 {
+/// How many rows of `config`'s table the server reads for one query. Statistics are complete once the session has ended.
+async fn examined(server: &PostgresServer, config: &DirectoryConfig, query: ListRequest) -> i64 {
     let so_far = || -> i64 {
         let read =
             "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables";
         server.sql("many", read).parse().unwrap()
     };
     let before = so_far();
-    let directory = open(part).await;
+    let directory = open(config).await;
     directory.search_users(&query, &CancellationToken::new()).await.unwrap();
     directory.close().await;
     wait_for(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
@@ -352,13 +352,13 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
         "mood", "level", "tags", "extra", "raw", "amount", "precise", "wall", "day", "hour", "bytes",
         "ratio", "pair", "address", "span", "long", "letter", "owner", "fixed",
     ];
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         columns: names.map(str::to_owned).to_vec(),
         search: Some(["email", "mood", "extra", "amount"].map(str::to_owned).to_vec()),
-        ..part(&url, "kinds")
+        ..build_config(&url, "kinds")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let shown = async |id: &str| -> Vec<String> {
         let row = directory.find_user(id).await.unwrap().expect("the row is there");
         row.cells.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect()
@@ -438,12 +438,12 @@ async fn lists_by_any_ordered_type_hold_everyone_once(server: &PostgresServer) {
            CREATE INDEX ON ordered (a);"#,
     );
     let names = ["w", "d", "n", "f", "c", "v", "b", "a"];
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         created_at: Some("t".into()),
         columns: names.map(str::to_owned).to_vec(),
-        ..part(&url, "ordered")
+        ..build_config(&url, "ordered")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     for column in ["t", "id"].into_iter().chain(names) {
         for descending in [false, true] {
             let direction = if descending { "DESC" } else { "ASC" };
@@ -486,7 +486,7 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
         ("padded", "ab"),
         ("nobody", "7"),
     ] {
-        let directory = open(&part(&url, table)).await;
+        let directory = open(&build_config(&url, table)).await;
         assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
@@ -498,17 +498,17 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
         }
     }
     // A UUID is found in any spelling.
-    let uuids = open(&part(&url, "uuids")).await;
+    let uuids = open(&build_config(&url, "uuids")).await;
     for spelled in ["0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"] {
         assert_eq!(search(&*uuids, &query(spelled)).await.rows.len(), 1);
     }
-    let doubled = open(&part(&url, "doubled")).await;
+    let doubled = open(&build_config(&url, "doubled")).await;
     assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
     }
-    let nobody = open(&part(&url, "nobody")).await;
+    let nobody = open(&build_config(&url, "nobody")).await;
     assert_eq!(search(&*nobody, &query("")).await.rows.len(), 1);
 }
 
@@ -531,29 +531,29 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
         ("\"Users\"", "id"),
         ("public.Users", "id"),
     ] {
-        open(&DirectoryConfig { id: id.into(), ..part(&url, table) }).await;
+        open(&DirectoryConfig { id: id.into(), ..build_config(&url, table) }).await;
     }
     let weird = DirectoryConfig {
         id: "i\"d".into(),
         name: Some("; DROP TABLE x".into()),
-        ..part(&url, "\"My App\".\"we\"\"ird. name\"")
+        ..build_config(&url, "\"My App\".\"we\"\"ird. name\"")
     };
     assert_eq!(search(&*open(&weird).await, &query("HERE")).await.rows.len(), 1);
     for table in ["parts", "matview", "view"] {
-        let directory = open(&part(&url, table)).await;
+        let directory = open(&build_config(&url, table)).await;
         assert_eq!(search(&*directory, &query("")).await.rows.len(), 10, "{table}");
         assert_eq!(directory.info().estimated_total, Some(10), "{table}");
         // The index of the table below a view can be used for the view too.
         assert_eq!(directory.info().columns[0].sortable, table != "matview", "{table}");
     }
 
-    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&build_config(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.contains("Did you mean `Users`?"), "{error}");
     let hint = error.hint.unwrap();
     assert!(hint.contains("`orders`") && hint.contains("My App.") && !hint.contains("parts_2024"), "{hint}");
 
-    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
+    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..build_config(&url, "Users") };
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
@@ -574,7 +574,7 @@ async fn values_within_json_are_columns(server: &PostgresServer) {
     // Only the needed columns may be read.
     server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, profile) ON users TO reader");
     for table in ["users", "raw", "seen"] {
-        let directory = open(&paths::part(&url, table)).await;
+        let directory = open(&paths::build_config(&url, table)).await;
         paths::told(&*directory).await;
         let grant = format!(r#"GRANT SELECT ("id", "profile") ON "public"."{table}" TO understudy"#);
         assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
@@ -582,17 +582,17 @@ async fn values_within_json_are_columns(server: &PostgresServer) {
     }
     // Whatever a backslash means in the role's session.
     server.sql("paths", "ALTER ROLE reader SET standard_conforming_strings = off");
-    paths::told(&*open(&paths::part(&url, "users")).await).await;
+    paths::told(&*open(&paths::build_config(&url, "users")).await).await;
     server.sql("paths", "ALTER ROLE reader RESET ALL; GRANT SELECT ON users TO reader");
-    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
+    paths::what_cannot_be_is_refused(&paths::build_config(&url, "users"), "plan", Some(&password())).await;
     server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id) ON users TO reader");
-    let error = opening_fails(&paths::part(&url, "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&paths::build_config(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.statement.unwrap().contains(r#"GRANT SELECT ("profile") ON"#));
 }
 
 #[tokio::test]
-async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
+async fn an_index_on_a_json_path_serves_it_like_a_column() {
     let server = server();
     let url = database(
         &server,
@@ -604,15 +604,15 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
          UPDATE users SET profile = profile || '{\"name\": \"Zora Neale\"}' WHERE id IN (7, 119990);
          CREATE INDEX ON users (created_at); CREATE INDEX by_city ON users ((profile ->> 'city')); ANALYZE users;",
     );
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         name: Some("profile->>name".into()),
         email: Some("profile->contact->>email".into()),
         created_at: Some("created_at".into()),
         columns: vec!["profile->>city".into()],
         timeout_ms: 1000,
-        ..part(&url, "users")
+        ..build_config(&url, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let info = directory.info();
     let sortable: Vec<&str> =
         info.columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
@@ -631,7 +631,7 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
         server.sql("paths", statements);
     }
     server.sql("paths", "ANALYZE users");
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     for service in &directory.info().coverage {
         assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
     }
@@ -661,7 +661,8 @@ async fn nothing_can_be_written(server: &PostgresServer) {
          CREATE VIEW escaping AS SELECT id, set_config('transaction_read_only', 'off', false) || note(id) AS note FROM users;",
     );
     for view in ["noting", "escaping"] {
-        let directory = open(&DirectoryConfig { columns: vec!["note".into()], ..part(&url, view) }).await;
+        let directory =
+            open(&DirectoryConfig { columns: vec!["note".into()], ..build_config(&url, view) }).await;
         let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Refused, "{error}");
         assert_eq!(directory.find_user("1").await.unwrap_err().code, DirectoryCode::Refused);
@@ -669,14 +670,14 @@ async fn nothing_can_be_written(server: &PostgresServer) {
     assert_eq!(server.sql("written", "SELECT count(*) FROM seen"), "0");
 }
 
-async fn refusals_are_told_apart(server: &PostgresServer) {
+async fn refusals_are_distinguished(server: &PostgresServer) {
     let url = database(
         server,
         "refused",
         "CREATE TABLE users (id int PRIMARY KEY, email text, password_hash text)",
     );
     server.sql("refused", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, email) ON users TO reader");
-    let users = part(&url, "users");
+    let users = build_config(&url, "users");
     let told = DirectoryConfig { email: Some("email".into()), ..users.clone() };
     open(&told).await;
 
@@ -694,19 +695,23 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     let error = opening_fails(&users, None).await;
     assert_eq!(error.code, DirectoryCode::Refused);
     assert!(error.message.contains("none is stored"), "{error}");
-    let error = opening_fails(&part(&server.url("nobody", "refused"), "users"), Some("wr0ng")).await;
+    let error = opening_fails(&build_config(&server.url("nobody", "refused"), "users"), Some("wr0ng")).await;
     assert_eq!(error.code, DirectoryCode::Refused);
-    let error = opening_fails(&part(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
-    assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
-    let error = opening_fails(&part(&format!("{url}?sslmode=require"), "users"), Some(READER_PASSWORD)).await;
-    assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     let error =
-        opening_fails(&part("postgres://reader@no-such-host.invalid/acme", "users"), Some(READER_PASSWORD))
-            .await;
+        opening_fails(&build_config(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
+    let error =
+        opening_fails(&build_config(&format!("{url}?sslmode=require"), "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, DirectoryCode::Refused, "{error}");
+    let error = opening_fails(
+        &build_config("postgres://reader@no-such-host.invalid/acme", "users"),
+        Some(READER_PASSWORD),
+    )
+    .await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
 
-    let error = opening_fails(&part(&impostor(), "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&build_config(&impostor(), "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("secure") && error.hint.unwrap().contains("host and port"));
 
@@ -783,7 +788,7 @@ impl Overseer for Admin<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_and_gone_when_they_are_over() {
+async fn faults_are_reported_until_they_are_fixed() {
     let server = server();
     let url = database(
         &server,
@@ -792,8 +797,12 @@ async fn faults_are_told_and_gone_when_they_are_over() {
          CREATE TABLE sleepers (id int PRIMARY KEY); INSERT INTO sleepers VALUES (1);
          CREATE VIEW slow AS SELECT id, (SELECT 'awake' FROM pg_sleep(600) OFFSET 0) AS email FROM sleepers;",
     );
-    let users = open(&part(&url, "users")).await;
-    let slow = |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
+    let users = open(&build_config(&url, "users")).await;
+    let slow = |timeout_ms| DirectoryConfig {
+        email: Some("email".into()),
+        timeout_ms,
+        ..build_config(&url, "slow")
+    };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), DirectoryCode::Unreachable)
@@ -803,7 +812,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     wait_for(&server, STUCK, "0");
 
     server.sql("postgres", "ALTER ROLE reader CONNECTION LIMIT 0");
-    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&build_config(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("accepts no more connections"), "{error}");
     assert!(error.hint.unwrap().contains("connection limit"));
@@ -823,12 +832,12 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let view = |table: &str, timeout_ms| DirectoryConfig {
         email: Some("email".into()),
         timeout_ms,
-        ..part(&url, table)
+        ..build_config(&url, table)
     };
     a_cancelled_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
     a_forgotten_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
-    a_search_ends_when_its_time_is_up(&server, &view("napping", 200)).await;
-    a_search_ends_when_its_time_is_up(&server, &view("cross_joined", 200)).await;
+    a_search_ends_at_its_timeout(&server, &view("napping", 200)).await;
+    a_search_ends_at_its_timeout(&server, &view("cross_joined", 200)).await;
 
     let directory = open(&view("users", 3000)).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
@@ -853,8 +862,8 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     wait_for(&server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
 }
 
-async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     let mut sessions = BTreeSet::new();
     // More often than there are connections, so each must have been returned and reused.
     for _ in 0..4 {
@@ -877,8 +886,8 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
     directory.close().await;
 }
 
-async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     for _ in 0..3 {
         let searching = tokio::spawn({
             let directory = Arc::clone(&directory);
@@ -892,8 +901,8 @@ async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &
     directory.close().await;
 }
 
-async fn a_search_ends_when_its_time_is_up(server: &PostgresServer, part: &DirectoryConfig) {
-    let directory = open(part).await;
+async fn a_search_ends_at_its_timeout(server: &PostgresServer, config: &DirectoryConfig) {
+    let directory = open(config).await;
     for _ in 0..3 {
         let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);

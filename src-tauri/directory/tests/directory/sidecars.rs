@@ -31,13 +31,13 @@ async fn insert(connection: &mut SqliteConnection, email: &str) {
     sqlx::query("INSERT INTO users (email) VALUES (?1)").bind(email).execute(connection).await.unwrap();
 }
 
-fn part(path: &Path) -> DirectoryConfig {
+fn build_config(path: &Path) -> DirectoryConfig {
     DirectoryConfig {
         table: "users".into(),
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(format!("sqlite://{}", path.display()))
+        ..crate::build_config(format!("sqlite://{}", path.display()))
     }
 }
 
@@ -66,14 +66,15 @@ async fn made() -> (tempfile::TempDir, Application) {
 }
 
 #[tokio::test]
-async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
+async fn no_sidecar_files_are_left_beside_a_closed_file() {
     let (folder, application) = made().await;
     let before = files(folder.path());
     assert_eq!(before.len(), 1, "the application took its log with it");
 
-    let discovered = understudy_directory::discover_tables(&part(&application.path), None).await.unwrap();
+    let discovered =
+        understudy_directory::discover_tables(&build_config(&application.path), None).await.unwrap();
     assert_eq!(discovered.tables[0].name, "users");
-    let directory = understudy_directory::open(&part(&application.path), None).await.unwrap();
+    let directory = understudy_directory::open(&build_config(&application.path), None).await.unwrap();
     let seen = async || search(&*directory, &query("")).await.rows.len();
     assert_eq!(seen().await, 1);
     assert_eq!(files(folder.path()), before);
@@ -100,7 +101,7 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
         let link = elsewhere.path().join("link.db");
         std::os::unix::fs::symlink(&application.path, &link).unwrap();
         let running = application.open(SqliteJournalMode::Wal).await;
-        let linked = understudy_directory::open(&part(&link), None).await.unwrap();
+        let linked = understudy_directory::open(&build_config(&link), None).await.unwrap();
         assert_eq!(search(&*linked, &query("")).await.rows.len(), 5);
         assert_eq!(files(elsewhere.path()).len(), 1);
         running.close().await.unwrap();
@@ -108,7 +109,7 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
 }
 
 #[tokio::test]
-async fn what_would_have_to_be_changed_first_is_refused_in_words() {
+async fn a_file_that_would_have_to_be_changed_is_refused() {
     let (folder, application) = made().await;
     // Copied while it was open, without the -shm file.
     let mut running = application.open(SqliteJournalMode::Wal).await;
@@ -118,7 +119,7 @@ async fn what_would_have_to_be_changed_first_is_refused_in_words() {
         std::fs::copy(folder.path().join(name), copied.path().join(name)).unwrap();
     }
     let before = files(copied.path());
-    let error = understudy_directory::open(&part(&copied.path().join("app.db")), None)
+    let error = understudy_directory::open(&build_config(&copied.path().join("app.db")), None)
         .await
         .err()
         .expect("it is refused");
@@ -141,7 +142,7 @@ async fn what_would_have_to_be_changed_first_is_refused_in_words() {
         std::fs::copy(folder.path().join(name), copied.path().join(name)).unwrap();
     }
     let before = files(copied.path());
-    let error = understudy_directory::open(&part(&copied.path().join("journal.db")), None)
+    let error = understudy_directory::open(&build_config(&copied.path().join("journal.db")), None)
         .await
         .err()
         .expect("it is refused");
@@ -161,15 +162,15 @@ async fn every_advice_can_be_run() {
     )
     .await;
     for (table, has_indexes) in [("users", true), ("people", false), ("notes", false)] {
-        let part = DirectoryConfig {
+        let config = DirectoryConfig {
             table: table.into(),
             name: Some("name".into()),
             created_at: Some("created_at".into()),
             search: Some(vec!["id".into(), "email".into(), "name".into()]),
             columns: vec![],
-            ..crate::part(url.clone())
+            ..crate::build_config(url.clone())
         };
-        let directory = understudy_directory::open(&part, None).await.unwrap();
+        let directory = understudy_directory::open(&config, None).await.unwrap();
         let mut advice: Vec<String> =
             directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
         // One index may serve several tiers.
@@ -180,7 +181,7 @@ async fn every_advice_can_be_run() {
         for statement in advice {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         }
-        let directory = understudy_directory::open(&part, None).await.unwrap();
+        let directory = understudy_directory::open(&config, None).await.unwrap();
         for service in directory.info().coverage.iter().filter(|_| has_indexes && table == "users") {
             let is_contains = service.column.contains("id");
             assert!(service.advice.is_none() || is_contains, "{service:?}");

@@ -9,12 +9,12 @@ use understudy_directory::DirectoryConfig;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::sshd::SshServer;
 
-use crate::link::{READER, ada_is_there, mariadb, mongo, open, part, postgres};
+use crate::link::{READER, ada_is_there, build_config, mariadb, mongo, open, postgres};
 use crate::story::query;
 
 /// A table that takes longer to read than the time limit.
-fn napping(part: &DirectoryConfig) -> DirectoryConfig {
-    DirectoryConfig { table: "napping".into(), timeout_ms: 2000, ..part.clone() }
+fn napping(config: &DirectoryConfig) -> DirectoryConfig {
+    DirectoryConfig { table: "napping".into(), timeout_ms: 2000, ..config.clone() }
 }
 
 async fn fails(directory: &dyn Directory) -> DirectoryError {
@@ -56,7 +56,7 @@ async fn a_postgres_that_falls_silent_is_not_called_slow() {
              GRANT SELECT ON napping TO {READER}"
         ),
     );
-    let users = part(server.url(READER, "postgres"));
+    let users = build_config(server.url(READER, "postgres"));
     let runs = async |naps: usize| {
         let napping = "SELECT count(*) FROM pg_stat_activity
              WHERE application_name = 'understudy' AND state = 'active' AND wait_event = 'PgSleep'";
@@ -80,7 +80,7 @@ async fn a_mariadb_that_falls_silent_is_not_called_slow() {
         "acme",
         "CREATE VIEW napping AS SELECT id, (SELECT SLEEP(600)) AS email FROM users WHERE SLEEP(600) = 0",
     );
-    let users = part(server.url(READER, "acme"));
+    let users = build_config(server.url(READER, "acme"));
     let runs = async |naps: usize| {
         crate::mysql::wait_for(&server, crate::mysql::NAPPING, &naps.to_string());
     };
@@ -91,7 +91,7 @@ async fn a_mariadb_that_falls_silent_is_not_called_slow() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mongodb_that_falls_silent_is_not_called_slow() {
     let server = mongo().await;
-    let users = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let users = DirectoryConfig { id: "_id".into(), ..build_config(server.url(READER, "acme")) };
     server.database("acme").collection("napping").insert_one(doc! { "_id": 1, "email": "a" }).await.unwrap();
     let (directory, napping) = (open(&users).await, open(&napping(&users)).await);
     server.command("acme", doc! { "drop": "napping" }).await;

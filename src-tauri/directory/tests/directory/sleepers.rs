@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{Directory, WakeCallback};
 use understudy_directory::{DirectoryCode, DirectoryError};
 
-use crate::link::{PASSWORD, READER, ada_is_there, mariadb, mongo, part, postgres};
+use crate::link::{PASSWORD, READER, ada_is_there, build_config, mariadb, mongo, postgres};
 
 /// How a sleeping database behaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -81,34 +82,34 @@ fn serve(mut near: TcpStream, server: u16, how: Asleep, awake: &(Mutex<bool>, Co
     }
 }
 
-fn at(part: &DirectoryConfig, server: u16, sleeper: &Sleeper) -> DirectoryConfig {
-    let url = part.url.replace(&format!(":{server}"), &format!(":{}", sleeper.port));
-    DirectoryConfig { url, patience: 60, ..part.clone() }
+fn at(config: &DirectoryConfig, server: u16, sleeper: &Sleeper) -> DirectoryConfig {
+    let url = config.url.replace(&format!(":{server}"), &format!(":{}", sleeper.port));
+    DirectoryConfig { url, patience: 60, ..config.clone() }
 }
 
-async fn opened(part: &DirectoryConfig, tell: WakeCallback) -> Result<Arc<dyn Directory>, DirectoryError> {
+async fn opened(config: &DirectoryConfig, tell: WakeCallback) -> Result<Arc<dyn Directory>, DirectoryError> {
     let password = SecretString::from(PASSWORD);
-    understudy_directory::with_wake_listener(tell, understudy_directory::open(part, Some(&password))).await
+    understudy_directory::with_wake_listener(tell, understudy_directory::open(config, Some(&password))).await
 }
 
 /// The first query is answered, however long it takes; the caller is told that the server is waking, and when that is
 /// over.
-async fn it_is_waited_for(part: &DirectoryConfig, server: u16, how: Asleep) {
+async fn it_is_waited_for(config: &DirectoryConfig, server: u16, how: Asleep) {
     let sleeper = Sleeper::before(server, how);
     let (tell, told) = sleeper.wakes_when_told();
-    let directory = opened(&at(part, server, &sleeper), tell).await.unwrap();
+    let directory = opened(&at(config, server, &sleeper), tell).await.unwrap();
     ada_is_there(&*directory).await;
     assert_eq!(*told.lock().unwrap(), [true, false]);
 }
 
 /// A caller that cancels stops waiting and is not notified any more.
-async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
+async fn nobody_has_to_wait(config: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
     let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
     let tell = Arc::new(move |wakes| telling.send(wakes).unwrap());
-    let part = at(part, server, &sleeper);
+    let config = at(config, server, &sleeper);
     {
-        let mut opening = std::pin::pin!(opened(&part, tell));
+        let mut opening = std::pin::pin!(opened(&config, tell));
         tokio::select! {
             opened = &mut opening => panic!("it sleeps: {:?}", opened.err()),
             wakes = told.recv() => assert_eq!(wakes, Some(true)),
@@ -118,9 +119,9 @@ async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
 }
 
 /// A server that never wakes is not reported as an unreachable network.
-async fn patience_has_an_end(part: &DirectoryConfig, server: u16) {
+async fn patience_has_an_end(config: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
-    let impatient = DirectoryConfig { patience: 5, ..at(part, server, &sleeper) };
+    let impatient = DirectoryConfig { patience: 5, ..at(config, server, &sleeper) };
     let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it sleeps") };
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.to_string().contains("`patience` in [directory]"), "{error}");
@@ -130,21 +131,25 @@ async fn patience_has_an_end(part: &DirectoryConfig, server: u16) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_sleeps_is_waited_for() {
     let server = postgres();
-    let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
-    for how in [Asleep::Silent, Asleep::HangsUp, Asleep::Starting] {
-        it_is_waited_for(&part, server.port(), how).await;
-    }
-    nobody_has_to_wait(&part, server.port()).await;
-    patience_has_an_end(&part, server.port()).await;
+    let config = build_config(format!("{}?sslmode=disable", server.url(READER, "postgres")));
+    tokio::join!(
+        join_all([Asleep::Silent, Asleep::HangsUp, Asleep::Starting].map(|how| it_is_waited_for(
+            &config,
+            server.port(),
+            how
+        ))),
+        nobody_has_to_wait(&config, server.port()),
+        patience_has_an_end(&config, server.port()),
+    );
 }
 
 /// A server that recovers for hours, or a standby that does not accept queries, explains itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
+async fn a_starting_postgres_is_reported_in_its_own_words() {
     let server = postgres();
-    let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
+    let config = build_config(format!("{}?sslmode=disable", server.url(READER, "postgres")));
     let sleeper = Sleeper::before(server.port(), Asleep::Starting);
-    let impatient = DirectoryConfig { patience: 5, ..at(&part, server.port(), &sleeper) };
+    let impatient = DirectoryConfig { patience: 5, ..at(&config, server.port(), &sleeper) };
     let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it never starts") };
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("is not ready: the database system is starting up"), "{error}");
@@ -158,21 +163,21 @@ async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mariadb_that_sleeps_is_waited_for() {
     let server = mariadb();
-    let part = part(server.url(READER, "acme"));
-    for how in [Asleep::Silent, Asleep::HangsUp] {
-        it_is_waited_for(&part, server.port(), how).await;
-    }
-    nobody_has_to_wait(&part, server.port()).await;
-    patience_has_an_end(&part, server.port()).await;
+    let config = build_config(server.url(READER, "acme"));
+    tokio::join!(
+        join_all([Asleep::Silent, Asleep::HangsUp].map(|how| it_is_waited_for(&config, server.port(), how))),
+        nobody_has_to_wait(&config, server.port()),
+        patience_has_an_end(&config, server.port()),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mongodb_that_sleeps_is_waited_for() {
     let server = mongo().await;
-    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
-    for how in [Asleep::Silent, Asleep::HangsUp] {
-        it_is_waited_for(&part, server.port(), how).await;
-    }
-    nobody_has_to_wait(&part, server.port()).await;
-    patience_has_an_end(&part, server.port()).await;
+    let config = DirectoryConfig { id: "_id".into(), ..build_config(server.url(READER, "acme")) };
+    tokio::join!(
+        join_all([Asleep::Silent, Asleep::HangsUp].map(|how| it_is_waited_for(&config, server.port(), how))),
+        nobody_has_to_wait(&config, server.port()),
+        patience_has_an_end(&config, server.port()),
+    );
 }

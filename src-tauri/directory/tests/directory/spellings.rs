@@ -25,7 +25,7 @@ pub fn values() -> String {
     ROWS.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
+pub fn build_config(url: String, table: &str, id: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         id: id.into(),
@@ -33,7 +33,7 @@ pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
         created_at: None,
         columns: vec!["phone".into()],
         search: Some(vec!["full_name".into(), "phone".into()]),
-        ..crate::part(url)
+        ..crate::build_config(url)
     }
 }
 

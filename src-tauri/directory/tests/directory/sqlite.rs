@@ -80,27 +80,27 @@ async fn users() -> (TempDir, String) {
 #[tokio::test]
 async fn the_story_on_sqlite() {
     let (_folder, url) = users().await;
-    let directory = understudy_directory::open(&crate::part(url), None).await.unwrap();
+    let directory = understudy_directory::open(&crate::build_config(url), None).await.unwrap();
     assert!(directory.info().server.starts_with("SQLite 3."));
     assert!(directory.info().total_is_exact);
     story::told(&*directory, INDEXED).await;
     directory.close().await;
 }
 
-fn part(url: String, table: &str) -> DirectoryConfig {
+fn build_config(url: String, table: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
         created_at: None,
         columns: vec![],
-        ..crate::part(url)
+        ..crate::build_config(url)
     }
 }
 
 /// Files that may be mistaken for a database.
 #[tokio::test]
-async fn a_file_that_is_no_database_is_told_as_what_it_is() {
+async fn a_file_that_is_not_a_database_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.db");
     let (_made, url) = users().await;
@@ -118,16 +118,16 @@ async fn a_file_that_is_no_database_is_told_as_what_it_is() {
         (&damaged, "its header is damaged", "another copy"),
     ] {
         std::fs::write(&path, content).unwrap();
-        let error = opening_fails(&part(format!("sqlite://{}", path.display()), "users")).await;
+        let error = opening_fails(&build_config(format!("sqlite://{}", path.display()), "users")).await;
         assert_eq!(error.code, DirectoryCode::Refused, "{error}");
         assert!(error.message.contains(what) && error.hint.as_ref().unwrap().contains(hint), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), content, "it is left as it was");
     }
 }
 
-async fn opening_fails(part: &DirectoryConfig) -> DirectoryError {
-    match understudy_directory::open(part, None).await {
-        Ok(_) => panic!("{part:?} was opened"),
+async fn opening_fails(config: &DirectoryConfig) -> DirectoryError {
+    match understudy_directory::open(config, None).await {
+        Ok(_) => panic!("{config:?} was opened"),
         Err(error) => error,
     }
 }
@@ -138,7 +138,8 @@ async fn other_spellings_are_found() {
         database("CREATE TABLE people (id INTEGER PRIMARY KEY, full_name TEXT, phone TEXT)").await;
     let insert = format!("INSERT INTO people VALUES {}", spellings::values());
     sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
-    let directory = understudy_directory::open(&spellings::part(url, "people", "id"), None).await.unwrap();
+    let directory =
+        understudy_directory::open(&spellings::build_config(url, "people", "id"), None).await.unwrap();
     spellings::told(&*directory, false).await;
 }
 
@@ -154,7 +155,9 @@ async fn values_and_other_searches_are_suggested() {
         let insert = format!("INSERT INTO {table} VALUES {}", suggestions::values());
         sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
         let directory =
-            understudy_directory::open(&suggestions::part(url.clone(), table, "id"), None).await.unwrap();
+            understudy_directory::open(&suggestions::build_config(url.clone(), table, "id"), None)
+                .await
+                .unwrap();
         suggestions::told(&*directory, indexed).await;
     }
 }
@@ -172,8 +175,9 @@ async fn values_of_any_type_in_any_column_are_shown() {
     )
     .await;
     let columns = ["n", "r", "truth", "seen", "data", "anything"].map(str::to_owned).to_vec();
-    let part = DirectoryConfig { columns, search: Some(vec!["anything".into()]), ..part(url, "things") };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config =
+        DirectoryConfig { columns, search: Some(vec!["anything".into()]), ..build_config(url, "things") };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     let shown = async |id: &str| -> Vec<Option<String>> {
         directory.find_user(id).await.unwrap().expect("the row is there").cells
     };
@@ -217,11 +221,12 @@ async fn values_within_json_are_columns() {
         paths::values(false)
     );
     sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
-    let opened =
-        async |table: &str| understudy_directory::open(&paths::part(&url, table), None).await.unwrap();
+    let opened = async |table: &str| {
+        understudy_directory::open(&paths::build_config(&url, table), None).await.unwrap()
+    };
     paths::told(&*opened("users").await).await;
     paths::told(&*opened("packed").await).await;
-    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", None).await;
+    paths::what_cannot_be_is_refused(&paths::build_config(&url, "users"), "plan", None).await;
 
     // A value that is not JSON is treated as having none, and other rows keep theirs.
     sqlx::raw_sql("UPDATE users SET profile = 'no JSON' WHERE id = 4")
@@ -263,16 +268,16 @@ const MANY: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full
     CREATE INDEX by_time ON users (created_at);";
 
 #[tokio::test]
-async fn an_index_of_trigrams_serves_what_is_within_a_word() {
+async fn a_trigram_index_serves_searches_within_words() {
     let (_folder, url, mut connection) = database(MANY).await;
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
         timeout_ms: 1000,
-        ..part(url, "users")
+        ..build_config(url, "users")
     };
-    let opened = async || understudy_directory::open(&part, None).await.unwrap();
+    let opened = async || understudy_directory::open(&config, None).await.unwrap();
     let contains = |directory: &dyn understudy_directory::Directory| {
         let coverage = directory.info().coverage.clone().into_iter();
         coverage.filter(|one| one.tier == Tier::Contains).collect::<Vec<_>>()
@@ -348,13 +353,13 @@ async fn ids_of_every_kind_find_their_user() {
         ("texts", "007"),
         ("untyped", "7"),
     ] {
-        let directory = understudy_directory::open(&part(url.clone(), table), None).await.unwrap();
+        let directory = understudy_directory::open(&build_config(url.clone(), table), None).await.unwrap();
         assert_eq!(directory.find_user(id).await.unwrap().expect(table).id, id);
         assert_eq!(search(&*directory, &query(id)).await.rows[0].id, id, "{table}");
         assert_eq!(directory.find_user("7.0").await.unwrap(), None);
         assert_eq!(directory.find_user("ada").await.unwrap(), None, "an id's case counts");
     }
-    let doubled = understudy_directory::open(&part(url, "doubled"), None).await.unwrap();
+    let doubled = understudy_directory::open(&build_config(url, "doubled"), None).await.unwrap();
     assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
         let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
@@ -363,21 +368,22 @@ async fn ids_of_every_kind_find_their_user() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_told_with_what_there_is() {
+async fn mismatches_are_reported_with_what_exists() {
     let (folder, url, _connection) = database(
         r#"CREATE TABLE "Users" (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT); CREATE TABLE orders (id INTEGER);"#,
     )
     .await;
-    let error = opening_fails(&part(url.clone(), "users")).await;
+    let error = opening_fails(&build_config(url.clone(), "users")).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.contains("`users`") && error.message.contains("Did you mean `Users`?"), "{error}");
     assert!(error.hint.unwrap().contains("`orders`"));
 
     for name in ["Users", "\"Users\"", "main.Users", "main.\"Users\""] {
-        understudy_directory::open(&part(url.clone(), name), None).await.unwrap();
+        understudy_directory::open(&build_config(url.clone(), name), None).await.unwrap();
     }
 
-    let wrong = DirectoryConfig { columns: vec!["email".into(), "fullname".into()], ..part(url, "Users") };
+    let wrong =
+        DirectoryConfig { columns: vec!["email".into(), "fullname".into()], ..build_config(url, "Users") };
     let error = opening_fails(&wrong).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert_eq!(
@@ -385,16 +391,20 @@ async fn what_does_not_fit_is_told_with_what_there_is() {
         "directory.columns[1]: Users has no column `fullname`. Did you mean `full_name`?"
     );
 
-    let missing = opening_fails(&part(super::sqlite::url(&folder.path().join("gone.sqlite")), "Users")).await;
+    let missing =
+        opening_fails(&build_config(super::sqlite::url(&folder.path().join("gone.sqlite")), "Users")).await;
     assert_eq!(missing.code, DirectoryCode::Unreachable);
     assert!(missing.message.contains("gone.sqlite"));
     assert!(!folder.path().join("gone.sqlite").exists(), "opening makes no file");
 
     let text = folder.path().join("text.sqlite");
     std::fs::write(&text, "This is no database. ".repeat(100)).unwrap();
-    assert_eq!(opening_fails(&part(super::sqlite::url(&text), "Users")).await.code, DirectoryCode::Refused);
+    assert_eq!(
+        opening_fails(&build_config(super::sqlite::url(&text), "Users")).await.code,
+        DirectoryCode::Refused
+    );
 
-    let unknown = opening_fails(&part("oracle://scott@db/orcl".into(), "Users")).await;
+    let unknown = opening_fails(&build_config("oracle://scott@db/orcl".into(), "Users")).await;
     assert_eq!(unknown.code, DirectoryCode::ConfigInvalid);
     assert!(unknown.hint.unwrap().contains("postgres://"));
     assert_eq!(understudy_directory::engine_name("sqlite:///users.sqlite"), Some("SQLite"));
@@ -411,10 +421,11 @@ const ENDLESS: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);
                                        SELECT max(x) FROM n WHERE x < 0) AS email FROM users;";
 
 #[tokio::test]
-async fn a_search_ends_when_its_time_is_up() {
+async fn a_search_ends_at_its_timeout() {
     let (_folder, url, _connection) = database(ENDLESS).await;
-    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config =
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..build_config(url, "endless") };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     for _ in 0..3 {
         let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Timeout);
@@ -429,10 +440,11 @@ const LARGE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY);
     CREATE VIEW large AS SELECT id, randomblob(50000000) AS email FROM users;";
 
 #[tokio::test]
-async fn few_rows_of_large_values_end_in_time_too() {
+async fn a_few_rows_with_large_values_end_in_time_too() {
     let (_folder, url, _connection) = database(LARGE).await;
-    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "large") };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config =
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..build_config(url, "large") };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     let error = directory.search_users(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, DirectoryCode::Timeout);
 }
@@ -456,8 +468,9 @@ async fn until_read(connection: &mut SqliteConnection, is_read: bool) {
 async fn a_cancelled_or_forgotten_search_leaves_the_file_free() {
     let (_folder, url, mut connection) = database(ENDLESS).await;
     sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut connection).await.unwrap();
-    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 60_000, ..part(url, "endless") };
-    let directory = understudy_directory::open(&part, None).await.unwrap();
+    let config =
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 60_000, ..build_config(url, "endless") };
+    let directory = understudy_directory::open(&config, None).await.unwrap();
     let question = query("");
     // More often than there are connections, so each must have been returned.
     for _ in 0..3 {
@@ -486,7 +499,7 @@ async fn the_file_is_never_written_to() {
     let path = folder.path().join("users.sqlite");
     let before = std::fs::read(&path).unwrap();
     let url = format!("{url}?mode=rwc");
-    let directory = understudy_directory::open(&crate::part(url), None).await.unwrap();
+    let directory = understudy_directory::open(&crate::build_config(url), None).await.unwrap();
     search(&*directory, &query("ann")).await;
     directory.close().await;
     assert!(std::fs::read(&path).unwrap() == before);
@@ -503,17 +516,18 @@ impl Administrator for SqliteConnection {
 }
 
 #[tokio::test]
-async fn faults_are_told_and_gone_when_they_are_over() {
+async fn faults_are_reported_until_they_are_fixed() {
     let (_folder, url, mut connection) = database(
         "CREATE TABLE users (id INTEGER PRIMARY KEY);
          INSERT INTO users WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 40) SELECT id FROM ids",
     )
     .await;
-    let users = understudy_directory::open(&part(url, "users"), None).await.unwrap();
+    let users = understudy_directory::open(&build_config(url, "users"), None).await.unwrap();
     faults::a_table_that_is_renamed_comes_back(&*users, &mut connection).await;
     faults::each_question_has_its_own_answer(&users).await;
     let (_folder, url, _connection) = database(ENDLESS).await;
-    let hasty = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
+    let hasty =
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..build_config(url, "endless") };
     let hasty = understudy_directory::open(&hasty, None).await.unwrap();
     faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
 }
@@ -534,7 +548,7 @@ proptest! {
 
     /// The paging invariant: whatever the columns hold, pages of any size add up to one long page.
     #[test]
-    fn pages_of_any_size_are_the_list(
+    fn pages_of_any_size_add_up_to_the_list(
         keys in prop::collection::vec(literal(), 0..40),
         limit in 1..9_u16,
         text in "[ab%_]{0,1}",
@@ -551,10 +565,10 @@ proptest! {
         runtime.block_on(async {
             let (_folder, url, mut connection) = database("").await;
             sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
-            let part = DirectoryConfig {
-                name: Some("name".into()), created_at: Some("made".into()), ..part(url, "users")
+            let config = DirectoryConfig {
+                name: Some("name".into()), created_at: Some("made".into()), ..build_config(url, "users")
             };
-            let directory = understudy_directory::open(&part, None).await.unwrap();
+            let directory = understudy_directory::open(&config, None).await.unwrap();
             let sort = sort.map(|descending| Sort { column: "made".into(), descending });
             let question = ListRequest { sort, ..query(&text) };
             let whole = pages(&*directory, ListRequest { limit: 500, ..question.clone() }).await;
@@ -571,7 +585,7 @@ proptest! {
 
     /// A text finds exactly the names that start with it or contain it.
     #[test]
-    fn an_index_of_trigrams_finds_what_reading_finds(
+    fn a_trigram_index_finds_the_same_as_a_scan(
         names in prop::collection::vec("[aAäÄßſİıKK\u{301}😀\"'*^(){}: OR-]{0,12}", 1..20),
         text in "[aAäÄßſİıKk\u{301}😀\"'*^(){}: OR-]{3,6}",
     ) {
@@ -596,7 +610,7 @@ proptest! {
             }
             let opened = async |table: &str| {
                 let search = Some(vec!["name".into(), "plan".into()]);
-                understudy_directory::open(&DirectoryConfig { search, ..part(url.clone(), table) }, None).await.unwrap()
+                understudy_directory::open(&DirectoryConfig { search, ..build_config(url.clone(), table) }, None).await.unwrap()
             };
             let (plain, users) = (opened("plain").await, opened("users").await);
             let is_served = |one: &understudy_directory::SearchCoverage| one.index.as_deref() == Some("users_fts");
@@ -612,15 +626,15 @@ proptest! {
     }
 
     #[test]
-    fn a_search_is_no_pattern(names in prop::collection::vec("[a%_\\\\']{1,4}", 1..20), text in "[a%_\\\\']{1,3}") {
+    fn search_texts_are_not_patterns(names in prop::collection::vec("[a%_\\\\']{1,4}", 1..20), text in "[a%_\\\\']{1,3}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (_folder, url, mut connection) = database("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)").await;
             for name in &names {
                 sqlx::query("INSERT INTO users (name) VALUES (?)").bind(name).execute(&mut connection).await.unwrap();
             }
-            let part = DirectoryConfig { name: Some("name".into()), ..part(url, "users") };
-            let directory = understudy_directory::open(&part, None).await.unwrap();
+            let config = DirectoryConfig { name: Some("name".into()), ..build_config(url, "users") };
+            let directory = understudy_directory::open(&config, None).await.unwrap();
             assert_eq!(directory.info().columns[1].kind, FieldKind::Text);
             let found = search(&*directory, &ListRequest { limit: 500, ..query(&text) }).await.rows;
             let mut found: Vec<String> = found.into_iter().filter_map(|row| row.cells[1].clone()).collect();

@@ -34,14 +34,14 @@ pub fn values() -> String {
     rows().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
+pub fn build_config(url: String, table: &str, id: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: table.into(),
         id: id.into(),
         email: None,
         created_at: None,
         columns: vec!["plan".into(), "api_token".into()],
-        ..crate::part(url)
+        ..crate::build_config(url)
     }
 }
 

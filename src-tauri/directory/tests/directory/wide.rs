@@ -36,7 +36,7 @@ fn table(kind: &str) -> String {
 }
 
 async fn all_of_it_is_shown_and_found(url: String, id: &str) {
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         table: "wide".into(),
         id: id.into(),
         email: Some("field_number_0".into()),
@@ -44,9 +44,9 @@ async fn all_of_it_is_shown_and_found(url: String, id: &str) {
         created_at: None,
         columns: names(),
         search: Some(names().into_iter().take(40).collect()),
-        ..crate::part(url)
+        ..crate::build_config(url)
     };
-    let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
+    let directory = understudy_directory::open(&config, Some(&SecretString::from(PASSWORD))).await.unwrap();
     for user in 1..=3 {
         let row = directory.find_user(&user.to_string()).await.unwrap().expect("the user");
         assert_eq!(row.cells.len(), COLUMNS + 1);
@@ -81,7 +81,7 @@ async fn on_postgres() {
 /// As many columns as PostgreSQL allows, and a view of them, whose indexes cannot be determined.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn as_wide_as_postgres_allows() {
+async fn a_postgres_table_of_maximum_width() {
     let server = understudy_test_support::postgres::PostgresServer::start();
     server.sql("postgres", &format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
     let fields: Vec<String> = (0..1597).map(|at| format!("field_number_{at}")).collect();
@@ -99,15 +99,16 @@ async fn as_wide_as_postgres_allows() {
         ),
     );
     for table in ["widest", "widest_view"] {
-        let part = DirectoryConfig {
+        let config = DirectoryConfig {
             table: table.into(),
             email: Some("email".into()),
             name: None,
             created_at: Some("created_at".into()),
             columns: fields.clone(),
-            ..crate::part(server.url("reader", "postgres"))
+            ..crate::build_config(server.url("reader", "postgres"))
         };
-        let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
+        let directory =
+            understudy_directory::open(&config, Some(&SecretString::from(PASSWORD))).await.unwrap();
         let info = directory.info();
         assert_eq!(info.columns.len(), 1600, "{table}");
         let is_served = |tier, column: &str| {

@@ -22,16 +22,16 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The driver's options, and the database in the URL.
 pub(crate) async fn build_connect_options(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     password: Option<&SecretString>,
     socks_port: Option<u16>,
 ) -> Result<(ClientOptions, String)> {
-    let unusable = |error| errors::from_driver(error, part, None);
-    let mechanism = Mechanism::from_config(part)?;
-    let parsed = ConnectionString::parse(&*mechanism.to_driver_url(&part.url)).map_err(unusable)?;
+    let unusable = |error| errors::from_driver(error, config, None);
+    let mechanism = Mechanism::from_config(config)?;
+    let parsed = ConnectionString::parse(&*mechanism.to_driver_url(&config.url)).map_err(unusable)?;
     // For `mongodb+srv`, this queries the DNS.
     let parsed = tokio::time::timeout(CONNECT_TIMEOUT, ClientOptions::parse(parsed)).await;
-    let Ok(parsed) = parsed else { return Err(errors::srv_lookup_error(part)) };
+    let Ok(parsed) = parsed else { return Err(errors::srv_lookup_error(config)) };
     let mut options = parsed.map_err(unusable)?;
     let Some(database) = options.default_database.clone() else {
         return Err(DirectoryError::new(
@@ -44,7 +44,7 @@ pub(crate) async fn build_connect_options(
         // On this computer no one can listen; anywhere else the server must prove its identity.
         options.tls = Some(Tls::Enabled(TlsOptions::default()));
     }
-    mechanism.is_safe(part, options.tls.as_ref())?;
+    mechanism.is_safe(config, options.tls.as_ref())?;
     if let (Mechanism::Plain, Some(credential)) = (&mechanism, &mut options.credential) {
         credential.mechanism = Some(AuthMechanism::Plain);
         credential.source.get_or_insert_with(|| "$external".to_owned());
@@ -55,7 +55,7 @@ pub(crate) async fn build_connect_options(
         credential.password =
             password.filter(|_| !is_certificate).map(|password| password.expose_secret().to_owned());
         if credential.username.is_some() && password.is_none() && !is_certificate {
-            return Err(errors::missing_password_error(part));
+            return Err(errors::missing_password_error(config));
         }
     }
     // Connect by the servers' own names, which their certificates are checked against.
@@ -84,8 +84,8 @@ enum Mechanism {
 }
 
 impl Mechanism {
-    fn from_config(part: &DirectoryConfig) -> Result<Self> {
-        let options = part.url.split_once('?').map_or("", |(_, options)| options);
+    fn from_config(config: &DirectoryConfig) -> Result<Self> {
+        let options = config.url.split_once('?').map_or("", |(_, options)| options);
         let said = |name: &str| {
             let found = url::form_urlencoded::parse(options.as_bytes())
                 .find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -133,7 +133,7 @@ impl Mechanism {
     }
 
     /// A clear-text password is only sent to a verified server.
-    fn is_safe(&self, part: &DirectoryConfig, tls: Option<&Tls>) -> Result<()> {
+    fn is_safe(&self, config: &DirectoryConfig, tls: Option<&Tls>) -> Result<()> {
         if matches!(self, Self::Usual) {
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl Mechanism {
             DirectoryCode::Refused,
             format!(
                 "{} would get the password in clear text (PLAIN, for LDAP), but {doubt}. It was not sent.",
-                errors::describe_server(part)
+                errors::describe_server(config)
             ),
         )
         .with_hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
@@ -172,7 +172,7 @@ fn is_local(address: &ServerAddress) -> bool {
 mod tests {
     use super::*;
 
-    fn part(url: &str) -> DirectoryConfig {
+    fn build_config(url: &str) -> DirectoryConfig {
         DirectoryConfig {
             url: url.into(),
             table: "users".into(),
@@ -202,7 +202,7 @@ mod tests {
             ("mongodb://reader@localhost/acme?tlsCAFile=/etc/ca.pem&tls=true", true),
         ] {
             let (options, database) =
-                build_connect_options(&part(url), Some(&"s3cret".into()), None).await.unwrap();
+                build_connect_options(&build_config(url), Some(&"s3cret".into()), None).await.unwrap();
             assert_eq!(matches!(options.tls, Some(Tls::Enabled(_))), expected, "{url}");
             assert_eq!(database, "acme");
             assert_eq!(options.credential.unwrap().password.as_deref(), Some("s3cret"));
@@ -210,13 +210,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_without_a_password_is_not_even_sent_there() {
-        let error =
-            build_connect_options(&part("mongodb://reader@localhost/acme"), None, None).await.unwrap_err();
+    async fn a_user_without_a_password_makes_no_login_attempt() {
+        let error = build_connect_options(&build_config("mongodb://reader@localhost/acme"), None, None)
+            .await
+            .unwrap_err();
         assert_eq!(error.code, DirectoryCode::Refused);
         assert!(error.message.contains("none is stored"), "{error}");
-        build_connect_options(&part("mongodb://localhost/acme"), None, None).await.unwrap();
-        let error = build_connect_options(&part("mongodb://localhost/"), None, None).await.unwrap_err();
+        build_connect_options(&build_config("mongodb://localhost/acme"), None, None).await.unwrap();
+        let error =
+            build_connect_options(&build_config("mongodb://localhost/"), None, None).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::ConfigInvalid);
     }
 }

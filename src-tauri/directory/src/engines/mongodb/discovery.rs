@@ -24,11 +24,11 @@ const PATHS: usize = 200;
 const SAMPLING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn discover_tables(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
     let server =
-        MongoServers::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
+        MongoServers::connect(Endpoint::to_any(config, &FixedPassword::source(password))?, config).await?;
     let found = async { list_tables(&mut MongoReadTx::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),

@@ -343,7 +343,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_can_be_more_than_text_in_a_pattern(text in "[^\0]*") {
+        fn every_text_is_literal_in_a_pattern(text in "[^\0]*") {
             let pattern = escape_regex(&text);
             let mut read = String::new();
             let mut chars = pattern.chars();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_met_by_one_member_wherever_the_list_is() {
+    fn a_single_list_member_must_meet_the_whole_range() {
         let range = doc! { "$gte": 1, "$lt": 5 };
         let no_list = |path: &str| doc! { path: { "$not": { "$type": "array" } } };
         assert_eq!(

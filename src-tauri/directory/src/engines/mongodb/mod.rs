@@ -54,7 +54,7 @@ const COUNTED_HITS: u64 = 1000;
 
 pub(crate) struct MongoDirectory {
     server: Arc<MongoServers>,
-    part: DirectoryConfig,
+    config: DirectoryConfig,
     mapping: Mapping<Field>,
     /// A text index that covers all searched columns.
     words: Option<TextIndex>,
@@ -84,18 +84,18 @@ struct MongoIndexes {
 
 impl MongoDirectory {
     pub(crate) async fn open(
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
         passwords: &Arc<dyn PasswordSource>,
         clock: &Arc<dyn WallClock>,
     ) -> Result<Self> {
-        let server = MongoServers::connect(Endpoint::to_any(part, passwords)?, part).await?;
-        match Self::inspect_when_awake(&server, part).await {
+        let server = MongoServers::connect(Endpoint::to_any(config, passwords)?, config).await?;
+        match Self::inspect_when_awake(&server, config).await {
             Ok(SeenCollection { mapping, words, info, is_view }) => {
                 let seen = describe_indexes(&server).await;
                 let indexes =
                     MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
-                let (part, indexes, clock) = (part.clone(), Arc::new(indexes), Arc::clone(clock));
-                Ok(Self { server, part, mapping, words, info, indexes, is_view, clock })
+                let (config, indexes, clock) = (config.clone(), Arc::new(indexes), Arc::clone(clock));
+                Ok(Self { server, config, mapping, words, info, indexes, is_view, clock })
             }
             Err(error) => {
                 server.close().await;
@@ -107,13 +107,13 @@ impl MongoDirectory {
     /// Reads the catalogue, waiting for a sleeping server to wake up.
     async fn inspect_when_awake(
         server: &Arc<MongoServers>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<SeenCollection> {
         let began = Instant::now();
         let mut waking = None;
         loop {
             let looked = tokio::select! {
-                looked = Self::inspect_collection(server, part) => looked,
+                looked = Self::inspect_collection(server, config) => looked,
                 error = server.other_replica_set_error() => return Err(error),
             };
             let error = match looked {
@@ -126,7 +126,7 @@ impl MongoDirectory {
                 return Err(stranger);
             }
             let sleeps = server.is_asleep().await;
-            if sleeps && began.elapsed() < part.patience() {
+            if sleeps && began.elapsed() < config.patience() {
                 waking.get_or_insert_with(|| server.endpoint().announce_waking());
                 // A proxy that hangs up immediately would otherwise be called without a pause.
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -138,7 +138,7 @@ impl MongoDirectory {
 
     async fn inspect_collection(
         server: &Arc<MongoServers>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<SeenCollection> {
         let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await?;
         let built = match reading.run_command(doc! { "buildInfo": 1 }).await {
@@ -146,8 +146,8 @@ impl MongoDirectory {
             Err(error) => return Err(server.explain_unreachable(error).await),
         };
         let is_secondary = server.is_one() && is_secondary(&mut reading).await?;
-        let found = catalogue::read_catalogue(&mut reading, part, &server.database).await?;
-        let mapping = Mapping::new(part, &found.table)?;
+        let found = catalogue::read_catalogue(&mut reading, config, &server.database).await?;
+        let mapping = Mapping::new(config, &found.table)?;
         let words = found.text_index.filter(|index| index.covers_columns(&mapping.search));
         let info = Arc::new(Info {
             server: format!(
@@ -158,8 +158,8 @@ impl MongoDirectory {
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
-            coverage: advice::describe_coverage(&mapping, &part.table, words.as_ref(), found.is_view),
-            reader: advice::suggest_reader_account(&server.database, &part.table),
+            coverage: advice::describe_coverage(&mapping, &config.table, words.as_ref(), found.is_view),
+            reader: advice::suggest_reader_account(&server.database, &config.table),
             cautions: found.cautions,
         });
         Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
@@ -183,7 +183,7 @@ impl MongoDirectory {
     /// The size of a table that takes as long to read.
     fn collection_size(&self) -> TableSize {
         let rows = self.info.estimated_total.map(|documents| documents.saturating_mul(ROWS_PER_DOCUMENT));
-        TableSize { rows, limit_ms: self.part.timeout_ms }
+        TableSize { rows, limit_ms: self.config.timeout_ms }
     }
 
     fn new_listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
@@ -203,7 +203,7 @@ impl MongoDirectory {
         cancel: Option<&CancellationToken>,
         ask: impl Fn(MongoReadTx) -> F,
     ) -> Result<T> {
-        let limit = Duration::from_millis(self.part.timeout_ms.into());
+        let limit = Duration::from_millis(self.config.timeout_ms.into());
         let read = async {
             let asked = ask(MongoReadTx::begin(&self.server, limit).await?);
             let answer = tokio::select! {
@@ -221,7 +221,7 @@ impl MongoDirectory {
             match answer {
                 Ok(answer) => Ok(answer),
                 Err(error) if error.code == DirectoryCode::Timeout && self.is_view => {
-                    Err(errors::slow_view_error(&self.part, limit))
+                    Err(errors::slow_view_error(&self.config, limit))
                 }
                 Err(error) => Err(self.server.explain_unreachable(error).await),
             }
@@ -243,7 +243,7 @@ impl Directory for MongoDirectory {
 
     async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         if self.indexes.changed.load(Ordering::Relaxed) {
-            return Err(table_changed_error(&self.part, "its indexes are different"));
+            return Err(table_changed_error(&self.config, "its indexes are different"));
         }
         let started = Instant::now();
         let ask = |mut reading: MongoReadTx| async move {
@@ -251,7 +251,7 @@ impl Directory for MongoDirectory {
             listing.fill_page(&mut reading).await?;
             // A missing collection looks like an empty one.
             if listing.is_empty() {
-                catalogue::is_there(&mut reading, &self.part).await?;
+                catalogue::is_there(&mut reading, &self.config).await?;
             }
             Ok(listing.into_page(started.elapsed()))
         };
@@ -291,7 +291,7 @@ impl Directory for MongoDirectory {
         let ask = |mut reading: MongoReadTx| async move {
             let found = reading.find_documents(find.clone()).await?;
             if found.is_empty() {
-                catalogue::is_there(&mut reading, &self.part).await?;
+                catalogue::is_there(&mut reading, &self.config).await?;
             }
             Ok(found)
         };
@@ -335,7 +335,7 @@ impl Directory for MongoDirectory {
 /// The collection's indexes, as described by the server.
 async fn describe_indexes(server: &Arc<MongoServers>) -> Option<String> {
     let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await.ok()?;
-    let said = reading.run_command(doc! { "listIndexes": &server.part.table }).await.ok()?;
+    let said = reading.run_command(doc! { "listIndexes": &server.config.table }).await.ok()?;
     Some(
         said.get_document("cursor")
             .ok()?

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_mapped_is_asked_for() {
+    fn only_mapped_paths_are_projected() {
         let paths = ["id", "profile.name", "profile", "emails.0.address", "tags.0"];
         let asked = project_paths(paths.into_iter());
         let names: Vec<&str> = asked.keys().map(String::as_str).collect();

@@ -49,7 +49,7 @@ pub(crate) struct MongoServers {
     /// Including its event handlers and the password of the first client.
     options: ClientOptions,
     endpoint: Arc<Endpoint>,
-    pub(crate) part: DirectoryConfig,
+    pub(crate) config: DirectoryConfig,
     pub(crate) database: String,
     turns: Arc<Semaphore>,
     addresses: Addresses,
@@ -82,13 +82,13 @@ pub(crate) struct FindQuery {
 
 impl MongoServers {
     /// Creates a client, which then finds its servers and connects to them by itself.
-    pub(crate) async fn connect(endpoint: Arc<Endpoint>, part: &DirectoryConfig) -> Result<Arc<Self>> {
-        errors::TLS.check_files_exist(&part.url)?;
+    pub(crate) async fn connect(endpoint: Arc<Endpoint>, config: &DirectoryConfig) -> Result<Arc<Self>> {
+        errors::TLS.check_files_exist(&config.url)?;
         // The password comes first: if it may not go to this destination, no tunnel to it is opened.
         let password = endpoint.current_password().await?;
         endpoint.ensure_tunnel().await?;
         let made =
-            connect::build_connect_options(part, password.secret.as_ref(), endpoint.socks_port()).await;
+            connect::build_connect_options(config, password.secret.as_ref(), endpoint.socks_port()).await;
         let (mut options, database) = made?;
         let addresses = Addresses::default();
         let sight: Arc<Mutex<TopologyView>> = Arc::default();
@@ -112,12 +112,12 @@ impl MongoServers {
             }
         }));
         let made = Client::with_options(options.clone());
-        let client = made.map_err(|error| errors::from_driver(error, part, None))?;
+        let client = made.map_err(|error| errors::from_driver(error, config, None))?;
         Ok(Arc::new(Self {
             client: tokio::sync::Mutex::new(CurrentClient { client, password }),
             options,
             endpoint,
-            part: part.clone(),
+            config: config.clone(),
             database,
             turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
             addresses,
@@ -146,7 +146,7 @@ impl MongoServers {
                     .map(|password| password.expose_secret().to_owned());
             }
             let made = Client::with_options(options);
-            let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
+            let client = made.map_err(|error| errors::from_driver(error, &self.config, None))?;
             // Queries that still use the old client keep it until they are done or stopped.
             *current = CurrentClient { client, password };
         }
@@ -183,7 +183,7 @@ impl MongoServers {
         }
         let seen = self.sight.lock().last.clone();
         let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
-        let error = errors::from_driver(error, &self.part, seen);
+        let error = errors::from_driver(error, &self.config, seen);
         if !is_login {
             return error;
         }
@@ -195,7 +195,7 @@ impl MongoServers {
     fn server_selection_error(&self) -> Option<DirectoryError> {
         let sight = self.sight.lock();
         let wanted = self.options.repl_set_name.as_deref();
-        sight.replica_set_error(&self.part, wanted).or_else(|| sight.unknown_member_error(&self.part))
+        sight.replica_set_error(&self.config, wanted).or_else(|| sight.unknown_member_error(&self.config))
     }
 
     /// Waits until it is certain that the servers belong to another replica set than the URL says, since the driver
@@ -206,7 +206,7 @@ impl MongoServers {
             self.seen.notified().await;
             let sight = self.sight.lock();
             if sight.is_another_set(wanted, self.options.hosts.len())
-                && let Some(error) = sight.replica_set_error(&self.part, Some(wanted))
+                && let Some(error) = sight.replica_set_error(&self.config, Some(wanted))
             {
                 return error;
             }
@@ -249,7 +249,7 @@ impl MongoServers {
         if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
             return None;
         }
-        let place = errors::describe_server(&self.part);
+        let place = errors::describe_server(&self.config);
         for host in &self.options.hosts {
             let ServerAddress::Tcp { host, port, .. } = host else { continue };
             let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -257,12 +257,12 @@ impl MongoServers {
             let met = tokio::time::timeout(CONNECT_TIMEOUT, DetectedService::detect_at(&address)).await;
             let encrypts = matches!(self.options.tls, Some(Tls::Enabled(_)));
             match met.ok().flatten() {
-                Some(DetectedService::Tls) if !encrypts => return Some(errors::wants_tls(&self.part)),
+                Some(DetectedService::Tls) if !encrypts => return Some(errors::wants_tls(&self.config)),
                 // It is MongoDB, but perhaps only one side speaks TLS.
                 Some(DetectedService::MongoDb) => {
                     match (encrypts, service_detection::speaks_tls(&address).await) {
-                        (true, false) => return Some(errors::missing_tls_error(&self.part)),
-                        (false, true) => return Some(errors::wants_tls(&self.part)),
+                        (true, false) => return Some(errors::missing_tls_error(&self.config)),
+                        (false, true) => return Some(errors::wants_tls(&self.config)),
                         _ => {}
                     }
                 }
@@ -409,7 +409,7 @@ impl MongoReadTx {
 
     /// The number of documents according to the server's metadata.
     pub(crate) async fn estimate_count(&mut self) -> Result<u64> {
-        let count = doc! { "count": &self.server.part.table };
+        let count = doc! { "count": &self.server.config.table };
         let said = self.run_command(count).await?;
         let number = said.get("n").map(|number| match number {
             Bson::Int32(number) => i64::from(*number),
@@ -453,7 +453,7 @@ impl MongoReadTx {
     ) -> Result<Result<T, DriverError>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(query_timeout_error(&self.server.part));
+            return Err(query_timeout_error(&self.server.config));
         }
         if let Some(address) = self.server.addresses.lock().get_mut(&self.key) {
             *address = None;
@@ -468,16 +468,16 @@ impl MongoReadTx {
             let working = self.server.addresses.lock().get(&self.key).cloned().flatten();
             if let Some(address) = working {
                 if self.server.is_alive(&self.client, address).await {
-                    return Err(query_timeout_error(&self.server.part));
+                    return Err(query_timeout_error(&self.server.config));
                 }
                 let silent = "it stopped answering in the middle of a query";
-                return Err(errors::unreachable_error(&self.server.part, silent));
+                return Err(errors::unreachable_error(&self.server.config, silent));
             }
             // The query has not reached a server yet.
             answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
         }
         let answer = answered.map_err(|_| {
-            errors::unreachable_error(&self.server.part, "no connection could be made in time")
+            errors::unreachable_error(&self.server.config, "no connection could be made in time")
         })?;
         self.asking = false;
         Ok(answer)
@@ -492,7 +492,7 @@ impl MongoReadTx {
     }
 
     fn collection(&self) -> Collection<RawDocumentBuf> {
-        self.database().collection(&self.server.part.table)
+        self.database().collection(&self.server.config.table)
     }
 }
 

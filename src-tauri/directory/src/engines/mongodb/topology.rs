@@ -82,10 +82,10 @@ impl TopologyView {
     /// has not been initiated.
     pub(crate) fn replica_set_error(
         &self,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
         wanted: Option<&str>,
     ) -> Option<DirectoryError> {
-        let place = errors::describe_server(part);
+        let place = errors::describe_server(config);
         if !self.memberships.is_empty()
             && self.memberships.values().all(|membership| *membership == Membership::Uninitiated)
         {
@@ -115,9 +115,9 @@ impl TopologyView {
     }
 
     /// Why no server is found although one answers: the set's members use names that cannot be reached from here.
-    pub(crate) fn unknown_member_error(&self, part: &DirectoryConfig) -> Option<DirectoryError> {
+    pub(crate) fn unknown_member_error(&self, config: &DirectoryConfig) -> Option<DirectoryError> {
         let mut strangers: Vec<(&String, &DriverError)> =
-            self.failing.iter().filter(|(name, _)| !part.url.contains(name.as_str())).collect();
+            self.failing.iter().filter(|(name, _)| !config.url.contains(name.as_str())).collect();
         strangers.retain(|(name, _)| !self.answered.contains(name.as_str()));
         if self.answered.is_empty() || strangers.is_empty() {
             return None;
@@ -133,10 +133,10 @@ impl TopologyView {
         let set = self.set.as_ref().map(|set| format!(" \"{set}\"")).unwrap_or_default();
         let message = format!(
             "{} answers, but its replica set{set} calls its members {}, {why}.",
-            errors::describe_server(part),
+            errors::describe_server(config),
             names.join(", ")
         );
-        let separator = if part.url.contains('?') { '&' } else { '?' };
+        let separator = if config.url.contains('?') { '&' } else { '?' };
         Some(DirectoryError::new(DirectoryCode::Unreachable, message).with_hint(format!(
             "To read only from the server in the URL, add {separator}directConnection=true to directory.url (with one \
              host in it). Or make those names known to this computer."

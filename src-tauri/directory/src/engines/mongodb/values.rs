@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_as_every_id_that_it_could_be() {
+    fn a_text_is_tried_as_every_type_of_id() {
         let classes = |text: &str| {
             parse_possible_values(text, BinaryFormat::default())
                 .iter()

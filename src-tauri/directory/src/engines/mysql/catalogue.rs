@@ -81,10 +81,10 @@ pub(crate) struct Relation {
     pub(crate) is_partitioned: bool,
 }
 
-/// Looks up the table that `part` names, and checks that this user may read all of its named columns.
+/// Looks up the table that `config` names, and checks that this user may read all of its named columns.
 pub(crate) async fn read_catalogue(
     reading: &mut MySqlReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
 ) -> Result<MySqlCatalogue> {
     let session = query_catalogue(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| DirectoryError::internal("the session is unknown"))?;
@@ -92,8 +92,9 @@ pub(crate) async fn read_catalogue(
     let (database, account, folds_names) = (said(0)?, said(1)?.unwrap_or_default(), said(2)?);
     let folds_names = folds_names.is_some_and(|folds| folds != "0");
 
-    let Some(relation) = find_relation(reading, &part.table, database.as_deref(), folds_names).await? else {
-        return Err(explain_missing_table(reading, part, database.as_deref(), &account).await?);
+    let Some(relation) = find_relation(reading, &config.table, database.as_deref(), folds_names).await?
+    else {
+        return Err(explain_missing_table(reading, config, database.as_deref(), &account).await?);
     };
     let place = [relation.schema.as_str(), relation.name.as_str()];
     let columns = format!(
@@ -119,7 +120,7 @@ pub(crate) async fn read_catalogue(
         if readable {
             columns.push(column);
         } else {
-            unreadable.extend(list_used_columns(part).find(|used| *used == column.name.as_str()));
+            unreadable.extend(list_used_columns(config).find(|used| *used == column.name.as_str()));
         }
     }
     // A column without any right is not listed. If rights are granted per column, a missing column may exist
@@ -128,21 +129,21 @@ pub(crate) async fn read_catalogue(
     let granted = granted.first().map(|row| decode_text(row, 0)).transpose();
     if granted.map_err(|error| reading.server().query_error(error))?.flatten().is_some_and(|rows| rows != "0")
     {
-        for name in list_used_columns(part) {
+        for name in list_used_columns(config) {
             if !columns.iter().any(|column| column.name.as_str() == name) && !unreadable.contains(&name) {
                 unreadable.push(name);
             }
         }
     }
     if !unreadable.is_empty() {
-        return Err(unreadable_columns(part, &relation, &account, &unreadable));
+        return Err(unreadable_columns(config, &relation, &account, &unreadable));
     }
 
     let rows = query_catalogue(reading, INDEXES, &place).await?;
     let parts = rows.iter().filter_map(|row| part_of_index(row).transpose());
     let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| reading.server().query_error(error))?;
     let index_names = parts.iter().map(|part| part.index.clone()).collect();
-    let id = part.id.as_str();
+    let id = config.id.as_str();
     let is_key = |part: &IndexPart| part.index == "PRIMARY" && part.place == 1;
     let is_clustered = relation.engine.as_deref() == Some("InnoDB")
         && parts.iter().any(|part| is_key(part) && part.column.as_deref() == Some(id));
@@ -150,7 +151,7 @@ pub(crate) async fn read_catalogue(
     for column in &mut columns {
         column.access = indexes.find_access(column);
     }
-    add_paths(&mut columns, part, JsonSyntax::MySql, |column| {
+    add_paths(&mut columns, config, JsonSyntax::MySql, |column| {
         let utf8 = |name| CatalogueName::from_literal(name, Quote::Backtick);
         let text =
             || MyTextType { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
@@ -267,7 +268,7 @@ async fn find_relation(
 
 async fn explain_missing_table(
     reading: &mut MySqlReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     database: Option<&str>,
     account: &str,
 ) -> Result<DirectoryError> {
@@ -282,14 +283,14 @@ async fn explain_missing_table(
             }
         })
         .collect();
-    let error = unknown_table_error(&part.table, &names);
+    let error = unknown_table_error(&config.table, &names);
     let hint = error.hint.clone().unwrap_or_default();
     Ok(error
         .with_hint(format!("{hint} Tables that {} may not read are not listed.", quoted_account(account))))
 }
 
 fn unreadable_columns(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     relation: &Relation,
     account: &str,
     names: &[String],
@@ -301,7 +302,7 @@ fn unreadable_columns(
     let message = format!(
         "The database user {account} may not read {} of {}, or there is no such column.",
         listed(names),
-        part.table
+        config.table
     );
     DirectoryError::new(DirectoryCode::Refused, message).with_hint(ASK_ADMINISTRATOR).with_statement(format!(
         "GRANT SELECT ({}) ON {}.{} TO {account}",
@@ -349,8 +350,10 @@ pub(crate) fn decode_column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool
 }
 
 /// The columns that are read for the names in the configuration.
-fn list_used_columns(part: &DirectoryConfig) -> impl Iterator<Item = String> {
-    part.column_names().map(|name| JsonPath::parse(name).map_or_else(|| name.to_owned(), |path| path.column))
+fn list_used_columns(config: &DirectoryConfig) -> impl Iterator<Item = String> {
+    config
+        .column_names()
+        .map(|name| JsonPath::parse(name).map_or_else(|| name.to_owned(), |path| path.column))
 }
 
 fn part_of_index(row: &MySqlRow) -> Result<Option<IndexPart>, sqlx::Error> {

@@ -29,10 +29,10 @@ pub(crate) async fn connect_to(
     password: Password,
     signs: Arc<ConnectObservations>,
 ) -> Result<(Connected<MySql>, bool)> {
-    let part = endpoint.hosts()[at].clone();
-    let url = MySqlServerUrl::from_config(&part)?;
+    let config = endpoint.hosts()[at].clone();
+    let url = MySqlServerUrl::from_config(&config)?;
     let wire = Wire::start_listening(
-        url.build_route(&part, endpoint.tunnel_endpoint(at))?,
+        url.build_route(&config, endpoint.tunnel_endpoint(at))?,
         endpoint.max_connect_time() + CONNECT_TIMEOUT,
     )
     .await?;
@@ -48,15 +48,17 @@ pub(crate) async fn connect_to(
     match endpoint.await_connection(&wire, &signs, asked).await {
         Some(Ok((connection, version, is_replica))) => {
             let product = MySqlProduct::from_version(version);
-            Ok((Connected { connection, options, wire, password, part, product }, is_replica))
+            Ok((Connected { connection, options, wire, password, config, product }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            Err(wire.login_error().unwrap_or_else(|| errors::from_sqlx_at_endpoint(error, &part, &endpoint)))
+            Err(wire
+                .login_error()
+                .unwrap_or_else(|| errors::from_sqlx_at_endpoint(error, &config, &endpoint)))
         }
         None => Err(wire
             .login_error()
-            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&part)))),
+            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&config)))),
     }
 }
 
@@ -64,14 +66,14 @@ pub(crate) async fn connect_to(
 struct MySqlServerUrl(url::Url);
 
 impl MySqlServerUrl {
-    fn from_config(part: &DirectoryConfig) -> Result<Self> {
-        let url = url::Url::parse(&part.url)
+    fn from_config(config: &DirectoryConfig) -> Result<Self> {
+        let url = url::Url::parse(&config.url)
             .map_err(|cause| invalid_url_error(&format!("is not a URL: {cause}")).with_hint(EXAMPLE))?;
         if url.username().is_empty() {
             // The driver's default would be `root`.
             return Err(invalid_url_error("names no database user").with_hint(EXAMPLE));
         }
-        errors::TLS.check_files_exist(&part.url)?;
+        errors::TLS.check_files_exist(&config.url)?;
         Ok(Self(url))
     }
 
@@ -112,7 +114,7 @@ impl MySqlServerUrl {
         self.0.port().unwrap_or(3306)
     }
 
-    fn build_route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
+    fn build_route(&self, config: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
         let authorities =
             self.find_option(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
         let (certificate, key) =
@@ -134,7 +136,7 @@ impl MySqlServerUrl {
         Ok(Route {
             address,
             host: self.host(),
-            place: errors::describe_server(part),
+            place: errors::describe_server(config),
             trust: Trust::new(&errors::TLS, self.parse_tls_mode()?, &authorities, client)?,
             options: &errors::TLS,
             login: Login::MySql,
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_leaves_open_is_not_guessed() {
+    fn options_missing_from_the_url_are_not_guessed() {
         assert_eq!(read("mysql://reader@[::1]:3307/acme").unwrap().host(), "::1");
         let Err(error) = read("mysql://db/acme") else { panic!("it names no user") };
         assert_eq!(error.code, DirectoryCode::ConfigInvalid);

@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_told_from_other_texts() {
+    fn decimals_are_distinguished_from_other_text() {
         for (text, expected) in [
             ("1.50", true),
             ("-7", true),

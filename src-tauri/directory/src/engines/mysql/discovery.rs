@@ -19,10 +19,10 @@ use crate::schema::name::format_table_name;
 use crate::sql::server::PooledReadTx;
 
 pub(crate) async fn discover_tables(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = MySqlServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let server = MySqlServer::open_server(Endpoint::new(config, &FixedPassword::source(password))?).await?;
     let mut reading = server.begin_reading(LIMIT).await?;
     let found = match tokio::time::timeout(LIMIT, list_tables(&mut reading)).await {
         Ok(found) => found,

@@ -70,29 +70,29 @@ impl Driver for MySql {
         options.password(password.expose_secret())
     }
 
-    fn describe_place(part: &DirectoryConfig) -> String {
-        errors::describe_server(part)
+    fn describe_place(config: &DirectoryConfig) -> String {
+        errors::describe_server(config)
     }
 
-    fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-        errors::unreachable_error(part, cause)
+    fn unreachable(config: &DirectoryConfig, cause: &str) -> DirectoryError {
+        errors::unreachable_error(config, cause)
     }
 
-    fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::from_sqlx_at_endpoint(error, part, endpoint)
+    fn refused_login(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::from_sqlx_at_endpoint(error, config, endpoint)
     }
 
-    fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::of_statement(error, part, endpoint)
+    fn failed_statement(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::of_statement(error, config, endpoint)
     }
 }
 
 impl ServerEngine for MySql {
     async fn read_catalogue(
         server: &Arc<MySqlServer>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<(Mapping<MyType>, Arc<Info>)> {
-        open_catalogue(server, part).await
+        open_catalogue(server, config).await
     }
 
     fn read_text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {

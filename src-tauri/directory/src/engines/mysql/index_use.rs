@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_index_cannot_do_it_does_not_serve() {
+    fn an_index_does_not_serve_what_it_cannot_do() {
         let with = |change: &dyn Fn(&mut IndexPart)| {
             let mut index = part("e", 1, "email");
             change(&mut index);

@@ -43,12 +43,12 @@ impl_directory!(MySqlDirectory);
 /// Implements [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue).
 async fn open_catalogue(
     server: &Arc<MySqlServer>,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
 ) -> Result<(Mapping<MyType>, Arc<Info>)> {
     let mut reading = server.begin_reading(OPEN_LIMIT).await?;
     let read = async {
-        let found = catalogue::read_catalogue(&mut reading, part).await?;
-        let mut mapping = Mapping::new(part, &found.table)?;
+        let found = catalogue::read_catalogue(&mut reading, config).await?;
+        let mut mapping = Mapping::new(config, &found.table)?;
         for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
             // Values of exactly a UUID's length are treated as UUIDs.
             column.bytes.uuids |= matches!(column.db_type, MyType::Binary { uuid: true, .. });
@@ -59,7 +59,7 @@ async fn open_catalogue(
     // The server's limit is per statement, and does not help if the network is silent.
     let Ok(read) = tokio::time::timeout(OPEN_LIMIT, read).await else {
         drop(reading);
-        return Err(server.explain_timeout(|part| describe_timeout_error(&part.table, OPEN_LIMIT)).await);
+        return Err(server.explain_timeout(|config| describe_timeout_error(&config.table, OPEN_LIMIT)).await);
     };
     let (found, mapping) = read?;
     reading.finish().await;

@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_put_where_they_are_asked_for() {
+    fn values_are_bound_to_their_placeholders() {
         let statement = Statement {
             sql: "SELECT `a?1``?`, '?2', ?2 FROM t WHERE a = ?1 AND (b > ?10 OR b = ?2)".into(),
             binds: (1..=10).map(Value::Integer).collect(),

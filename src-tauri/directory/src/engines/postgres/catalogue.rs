@@ -135,18 +135,18 @@ const TRIGRAMS: &str = "
     SELECT CASE WHEN pg_opclass_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || c.opcname
     FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
 
-/// Looks up the table that `part` names, and checks that this user may read all of its named columns.
+/// Looks up the table that `config` names, and checks that this user may read all of its named columns.
 pub(crate) async fn read_catalogue(
     connection: &mut PgConnection,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     role: &str,
 ) -> Result<PgCatalogue> {
-    let failed = |error| errors::from_sqlx(error, part);
+    let failed = |error| errors::from_sqlx(error, config);
     let relations =
         sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
-    let relation = find_relation(&relations, &part.table).map_err(failed)?;
+    let relation = find_relation(&relations, &config.table).map_err(failed)?;
     let Some(relation) = relation else {
-        return Err(unknown_table_error(&part.table, &list_relation_names(&relations).map_err(failed)?));
+        return Err(unknown_table_error(&config.table, &list_relation_names(&relations).map_err(failed)?));
     };
     let schema: String = relation.try_get("schema").map_err(failed)?;
     let name: String = relation.try_get("name").map_err(failed)?;
@@ -173,7 +173,7 @@ pub(crate) async fn read_catalogue(
     for row in &rows {
         let column = decode_column(row).map_err(failed)?;
         folds_ascii = row.try_get("database_folds_ascii").map_err(failed)?;
-        if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(part, column.name.as_str()) {
+        if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(config, column.name.as_str()) {
             unreadable.push(column.name.as_str().to_owned());
         }
         columns.push(column);
@@ -185,7 +185,7 @@ pub(crate) async fn read_catalogue(
             format!(
                 "The database user `{role}` may not read {} of {}.",
                 unreadable.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-                part.table
+                config.table
             ),
         )
         .with_hint(ASK_ADMINISTRATOR)
@@ -198,7 +198,7 @@ pub(crate) async fn read_catalogue(
         )));
     }
 
-    add_paths(&mut columns, part, JsonSyntax::Postgres, |column| {
+    add_paths(&mut columns, config, JsonSyntax::Postgres, |column| {
         let catalogue = |name| CatalogueName::from_literal(name, Quote::Double);
         // With the database's collation, which may be bytewise; not relying on that costs nothing.
         let text = || PgType {
@@ -313,8 +313,9 @@ pub(crate) fn field_kind(type_name: &str) -> FieldKind {
     }
 }
 
-fn is_used(part: &DirectoryConfig, name: &str) -> bool {
-    part.column_names()
+fn is_used(config: &DirectoryConfig, name: &str) -> bool {
+    config
+        .column_names()
         .any(|used| used == name || JsonPath::parse(used).is_some_and(|path| path.column == name))
 }
 

@@ -34,10 +34,10 @@ pub(crate) async fn connect_to(
     password: Password,
     signs: Arc<ConnectObservations>,
 ) -> Result<(Connected<Postgres>, bool)> {
-    let part = endpoint.hosts()[at].clone();
-    let url = PgServerUrl::from_config(&part)?;
+    let config = endpoint.hosts()[at].clone();
+    let url = PgServerUrl::from_config(&config)?;
     let wire = Wire::start_listening(
-        url.build_route(&part, endpoint.tunnel_endpoint(at))?,
+        url.build_route(&config, endpoint.tunnel_endpoint(at))?,
         endpoint.max_connect_time() + CONNECT_TIMEOUT,
     )
     .await?;
@@ -55,18 +55,18 @@ pub(crate) async fn connect_to(
     };
     match endpoint.await_connection(&wire, &signs, asked).await {
         Some(Ok((connection, is_replica))) => {
-            Ok((Connected { connection, options, wire, password, part, product: () }, is_replica))
+            Ok((Connected { connection, options, wire, password, config, product: () }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
             signs.starting.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
             let (user, database) = (url.user(), url.database());
-            let told = || errors::of_login(error, &part, &endpoint, wire.login_facts(), (&user, &database));
+            let told = || errors::of_login(error, &config, &endpoint, wire.login_facts(), (&user, &database));
             Err(wire.login_error().unwrap_or_else(told))
         }
         None => Err(wire
             .login_error()
-            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&part)))),
+            .unwrap_or_else(|| endpoint.timeout_error(&wire, &errors::describe_server(&config)))),
     }
 }
 
@@ -78,10 +78,10 @@ struct PgServerUrl {
 }
 
 impl PgServerUrl {
-    fn from_config(part: &DirectoryConfig) -> Result<Self> {
-        let url = url::Url::parse(&part.url)
+    fn from_config(config: &DirectoryConfig) -> Result<Self> {
+        let url = url::Url::parse(&config.url)
             .map_err(|cause| invalid_url_error(&format!("is not a URL: {cause}")).with_hint(EXAMPLE))?;
-        errors::TLS.check_files_exist(&part.url)?;
+        errors::TLS.check_files_exist(&config.url)?;
         let said: HashMap<String, String> =
             url.query_pairs().map(|(key, value)| (to_libpq_option(&key), value.into_owned())).collect();
         let url = Self { url, said };
@@ -213,7 +213,7 @@ impl PgServerUrl {
         }
     }
 
-    fn build_route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
+    fn build_route(&self, config: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
         let client = match (self.find_option("sslcert"), self.find_option("sslkey")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -234,7 +234,7 @@ impl PgServerUrl {
         Ok(Route {
             address,
             host: host.into_owned(),
-            place: errors::describe_server(part),
+            place: errors::describe_server(config),
             trust: Trust::new(&errors::TLS, self.parse_tls_mode()?, &self.parse_authorities(), client)?,
             options: &errors::TLS,
             login: Login::Postgres { options: self.session_settings() },

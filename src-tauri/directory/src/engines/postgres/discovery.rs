@@ -30,10 +30,10 @@ const COLUMNS: &str = "
     ORDER BY a.attrelid, a.attnum";
 
 pub(crate) async fn discover_tables(
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = PgServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let server = PgServer::open_server(Endpoint::new(config, &FixedPassword::source(password))?).await?;
     let mut reading = server.begin_reading(LIMIT).await?;
     let listed = tokio::time::timeout(LIMIT, list_tables(reading.connection())).await;
     let found = if let Ok(found) = listed {

@@ -46,29 +46,29 @@ impl Driver for Postgres {
         options.password(password.expose_secret())
     }
 
-    fn describe_place(part: &DirectoryConfig) -> String {
-        errors::describe_server(part)
+    fn describe_place(config: &DirectoryConfig) -> String {
+        errors::describe_server(config)
     }
 
-    fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
-        errors::unreachable_error(part, cause)
+    fn unreachable(config: &DirectoryConfig, cause: &str) -> DirectoryError {
+        errors::unreachable_error(config, cause)
     }
 
-    fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::from_sqlx_at_endpoint(error, part, endpoint)
+    fn refused_login(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::from_sqlx_at_endpoint(error, config, endpoint)
     }
 
-    fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
-        errors::from_sqlx_at_endpoint(error, part, endpoint)
+    fn failed_statement(error: sqlx::Error, config: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::from_sqlx_at_endpoint(error, config, endpoint)
     }
 }
 
 impl ServerEngine for Postgres {
     async fn read_catalogue(
         server: &Arc<PgServer>,
-        part: &DirectoryConfig,
+        config: &DirectoryConfig,
     ) -> Result<(Mapping<PgType>, Arc<Info>)> {
-        open_catalogue(server, part).await
+        open_catalogue(server, config).await
     }
 
     fn read_text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
@@ -115,8 +115,8 @@ impl ServerEngine for Postgres {
     }
 
     /// The server has one code for its time limit and for a query that someone stopped before it.
-    fn explain_early(error: DirectoryError, part: &DirectoryConfig) -> DirectoryError {
-        if error == query_timeout_error(part) { query_stopped_error() } else { error }
+    fn explain_early(error: DirectoryError, config: &DirectoryConfig) -> DirectoryError {
+        if error == query_timeout_error(config) { query_stopped_error() } else { error }
     }
 
     async fn fetch_step(

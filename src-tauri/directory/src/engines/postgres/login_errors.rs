@@ -83,8 +83,8 @@ const KNOWN: [LoginRefusal; 8] = [
 
 /// The error for a login that was answered with message `said` and this SQLSTATE; `None` if the message is PostgreSQL's
 /// own.
-pub(crate) fn explain_refusal(said: &str, code: &str, part: &DirectoryConfig) -> Option<DirectoryError> {
-    let (place, said) = (describe_server(part), said.trim_end_matches('.'));
+pub(crate) fn explain_refusal(said: &str, code: &str, config: &DirectoryConfig) -> Option<DirectoryError> {
+    let (place, said) = (describe_server(config), said.trim_end_matches('.'));
     let lower = said.to_lowercase();
     let known = KNOWN.iter().find(|known| known.words.iter().any(|words| lower.contains(words)));
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);

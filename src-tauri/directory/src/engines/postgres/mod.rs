@@ -41,7 +41,7 @@ impl_directory!(PostgresDirectory);
 /// Implements [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue).
 async fn open_catalogue(
     server: &Arc<PgServer>,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
 ) -> Result<(Mapping<PgType>, Arc<Info>)> {
     let mut reading = server.begin_reading(OPEN_LIMIT).await?;
     let read = async {
@@ -49,8 +49,8 @@ async fn open_catalogue(
         let version: String =
             version.and_then(|row| row.try_get(0)).map_err(|error| server.query_error(error))?;
         let found =
-            catalogue::read_catalogue(reading.connection(), part, server.options().get_username()).await?;
-        let mut mapping = Mapping::new(part, &found.table)?;
+            catalogue::read_catalogue(reading.connection(), config, server.options().get_username()).await?;
+        let mut mapping = Mapping::new(config, &found.table)?;
         // `15.18 (Debian 15.18-0+deb12u1)`: leave out the distribution's suffix.
         let version = version.split(' ').next().unwrap_or_default();
         index_use::find_index_use(&mut reading, &mut mapping, found.indexed.as_ref(), version).await?;
@@ -81,7 +81,7 @@ async fn open_catalogue(
         read
     } else {
         reading.abandon_answer();
-        Err(server.explain_timeout(|part| describe_timeout_error(&part.table, OPEN_LIMIT)).await)
+        Err(server.explain_timeout(|config| describe_timeout_error(&config.table, OPEN_LIMIT)).await)
     };
     reading.finish().await;
     read

@@ -65,12 +65,12 @@ fn to_strings(names: &[CatalogueName]) -> Vec<String> {
     names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
-/// Looks up the table or view that `part` names.
+/// Looks up the table or view that `config` names.
 pub(crate) async fn read_catalogue(
     connection: &mut SqliteConnection,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
 ) -> Result<SqliteCatalogue> {
-    let failed = |error| errors::from_sqlx(error, part);
+    let failed = |error| errors::from_sqlx(error, config);
     let rows = sqlx::query(
         "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
          ORDER BY name",
@@ -81,12 +81,12 @@ pub(crate) async fn read_catalogue(
     let tables = rows.iter().map(|row| CatalogueName::of_row(row, "name")).collect::<Result<Vec<_>, _>>();
     let tables = tables.map_err(failed)?;
     let named = |wanted: &str| tables.iter().find(|table| table.as_str() == wanted).cloned();
-    let name = parse_possible_names(&part.table)
+    let name = parse_possible_names(&config.table)
         .into_iter()
         .filter(|reading| reading.schema.as_deref().is_none_or(|schema| schema == SCHEMA))
         .find_map(|reading| named(&reading.name));
     let Some(name) = name else {
-        return Err(unknown_table_error(&part.table, &to_strings(&tables)));
+        return Err(unknown_table_error(&config.table, &to_strings(&tables)));
     };
 
     // hidden = 1 marks hidden columns of virtual tables; generated columns (2, 3) are normal columns.
@@ -120,7 +120,7 @@ pub(crate) async fn read_catalogue(
             db_type: LiteType { holds_bytes, trigrams: None },
         });
     }
-    add_paths(&mut columns, part, JsonSyntax::Sqlite { checked: true }, |column| {
+    add_paths(&mut columns, config, JsonSyntax::Sqlite { checked: true }, |column| {
         // JSON has no type of its own: it is text, or a blob for JSONB.
         matches!(column.kind, FieldKind::Text | FieldKind::Json).then(LiteType::default)
     });

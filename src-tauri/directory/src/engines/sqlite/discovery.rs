@@ -18,9 +18,9 @@ const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
 const COLUMNS: &str =
     "SELECT name, type, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid";
 
-pub(crate) async fn discover_tables(part: &DirectoryConfig) -> Result<Findings> {
-    let failed = |error| errors::from_sqlx(error, part);
-    let (pool, _) = open_pool(part).await?;
+pub(crate) async fn discover_tables(config: &DirectoryConfig) -> Result<Findings> {
+    let failed = |error| errors::from_sqlx(error, config);
+    let (pool, _) = open_pool(config).await?;
     let mut connection = pool.acquire().await.map_err(failed)?;
     let stop = set_deadline(&mut connection, Instant::now() + LIMIT).await.map_err(failed)?;
     let stop = StopOnDrop(stop);

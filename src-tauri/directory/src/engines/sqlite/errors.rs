@@ -11,7 +11,7 @@ use crate::faults::query_timeout_error;
 /// How many bytes at the start of a file identify its format.
 const BEGINNING: u64 = 64;
 
-pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
+pub(crate) fn from_sqlx(error: sqlx::Error, config: &DirectoryConfig) -> DirectoryError {
     let database = match error {
         sqlx::Error::Database(error) => error,
         sqlx::Error::Configuration(cause) => {
@@ -21,7 +21,7 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
             )
             .with_hint(format!("Write it as {SQLITE_URL}"));
         }
-        sqlx::Error::PoolTimedOut => return query_timeout_error(part),
+        sqlx::Error::PoolTimedOut => return query_timeout_error(config),
         sqlx::Error::PoolClosed => {
             return DirectoryError::new(DirectoryCode::Unreachable, "The directory was closed.")
                 .with_hint("Try again.");
@@ -46,24 +46,24 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
              program has it open.",
         )
         .with_hint("Start the application: while it has the file open, it can be read."),
-        9 => query_timeout_error(part),
+        9 => query_timeout_error(config),
         5 | 6 => DirectoryError::new(DirectoryCode::Timeout, format!("The database file stayed locked: {said}."))
             .with_hint("Another program is writing to it. Try again in a moment."),
         14 | 10 => {
             DirectoryError::new(DirectoryCode::Unreachable, format!("The database file cannot be read: {said}."))
                 .with_hint("Check the file, and the -wal and -shm files beside it if there are any.")
         }
-        26 => not_a_database_error(part).with_details(said),
+        26 => not_a_database_error(config).with_details(said),
         11 => DirectoryError::new(DirectoryCode::Refused, format!("The database file is damaged: {said}."))
             .with_hint("Tell whoever runs the application: `PRAGMA integrity_check` says what is wrong."),
         8 => DirectoryError::new(
             DirectoryCode::Refused,
-            format!("{} tried to write to the database: {said}.", part.table),
+            format!("{} tried to write to the database: {said}.", config.table),
         )
         .with_hint("Understudy only reads. Name a table or view that can be read without writing."),
         1 if said.starts_with("no such table") || said.starts_with("no such column") => DirectoryError::new(
             DirectoryCode::Mismatch,
-            format!("{} has changed since the database was opened: {said}.", part.table),
+            format!("{} has changed since the database was opened: {said}.", config.table),
         )
         .with_hint("Check the connection: its table or columns were renamed or removed."),
         _ => DirectoryError::new(DirectoryCode::Refused, format!("The database could not answer: {said}."))
@@ -77,8 +77,8 @@ fn is_text(begins: &[u8]) -> bool {
 }
 
 /// What the file is instead of a database, by its first bytes.
-fn not_a_database_error(part: &DirectoryConfig) -> DirectoryError {
-    let path = crate::engines::sqlite::database_path(part).unwrap_or_default();
+fn not_a_database_error(config: &DirectoryConfig) -> DirectoryError {
+    let path = crate::engines::sqlite::database_path(config).unwrap_or_default();
     let mut begins = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begins));
     let is = |magic: &[u8]| begins.starts_with(magic);
@@ -147,19 +147,19 @@ mod tests {
     /// A file that is no database is recognised by its first bytes instead; the directory's own tests have such files.
     #[test]
     fn what_sqlite_says_in_our_words() {
-        let part: DirectoryConfig =
+        let config: DirectoryConfig =
             toml::from_str("url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"").unwrap();
         let of_code = |code, said| {
             let error = sqlx::Error::Database(Box::new(SaidByDatabase(code, said)));
-            write_for_review(&format!("{code}, {said}"), &from_sqlx(error, &part))
+            write_for_review(&format!("{code}, {said}"), &from_sqlx(error, &config))
         };
         let mut told = ["776", "264", "1288", "8", "9", "5", "14", "10", "11", "1"]
             .map(|code| of_code(code, "what SQLite said"))
             .concat();
         told += &of_code("1", "no such table: users");
         told += &of_code("1", "no such column: email");
-        told += &write_for_review("no connection in time", &from_sqlx(sqlx::Error::PoolTimedOut, &part));
-        told += &write_for_review("closed", &from_sqlx(sqlx::Error::PoolClosed, &part));
+        told += &write_for_review("no connection in time", &from_sqlx(sqlx::Error::PoolTimedOut, &config));
+        told += &write_for_review("closed", &from_sqlx(sqlx::Error::PoolClosed, &config));
         insta::assert_snapshot!(told);
     }
 }

@@ -49,7 +49,7 @@ const CACHE: &str = "-32000";
 #[derive(Debug)]
 pub(crate) struct SqliteDirectory {
     pool: SqlitePool,
-    part: DirectoryConfig,
+    config: DirectoryConfig,
     mapping: Mapping<LiteType>,
     info: Arc<Info>,
     seen: SeenFile,
@@ -66,18 +66,18 @@ struct SeenFile {
 }
 
 impl SqliteDirectory {
-    pub(crate) async fn open(part: &DirectoryConfig, clock: &Arc<dyn WallClock>) -> Result<Self> {
-        let failed = |error| errors::from_sqlx(error, part);
+    pub(crate) async fn open(config: &DirectoryConfig, clock: &Arc<dyn WallClock>) -> Result<Self> {
+        let failed = |error| errors::from_sqlx(error, config);
         // Read before the file is opened, so that the first query notices if it is replaced meanwhile.
-        let file = FileIdentity::from_path(&database_path(part)?);
-        let (pool, way) = open_pool(part).await?;
+        let file = FileIdentity::from_path(&database_path(config)?);
+        let (pool, way) = open_pool(config).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
-        let found = catalogue::read_catalogue(&mut connection, part).await?;
-        let mut mapping = Mapping::new(part, &found.table)?;
+        let found = catalogue::read_catalogue(&mut connection, config).await?;
+        let mut mapping = Mapping::new(config, &found.table)?;
         index_use::find_index_use(&mut connection, &mut mapping, &found).await.map_err(failed)?;
         let (estimated_total, total_is_exact) =
             count_or_estimate(&mut connection, &found.table).await.map_err(failed)?;
@@ -93,16 +93,16 @@ impl SqliteDirectory {
             reader: Vec::new(),
             cautions: Vec::new(),
         });
-        Ok(Self { pool, part: part.clone(), mapping, info, seen, clock: Arc::clone(clock) })
+        Ok(Self { pool, config: config.clone(), mapping, info, seen, clock: Arc::clone(clock) })
     }
 
     /// Fails if the file was replaced or its schema has changed. A replaced file would stay open here with users that
     /// the application no longer has.
     async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
         let schema =
-            schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
+            schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.config))?;
         let now = SeenFile {
-            file: FileIdentity::from_path(&database_path(&self.part)?),
+            file: FileIdentity::from_path(&database_path(&self.config)?),
             way: self.seen.way,
             schema,
         };
@@ -111,15 +111,15 @@ impl SqliteDirectory {
             () if now.schema != self.seen.schema => "a table or an index was changed",
             () => return Ok(()),
         };
-        Err(table_changed_error(&self.part, what))
+        Err(table_changed_error(&self.config, what))
     }
 
     /// Fails if another program has opened or closed the file since, which changes how it has to be read.
     fn stands_as_seen(&self) -> Result<()> {
-        if OpenMode::for_file(&database_path(&self.part)?)? == self.seen.way {
+        if OpenMode::for_file(&database_path(&self.config)?)? == self.seen.way {
             return Ok(());
         }
-        Err(table_changed_error(&self.part, "another program has opened, written or closed the file"))
+        Err(table_changed_error(&self.config, "another program has opened, written or closed the file"))
     }
 
     fn decode_row(&self, row: &SqliteRow) -> Result<FetchedRow, sqlx::Error> {
@@ -142,9 +142,9 @@ impl SqliteDirectory {
     }
 }
 
-fn database_path(part: &DirectoryConfig) -> Result<PathBuf> {
-    let options = SqliteConnectOptions::from_str(&part.url);
-    let options = options.map_err(|error| errors::from_sqlx(error, part))?;
+fn database_path(config: &DirectoryConfig) -> Result<PathBuf> {
+    let options = SqliteConnectOptions::from_str(&config.url);
+    let options = options.map_err(|error| errors::from_sqlx(error, config))?;
     Ok(local_path(options.get_filename()))
 }
 
@@ -178,15 +178,15 @@ impl FileIdentity {
 }
 
 /// Opens the file read-only, and returns in which way.
-async fn open_pool(part: &DirectoryConfig) -> Result<(SqlitePool, OpenMode)> {
-    let failed = |error| errors::from_sqlx(error, part);
-    let limit = query_timeout(part);
-    let path = database_path(part)?;
+async fn open_pool(config: &DirectoryConfig) -> Result<(SqlitePool, OpenMode)> {
+    let failed = |error| errors::from_sqlx(error, config);
+    let limit = query_timeout(config);
+    let path = database_path(config)?;
     if let Some(error) = errors::file_open_error(&path) {
         return Err(error);
     }
     let way = OpenMode::for_file(&path)?;
-    let options = SqliteConnectOptions::from_str(&part.url)
+    let options = SqliteConnectOptions::from_str(&config.url)
         .map_err(failed)?
         .filename(&path)
         .in_memory(false)
@@ -243,7 +243,7 @@ impl SqlExecutor for SqliteDirectory {
     }
 
     fn table_size(&self) -> TableSize {
-        TableSize { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+        TableSize { rows: self.info.estimated_total, limit_ms: self.config.timeout_ms }
     }
 
     /// Runs `ask` in one transaction, within the connection's time limit. Dropping the future stops the query.
@@ -251,11 +251,11 @@ impl SqlExecutor for SqliteDirectory {
         &self,
         ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
     ) -> Result<Result<T>> {
-        let failed = |error| errors::from_sqlx(error, &self.part);
+        let failed = |error| errors::from_sqlx(error, &self.config);
         // Checked before connecting, which may create files next to the database.
         self.stands_as_seen()?;
         let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let stop = set_deadline(&mut connection, Instant::now() + query_timeout(&self.part))
+        let stop = set_deadline(&mut connection, Instant::now() + query_timeout(&self.config))
             .await
             .map_err(failed)?;
         // All tiers of a search see the same state of the file.
@@ -280,7 +280,7 @@ impl SqlExecutor for SqliteDirectory {
         connection: &mut SqliteConnection,
         statement: Statement,
     ) -> Result<Vec<FetchedRow>> {
-        let failed = |error| errors::from_sqlx(error, &self.part);
+        let failed = |error| errors::from_sqlx(error, &self.config);
         let rows = bind_values(statement).fetch_all(connection).await.map_err(failed)?;
         rows.iter().map(|row| self.decode_row(row)).collect::<Result<_, _>>().map_err(failed)
     }
@@ -290,7 +290,7 @@ impl SqlExecutor for SqliteDirectory {
         connection: &mut SqliteConnection,
         statement: Statement,
     ) -> Result<Vec<String>> {
-        let failed = |error| errors::from_sqlx(error, &self.part);
+        let failed = |error| errors::from_sqlx(error, &self.config);
         let rows = bind_values(statement).fetch_all(connection).await.map_err(failed)?;
         let texts: Result<Vec<Value>, _> = rows.iter().map(|row| decode_value(row, 0)).collect();
         // A number or bytes among texts are of no use for completion.
@@ -302,7 +302,7 @@ impl SqlExecutor for SqliteDirectory {
         let row = bind_values(statement).fetch_one(connection).await;
         let number = row
             .and_then(|row| decode_value(&row, 0))
-            .map_err(|error| errors::from_sqlx(error, &self.part))?;
+            .map_err(|error| errors::from_sqlx(error, &self.config))?;
         Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
     }
 
@@ -336,8 +336,8 @@ async fn set_deadline(
     Ok(stop)
 }
 
-fn query_timeout(part: &DirectoryConfig) -> Duration {
-    Duration::from_millis(part.timeout_ms.into())
+fn query_timeout(config: &DirectoryConfig) -> Duration {
+    Duration::from_millis(config.timeout_ms.into())
 }
 
 /// On systems with drive letters, `sqlite:///C:/users.sqlite` means `C:/users.sqlite`.

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_trigrams_is_known_by_how_it_was_made() {
+    fn a_trigram_table_is_recognised_by_its_definition() {
         let made = TrigramDefinition::parse_sql(
             "CREATE VIRTUAL TABLE users_fts USING fts5(email, \"full, name\", [x] UNINDEXED, content='users',\n content_rowid = \"id\", tokenize=\"trigram remove_diacritics 1\")",
         );

@@ -131,7 +131,7 @@ pub(crate) struct Wire {
 
 struct SeenHandshake {
     stage: watch::Sender<ConnectStage>,
-    met: Mutex<LoginFacts>,
+    facts: Mutex<LoginFacts>,
     /// The last error in a login that occurred here, not in the driver.
     trouble: Mutex<Option<DirectoryError>>,
     connections: TaskTracker,
@@ -147,10 +147,10 @@ impl Wire {
     pub(crate) async fn start_listening(route: Route, limit: Duration) -> Result<Arc<Self>> {
         let folder = TunnelFolder::new()?;
         let (listener, entrance) = bind_listener(&folder).await?;
-        let met = LoginFacts { privacy: Privacy::Open, clear: false, asked: false };
+        let facts = LoginFacts { privacy: Privacy::Open, clear: false, asked: false };
         let seen = Arc::new(SeenHandshake {
             stage: watch::Sender::new(ConnectStage::Calling),
-            met: Mutex::new(met),
+            facts: Mutex::new(facts),
             trouble: Mutex::default(),
             connections: TaskTracker::new(),
         });
@@ -183,7 +183,7 @@ impl Wire {
     }
 
     pub(crate) fn login_facts(&self) -> LoginFacts {
-        *self.seen.met.lock()
+        *self.seen.facts.lock()
     }
 
     /// Whether the server sends anything on a new connection without a login. A server that is merely busy does.
@@ -232,7 +232,7 @@ impl SeenHandshake {
     }
 
     fn update_facts(&self, change: impl FnOnce(&mut LoginFacts)) {
-        change(&mut self.met.lock());
+        change(&mut self.facts.lock());
     }
 }
 
@@ -384,7 +384,7 @@ impl<D: Stream> Conversation<'_, D> {
             }
         };
         let privacy = if trust.is_certain { Privacy::Certain } else { Privacy::Encrypted };
-        self.seen.update_facts(|met| met.privacy = privacy);
+        self.seen.update_facts(|facts| facts.privacy = privacy);
         Ok(Box::new(encrypted))
     }
 
@@ -402,7 +402,7 @@ impl<D: Stream> Conversation<'_, D> {
     }
 
     fn privacy(&self) -> Privacy {
-        self.seen.met.lock().privacy
+        self.seen.facts.lock().privacy
     }
 
     /// Why a secret may not be sent, as the end of a sentence.

@@ -139,7 +139,7 @@ fn check_packet(
             }
         }
         first::SWITCH => {
-            conversation.seen.update_facts(|met| met.asked = true);
+            conversation.seen.update_facts(|facts| facts.asked = true);
             let name = packet[1..].split(|&byte| byte == 0).next().unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             match name.as_str() {
@@ -147,7 +147,7 @@ fn check_packet(
                 SHA256 if is_secret => Ok((clear(), false)),
                 SHA256 => Err(needs_tls(conversation, SHA256)),
                 CLEAR if conversation.is_certain() => {
-                    conversation.seen.update_facts(|met| met.clear = true);
+                    conversation.seen.update_facts(|facts| facts.clear = true);
                     Ok((clear(), false))
                 }
                 CLEAR => Err(password_withheld_error(conversation)),

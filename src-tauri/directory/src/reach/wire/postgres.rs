@@ -14,7 +14,7 @@ const HEAD: usize = 5;
 pub(crate) const TLS_PLEASE: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// The code after `R`.
-mod asked {
+mod auth_request {
     pub(crate) const OK: u32 = 0;
     pub(crate) const CLEAR_TEXT: u32 = 3;
     pub(crate) const MD5: u32 = 5;
@@ -97,14 +97,14 @@ fn check_message(
 ) -> Result<Next> {
     let (code, rest) = body.split_at(body.len().min(4));
     let code = <[u8; 4]>::try_from(code).map_or(u32::MAX, u32::from_be_bytes);
-    if code != asked::OK {
-        conversation.seen.update_facts(|met| met.asked = true);
+    if code != auth_request::OK {
+        conversation.seen.update_facts(|facts| facts.asked = true);
     }
     match code {
-        asked::OK => Ok(Next::Open),
-        asked::SASL_END => Ok(Next::Server),
-        asked::MD5 | asked::SASL_MORE => Ok(Next::Driver),
-        asked::SASL => {
+        auth_request::OK => Ok(Next::Open),
+        auth_request::SASL_END => Ok(Next::Server),
+        auth_request::MD5 | auth_request::SASL_MORE => Ok(Next::Driver),
+        auth_request::SASL => {
             let mut mechanisms = rest.split(|&byte| byte == 0).map(String::from_utf8_lossy);
             if mechanisms.clone().any(|mechanism| mechanism == "SCRAM-SHA-256") {
                 return Ok(Next::Driver);
@@ -112,8 +112,8 @@ fn check_message(
             let offered = mechanisms.find(|mechanism| !mechanism.is_empty()).unwrap_or_default();
             Err(unsupported_login_error(conversation, startup, &format!("SASL with {offered}")))
         }
-        asked::CLEAR_TEXT => {
-            conversation.seen.update_facts(|met| met.clear = true);
+        auth_request::CLEAR_TEXT => {
+            conversation.seen.update_facts(|facts| facts.clear = true);
             if conversation.is_certain() {
                 Ok(Next::Driver)
             } else {

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_known_by_how_they_begin() {
+    fn programs_are_recognised_by_their_first_bytes() {
         for (words, expected) in [
             (&b"HTTP/1.1 400 Bad Request\r\n"[..], Some(DetectedService::Web)),
             (

@@ -8,7 +8,7 @@ use understudy_directory::DirectoryConfig;
 use understudy_directory::{FieldKind, ListRequest, Sort, Tier};
 use understudy_test_support::mongod::MongoServer;
 
-use super::{READER_PASSWORD, folding, index, insert, open, opening_fails, part, server};
+use super::{READER_PASSWORD, build_config, folding, index, insert, open, opening_fails, server};
 use crate::story::{backwards, pages, query, search};
 use crate::{spellings, suggestions};
 
@@ -32,8 +32,8 @@ async fn other_spellings_are_found(server: &MongoServer) {
         person
     });
     insert(server, "people", people.collect()).await;
-    let url = part(server, "people").url;
-    let directory = open(&spellings::part(url.clone(), "people", "_id")).await;
+    let url = build_config(server, "people").url;
+    let directory = open(&spellings::build_config(url.clone(), "people", "_id")).await;
     spellings::told(&*directory, false).await;
     directory.close().await;
 
@@ -44,7 +44,7 @@ async fn other_spellings_are_found(server: &MongoServer) {
         if indexed {
             index(server, collection, vec![doc! { "name": "plan", "key": { "plan": 1 } }]).await;
         }
-        let directory = open(&suggestions::part(url.clone(), collection, "_id")).await;
+        let directory = open(&suggestions::build_config(url.clone(), collection, "_id")).await;
         suggestions::told(&*directory, indexed).await;
         directory.close().await;
     }
@@ -72,14 +72,14 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
         ],
     )
     .await;
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("emails.0.address".into()),
         name: Some("profile.name".into()),
         created_at: Some("createdAt".into()),
         columns: vec!["tags".into(), "emails.address".into()],
-        ..part(server, "mongoose")
+        ..build_config(server, "mongoose")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let id = ids[7].to_hex();
     let row = directory.find_user(&id).await.unwrap().expect("the seventh");
     let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
@@ -196,7 +196,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
     let mixed = doc! { "_id": 2, "truth": "yes", "int": 1.5, "long_text": Bson::Null };
     insert(server, "kinds", vec![kinds, mixed]).await;
     let columns = values.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    let directory = open(&DirectoryConfig { columns, ..part(server, "kinds") }).await;
+    let directory = open(&DirectoryConfig { columns, ..build_config(server, "kinds") }).await;
     let row = directory.find_user("1").await.unwrap().expect("the row is there");
     let info = directory.info();
     let known = info.columns.iter().zip(&row.cells).skip(1);
@@ -252,7 +252,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     insert(server, "ids", ids.iter().map(|(id, _)| doc! { "_id": id, "key": id }).collect()).await;
     index(server, "ids", vec![doc! { "name": "key", "key": { "key": 1 } }]).await;
     for id_path in ["_id", "key"] {
-        let directory = open(&DirectoryConfig { id: id_path.into(), ..part(server, "ids") }).await;
+        let directory = open(&DirectoryConfig { id: id_path.into(), ..build_config(server, "ids") }).await;
         for (_, id) in &ids {
             assert_eq!(&directory.find_user(id).await.unwrap().expect(id).id, id);
             let page = search(&*directory, &query(&format!(" {id} "))).await;
@@ -279,7 +279,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     // A column that is not unique.
     insert(server, "doubled", vec![doc! { "_id": 1, "n": 7 }, doc! { "_id": 2, "n": 7 }, doc! { "_id": 3 }])
         .await;
-    let doubled = open(&DirectoryConfig { id: "n".into(), ..part(server, "doubled") }).await;
+    let doubled = open(&DirectoryConfig { id: "n".into(), ..build_config(server, "doubled") }).await;
     assert_eq!(doubled.find_user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     assert_eq!(search(&*doubled, &query("")).await.rows.len(), 2, "nobody is listed without an id");
     doubled.close().await;
@@ -306,8 +306,11 @@ async fn what_looks_like_an_operator_is_text(server: &MongoServer) {
     users.push(doc! { "email": { "$gt": "" }, "name": "a document where a text should be" });
     users.push(doc! { "email": ["list@x", "of@x"], "name": 5 });
     insert(server, "hostile", users).await;
-    let with_names =
-        DirectoryConfig { email: Some("email".into()), name: Some("name".into()), ..part(server, "hostile") };
+    let with_names = DirectoryConfig {
+        email: Some("email".into()),
+        name: Some("name".into()),
+        ..build_config(server, "hostile")
+    };
     for indexes in [vec![], vec![doc! { "name": "name", "key": { "name": 1 }, "collation": folding() }]] {
         if !indexes.is_empty() {
             index(server, "hostile", indexes).await;
@@ -326,7 +329,7 @@ async fn what_looks_like_an_operator_is_text(server: &MongoServer) {
 }
 
 async fn names_that_are_not_there_are_told(server: &MongoServer) {
-    let users = part(server, "mongose");
+    let users = build_config(server, "mongose");
     let error = opening_fails(&users, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
     assert!(error.message.contains("Did you mean `mongoose`?"), "{error}");
@@ -336,7 +339,7 @@ async fn names_that_are_not_there_are_told(server: &MongoServer) {
         name: Some("profile.nam".into()),
         email: Some("emails.0.adress".into()),
         columns: vec!["creatdAt".into()],
-        ..part(server, "mongoose")
+        ..build_config(server, "mongoose")
     };
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);
@@ -349,11 +352,12 @@ async fn names_that_are_not_there_are_told(server: &MongoServer) {
     let mut documents = vec![doc! { "_id": 0, "rare": "here" }];
     documents.extend((1..400).map(|at| doc! { "_id": at }));
     insert(server, "sparse", documents).await;
-    let rare = DirectoryConfig { columns: vec!["rare".into()], ..part(server, "sparse") };
+    let rare = DirectoryConfig { columns: vec!["rare".into()], ..build_config(server, "sparse") };
     open(&rare).await.close().await;
     // In an empty collection, no path can be checked.
     server.command("acme", doc! { "create": "empty" }).await;
-    let empty = open(&DirectoryConfig { columns: vec!["any.path".into()], ..part(server, "empty") }).await;
+    let empty =
+        open(&DirectoryConfig { columns: vec!["any.path".into()], ..build_config(server, "empty") }).await;
     assert_eq!(search(&*empty, &query("")).await.rows, []);
     empty.close().await;
 }

@@ -6,7 +6,7 @@ use understudy_directory::DirectoryConfig;
 use understudy_directory::{ListRequest, Place, Sort, Tier};
 use understudy_test_support::mongod::MongoServer;
 
-use super::{DATABASE, folding, index, insert, open, part, server};
+use super::{DATABASE, build_config, folding, index, insert, open, server};
 use crate::story::{query, search};
 
 /// More than the 25,000 that may be read unasked with a time limit of two and a half seconds.
@@ -50,14 +50,14 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     )
     .await;
     server.command(DATABASE, doc! { "profile": 2 }).await;
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: Some("email".into()),
         name: Some("name".into()),
         created_at: Some("createdAt".into()),
         timeout_ms: 2500,
-        ..part(&server, "users")
+        ..build_config(&server, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     assert_eq!(directory.info().estimated_total, Some(26_000));
     examined(&server).await;
 
@@ -106,7 +106,7 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
 
     // A text index finds whole words anywhere, in any order.
     index(&server, "users", vec![doc! { "name": "words", "key": { "email": "text", "name": "text" } }]).await;
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     let info = directory.info();
     let words = info.coverage.iter().find(|service| service.tier == Tier::Words);
     assert_eq!(words.and_then(|words| words.index.as_deref()), Some("words"));

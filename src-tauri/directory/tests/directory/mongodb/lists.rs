@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{Directory, ListRequest, Sort};
 
-use super::{DATABASE, folding, index, insert, open, part, server};
+use super::{DATABASE, build_config, folding, index, insert, open, server};
 use crate::story::{backwards, pages, query, search};
 
 /// More than the sample in which the directory looks for lists; none of them has one.
@@ -192,7 +192,7 @@ const FILTERS: [(&str, Passes); 20] = [
 ];
 
 #[tokio::test]
-async fn what_is_asked_for_is_met_by_one_value() {
+async fn a_single_value_meets_all_conditions() {
     let server = server().await;
     let users = users();
     insert(&server, "lists", users.clone()).await;
@@ -205,7 +205,7 @@ async fn what_is_asked_for_is_met_by_one_value() {
             index(&server, "lists", indexes).await;
         }
         for (id, created_at) in [("_id", None), ("_id", Some("log.at")), ("serial", Some("seen"))] {
-            let part = DirectoryConfig {
+            let config = DirectoryConfig {
                 id: id.into(),
                 created_at: created_at.map(str::to_owned),
                 columns: ["emails.address", "emails.0.address", "mails", "n", "seen", "log.at"]
@@ -213,9 +213,9 @@ async fn what_is_asked_for_is_met_by_one_value() {
                     .to_vec(),
                 search: Some(vec!["emails.address".into(), "mails".into()]),
                 timeout_ms: 20_000,
-                ..part(&server, "lists")
+                ..build_config(&server, "lists")
             };
-            let directory = open(&part).await;
+            let directory = open(&config).await;
             // A document whose ID is a list is not a user.
             let users: Vec<&Document> =
                 users.iter().filter(|user| user.get(id).unwrap().as_array().is_none()).collect();
@@ -238,7 +238,7 @@ async fn a_row_of_a_list_is_what_the_document_says(directory: &dyn Directory) {
 
 /// However long a value is, a list transfers no more of it than it shows.
 #[tokio::test]
-async fn what_is_long_is_cut_where_it_is() {
+async fn long_values_are_truncated_on_the_server() {
     let server = server().await;
     let long = |of: &str| of.repeat(1_000_000);
     let users = (0..6).map(|at| {
@@ -250,13 +250,13 @@ async fn what_is_long_is_cut_where_it_is() {
     });
     insert(&server, "users", users.collect()).await;
     let columns = ["bio", "profile.bio", "emails.address", "emails.0.address", "notes", "settings", "short"];
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         columns: columns.map(str::to_owned).to_vec(),
         search: Some(vec!["short".into()]),
         timeout_ms: 20_000,
-        ..part(&server, "users")
+        ..build_config(&server, "users")
     };
-    let directory = open(&part).await;
+    let directory = open(&config).await;
     server.command(DATABASE, doc! { "profile": 2 }).await;
     let rows = search(&*directory, &query("ada")).await.rows;
     server.command(DATABASE, doc! { "profile": 0 }).await;
@@ -340,7 +340,7 @@ async fn lists_stand_behind_what_can_be_ordered(directory: &dyn Directory, users
 
 /// The server examines the matching range of the index, not half of it.
 #[tokio::test]
-async fn a_beginning_in_a_list_is_read_from_the_index() {
+async fn a_prefix_in_a_list_is_read_from_the_index() {
     let server = server().await;
     let users = (0..3000).map(|at| {
         let address = |of: &str| doc! { "address": format!("{of}{at}@example.com") };
@@ -350,12 +350,12 @@ async fn a_beginning_in_a_list_is_read_from_the_index() {
     let indexes = ["emails.address", "mails"].map(|path| doc! { "name": path, "key": { path: 1 } });
     index(&server, "users", indexes.to_vec()).await;
     for path in ["emails.address", "mails"] {
-        let part = DirectoryConfig {
+        let config = DirectoryConfig {
             search: Some(vec![path.into()]),
             columns: vec![path.into()],
-            ..part(&server, "users")
+            ..build_config(&server, "users")
         };
-        let directory = open(&part).await;
+        let directory = open(&config).await;
         server.command(DATABASE, doc! { "profile": 2 }).await;
         let page = search(&*directory, &ListRequest { limit: 10, ..query("mike277") }).await;
         server.command(DATABASE, doc! { "profile": 0 }).await;

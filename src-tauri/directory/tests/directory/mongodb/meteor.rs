@@ -4,7 +4,7 @@ use mongodb::bson::{DateTime, doc};
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{FieldKind, Tier};
 
-use super::{folding, index, insert, open, part, server};
+use super::{build_config, folding, index, insert, open, server};
 use crate::story::{query, search};
 
 #[tokio::test]
@@ -24,17 +24,19 @@ async fn all_addresses_are_searched_and_the_first_is_sent() {
         ],
     )
     .await;
-    let discovered =
-        understudy_directory::discover_tables(&part(&server, "users"), Some(&super::READER_PASSWORD.into()))
-            .await
-            .unwrap();
+    let discovered = understudy_directory::discover_tables(
+        &build_config(&server, "users"),
+        Some(&super::READER_PASSWORD.into()),
+    )
+    .await
+    .unwrap();
     let guess = &discovered.tables[0].guess;
     assert_eq!(guess.email.as_deref(), Some("emails.address"));
-    let part = DirectoryConfig {
+    let config = DirectoryConfig {
         email: guess.email.clone(),
         name: guess.name.clone(),
         created_at: guess.created_at.clone(),
-        ..part(&server, "users")
+        ..build_config(&server, "users")
     };
     for indexed in [false, true] {
         if indexed {
@@ -42,7 +44,7 @@ async fn all_addresses_are_searched_and_the_first_is_sent() {
                 doc! { "name": "address", "key": { "emails.address": 1 }, "collation": folding() };
             index(&server, "users", vec![by_address]).await;
         }
-        let directory = open(&part).await;
+        let directory = open(&config).await;
         assert_eq!(directory.info().columns[2].kind, FieldKind::Text);
         let ann = directory.find_user("uWq7b3Fz2LkT9xYcA").await.unwrap().expect("she is there");
         assert_eq!(ann.cells[2].as_deref(), Some("ann@x.y"));
@@ -73,9 +75,12 @@ async fn a_view_with_a_collation_can_be_searched() {
             doc! { "create": view, "viewOn": "users", "pipeline": [{ "$match": { "_id": { "$gte": 3 } } }] };
         create.extend(collation.map(|collation| ("collation".to_owned(), collation.into())));
         server.command(super::DATABASE, create).await;
-        let part =
-            DirectoryConfig { email: Some("email".into()), name: Some("name".into()), ..part(&server, view) };
-        let directory = open(&part).await;
+        let config = DirectoryConfig {
+            email: Some("email".into()),
+            name: Some("name".into()),
+            ..build_config(&server, view)
+        };
+        let directory = open(&config).await;
         assert!(
             directory.info().coverage.iter().all(|service| service.advice.is_none()),
             "a view has no indexes"

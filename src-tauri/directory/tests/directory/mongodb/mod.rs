@@ -28,7 +28,7 @@ async fn server() -> MongoServer {
     server
 }
 
-fn part(server: &MongoServer, collection: &str) -> DirectoryConfig {
+fn build_config(server: &MongoServer, collection: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: collection.into(),
         id: "_id".into(),
@@ -37,18 +37,18 @@ fn part(server: &MongoServer, collection: &str) -> DirectoryConfig {
         created_at: None,
         columns: vec![],
         timeout_ms: 5000,
-        ..crate::part(server.url(READER, DATABASE))
+        ..crate::build_config(server.url(READER, DATABASE))
     }
 }
 
-async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    understudy_directory::open(part, Some(&SecretString::from(READER_PASSWORD))).await.unwrap()
+async fn open(config: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(config, Some(&SecretString::from(READER_PASSWORD))).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
+async fn opening_fails(config: &DirectoryConfig, password: Option<&str>) -> DirectoryError {
     let password = password.map(SecretString::from);
-    match understudy_directory::open(part, password.as_ref()).await {
-        Ok(_) => panic!("{part:?} was opened"),
+    match understudy_directory::open(config, password.as_ref()).await {
+        Ok(_) => panic!("{config:?} was opened"),
         Err(error) => {
             let text = format!("{error} {error:?}");
             assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
@@ -110,7 +110,7 @@ async fn the_story_on_mongodb() {
         ],
     )
     .await;
-    let users = DirectoryConfig { url: server.url(READER, DATABASE), ..crate::part(String::new()) };
+    let users = DirectoryConfig { url: server.url(READER, DATABASE), ..crate::build_config(String::new()) };
     let directory = open(&users).await;
     assert!(directory.info().server.starts_with("MongoDB 6."), "{}", directory.info().server);
     let indexed = Indexed {

@@ -9,16 +9,16 @@ use understudy_directory::DirectoryCode;
 use understudy_directory::DirectoryConfig;
 use understudy_test_support::mongod::MongoServer;
 
-use super::{DATABASE, READER, READER_PASSWORD, insert, open, opening_fails, part, server};
+use super::{DATABASE, READER, READER_PASSWORD, build_config, insert, open, opening_fails, server};
 use crate::faults::{self, Administrator, Overseer};
 use crate::story::{query, search};
 
 #[tokio::test]
-async fn refusals_are_told_apart() {
+async fn refusals_are_distinguished() {
     let server = server().await;
     insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     insert(&server, "orders", vec![doc! { "_id": 1 }]).await;
-    let users = DirectoryConfig { email: Some("email".into()), ..part(&server, "users") };
+    let users = DirectoryConfig { email: Some("email".into()), ..build_config(&server, "users") };
     let directory = open(&users).await;
 
     // The minimal rights, as the directory's advice lists them.
@@ -31,7 +31,8 @@ async fn refusals_are_told_apart() {
     let role = doc! { "createRole": "understudy", "privileges": [privilege], "roles": [] };
     server.command(DATABASE, role).await;
     server.user("least", READER_PASSWORD, vec![doc! { "role": "understudy", "db": DATABASE }]).await;
-    let least = |table: &str| DirectoryConfig { url: server.url("least", DATABASE), ..part(&server, table) };
+    let least =
+        |table: &str| DirectoryConfig { url: server.url("least", DATABASE), ..build_config(&server, table) };
     let with_least = open(&least("users")).await;
     assert_eq!(search(&*with_least, &query("1")).await.rows.len(), 1);
     with_least.close().await;
@@ -153,13 +154,16 @@ impl Overseer for Admin<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_told_and_gone_when_they_are_over() {
+async fn faults_are_reported_until_they_are_fixed() {
     let server = server().await;
     insert(&server, "users", (1..=40).map(|id| doc! { "_id": id }).collect()).await;
     insert(&server, "slow", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
-    let users = open(&part(&server, "users")).await;
-    let slow =
-        |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+    let users = open(&build_config(&server, "users")).await;
+    let slow = |timeout_ms| DirectoryConfig {
+        email: Some("email".into()),
+        timeout_ms,
+        ..build_config(&server, "slow")
+    };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     fall_asleep(&server).await;
@@ -175,8 +179,11 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     for collection in ["users", "slow"] {
         insert(&server, collection, vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     }
-    let slow =
-        |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+    let slow = |timeout_ms| DirectoryConfig {
+        email: Some("email".into()),
+        timeout_ms,
+        ..build_config(&server, "slow")
+    };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     fall_asleep(&server).await;
 
@@ -217,7 +224,8 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     patient.close().await;
     hasty.close().await;
 
-    let users = DirectoryConfig { email: Some("email".into()), timeout_ms: 3000, ..part(&server, "users") };
+    let users =
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 3000, ..build_config(&server, "users") };
     let directory = open(&users).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     server.stop();
@@ -239,13 +247,16 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
 
 /// The view is slow itself, whatever the search.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_view_that_takes_too_long_is_told_as_one() {
+async fn a_slow_view_is_reported_as_a_view() {
     let server = server().await;
     insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     let view = doc! { "create": "customers", "viewOn": "users", "pipeline": [{ "$match": {} }] };
     server.command(DATABASE, view).await;
-    let customers =
-        DirectoryConfig { email: Some("email".into()), timeout_ms: 300, ..part(&server, "customers") };
+    let customers = DirectoryConfig {
+        email: Some("email".into()),
+        timeout_ms: 300,
+        ..build_config(&server, "customers")
+    };
     let directory = open(&customers).await;
     assert_eq!(search(&*directory, &query("")).await.rows.len(), 1);
 
@@ -264,13 +275,13 @@ async fn a_view_that_takes_too_long_is_told_as_one() {
 
 /// The server in the URL answers, but calls itself by a name that does not resolve here.
 #[tokio::test]
-async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
+async fn a_replica_set_with_internal_names_is_explained() {
     let server = MongoServer::start_set("understudy-mongo1").await;
     let users = server.database("acme").collection("users");
     users.insert_one(doc! { "_id": 1, "email": "ada@example.com" }).await.unwrap();
     let at = |options: &str| DirectoryConfig {
         id: "_id".into(),
-        ..crate::link::part(format!("mongodb://127.0.0.1:{}/acme{options}", server.port()))
+        ..crate::link::build_config(format!("mongodb://127.0.0.1:{}/acme{options}", server.port()))
     };
     let Err(error) = understudy_directory::open(&at(""), None).await else {
         panic!("its name is not known here")
@@ -307,9 +318,9 @@ async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_the_dns_does_not_know_is_named() {
-    let part = crate::link::part("mongodb+srv://reader@cluster.invalid/acme".into());
-    let Err(error) = understudy_directory::open(&part, Some(&"s3cret".into())).await else {
+async fn a_cluster_missing_in_the_dns_is_named() {
+    let config = crate::link::build_config("mongodb+srv://reader@cluster.invalid/acme".into());
+    let Err(error) = understudy_directory::open(&config, Some(&"s3cret".into())).await else {
         panic!("there is none")
     };
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
@@ -317,20 +328,20 @@ async fn a_cluster_that_the_dns_does_not_know_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_url_leaves_out_or_asks_for_in_vain_is_named_at_once() {
+async fn missing_and_unsupported_url_options_are_named_at_once() {
     let server = server().await;
     insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     // The error comes long before this.
-    let part = |url: String| DirectoryConfig { patience: 300, url, ..part(&server, "users") };
+    let config = |url: String| DirectoryConfig { patience: 300, url, ..build_config(&server, "users") };
 
     let nobody = format!("mongodb://127.0.0.1:{}/acme", server.port());
-    let error = opening_fails(&part(nobody), None).await;
+    let error = opening_fails(&config(nobody), None).await;
     assert_eq!((error.code, error.wants_password), (DirectoryCode::Refused, false), "{error}");
     assert!(error.message.contains("directory.url names no user"), "{error}");
     assert!(error.hint.unwrap().contains("mongodb://user@host"));
 
     let asked = format!("{}&replicaSet=rs0", server.url(READER, DATABASE));
-    let error = opening_fails(&part(asked), Some(READER_PASSWORD)).await;
+    let error = opening_fails(&config(asked), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
     assert!(
         error.message.contains("belongs to no replica set, but") && error.message.contains("\"rs0\""),

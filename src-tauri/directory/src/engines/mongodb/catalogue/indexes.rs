@@ -42,9 +42,9 @@ pub(crate) struct Index {
 /// The collection's indexes, and whether it is a view, which has none.
 pub(crate) async fn read_indexes(
     reading: &mut MongoReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
 ) -> Result<(Vec<Index>, bool)> {
-    let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
+    let list = doc! { "listIndexes": &config.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
     let listed = reading
         .try_run_in_session(async move |session, _| database.run_command(list).session(session).await)
@@ -64,9 +64,9 @@ pub(crate) async fn read_indexes(
     for index in &mut indexes {
         // Only an index on exactly a column's path is used for ordering.
         if let Some((path, _)) =
-            index.keys.first().filter(|(path, _)| part.column_names().any(|name| name == path))
+            index.keys.first().filter(|(path, _)| config.column_names().any(|name| name == path))
         {
-            index.through_lists = goes_through_lists(reading, part, &index.name, path).await;
+            index.through_lists = goes_through_lists(reading, config, &index.name, path).await;
         }
     }
     Ok((indexes, false))
@@ -76,11 +76,11 @@ pub(crate) async fn read_indexes(
 /// contain any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
 async fn goes_through_lists(
     reading: &mut MongoReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     index: &str,
     path: &str,
 ) -> bool {
-    let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
+    let find = doc! { "find": &config.table, "hint": index, "limit": 1 };
     match reading.run_command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),
         // Servers that are only compatible with MongoDB may not support explain; then the sample has to suffice.
@@ -150,7 +150,7 @@ fn parse_usable_index(index: &Document) -> Option<Index> {
 /// What the indexes can be used for at `path`. Notes in `field` how a query has to be written for them.
 pub(crate) fn find_access(
     path: &str,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     indexes: &[Index],
     field: &mut Field,
 ) -> IndexSupport {
@@ -172,7 +172,7 @@ pub(crate) fn find_access(
                 access.prefix = access.prefix.or_else(|| served(false));
                 if first == path && !field.has_lists {
                     let with_id = index.keys.get(1).is_some_and(|(second, direction)| {
-                        *second == part.id && *direction == index.keys[0].1
+                        *second == config.id && *direction == index.keys[0].1
                     });
                     if access.order.is_none() || with_id {
                         access.order = served(false);

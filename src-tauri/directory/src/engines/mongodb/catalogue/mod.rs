@@ -61,26 +61,26 @@ pub(crate) struct MongoCatalogue {
     pub(crate) is_view: bool,
 }
 
-/// Looks up the collection that `part` names and all of its named paths.
+/// Looks up the collection that `config` names and all of its named paths.
 pub(crate) async fn read_catalogue(
     reading: &mut MongoReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     database: &str,
 ) -> Result<MongoCatalogue> {
-    is_there(reading, part).await?;
-    let (indexes, is_view) = read_indexes(reading, part).await?;
+    is_there(reading, config).await?;
+    let (indexes, is_view) = read_indexes(reading, config).await?;
     let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
-    let sampled = sample_columns(reading, part, &indexes).await;
+    let sampled = sample_columns(reading, config, &indexes).await;
     let (mut columns, missing, cautions) = sampled.map_err(|error| match error.code {
-        DirectoryCode::Timeout if is_view => slow_view_error(part, OPEN_LIMIT),
-        DirectoryCode::Timeout => describe_timeout_error(&part.table, OPEN_LIMIT),
+        DirectoryCode::Timeout if is_view => slow_view_error(config, OPEN_LIMIT),
+        DirectoryCode::Timeout => describe_timeout_error(&config.table, OPEN_LIMIT),
         _ => error,
     })?;
     if !missing.is_empty() {
         // Only names are read, so that the error can list those that exist.
         for name in list_field_names(reading).await.unwrap_or_default() {
             if !columns.iter().any(|column| column.name.as_str() == name) {
-                columns.push(describe_column(&name, part, &[], &[]));
+                columns.push(describe_column(&name, config, &[], &[]));
             }
         }
         columns.retain(|column| !missing.iter().any(|path| path == column.name.as_str()));
@@ -90,7 +90,8 @@ pub(crate) async fn read_catalogue(
         let paths = index.words.clone()?;
         Some(TextIndex { name: index.name.clone(), paths })
     });
-    let (schema, name) = (CatalogueName::of_collection(database), CatalogueName::of_collection(&part.table));
+    let (schema, name) =
+        (CatalogueName::of_collection(database), CatalogueName::of_collection(&config.table));
     Ok(MongoCatalogue {
         table: Table { schema, name, columns },
         estimated_rows,
@@ -101,7 +102,7 @@ pub(crate) async fn read_catalogue(
 }
 
 /// Fails if there is no such collection or this user may not read it.
-pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<()> {
+pub(crate) async fn is_there(reading: &mut MongoReadTx, config: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.run_command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -112,23 +113,23 @@ pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) 
         .filter(|name| !name.starts_with("system."))
         .collect();
     names.sort();
-    if names.contains(&part.table) {
+    if names.contains(&config.table) {
         return Ok(());
     }
     // A collection may exist without being listed; then reading it fails.
     reading
         .find_documents(FindQuery { limit: 1, projection: doc! { "_id": 1 }, ..FindQuery::default() })
         .await?;
-    Err(unknown_table_error(&part.table, &names))
+    Err(unknown_table_error(&config.table, &names))
 }
 
-/// The columns that `part` names, the paths that no document has, and a caution about IDs.
+/// The columns that `config` names, the paths that no document has, and a caution about IDs.
 async fn sample_columns(
     reading: &mut MongoReadTx,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     indexes: &[Index],
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
-    let named = list_named_paths(part);
+    let named = list_named_paths(config);
     let newest = FindQuery {
         projection: cells::truncate_projection(paths::project_paths(named.iter().copied())),
         sort: doc! { "_id": -1 },
@@ -148,14 +149,14 @@ async fn sample_columns(
             }
         }
     }
-    let columns = named.iter().map(|path| describe_column(path, part, &sample, indexes)).collect();
-    Ok((columns, missing, check_id_types(part, &sample).into_iter().collect()))
+    let columns = named.iter().map(|path| describe_column(path, config, &sample, indexes)).collect();
+    Ok((columns, missing, check_id_types(config, &sample).into_iter().collect()))
 }
 
 /// The caution about IDs whose text does not lead back to the user.
-fn check_id_types(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
-    let bytes = BinaryFormat::for_column(&part.id, true, part.uuid_bytes.unwrap_or_default());
-    let ids = || sample.iter().filter_map(|document| paths::value_at(document, &part.id));
+fn check_id_types(config: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
+    let bytes = BinaryFormat::for_column(&config.id, true, config.uuid_bytes.unwrap_or_default());
+    let ids = || sample.iter().filter_map(|document| paths::value_at(document, &config.id));
     let mut kinds: Vec<&str> = ids()
         .filter(|id| !matches!(**id, Bson::Null | Bson::Array(_)) && !values::can_be_opened(id, bytes))
         .filter_map(|id| BsonClass::from_bson(&id)?.type_names().first().copied())
@@ -168,7 +169,7 @@ fn check_id_types(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution
             "{users} of the newest {} users are listed but cannot be opened: their `{}` is of the type {}, which has \
              no text form.",
             ids().count(),
-            part.id,
+            config.id,
             kinds.join(" or ")
         ),
         hint: Some("Name another field that identifies a user in `directory.id`.".to_owned()),
@@ -189,9 +190,9 @@ async fn find_document_with(reading: &mut MongoReadTx, path: &str) -> Option<Doc
 }
 
 /// Every path that the configuration names, without duplicates.
-fn list_named_paths(part: &DirectoryConfig) -> Vec<&str> {
+fn list_named_paths(config: &DirectoryConfig) -> Vec<&str> {
     let mut named: Vec<&str> = Vec::new();
-    for path in part.column_names() {
+    for path in config.column_names() {
         if !named.contains(&path) {
             named.push(path);
         }
@@ -201,12 +202,12 @@ fn list_named_paths(part: &DirectoryConfig) -> Vec<&str> {
 
 fn describe_column(
     path: &str,
-    part: &DirectoryConfig,
+    config: &DirectoryConfig,
     sample: &[Document],
     indexes: &[Index],
 ) -> TableColumn<Field> {
     // Of several addresses or names, the first is shown.
-    let is_first = [&part.email, &part.name].into_iter().any(|mapped| mapped.as_deref() == Some(path));
+    let is_first = [&config.email, &config.name].into_iter().any(|mapped| mapped.as_deref() == Some(path));
     let first = |value: Cow<'_, Bson>| match &*value {
         Bson::Array(items) if is_first => items.iter().find(|item| **item != Bson::Null).cloned(),
         value => Some(value.clone()),
@@ -224,7 +225,7 @@ fn describe_column(
         [FieldKind::Integer | FieldKind::Number, FieldKind::Integer | FieldKind::Number] => FieldKind::Number,
         _ => FieldKind::Text,
     };
-    let is_time = part.created_at.as_deref() == Some(path);
+    let is_time = config.created_at.as_deref() == Some(path);
     let is_list = |document: &Document| paths::goes_through_list(document, path);
     let mut field = Field {
         // Regular expressions cannot be compared.
@@ -238,7 +239,7 @@ fn describe_column(
         index_path: path.to_owned(),
         with_id: false,
     };
-    let access = find_access(path, part, indexes, &mut field);
+    let access = find_access(path, config, indexes, &mut field);
     TableColumn {
         name: CatalogueName::of_collection(path),
         kind,

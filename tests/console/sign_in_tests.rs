@@ -15,7 +15,7 @@ use understudy_core::session::Phase;
 use understudy_core::sign_in::SignInTestReport;
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 /// How the application handles a request.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ async fn a_sign_in_that_was_cut_off_after_it_arrived_does_not_count_as_signed_ou
 
 /// Nothing listens there, so no request can have arrived.
 #[tokio::test]
-async fn a_sign_in_that_reached_nobody_leaves_nothing_to_sign_out_of() {
+async fn a_sign_in_that_never_arrived_needs_no_sign_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -129,7 +129,7 @@ async fn events(desk: &Desk) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn a_customer_whom_a_trial_could_not_sign_out_is_in_the_log_as_such() {
+async fn a_failed_sign_out_of_a_test_is_logged() {
     for logout in [Does::Answer(500), Does::Answer(403), Does::Cut] {
         let (tried, log) = tried(Does::Answer(200), logout).await;
         assert!(!tried.ok && tried.outcome.starts_with("Signed in, but"), "{tried:#?}");
@@ -141,7 +141,7 @@ async fn a_customer_whom_a_trial_could_not_sign_out_is_in_the_log_as_such() {
 }
 
 #[tokio::test]
-async fn a_trial_that_was_refused_is_in_the_log_with_the_answer_to_the_login() {
+async fn a_refused_test_is_logged_with_the_answer_to_the_login() {
     let (_, log) = tried(Does::Answer(409), Does::Answer(200)).await;
     assert!(matches!(&log[1], Event::Refused { status: Some(409), .. }), "{log:#?}");
     for login in [Does::Cut, Does::Keep] {
@@ -153,7 +153,7 @@ async fn a_trial_that_was_refused_is_in_the_log_with_the_answer_to_the_login() {
 }
 
 #[tokio::test]
-async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_itself() {
+async fn a_stopped_test_is_reported_as_stopped_even_if_its_last_request_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let application = Application::start(Does::Keep, Does::Answer(200)).await;
     let text = application.connection(folder.path()).await;
@@ -174,7 +174,7 @@ async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_its
 
 /// `check --user` accepts what a support ticket says: an email address in any spelling, but not just its beginning.
 #[tokio::test]
-async fn a_trial_finds_its_user_by_the_whole_address_in_any_spelling() {
+async fn a_test_finds_its_user_by_email_address_in_any_spelling() {
     let folder = tempfile::tempdir().expect("a folder");
     let application = Application::start(Does::Answer(200), Does::Answer(200)).await;
     let text = application.connection(folder.path()).await;

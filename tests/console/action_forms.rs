@@ -14,7 +14,7 @@ use understudy_core::home::Home;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 /// `FOREST_AUTH_SECRET`, a canary.
 const SECRET: &str = "canary-f0e57-auth-secret-of-32-characters";
@@ -74,7 +74,7 @@ const LOAD: &str = "/forest/actions/impersonate/hooks/load";
 const ACTION: &str = "/forest/actions/impersonate";
 
 #[tokio::test]
-async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
+async fn a_form_is_fetched_for_one_user_who_is_not_protected() {
     let field = json!({ "field": "Note", "type": "String", "isRequired": true });
     let given_by_the_file = json!({ "field": "Team", "type": "String", "value": "an echo" });
     let form = json!({ "fields": [field, given_by_the_file] });
@@ -106,7 +106,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
 }
 
 #[tokio::test]
-async fn a_form_is_not_asked_for_where_the_audit_log_cannot_be_written() {
+async fn no_form_is_fetched_without_an_audit_log() {
     let (backend, origin) = Backend::start([(200, json!({ "fields": [] }))]).await;
     let folder = tempfile::tempdir().expect("a folder");
     let desk = desk(&origin, folder.path()).await;
@@ -120,7 +120,7 @@ async fn a_form_is_not_asked_for_where_the_audit_log_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_backend_that_refuses_the_token_is_told_from_one_without_a_form() {
+async fn a_refused_token_is_distinguished_from_a_missing_form() {
     let refusal = (401, json!({ "error": "nope" }));
     let (_backend, origin) =
         Backend::start([refusal, (404, json!({})), (500, json!({ "message": "boom" }))]).await;
@@ -137,7 +137,7 @@ async fn a_backend_that_refuses_the_token_is_told_from_one_without_a_form() {
 }
 
 #[tokio::test]
-async fn what_was_given_goes_with_the_session_through_its_retries() {
+async fn form_answers_are_kept_for_retries() {
     let no =
         json!({ "error": "Frozen", "html": "<p>Ask <b>billing</b> first.</p><script>alert(1)</script>" });
     let (backend, origin) = Backend::start([(400, no.clone()), (400, no)]).await;

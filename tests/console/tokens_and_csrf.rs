@@ -18,7 +18,7 @@ use understudy_core::sign_in::SignInTestReport;
 use understudy_core::user_agent::user_agent;
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, three_users};
+use crate::test_console::{Desk, three_users};
 
 /// A canary: the customer's token.
 const TOKEN: &str = "canary-a11ce-bearer-token";
