@@ -41,13 +41,27 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
             app.emit_to(CONSOLE, "session_ends_soon", session)
         }
-        Notice::SessionAccess(session) => app.emit_to(bar_label(&session), "bar_changed", ()),
+        Notice::SessionAccess(session) => {
+            focus_asking_bar(app, &session);
+            app.emit_to(bar_label(&session), "bar_changed", ())
+        }
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
     }
+}
+
+/// A bar that asks where a page may lead hears the keys: without the focus, Escape would go to the page.
+fn focus_asking_bar(app: &AppHandle, session: &str) {
+    if !matches!(app.state::<Arc<Console>>().off_site_page(session), Ok(Some(_))) {
+        return;
+    }
+    let (windows, session) = (Arc::clone(&app.state::<Arc<SessionWindows>>()), session.to_owned());
+    tauri::async_runtime::spawn(async move {
+        let _ = windows.focus_bar(&session).await;
+    });
 }
 
 /// Does what the operator asked for in a session's window.

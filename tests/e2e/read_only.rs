@@ -55,11 +55,14 @@ async fn a_read_only_session_writes_nothing_until_the_operator_says_why() -> Res
     ensure!(wrote(&site).is_empty() && site.count("GET /read") == 0, "{:#?}", site.sent());
 
     console.ui.switch_to("bar.html").await?;
-    let held_back = console.ask("bar_state", "{}").await?["held_back"].clone();
-    let kinds: Vec<&Value> = held_back["groups"].as_array().into_iter().flatten().collect();
-    let save = kinds.iter().find(|one| one["address"].as_str().is_some_and(|at| at.ends_with("/save")));
-    let rule = save.and_then(|save| save["rule"].as_str()).unwrap_or_default().to_owned();
-    ensure!(rule.contains("method = \"POST\"") && rule.contains("path = \"/save\""), "{held_back:#}");
+    let save = until("the saving to be held back", async || {
+        let held_back = console.ask("bar_state", "{}").await?["held_back"]["groups"].clone();
+        let is_save = |one: &&Value| one["address"].as_str().is_some_and(|at| at.ends_with("/save"));
+        Ok(held_back.as_array().into_iter().flatten().find(is_save).cloned())
+    });
+    let save = save.await?;
+    let rule = save["rule"].as_str().unwrap_or_default();
+    ensure!(rule.contains("method = \"POST\"") && rule.contains("path = \"/save\""), "{save:#}");
 
     // The policy asks why. Until then, nothing changes.
     let refused = console.ask("set_session_mode", r#"{ mode: "full", reason: " " }"#).await;
@@ -103,16 +106,22 @@ async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Resul
         })
         .await
     };
-    ensure!(asked().await?["host"] == "localhost");
+    let answer = async |page: &Value, choice: &str| {
+        console.ask("answer_off_site", &json!({ "url": page["url"], "choice": choice }).to_string()).await
+    };
+    let page = asked().await?;
+    ensure!(page["host"] == "localhost", "{page}");
     ensure!(site.count("GET /other") == 0, "{:#?}", site.sent());
 
     // The page comes back, and leads out again.
-    console.ask("answer_off_site", r#"{ choice: "stay" }"#).await?;
+    answer(&page, "stay").await?;
     site.received("POST /tell", 2).await?;
-    asked().await?;
+    let page = asked().await?;
     ensure!(site.count("GET /other") == 0, "{:#?}", site.sent());
 
-    console.ask("answer_off_site", r#"{ choice: "go_there" }"#).await?;
+    answer(&json!({ "url": "https://another.example/" }), "go_there").await?;
+    ensure!(site.count("GET /other") == 0, "an answer about another page counts for nothing");
+    answer(&page, "go_there").await?;
     let there = site.received("GET /other", 1).await?;
     ensure!(!there.is_signed_in, "another site gets no cookie");
     until("the bar to stop asking", async || {

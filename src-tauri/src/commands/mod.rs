@@ -317,10 +317,11 @@ commands! {
         }
 
         answer_off_site [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] (
+            url: String,
             choice: OffSiteChoice,
         ) -> () {
             let session = session_of_bar(webview.label()).unwrap_or_default();
-            if let Some(page) = core.answer_off_site(session, choice)? {
+            if let Some(page) = core.answer_off_site(session, &url, choice)? {
                 windows.open_off_site(session, &page, choice).await?;
             }
             Ok(())

@@ -32,6 +32,8 @@ pub enum BarAction {
     ZoomOut,
     ZoomReset,
     Inspect,
+    /// Switch between read-only and full access; the bar asks for what that needs.
+    SwitchMode,
     /// Extend the session, as far as the policy allows.
     Extend,
     End,
@@ -48,6 +50,8 @@ pub struct BarState {
     pub zoom: f64,
     /// The origin of the page that is shown.
     pub location: String,
+    /// Whether that is another site than the application's.
+    pub is_off_site: bool,
     pub held_back: HeldBackList,
     /// A page that leads out of the application and waits for the operator's answer.
     pub off_site: Option<OffSitePage>,
@@ -62,6 +66,13 @@ pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
     };
     if let Some(wish) = wish {
         let _ = open.wishes.send(wish);
+        return;
+    }
+    if action == BarAction::SwitchMode {
+        let _ = with_page(&open.session, |page| {
+            page.focus_bar();
+            page.window.emit_to(bar_label(&open.session), "mode_asked", ())
+        });
         return;
     }
     if action == BarAction::Reload
@@ -93,7 +104,7 @@ pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
                 *zoom = next_zoom(*zoom, action);
                 view.zoom(*zoom)
             }
-            BarAction::Extend | BarAction::End => Ok(()),
+            BarAction::SwitchMode | BarAction::Extend | BarAction::End => Ok(()),
         }
     });
     if let Ok(Err(error)) = done {

@@ -45,6 +45,7 @@ impl Browser for SessionWindows {
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
             origin: origin.clone(),
+            start: Mutex::default(),
             access: GatewayAccess::of(gateway),
             wishes: self.wishes.clone(),
         });
@@ -155,7 +156,8 @@ impl Browser for SessionWindows {
             Ok(Err(_)) => Err(Unanswered::Closed),
             Err(_) => Err(Unanswered::TimedOut),
         };
-        if outcome.is_ok() {
+        if let Ok(start) = &outcome {
+            *open.start.lock() = Some(start.clone());
             *open.stage.lock() = Stage::Application { is_there: true };
             let id = session.to_owned();
             let _ = self
@@ -195,6 +197,7 @@ impl Browser for SessionWindows {
     async fn show_page(&self, session: &str, url: &Url) -> Result<()> {
         let open = self.find_window(session)?;
         wait_for_launch_page(&open).await?;
+        *open.start.lock() = Some(url.clone());
         *open.stage.lock() = Stage::Application { is_there: false };
         let script = launch_page::navigation_script(url.as_str());
         self.on_page(session, move |page| {

@@ -27,6 +27,7 @@ mod window;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -44,7 +45,7 @@ pub use self::sandbox_check::check_sandbox;
 use self::stage::SessionWindow;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
-use self::window::with_page;
+use self::window::{PageView, with_page};
 
 /// What the operator asks for in a session's window.
 #[derive(Debug)]
@@ -58,6 +59,9 @@ pub enum SessionCommand {
     Reload(String),
     End(String, EndCause),
 }
+
+/// What the bar leaves to the page at least, in logical pixels.
+const LEAST_PAGE_HEIGHT: i32 = 160;
 
 /// Where an asynchronous operation sends its outcome.
 pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
@@ -84,13 +88,16 @@ impl SessionWindows {
         held_back: HeldBackList,
         off_site: Option<OffSitePage>,
     ) -> Result<BarState> {
-        let zoom = *self.find_window(&session.id)?.zoom.lock();
+        let open = self.find_window(&session.id)?;
+        let zoom = *open.zoom.lock();
         let id = session.id.clone();
         self.on_main(move || {
             with_page(&id, |page| {
                 let view = &page.view;
                 let url = view.url().ok().and_then(|url| Url::parse(&url).ok());
+                let is_off_site = url.as_ref().is_some_and(|url| open.is_off_site(&url.origin()));
                 BarState {
+                    is_off_site,
                     session,
                     can_go_back: view.can_go_back().unwrap_or(false),
                     can_go_forward: view.can_go_forward().unwrap_or(false),
@@ -110,33 +117,59 @@ impl SessionWindows {
         self.on_main(move || run_bar_action(&open, action)).await
     }
 
-    /// Opens a page that leads out of the application where the operator chose.
+    /// Opens a page that leads out of the application where the operator chose. Unless the session goes there, its
+    /// window returns to where it was.
     pub async fn open_off_site(
         &self,
         session: &str,
         page: &OffSitePage,
         choice: OffSiteChoice,
     ) -> Result<()> {
-        match choice {
-            OffSiteChoice::Stay => Ok(()),
-            OffSiteChoice::OpenInBrowser => open_in_browser(&page.url),
-            OffSiteChoice::GoThere => {
-                let (id, url) = (session.to_owned(), page.url.clone());
-                self.on_main(move || with_page(&id, |page| page.view.load_url(&url).map_err(window_error)))
-                    .await??
-            }
-        }
+        let open = self.find_window(session)?;
+        let url = page.url.clone();
+        let loaded = self.on_main(move || {
+            with_page(&open.session, |page| {
+                let view = &page.view;
+                let start = open.start.lock().clone();
+                let done = match (choice, start) {
+                    (OffSiteChoice::GoThere, _) => view.load_url(&url),
+                    // WebKit passes over pages that led on by themselves, so there may be none to return to.
+                    (_, Some(start)) if !view.can_go_back().unwrap_or(false) => view.load_url(start.as_str()),
+                    _ => view.go_back(),
+                };
+                done.and_then(|()| view.focus()).map_err(window_error)
+            })
+        });
+        loaded.await???;
+        if choice == OffSiteChoice::OpenInBrowser { open_in_browser(&page.url) } else { Ok(()) }
     }
 
-    /// Gives the bar this height, in logical pixels.
+    /// Gives the bar this height, in logical pixels, as far as that leaves the page some room. Once nothing is unfolded
+    /// in the bar any longer, the page has the keyboard's focus again.
     pub async fn set_bar_height(&self, session: &str, height: u32) -> Result<()> {
-        let height = i32::try_from(height).unwrap_or(i32::MAX).clamp(BAR_HEIGHT, MAX_BAR_HEIGHT);
+        let height = i32::try_from(height).unwrap_or(i32::MAX);
         let open = self.find_window(session)?;
-        open.bar_height.store(height, std::sync::atomic::Ordering::Relaxed);
         self.on_main(move || {
-            with_page(&open.session, |page| platform::fit_page(&page.window, &page.view, height))
+            with_page(&open.session, |page| {
+                let (size, scale) = (page.window.inner_size(), page.window.scale_factor());
+                let window = size.map_err(window_error)?.to_logical::<i32>(scale.map_err(window_error)?);
+                let most = (window.height - LEAST_PAGE_HEIGHT).clamp(BAR_HEIGHT, MAX_BAR_HEIGHT);
+                let height = height.clamp(BAR_HEIGHT, most);
+                let before = open.bar_height.swap(height, Ordering::Relaxed);
+                platform::fit_page(&page.window, &page.view, height);
+                if height == BAR_HEIGHT && before != BAR_HEIGHT {
+                    page.view.focus().map_err(window_error)?;
+                }
+                Ok(())
+            })
         })
-        .await?
+        .await??
+    }
+
+    /// Gives the bar the keyboard's focus: it has a question.
+    pub async fn focus_bar(&self, session: &str) -> Result<()> {
+        let id = session.to_owned();
+        self.on_main(move || with_page(&id, PageView::focus_bar)).await?
     }
 
     fn find_window(&self, session: &str) -> Result<Arc<SessionWindow>> {

@@ -104,6 +104,8 @@ pub(super) struct SessionWindow {
     pub bar_height: AtomicI32,
     /// The application's.
     pub origin: Origin,
+    /// The application's page that the session began with.
+    pub start: Mutex<Option<Url>>,
     pub access: GatewayAccess,
     pub wishes: mpsc::UnboundedSender<SessionCommand>,
 }
@@ -117,6 +119,12 @@ impl SessionWindow {
 
     pub fn is_ours(&self) -> bool {
         self.stage.lock().is_ours()
+    }
+
+    /// Whether a page of this origin belongs to another site than the application.
+    pub fn is_off_site(&self, origin: &Origin) -> bool {
+        let starts_there = self.start.lock().as_ref().is_some_and(|start| start.origin() == *origin);
+        self.stage.lock().is_of_application() && origin.is_tuple() && *origin != self.origin && !starts_there
     }
 
     /// Remembers the script that the launch page runs, in case its web process ends afterwards.
@@ -286,6 +294,7 @@ mod tests {
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
             origin: origin(),
+            start: Mutex::default(),
             access: GatewayAccess {
                 address: ([127, 0, 0, 1], 1).into(),
                 user: "session",

@@ -49,6 +49,16 @@ pub(super) enum PageEvent {
     NotPrinted(String),
 }
 
+impl PageView {
+    /// Moves the keyboard's focus from the page to the bar.
+    pub fn focus_bar(&self) {
+        let bar: &tauri::Webview = self.window.as_ref();
+        if let Err(error) = bar.set_focus() {
+            tracing::debug!("the bar got no focus: {error}");
+        }
+    }
+}
+
 thread_local! {
     /// The pages by session; filled on the main thread only.
     static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();

@@ -2,11 +2,8 @@
 import type { BarAction } from "../bindings/BarAction";
 import { mac, pressesAtLeast } from "../keys";
 
-/** What a key of the bar does: something to the page, or to the bar itself. */
-export type BarKey = BarAction | "switch_mode";
-
 /** In the notation of {@link ../keys.keyWords}; the first one is shown beside its button. */
-export const chords: Record<BarKey, [string, ...string[]]> = {
+export const chords: Record<BarAction, [string, ...string[]]> = {
   back: ["Alt+ArrowLeft", ...(mac ? ["Mod+["] : [])],
   forward: ["Alt+ArrowRight", ...(mac ? ["Mod+]"] : [])],
   reload: ["Mod+R", "F5"],
@@ -19,7 +16,7 @@ export const chords: Record<BarKey, [string, ...string[]]> = {
   end: ["Mod+W"],
 };
 
-export function actionOf(event: KeyboardEvent): BarKey | null {
-  const actions = Object.keys(chords) as BarKey[];
+export function actionOf(event: KeyboardEvent): BarAction | null {
+  const actions = Object.keys(chords) as BarAction[];
   return actions.find((action) => chords[action].some((chord) => pressesAtLeast(event, chord))) ?? null;
 }

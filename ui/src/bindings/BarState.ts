@@ -14,7 +14,11 @@ zoom: number,
 /**
  * The origin of the page that is shown.
  */
-location: string, held_back: HeldBackList, 
+location: string, 
+/**
+ * Whether that is another site than the application's.
+ */
+is_off_site: boolean, held_back: HeldBackList, 
 /**
  * A page that leads out of the application and waits for the operator's answer.
  */

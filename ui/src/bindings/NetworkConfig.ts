@@ -5,13 +5,13 @@
  */
 export type NetworkConfig = { 
 /**
- * `http://host:port` or `socks5://host:port`: the proxy for the console's requests and, on Linux and Windows, for
- * the session's window.
+ * `http://host:port` or `socks5://host:port`: the proxy for the console's requests and the session's window.
+ * Default: as the environment or the system says.
  */
 proxy?: string | null, 
 /**
- * The full path of a PEM file with certificates that the console trusts besides the system's. The session's window
- * trusts only the system's.
+ * The full path of a PEM file with certificates of authorities that the console and the session's window trust
+ * besides the system's.
  */
 ca?: string | null, 
 /**

@@ -79,6 +79,6 @@ export type Commands = {
   bar_state: { args: {}, result: BarState },
   bar_act: { args: { action: BarAction }, result: null },
   set_session_mode: { args: { mode: SessionMode, reason: string | null }, result: SessionView },
-  answer_off_site: { args: { choice: OffSiteChoice }, result: null },
+  answer_off_site: { args: { url: string, choice: OffSiteChoice }, result: null },
   set_bar_height: { args: { height: number }, result: null },
 };

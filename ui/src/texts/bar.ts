@@ -72,6 +72,7 @@ export const bar = {
     copied: "Copied",
   },
   offSite: {
+    shown: (location: string) => `Outside the application: ${location}`,
     before: "This page leads to ",
     after: ", outside the application.",
     choices: {

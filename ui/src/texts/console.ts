@@ -1,5 +1,5 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
-import type { BarKey } from "../bar/keys";
+import type { BarAction } from "../bindings/BarAction";
 import type { EndCause } from "../bindings/EndCause";
 import type { Tier } from "../bindings/Tier";
 import type { Widening } from "../bindings/Widening";
@@ -336,7 +336,7 @@ export const console = {
       switch_mode: "Switch between read-only and full access",
       extend: "Extend the session when it is about to end",
       end: "End session",
-    } satisfies Record<BarKey, string>,
+    } satisfies Record<BarAction, string>,
     grammar: {
       title: "In the search field",
       examples: [

@@ -61,6 +61,7 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: false,
     zoom: 1,
     location: "https://app.acme.example",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
   };
@@ -88,6 +89,7 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: true,
     zoom: 1.1,
     location: "https://staging.acme.example",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
   };
@@ -120,6 +122,7 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: false,
     zoom: 3,
     location: "http://127.0.0.1:4000",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
   };
@@ -147,6 +150,7 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: false,
     zoom: 1,
     location: "",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
   };

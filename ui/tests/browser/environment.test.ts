@@ -43,6 +43,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     can_go_forward: false,
     zoom: 1.1,
     location: "https://app.acme.example",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
   };

@@ -28,6 +28,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
     can_go_forward: false,
     zoom: 1,
     location: "https://app.acme.example",
+    is_off_site: false,
     held_back: { total: 0, groups: [] },
     off_site: null,
     ...change,

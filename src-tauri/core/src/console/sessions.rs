@@ -97,9 +97,15 @@ impl Console {
         self.impersonations.off_site_page(session)
     }
 
-    /// Takes the operator's answer to it; returns the page that it was about.
-    pub fn answer_off_site(&self, session: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
-        self.impersonations.answer_off_site(session, choice)
+    /// Takes the operator's answer about the page with this URL; returns that page, or `None` if another one waits by
+    /// now.
+    pub fn answer_off_site(
+        &self,
+        session: &str,
+        url: &str,
+        choice: OffSiteChoice,
+    ) -> Result<Option<OffSitePage>> {
+        self.impersonations.answer_off_site(session, url, choice)
     }
 
     pub async fn end_session(&self, session: &str, cause: EndCause) {

@@ -127,9 +127,9 @@ impl SessionGateway {
         self.events.off_site.lock().clone()
     }
 
-    /// Takes the page that the operator has answered about.
-    pub(super) fn take_off_site_page(&self) -> Option<OffSitePage> {
-        self.events.off_site.lock().take()
+    /// Takes the page that the operator has answered about; `None` if another one waits by now.
+    pub(super) fn take_off_site_page(&self, url: &str) -> Option<OffSitePage> {
+        self.events.off_site.lock().take_if(|page| page.url == url)
     }
 
     /// Lets this session go to a host from now on.

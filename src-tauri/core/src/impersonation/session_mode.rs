@@ -56,11 +56,12 @@ impl Impersonations {
         Ok(running.gateway().and_then(SessionGateway::off_site_page))
     }
 
-    /// Takes the operator's answer to it; returns the page that it was about.
-    pub fn answer_off_site(&self, id: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
+    /// Takes the operator's answer about the page with this URL; returns that page, or `None` if another one waits by
+    /// now: a page could otherwise swap it while the operator reads.
+    pub fn answer_off_site(&self, id: &str, url: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
         let running = self.find_running(id)?;
         let Some(gateway) = running.gateway() else { return Ok(None) };
-        let page = gateway.take_off_site_page();
+        let page = gateway.take_off_site_page(url);
         if let (Some(page), OffSiteChoice::GoThere) = (&page, choice) {
             gateway.allow_host(&page.host);
         }

@@ -82,7 +82,7 @@ const COMMANDS = [
   ["bar_state", {}],
   ["bar_act", { action: "end" }],
   ["set_session_mode", { mode: "full", reason: "because I can" }],
-  ["answer_off_site", { choice: "go_there" }],
+  ["answer_off_site", { url: "https://evil.example/", choice: "go_there" }],
   ["set_bar_height", { height: 400 }],
   ["plugin:event|listen", { event: "sessions", target: { kind: "Any" }, handler: 1 }],
   ["plugin:event|emit", { event: "toast", payload: { kind: "bad", text: "forged", hint: null } }],

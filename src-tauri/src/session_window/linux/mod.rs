@@ -148,6 +148,7 @@ fn to_bar_action(event: &EventKey) -> Option<BarAction> {
         key::F12 => BarAction::Inspect,
         key::I | key::i if control && shift => BarAction::Inspect,
         key::L | key::l if control && shift => BarAction::Extend,
+        key::M | key::m if control && shift => BarAction::SwitchMode,
         key::F5 => BarAction::Reload,
         key::r | key::R if control => BarAction::Reload,
         key::w | key::W if control => BarAction::End,

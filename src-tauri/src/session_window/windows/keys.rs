@@ -15,6 +15,7 @@ pub fn to_bar_action(key: u32) -> Option<BarAction> {
         F12 => BarAction::Inspect,
         0x49 if control && shift => BarAction::Inspect,
         0x4C if control && shift => BarAction::Extend,
+        0x4D if control && shift => BarAction::SwitchMode,
         F5 => BarAction::Reload,
         0x52 if control => BarAction::Reload,
         0x57 if control => BarAction::End,
