@@ -13,7 +13,7 @@ use understudy_test_support::wait::until;
 
 use crate::rogue::Rogue;
 use crate::slow_shop::SlowShop;
-use crate::test_console::{Desk, TOKEN};
+use crate::test_console::{Desk, TOKEN, ended_by};
 
 fn logouts(desk: &Desk) -> usize {
     desk.demo.application.journal().iter().filter(|one| one.path == "/logout").count()
@@ -107,7 +107,7 @@ async fn an_end_that_cannot_be_written_is_kept_with_its_time_and_written_later()
     desk.clock.advance_by(std::time::Duration::from_mins(5));
     assert_eq!(desk.toast().await.text, "The audit log is complete again.");
     let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
-    assert_eq!((last.event, last.at_ms), (EndCause::Operator.into(), ended.ended_at));
+    assert_eq!((last.event, last.at_ms), (ended_by(EndCause::Operator), ended.ended_at));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn quitting_writes_what_is_still_owed_to_the_log() {
     std::fs::rename(&away, &file).expect("put back");
     desk.console.shut_down().await;
     let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
-    assert_eq!(last.event, EndCause::Operator.into());
+    assert_eq!(last.event, ended_by(EndCause::Operator));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use understudy_core::settings::Settings;
 use understudy_core::vault::{Keep, SecretState, Vault};
 use understudy_test_support::browser::PlainBrowser;
 
-use crate::test_console::{Desk, TOKEN, replace_line};
+use crate::test_console::{Desk, TOKEN, ended_by, replace_line};
 
 #[tokio::test]
 async fn changed_files_are_reported_once() {
@@ -176,7 +176,7 @@ async fn a_connection_that_is_removed_ends_its_sessions_and_no_other_and_keeps_i
     assert_eq!(desk.browser.shown(&doomed.id), None, "its window is closed");
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"), "and signed out");
     let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
-    assert_eq!(last.event, EndCause::Operator.into());
+    assert_eq!(last.event, ended_by(EndCause::Operator));
     assert_eq!(desk.console.find_session(&spared.id).expect("it runs").phase, Phase::Active);
     assert_eq!(files(&desk), ["other-shop.toml"]);
     let left = desk.console.connection_list();

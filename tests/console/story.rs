@@ -11,7 +11,7 @@ use understudy_demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
-use crate::test_console::{Desk, TOKEN, replace_line};
+use crate::test_console::{Desk, TOKEN, ended_by, replace_line};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -267,7 +267,10 @@ async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
     assert_eq!(desk.browser.shown(&session.id), None, "the window is closed");
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
     let last = desk.audit().await.read_entries(1).await.expect("readable").remove(0);
-    assert_eq!((last.event, last.at_ms), (EndCause::Deadline.into(), active.deadline.expect("a deadline")));
+    assert_eq!(
+        (last.event, last.at_ms),
+        (ended_by(EndCause::Deadline), active.deadline.expect("a deadline"))
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
-use understudy_core::audit::AuditLog;
+use understudy_core::audit::{AuditLog, EndCause, Event};
 use understudy_core::clock::Clock;
 use understudy_core::connection::ConnectionSource;
 use understudy_core::console::Console;
@@ -272,6 +272,11 @@ impl Desk {
 /// One directory of invented users for all stories, because creating it takes a second.
 fn demo_folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo")
+}
+
+/// The audit log's entry for a session that was signed out and held nothing back.
+pub fn ended_by(cause: EndCause) -> Event {
+    Event::Ended { cause, sign_out_failed: None, held_back: Some(0) }
 }
 
 /// A small directory: the customer 7, the administrator 8, and 9, whom the application does not know.

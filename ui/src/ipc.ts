@@ -254,8 +254,7 @@ export const barAct = (action: BarAction) => call("bar_act", { action });
 /** `reason`: why a read-only session gets full access. */
 export const setSessionMode = (mode: SessionMode, reason: string | null) =>
   call("set_session_mode", { mode, reason });
-export const answerOffSite = (url: string, choice: OffSiteChoice) =>
-  call("answer_off_site", { url, choice });
+export const answerOffSite = (url: string, choice: OffSiteChoice) => call("answer_off_site", { url, choice });
 /** In logical pixels; the page under the bar gives way. */
 export const setBarHeight = (height: number) => call("set_bar_height", { height });
 

@@ -200,9 +200,6 @@ impl RunningSession {
         if !is_same_way || !blocks_the_same {
             return changed("the proxy, the certificate authority or the blocked paths");
         }
-        if *access != now.policy.access {
-            return changed("what its sessions may do");
-        }
         let then = self.connection();
         let (before, after) = (&then.file.directory, &now.file.directory);
         // In another table, the same ID belongs to someone else, and this window names the user it was opened for.
@@ -211,6 +208,9 @@ impl RunningSession {
             || then.file.environment != now.file.environment
         {
             return changed("where its users are, or their environment");
+        }
+        if *access != now.policy.access {
+            return changed("what its sessions may do");
         }
         Ok(())
     }
