@@ -214,9 +214,12 @@ async fn customers_pages_run_in_webkits_sandbox() -> Result<()> {
         console.wait_for_phases(&vec!["active"; index + 1]).await?;
         site.told(index + 1).await?;
     }
-    let pages = console.page_processes()?;
-    ensure!(pages.len() == 2, "one web process for each session: {pages:?}");
-    for page in pages {
+    // A process that a page has just left may still be exiting.
+    let pages = until("one web process for each session", async || {
+        let pages = console.page_processes()?;
+        Ok((pages.len() == 2).then_some(pages))
+    });
+    for page in pages.await? {
         let around = processes::ancestors(page);
         ensure!(around.iter().any(|pid| processes::is_named(*pid, "bwrap")), "{page}: {around:?}");
     }
