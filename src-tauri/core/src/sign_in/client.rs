@@ -71,7 +71,8 @@ pub struct Reply {
 }
 
 impl Client {
-    /// The console's own client. Fails with [`Code::FileFailed`] if `network.ca` cannot be read.
+    /// The console's own client. Fails with [`FileFailed`](crate::error::Code::FileFailed) if `network.ca` cannot be
+    /// read.
     pub fn new(network: &Network) -> Result<Self> {
         Self::build_client(network, false)
     }
