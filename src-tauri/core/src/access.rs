@@ -77,6 +77,7 @@ pub struct HeldBackRequests {
 #[ts(export)]
 pub struct OffSitePage {
     pub host: String,
+    /// With its secrets masked.
     pub url: String,
 }
 

@@ -181,7 +181,12 @@ impl FenceGate {
     }
 
     pub(crate) fn decide(&self, request: &RequestFacts<'_>) -> Decision {
-        self.state.read().rules.decide(request)
+        let state = self.state.read();
+        match state.rules.decide(request) {
+            // A sign-in by a link may lead through other sites, such as an identity provider's.
+            Decision::AskOperator if state.arrival.is_some() => Decision::Pass,
+            decision => decision,
+        }
     }
 
     /// Whether a page of this origin belongs to the application.
@@ -227,6 +232,22 @@ mod tests {
             open_hosts: Vec::new(),
             blocked_hosts: Vec::new(),
         })
+    }
+
+    #[test]
+    fn a_one_time_link_may_lead_through_other_sites_and_later_pages_ask() {
+        let gate = gate(SessionMode::ReadOnly);
+        let url = Url::parse("https://id.example/").expect("a URL");
+        let headers = [("sec-fetch-dest", "document")]
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers = headers.into_iter().collect();
+        let facts =
+            RequestFacts { method: &Method::GET, url: &url, headers: &headers, body: BodyFacts::Unread };
+        assert_eq!(gate.decide(&facts), Decision::AskOperator);
+        gate.set_full_until_arrival(Url::parse("https://app.example/").expect("a URL").origin());
+        assert_eq!(gate.decide(&facts), Decision::Pass);
+        gate.set_mode(SessionMode::ReadOnly);
+        assert_eq!(gate.decide(&facts), Decision::AskOperator);
     }
 
     #[test]

@@ -321,8 +321,8 @@ commands! {
             choice: OffSiteChoice,
         ) -> () {
             let session = session_of_bar(webview.label()).unwrap_or_default();
-            if let Some(page) = core.answer_off_site(session, &url, choice)? {
-                windows.open_off_site(session, &page, choice).await?;
+            if let Some(target) = core.answer_off_site(session, &url, choice)? {
+                windows.open_off_site(session, &target, choice).await?;
             }
             Ok(())
         }

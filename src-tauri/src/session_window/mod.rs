@@ -119,14 +119,9 @@ impl SessionWindows {
 
     /// Opens a page that leads out of the application where the operator chose. Unless the session goes there, its
     /// window returns to where it was.
-    pub async fn open_off_site(
-        &self,
-        session: &str,
-        page: &OffSitePage,
-        choice: OffSiteChoice,
-    ) -> Result<()> {
+    pub async fn open_off_site(&self, session: &str, target: &Url, choice: OffSiteChoice) -> Result<()> {
         let open = self.find_window(session)?;
-        let url = page.url.clone();
+        let url = target.to_string();
         let loaded = self.on_main(move || {
             with_page(&open.session, |page| {
                 let view = &page.view;
@@ -141,7 +136,7 @@ impl SessionWindows {
             })
         });
         loaded.await???;
-        if choice == OffSiteChoice::OpenInBrowser { open_in_browser(&page.url) } else { Ok(()) }
+        if choice == OffSiteChoice::OpenInBrowser { open_in_browser(target.as_str()) } else { Ok(()) }
     }
 
     /// Gives the bar this height, in logical pixels, as far as that leaves the page some room. Once nothing is unfolded

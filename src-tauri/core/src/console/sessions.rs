@@ -1,6 +1,7 @@
 //! Sessions: signing in as a user, and what follows until the window is closed.
 
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::Console;
 use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
@@ -97,14 +98,9 @@ impl Console {
         self.impersonations.off_site_page(session)
     }
 
-    /// Takes the operator's answer about the page with this URL; returns that page, or `None` if another one waits by
-    /// now.
-    pub fn answer_off_site(
-        &self,
-        session: &str,
-        url: &str,
-        choice: OffSiteChoice,
-    ) -> Result<Option<OffSitePage>> {
+    /// Takes the operator's answer about the page that is shown with this URL; returns where it leads, or `None` if
+    /// another one waits by now.
+    pub fn answer_off_site(&self, session: &str, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         self.impersonations.answer_off_site(session, url, choice)
     }
 

@@ -250,7 +250,8 @@ impl Impersonations {
         }
         let arrived = self.browser.follow_link(&running.id, link, origin, limit).await;
         running.record_answer(arrived.as_ref().err());
-        if let (Err(_), Some(gateway)) = (&arrived, running.gateway()) {
+        // Wherever the link has led, from here on the session's own mode holds.
+        if let Some(gateway) = running.gateway() {
             gateway.set_mode(running.view().mode);
         }
         arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;

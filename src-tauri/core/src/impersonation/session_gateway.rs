@@ -12,14 +12,15 @@ use understudy_gateway::{
     FenceObserver, Gateway, GatewayConfig, HeldBack, HeldBackGroup, HostCredentials, JournalEntry,
     OutboundProxy, PublicCache, ReachFault, RequestPermit, read_certificates,
 };
-use url::Origin;
+use url::{Origin, Url};
 
-use crate::access::{HeldBackList, HeldBackRequests, OffSitePage, SessionMode};
+use crate::access::{HeldBackList, HeldBackRequests, OffSiteChoice, OffSitePage, SessionMode};
 use crate::browser::{PlannedRequest, Unanswered};
 use crate::connection::{Connection, render_allow_rule};
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::notice::{Notice, Notices};
+use crate::sign_in;
 
 /// The public files of one connection's application, for all its sessions, in bytes.
 const CACHE_LIMIT: usize = 64 << 20;
@@ -60,13 +61,16 @@ impl SessionGateway {
                 .with_hint("Try again. If it keeps happening, restart Understudy.")
         };
         let proxy = connection.network.proxy.as_ref().map(OutboundProxy::from_url).transpose();
+        let masks = Arc::new(RwLock::new(Masks::for_secrets(&[])));
         let events = Arc::new(FenceEvents {
             session: session.to_owned(),
             notices: notices.clone(),
+            masks: Arc::clone(&masks),
             off_site: Mutex::default(),
             is_telling: AtomicBool::new(false),
         });
-        let masks = Arc::new(RwLock::new(Masks::for_secrets(&[])));
+        // A file that can't be read would block the verifier, or be passed over in silence.
+        sign_in::check_authorities()?;
         let config = GatewayConfig {
             extra_roots: read_certificates(&connection.network.read_authority()?),
             proxy: proxy.map_err(failed)?,
@@ -90,7 +94,7 @@ impl SessionGateway {
         &self.gateway
     }
 
-    /// Masks these values in the journal from now on.
+    /// Masks these values in the journal and in the bar from now on.
     pub(super) fn mask_secrets(&self, secrets: &[SecretString]) {
         *self.masks.write() = Masks::for_secrets(secrets);
     }
@@ -124,12 +128,13 @@ impl SessionGateway {
     }
 
     pub(super) fn off_site_page(&self) -> Option<OffSitePage> {
-        self.events.off_site.lock().clone()
+        self.events.off_site.lock().as_ref().map(|asked| asked.shown.clone())
     }
 
-    /// Takes the page that the operator has answered about; `None` if another one waits by now.
-    pub(super) fn take_off_site_page(&self, url: &str) -> Option<OffSitePage> {
-        self.events.off_site.lock().take_if(|page| page.url == url)
+    /// Takes the operator's answer about the page that is shown with this URL, and returns where that page leads; `None`
+    /// if another one waits by now. An address with a secret of the sign-in is given to no other program.
+    pub(super) fn take_off_site_target(&self, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
+        self.events.take_target(url, choice)
     }
 
     /// Lets this session go to a host from now on.
@@ -188,8 +193,34 @@ fn to_held_back(group: HeldBackGroup) -> HeldBackRequests {
 struct FenceEvents {
     session: String,
     notices: Notices,
-    off_site: Mutex<Option<OffSitePage>>,
+    masks: Arc<RwLock<Masks>>,
+    off_site: Mutex<Option<OffSiteQuestion>>,
     is_telling: AtomicBool,
+}
+
+impl FenceEvents {
+    /// See [`SessionGateway::take_off_site_target`].
+    fn take_target(&self, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
+        let mut off_site = self.off_site.lock();
+        if let Some(asked) = &*off_site
+            && asked.shown.url == url
+            && choice == OffSiteChoice::OpenInBrowser
+            && asked.target.as_str() != url
+        {
+            let message =
+                "This page's address contains a secret of the sign-in, so no other program may get it.";
+            return Err(Error::new(Code::PolicyRefused, message)
+                .with_hint("Stay, or go there in this session if you trust the site."));
+        }
+        Ok(off_site.take_if(|asked| asked.shown.url == url).map(|asked| asked.target))
+    }
+}
+
+/// A page about which the operator is asked.
+struct OffSiteQuestion {
+    /// For people: with its secrets masked.
+    shown: OffSitePage,
+    target: Url,
 }
 
 struct FenceObservation(Arc<FenceEvents>);
@@ -197,8 +228,11 @@ struct FenceObservation(Arc<FenceEvents>);
 impl FenceObserver for FenceObservation {
     fn on_held_back(&self, _entry: &JournalEntry, why: &HeldBack) {
         if let HeldBack::LeadsElsewhere(url) = why {
-            *self.0.off_site.lock() =
-                Some(OffSitePage { host: url.host_str().unwrap_or_default().into(), url: url.to_string() });
+            let shown = OffSitePage {
+                host: url.host_str().unwrap_or_default().into(),
+                url: self.0.masks.read().mask_text(url.as_str()),
+            };
+            *self.0.off_site.lock() = Some(OffSiteQuestion { shown, target: url.clone() });
         }
         if self.0.is_telling.swap(true, Ordering::SeqCst) {
             return;
@@ -223,5 +257,40 @@ mod tests {
         assert!(!to_unanswered(&ReachFault::NameNotFound { host: server() }).may_have_acted());
         assert!(to_unanswered(&ReachFault::BrokenOff { server: server() }).may_have_acted());
         assert!(to_unanswered(&ReachFault::NotHttp { server: server() }).may_have_acted());
+    }
+
+    #[tokio::test]
+    async fn an_address_with_a_secret_is_shown_masked_and_given_to_no_other_program() {
+        let secret = SecretString::from("canary-of-a-one-time-link");
+        let events = Arc::new(FenceEvents {
+            session: "s1".into(),
+            notices: Notices::default(),
+            masks: Arc::new(RwLock::new(Masks::for_secrets([&secret]))),
+            off_site: Mutex::default(),
+            is_telling: AtomicBool::new(false),
+        });
+        let target = Url::parse("https://id.example/?token=canary-of-a-one-time-link").expect("a URL");
+        let entry = JournalEntry {
+            number: 1,
+            method: "GET".into(),
+            url: String::new(),
+            outcome: understudy_gateway::RequestOutcome::Waiting,
+            started_ms: 0,
+            elapsed_ms: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+            from_cache: false,
+        };
+        FenceObservation(Arc::clone(&events)).on_held_back(&entry, &HeldBack::LeadsElsewhere(target.clone()));
+        let shown = events.off_site.lock().as_ref().map(|asked| asked.shown.clone()).expect("it asks");
+        assert!(shown.host == "id.example" && !shown.url.contains("canary"), "{shown:?}");
+        let refused =
+            events.take_target(&shown.url, OffSiteChoice::OpenInBrowser).expect_err("it is refused");
+        assert_eq!(refused.code, Code::PolicyRefused);
+        assert_eq!(
+            events.take_target("https://other.example/", OffSiteChoice::GoThere).expect("heard"),
+            None
+        );
+        assert_eq!(events.take_target(&shown.url, OffSiteChoice::GoThere).expect("heard"), Some(target));
     }
 }

@@ -1,5 +1,7 @@
 //! What a running session may do in the application, and how the operator changes that.
 
+use url::Url;
+
 use super::session_gateway::SessionGateway;
 use super::{Impersonations, RunningSession};
 use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
@@ -56,16 +58,16 @@ impl Impersonations {
         Ok(running.gateway().and_then(SessionGateway::off_site_page))
     }
 
-    /// Takes the operator's answer about the page with this URL; returns that page, or `None` if another one waits by
-    /// now: a page could otherwise swap it while the operator reads.
-    pub fn answer_off_site(&self, id: &str, url: &str, choice: OffSiteChoice) -> Result<Option<OffSitePage>> {
+    /// Takes the operator's answer about the page that is shown with this URL; returns where it leads, or `None` if
+    /// another one waits by now: a page could otherwise swap it while the operator reads.
+    pub fn answer_off_site(&self, id: &str, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         let running = self.find_running(id)?;
         let Some(gateway) = running.gateway() else { return Ok(None) };
-        let page = gateway.take_off_site_page(url);
-        if let (Some(page), OffSiteChoice::GoThere) = (&page, choice) {
-            gateway.allow_host(&page.host);
+        let target = gateway.take_off_site_target(url, choice)?;
+        if let (Some(host), OffSiteChoice::GoThere) = (target.as_ref().and_then(Url::host_str), choice) {
+            gateway.allow_host(host);
         }
         self.notices.send(Notice::SessionAccess(running.id.clone()));
-        Ok(page)
+        Ok(target)
     }
 }

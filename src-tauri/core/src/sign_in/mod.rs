@@ -31,6 +31,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use url::Url;
 
+pub(crate) use authorities::check_authorities;
 pub use client::Client;
 pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};
