@@ -3,4 +3,8 @@
 /**
  * A page that leads out of the application, about which the operator decides.
  */
-export type OffSitePage = { host: string, url: string, };
+export type OffSitePage = { host: string, 
+/**
+ * With its secrets masked.
+ */
+url: string, };
