@@ -59,13 +59,13 @@ pub struct BarState {
 
 /// Does what a button or key asks for. Main thread only.
 pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
-    let wish = match action {
+    let command = match action {
         BarAction::End => Some(SessionCommand::End(open.session.clone(), EndCause::Operator)),
         BarAction::Extend => Some(SessionCommand::Extend(open.session.clone())),
         _ => None,
     };
-    if let Some(wish) = wish {
-        let _ = open.wishes.send(wish);
+    if let Some(command) = command {
+        let _ = open.commands.send(command);
         return;
     }
     if action == BarAction::SwitchMode {

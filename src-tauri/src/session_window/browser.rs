@@ -47,7 +47,7 @@ impl Browser for SessionWindows {
             origin: origin.clone(),
             start: Mutex::default(),
             access: GatewayAccess::of(gateway),
-            wishes: self.wishes.clone(),
+            commands: self.commands.clone(),
         });
         self.open.lock().insert(session.id.clone(), Arc::clone(&open));
         let (app, session, id, opened) =

@@ -70,15 +70,15 @@ pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
 pub struct SessionWindows {
     app: AppHandle,
     open: Mutex<HashMap<String, Arc<SessionWindow>>>,
-    wishes: mpsc::UnboundedSender<SessionCommand>,
+    commands: mpsc::UnboundedSender<SessionCommand>,
 }
 
 impl SessionWindows {
     /// The windows of `app`; the receiver gets what the operator asks for in them.
     pub fn new(app: AppHandle) -> (Arc<Self>, mpsc::UnboundedReceiver<SessionCommand>) {
         platform::remove_leftovers(&app);
-        let (wishes, receiver) = mpsc::unbounded_channel();
-        (Arc::new(Self { app, open: Mutex::default(), wishes }), receiver)
+        let (commands, receiver) = mpsc::unbounded_channel();
+        (Arc::new(Self { app, open: Mutex::default(), commands }), receiver)
     }
 
     /// What the bar of `session` shows.

@@ -107,7 +107,7 @@ pub(super) struct SessionWindow {
     /// The application's page that the session began with.
     pub start: Mutex<Option<Url>>,
     pub access: GatewayAccess,
-    pub wishes: mpsc::UnboundedSender<SessionCommand>,
+    pub commands: mpsc::UnboundedSender<SessionCommand>,
 }
 
 impl SessionWindow {
@@ -217,10 +217,10 @@ pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
         Stage::Fault { launch_page, is_reloading, .. } => {
             match launch_page::parse_report(url, &launch_page.nonce) {
                 Some(LaunchReport::Retry) => {
-                    let _ = open.wishes.send(SessionCommand::Reload(open.session.clone()));
+                    let _ = open.commands.send(SessionCommand::Reload(open.session.clone()));
                 }
                 Some(LaunchReport::Close) => {
-                    let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
+                    let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
                 }
                 Some(_) => {}
                 None => return url.starts_with(&launch_page.base) || *is_reloading && is_of_page(url),
@@ -242,13 +242,13 @@ pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
                     }
                 }
                 Some(LaunchReport::Retry) => {
-                    let _ = open.wishes.send(SessionCommand::Retry(open.session.clone()));
+                    let _ = open.commands.send(SessionCommand::Retry(open.session.clone()));
                 }
                 Some(LaunchReport::Renew) => {
-                    let _ = open.wishes.send(SessionCommand::Renew(open.session.clone()));
+                    let _ = open.commands.send(SessionCommand::Renew(open.session.clone()));
                 }
                 Some(LaunchReport::Close) => {
-                    let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
+                    let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
                 }
                 // Loading the launch page itself is a navigation to its base; a page that is being left may not
                 // navigate any more.
@@ -283,7 +283,7 @@ mod tests {
     }
 
     fn open(stage: Stage) -> (SessionWindow, mpsc::UnboundedReceiver<SessionCommand>) {
-        let (wishes, heard) = mpsc::unbounded_channel();
+        let (commands, sent) = mpsc::unbounded_channel();
         let open = SessionWindow {
             session: "s1".into(),
             stage: Mutex::new(stage),
@@ -302,9 +302,9 @@ mod tests {
                 socks_url: SecretString::from("socks5://session:password@127.0.0.1:1"),
                 key_hash: String::new(),
             },
-            wishes,
+            commands,
         };
-        (open, heard)
+        (open, sent)
     }
 
     #[test]
@@ -325,19 +325,19 @@ mod tests {
 
     #[test]
     fn a_page_that_forges_a_launch_pages_report_is_not_heard() {
-        let (open, mut heard) = open(Stage::Application { is_there: true });
+        let (open, mut sent) = open(Stage::Application { is_there: true });
         assert!(!may_navigate(&open, "understudy-launch:n/close"));
-        assert!(heard.try_recv().is_err());
+        assert!(sent.try_recv().is_err());
     }
 
     #[test]
     fn a_launch_page_is_heard_by_its_own_nonce_only() {
         let (stage, launch_page) = at_launch_page();
-        let (open, mut heard) = open(stage);
+        let (open, mut sent) = open(stage);
         assert!(!may_navigate(&open, "understudy-launch:wrong/close"));
-        assert!(heard.try_recv().is_err());
+        assert!(sent.try_recv().is_err());
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Retry(session)) if session == "s1"));
+        assert!(matches!(sent.try_recv(), Ok(SessionCommand::Retry(session)) if session == "s1"));
     }
 
     #[test]
@@ -380,21 +380,21 @@ mod tests {
 
     #[test]
     fn a_page_whose_process_ended_is_told_apart_and_reloads_or_ends() {
-        let (open, mut heard) = open(Stage::Application { is_there: true });
+        let (open, mut sent) = open(Stage::Application { is_there: true });
         let (launch_page, page) =
             open.replace_dead_page("https://app.example/invoices".into()).expect("a page of ours");
         assert_eq!(page.as_deref(), Some("https://app.example/invoices"));
         assert!(launch_page.html.contains("This page stopped working"));
         assert!(!may_navigate(&open, "https://app.example/elsewhere"), "it is not the application's");
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(session)) if session == "s1"));
+        assert!(matches!(sent.try_recv(), Ok(SessionCommand::Reload(session)) if session == "s1"));
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(SessionCommand::End(_, EndCause::Operator))));
+        assert!(matches!(sent.try_recv(), Ok(SessionCommand::End(_, EndCause::Operator))));
     }
 
     #[test]
     fn a_page_that_is_loaded_again_and_does_not_come_can_be_asked_for_once_more() {
-        let (open, mut heard) = open(Stage::Application { is_there: true });
+        let (open, mut sent) = open(Stage::Application { is_there: true });
         let at = "https://app.example/invoices";
         let (launch_page, _) = open.replace_dead_page(at.into()).expect("a page of ours");
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
@@ -402,13 +402,13 @@ mod tests {
 
         // A second press cancels the load; it is handled and begins another one.
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
-        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(_))));
+        assert!(matches!(sent.try_recv(), Ok(SessionCommand::Reload(_))));
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
         assert!(open.mark_page_arrived() && open.reload_over_fault().is_none());
         assert!(
             !may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)),
             "the launch page is gone"
         );
-        assert!(heard.try_recv().is_err());
+        assert!(sent.try_recv().is_err());
     }
 }

@@ -125,12 +125,12 @@ fn fill_window(
     let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
         .map_err(window_error)?;
 
-    let (wishes, id) = (open.wishes.clone(), session.id.clone());
+    let (commands, id) = (open.commands.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
         // If the page is gone, `Browser::close_window` is closing the window.
         WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
             api.prevent_close();
-            let _ = wishes.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));
+            let _ = commands.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));
         }
         WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
             let _ = with_page(&id, |page| {
@@ -155,7 +155,7 @@ fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) 
         PageEvent::Key(action) => run_bar_action(open, action),
         PageEvent::History => refresh_bar(app, &open.session),
         PageEvent::Gone => {
-            let _ = open.wishes.send(SessionCommand::End(open.session.clone(), EndCause::WindowClosed));
+            let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::WindowClosed));
         }
         PageEvent::ProcessEnded => {
             let _ = with_page(&open.session, |page| {

@@ -182,9 +182,9 @@ impl Impersonations {
     async fn look_again(&self, running: &Arc<RunningSession>) -> Result<()> {
         // With the connection that began them.
         self.end_steps_before(running).await;
-        let (request, grounds) = (&running.request, self.connection_provider()?);
+        let (request, connections) = (&running.request, self.connection_provider()?);
         // Checked before anything is opened that this window could not use, and again with what was opened.
-        running.can_go_on(&*grounds.find_connection(&request.connection)?)?;
+        running.can_go_on(&*connections.find_connection(&request.connection)?)?;
         let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
         running.can_go_on(&connection)?;
         let row = read_user(&directory, &request.user).await?;

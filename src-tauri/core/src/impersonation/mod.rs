@@ -67,7 +67,7 @@ pub struct Impersonations {
     notices: Notices,
     clock: Clock,
     /// Weak, because the owner of the connections owns this struct.
-    grounds: Weak<dyn ConnectionProvider>,
+    connections: Weak<dyn ConnectionProvider>,
     running: Mutex<BTreeMap<String, Arc<RunningSession>>>,
     turns: ImpersonationTurns,
     /// The connections and users whose form was fetched in this run. Fetching it again after a change is not logged
@@ -114,7 +114,7 @@ impl Impersonations {
         browser: Arc<dyn Browser>,
         notices: Notices,
         clock: Clock,
-        grounds: Weak<dyn ConnectionProvider>,
+        connections: Weak<dyn ConnectionProvider>,
     ) -> Arc<Self> {
         Arc::new(Self {
             vault,
@@ -122,7 +122,7 @@ impl Impersonations {
             browser,
             notices,
             clock,
-            grounds,
+            connections,
             running: Mutex::default(),
             turns: ImpersonationTurns::default(),
             forms: Mutex::default(),
@@ -162,7 +162,7 @@ impl Impersonations {
     }
 
     fn connection_provider(&self) -> Result<Arc<dyn ConnectionProvider>> {
-        self.grounds.upgrade().ok_or_else(quitting_error)
+        self.connections.upgrade().ok_or_else(quitting_error)
     }
 
     /// The connection and its directory as they are now, with the content of the connection's `network.ca`.
