@@ -67,7 +67,7 @@ export interface ConnectionAction {
 }
 
 const menu = texts.setup.menu;
-const isOwn = ({ origin }: ConnectionSummary) => origin === "own";
+const isOwn = ({ source }: ConnectionSummary) => source === "own";
 
 export const connectionActions: ConnectionAction[] = [
   {
@@ -92,7 +92,7 @@ export const connectionActions: ConnectionAction[] = [
     short: menu.duplicate,
     icon: CopyPlus,
     // The demo's ends with its application: a copy of it would lead nowhere.
-    possible: ({ origin }) => origin !== "demo",
+    possible: ({ source }) => source !== "demo",
     run: (app, connection) => void app.duplicate(connection),
   },
   {
@@ -264,7 +264,7 @@ export const actions: Action[] = [
     label: texts.actions.demo,
     icon: FlaskConical,
     chords: [],
-    possible: (app) => !app.connections.some(({ origin }) => origin === "demo"),
+    possible: (app) => !app.connections.some(({ source }) => source === "demo"),
     run: (app) => void app.startDemo(),
   },
   {

@@ -141,7 +141,7 @@ impl Directories {
 
 /// Files are read again and again, and usually nothing has changed.
 fn is_same(one: &Connection, other: &Connection) -> bool {
-    (&one.file, one.origin) == (&other.file, other.origin)
+    (&one.file, one.source) == (&other.file, other.source)
 }
 
 pub(crate) fn stopped_waiting() -> Error {

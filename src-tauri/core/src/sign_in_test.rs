@@ -237,7 +237,7 @@ fn find_binding_connection<'a>(
     let same_sign_in = saved.file.sign_in == connection.file.sign_in
         && saved.file.sign_out == connection.file.sign_out
         && then == now;
-    if saved.origin == ConnectionSource::System && !same_sign_in {
+    if saved.source == ConnectionSource::System && !same_sign_in {
         let message = format!(
             "`{}` is stored for the sign-in and the users that IT handed out with `{id}`, but this text changes them.",
             stored[0]

@@ -24,7 +24,7 @@ pub async fn let_run(vault: &Vault, named: &NamedConnection, file: &Path, run_co
     let Some((name, destination)) = way_in(&connection) else { return Ok(()) };
     let is_saved = named.is_saved_way_in(&destination);
     let is_handed_out =
-        is_saved && named.saved.as_ref().is_some_and(|saved| saved.origin == ConnectionSource::System);
+        is_saved && named.saved.as_ref().is_some_and(|saved| saved.source == ConnectionSource::System);
     if !run_commands && !is_handed_out {
         if named.is_added || is_saved {
             return Ok(());

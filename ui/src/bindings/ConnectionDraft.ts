@@ -18,4 +18,4 @@ file: ConnectionFile | null,
 /**
  * Why the text cannot be used as it is; `None` if it can.
  */
-problem: Error | null, origin: ConnectionSource, };
+problem: Error | null, source: ConnectionSource, };

@@ -10,7 +10,7 @@ export type ConnectionSummary = {
 /**
  * The file's name without `.toml`, and the start of its accounts in the keyring.
  */
-id: string, name: string, environment: Environment, origin: ConnectionSource, reason: ReasonRule, 
+id: string, name: string, environment: Environment, source: ConnectionSource, reason: ReasonRule, 
 /**
  * How many minutes a session may last; `None`: no limit.
  */

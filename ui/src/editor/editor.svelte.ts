@@ -26,7 +26,7 @@ export type Busy = "loading" | "testing" | "trying" | "saving" | "converting" | 
 export class Editor {
   /** `null` until it is saved for the first time. */
   connection: string | null = $state(null);
-  origin: ConnectionSource = $state("own");
+  source: ConnectionSource = $state("own");
   view: EditorView = $state("form");
   form: ConnectionForm = $state(toForm(template));
   text = $state("");
@@ -85,7 +85,7 @@ export class Editor {
   #textThen: string | null = $state(null);
   #thisRunOnly: () => boolean;
 
-  readonly locked = $derived(this.origin !== "own");
+  readonly locked = $derived(this.source !== "own");
   readonly #formNow = $derived(JSON.stringify(this.form));
   readonly #content = $derived(this.view === "file" ? this.text : this.#formNow);
   readonly #changed = $derived(
@@ -168,7 +168,7 @@ export class Editor {
   /** Another program may have written the file in the meantime. What was typed here is kept. */
   async compareWithDisk(): Promise<void> {
     const { connection } = this;
-    if (connection === null || this.busy || this.loadFailure || this.origin === "demo") return;
+    if (connection === null || this.busy || this.loadFailure || this.source === "demo") return;
     let draft: ConnectionDraft;
     try {
       draft = await ipc.readConnection(connection);
@@ -351,7 +351,7 @@ export class Editor {
 
   async #show(connection: string | null, draft: ConnectionDraft): Promise<void> {
     this.connection = connection;
-    this.origin = connection === null ? "own" : draft.origin;
+    this.source = connection === null ? "own" : draft.source;
     this.#fill(draft);
     this.#textThen = draft.text;
     await this.#askStatus();

@@ -188,7 +188,7 @@ const views: View[] = [
           text: '# Ours\nname = "Half"\nenvironment = "prod"\n\n[directory]\nurl = "sqlite:///users.sqlite"\ntabel = "users"\nid = "id"\n\n[sign_in]\nurl = "https://app.acme.example/login"\n',
           file: null,
           problem: boundaryError("connection_invalid", message, { faults }),
-          origin: "own",
+          source: "own",
         });
       },
     },
@@ -311,7 +311,7 @@ const views: View[] = [
           text: "",
           file: { ...connectionFile, directory },
           problem: null,
-          origin: "own",
+          source: "own",
         });
       },
     },
@@ -546,7 +546,7 @@ const views: View[] = [
           text: "",
           file: { ...connectionFile, sign_in },
           problem: null,
-          origin: "own",
+          source: "own",
         });
       },
     },
@@ -568,7 +568,7 @@ const views: View[] = [
           text: "",
           file: { ...connectionFile, sign_in },
           problem: null,
-          origin: "own",
+          source: "own",
         });
       },
     },
@@ -719,7 +719,7 @@ const views: View[] = [
     opening: {
       prepare: (fake) => {
         const first = fake.state.connections[0];
-        if (first) fake.state.connections = [{ ...first, origin: "system" }];
+        if (first) fake.state.connections = [{ ...first, source: "system" }];
       },
     },
     go: async (page) => {

@@ -211,7 +211,7 @@ export const connectionFile: ConnectionFile = {
   policy: { reason: "required", max_minutes: 60, protect: [] },
 };
 
-export function draftOf(file: ConnectionFile, origin: ConnectionDraft["origin"]): ConnectionDraft {
+export function draftOf(file: ConnectionFile, source: ConnectionDraft["source"]): ConnectionDraft {
   const text = `name        = "${file.name}"\nenvironment = "${file.environment}"\n\n[directory]\nurl   = "${file.directory.url}"\ntable = "${file.directory.table}"\n`;
-  return { text, file, problem: null, origin };
+  return { text, file, problem: null, source };
 }

@@ -255,13 +255,13 @@ function commands(fake: Fake): Answers {
     },
     start_demo: () => ({
       ...summary("demo", "Demo", "development"),
-      origin: "demo",
+      source: "demo",
       engine: "SQLite",
       has_form: false,
     }),
     read_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
-      return draftOf({ ...connectionFile, name: known?.name ?? connection }, known?.origin ?? "own");
+      return draftOf({ ...connectionFile, name: known?.name ?? connection }, known?.source ?? "own");
     },
     read_connection_file: () => draftOf(connectionFile, "own"),
     draft_text: ({ file }) => draftOf(file, "own").text,
@@ -471,7 +471,7 @@ export function summary(
     id,
     name,
     environment,
-    origin: "own",
+    source: "own",
     reason: "required",
     max_minutes: 60,
     engine: "PostgreSQL",
@@ -484,7 +484,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
     connections: [
       summary("acme", "Acme", "production"),
       summary("acme-staging", "Acme", "staging"),
-      { ...summary("demo", "Demo", "development"), origin: "demo", reason: "optional", max_minutes: null },
+      { ...summary("demo", "Demo", "development"), source: "demo", reason: "optional", max_minutes: null },
     ],
     problems: [],
     order: [],

@@ -62,7 +62,7 @@ async function startEdit() {
     text: "# by hand",
     file: connectionFile,
     problem: null,
-    origin: "own",
+    source: "own",
   });
   render(App);
   const acme = await screen.findByRole("button", { name: /^Acme, production/ });

@@ -23,7 +23,7 @@ beforeEach(() => {
     text: `# by hand\n${JSON.stringify(connectionFile)}`,
     file: connectionFile,
     problem: null,
-    origin: "own",
+    source: "own",
   });
 });
 
@@ -191,7 +191,7 @@ describe("form and file", () => {
       text: 'name = "Half"\nenvironment = "prod"\n',
       file: null,
       problem: boundaryError("connection_invalid", message, { faults }),
-      origin: "own",
+      source: "own",
     });
     render(App);
     await press(/half\.toml can't be used/);
@@ -282,7 +282,7 @@ describe("form and file", () => {
   test("a file that changes on disk does not take away what was typed; untouched, it is read again", async () => {
     await startEdit();
     const changed = { ...connectionFile, name: "Acme by somebody else" };
-    const draft = { text: "# somebody else's", file: changed, problem: null, origin: "own" };
+    const draft = { text: "# somebody else's", file: changed, problem: null, source: "own" };
     await fill("Name", "Acme again");
     fake.answers["read_connection"] = () => draft;
     fake.emit("connections", fake.state);
@@ -323,7 +323,7 @@ describe("form and file", () => {
       text: `# by hand\n${JSON.stringify(file)}`,
       file,
       problem: null,
-      origin: "own",
+      source: "own",
     });
     await startEdit();
     expect(await screen.findByText("pass show acme")).toBeInTheDocument();
@@ -537,7 +537,7 @@ describe("the demo's", () => {
       text: "# it",
       file: connectionFile,
       problem: null,
-      origin: "demo",
+      source: "demo",
     });
     render(App);
     await user.pointer({
@@ -556,12 +556,12 @@ describe("one that was handed out by IT", () => {
   test("can be looked at and duplicated, not changed", async () => {
     const [first] = fake.state.connections;
     if (!first) throw new Error("the fake has a connection");
-    fake.state.connections = [{ ...first, origin: "system" }];
+    fake.state.connections = [{ ...first, source: "system" }];
     fake.answers["read_connection"] = ({ connection }) => ({
       text: "# it",
       file: connectionFile,
       problem: null,
-      origin: connection === "acme" ? "system" : "own",
+      source: connection === "acme" ? "system" : "own",
     });
     render(App);
     await user.pointer({

@@ -242,7 +242,7 @@ describe("a connection file breaks while somebody works with it", () => {
       text: 'name = "Acme"\nenvironment = "prod"',
       file: null,
       problem: boundaryError("connection_invalid", message, { faults }),
-      origin: "own",
+      source: "own",
     });
     await user.keyboard("{Control>}1{/Control}");
     const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");

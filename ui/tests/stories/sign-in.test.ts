@@ -62,7 +62,7 @@ async function startEdit(sign_in: SignInConfig, change: Partial<ConnectionFile> 
     text: `# by hand\n${JSON.stringify(file)}`,
     file,
     problem: null,
-    origin: "own",
+    source: "own",
   });
   render(App);
   await user.pointer({

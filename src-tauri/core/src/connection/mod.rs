@@ -619,7 +619,7 @@ pub struct ConnectionSummary {
     pub id: String,
     pub name: String,
     pub environment: Environment,
-    pub origin: ConnectionSource,
+    pub source: ConnectionSource,
     pub reason: ReasonRule,
     /// How many minutes a session may last; `None`: no limit.
     pub max_minutes: Option<u32>,
@@ -651,5 +651,5 @@ pub struct ConnectionDraft {
     pub file: Option<ConnectionFile>,
     /// Why the text cannot be used as it is; `None` if it can.
     pub problem: Option<Error>,
-    pub origin: ConnectionSource,
+    pub source: ConnectionSource,
 }

@@ -38,7 +38,7 @@ pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories"
 pub struct Connection {
     /// The file's name without `.toml`; also the account prefix in the vault.
     pub id: String,
-    pub origin: ConnectionSource,
+    pub source: ConnectionSource,
     /// `None` for the demo and other connections without a file.
     pub path: Option<PathBuf>,
     /// The file's text, including comments.
@@ -256,7 +256,7 @@ impl Verify {
 
 impl Connection {
     /// Fails with [`Code::ConnectionInvalid`] and all faults of the text, each with line, column and key.
-    pub fn parse(id: &str, text: &str, origin: ConnectionSource, path: Option<PathBuf>) -> Result<Self> {
+    pub fn parse(id: &str, text: &str, source: ConnectionSource, path: Option<PathBuf>) -> Result<Self> {
         if !is_id(id) {
             return Err(invalid_id(id));
         }
@@ -279,7 +279,7 @@ impl Connection {
             // A missing part is either absent from the file or faulty; the fault tells which.
             (Some((sign_in, sign_out)), Some(policy)) if faults.is_empty() => Ok(Self {
                 id: id.to_owned(),
-                origin,
+                source,
                 path,
                 text: text.to_owned(),
                 file,
@@ -371,7 +371,7 @@ impl Connection {
             id: self.id.clone(),
             name: self.file.name.clone(),
             environment: self.file.environment,
-            origin: self.origin,
+            source: self.source,
             reason: self.policy.reason,
             max_minutes: self.policy.max_minutes,
             engine: self.engine_name().to_owned(),

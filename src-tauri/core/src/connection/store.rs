@@ -81,8 +81,8 @@ impl Connections {
                 Err(error) => problems.push(to_problem("", folder, &error)),
             }
         }
-        for (origin, id, path) in found {
-            if origin == ConnectionSource::Own && handed_out.contains(&id) {
+        for (source, id, path) in found {
+            if source == ConnectionSource::Own && handed_out.contains(&id) {
                 let error = Error::new(
                     Code::ConnectionLocked,
                     format!("{id}.toml: not used, because IT handed out a connection of this name."),
@@ -92,9 +92,9 @@ impl Connections {
                 continue;
             }
             let parsed = self
-                .may_be_used(origin, &id, &path)
+                .may_be_used(source, &id, &path)
                 .and_then(|()| read_text(&path))
-                .and_then(|text| Connection::parse(&id, &text, origin, Some(path.clone())));
+                .and_then(|text| Connection::parse(&id, &text, source, Some(path.clone())));
             match parsed {
                 Ok(connection) => connections.push(connection),
                 Err(error) => problems.push(to_problem(&id, &path, &error)),
@@ -106,8 +106,8 @@ impl Connections {
 
     /// Opens a connection for editing, even if it is not valid.
     pub fn read_draft(&self, id: &str) -> Result<ConnectionDraft> {
-        let (origin, path) = self.find_file(id)?;
-        Ok(to_draft(id, read_text(&path)?, origin))
+        let (source, path) = self.find_file(id)?;
+        Ok(to_draft(id, read_text(&path)?, source))
     }
 
     /// Opens a file from anywhere, for a new connection.
@@ -141,9 +141,9 @@ impl Connections {
 
     /// Makes a copy that belongs to the operator: "Acme copy". Secrets are not copied.
     pub fn duplicate(&self, id: &str) -> Result<Connection> {
-        let (origin, path) = self.find_file(id)?;
+        let (source, path) = self.find_file(id)?;
         let text = read_text(&path)?;
-        let mut file = Connection::parse(id, &text, origin, Some(path))?.file;
+        let mut file = Connection::parse(id, &text, source, Some(path))?.file;
         let names: BTreeSet<String> = self.load_all().0.into_iter().map(|one| one.file.name).collect();
         let copy = format!("{} copy", file.name);
         file.name = std::iter::once(copy.clone())
@@ -236,8 +236,8 @@ impl Connections {
 
     /// A file from IT must really come from IT; the operator's own file is not used if IT may have handed out another
     /// one with its name.
-    fn may_be_used(&self, origin: ConnectionSource, id: &str, path: &Path) -> Result<()> {
-        if origin == ConnectionSource::System {
+    fn may_be_used(&self, source: ConnectionSource, id: &str, path: &Path) -> Result<()> {
+        if source == ConnectionSource::System {
             return self.check_handed_out(path).map(drop);
         }
         let system = self.home.system_connections_dir();
@@ -328,14 +328,14 @@ fn write_connection(id: &str, path: &Path, text: &str) -> Result<Connection> {
     Ok(connection)
 }
 
-fn to_draft(id: &str, text: String, origin: ConnectionSource) -> ConnectionDraft {
+fn to_draft(id: &str, text: String, source: ConnectionSource) -> ConnectionDraft {
     let file = read_file("the connection", &text).ok();
-    let problem = Connection::parse(id, &text, origin, None).err();
-    ConnectionDraft { text, file, problem, origin }
+    let problem = Connection::parse(id, &text, source, None).err();
+    ConnectionDraft { text, file, problem, source }
 }
 
 /// IDs and paths of the `.toml` files in a folder, sorted by name; none if there is no folder.
-fn list_files(origin: ConnectionSource, folder: &Path) -> Result<Vec<(ConnectionSource, String, PathBuf)>> {
+fn list_files(source: ConnectionSource, folder: &Path) -> Result<Vec<(ConnectionSource, String, PathBuf)>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -344,7 +344,7 @@ fn list_files(origin: ConnectionSource, folder: &Path) -> Result<Vec<(Connection
     let mut files: Vec<(ConnectionSource, String, PathBuf)> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .filter_map(|path| Some((origin, path.file_stem()?.to_string_lossy().into_owned(), path)))
+        .filter_map(|path| Some((source, path.file_stem()?.to_string_lossy().into_owned(), path)))
         .filter(|(_, id, _)| !id.starts_with('.'))
         .collect();
     files.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy-2".into(), "Zeta copy 2".into()));
         let draft = desk.connections.read_draft("zeta-copy").unwrap();
         assert_eq!(draft.text, text("Zeta copy"), "with its comments");
-        assert_eq!((draft.file.unwrap().name.as_str(), draft.origin), ("Zeta copy", ConnectionSource::Own));
+        assert_eq!((draft.file.unwrap().name.as_str(), draft.source), ("Zeta copy", ConnectionSource::Own));
 
         let exported = desk.base.path().join("for-a-colleague.toml");
         desk.connections.export("acme-gmbh", &exported).unwrap();
@@ -518,7 +518,7 @@ mod tests {
         let (connections, problems) = desk.connections.load_all();
         let [connection] = connections.as_slice() else { panic!("{connections:?}") };
         assert_eq!(
-            (connection.file.name.as_str(), connection.origin),
+            (connection.file.name.as_str(), connection.source),
             ("Acme of IT", ConnectionSource::System)
         );
         assert_eq!(
@@ -526,13 +526,13 @@ mod tests {
             "acme.toml: not used, because IT handed out a connection of this name.\n\
              Rename the file to keep both, or remove it."
         );
-        assert_eq!(desk.connections.read_draft("acme").unwrap().origin, ConnectionSource::System);
+        assert_eq!(desk.connections.read_draft("acme").unwrap().source, ConnectionSource::System);
         for refused in
             [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.set_aside("acme").err()]
         {
             assert_eq!(refused.unwrap().code, Code::ConnectionLocked);
         }
-        assert_eq!(desk.connections.duplicate("acme").unwrap().origin, ConnectionSource::Own);
+        assert_eq!(desk.connections.duplicate("acme").unwrap().source, ConnectionSource::Own);
         assert_eq!(desk.ids(), ["acme", "acme-of-it-copy"]);
     }
 
@@ -551,7 +551,7 @@ mod tests {
         let (connections, problems) = desk.connections.load_all();
         let [connection] = connections.as_slice() else { panic!("{connections:?}") };
         assert_eq!(
-            (connection.file.name.as_str(), connection.origin),
+            (connection.file.name.as_str(), connection.source),
             ("Acme of mine", ConnectionSource::Own)
         );
         let [problem] = problems.as_slice() else { panic!("{problems:?}") };
@@ -559,7 +559,7 @@ mod tests {
             problem.message.contains("others can write to") && problem.message.contains("777"),
             "{problem:?}"
         );
-        assert_eq!(desk.connections.read_draft("acme").unwrap().origin, ConnectionSource::Own);
+        assert_eq!(desk.connections.read_draft("acme").unwrap().source, ConnectionSource::Own);
         assert_eq!(desk.connections.read_draft("evil").unwrap_err().code, Code::ConnectionUnknown);
 
         mode(system.parent().unwrap(), 0o755);

@@ -77,7 +77,7 @@ fn the_example_of_the_handbook_can_be_used() {
     assert!(connection.may_need_password());
     let summary = connection.to_summary();
     assert_eq!(
-        (summary.engine.as_str(), summary.max_minutes, summary.origin),
+        (summary.engine.as_str(), summary.max_minutes, summary.source),
         ("PostgreSQL", Some(60), ConnectionSource::Own)
     );
 

@@ -19,7 +19,7 @@ impl Console {
         // The files are read under the lock, so that an older reading cannot replace a newer one.
         let _one_at_a_time = self.loading.lock();
         let (loaded, problems) = self.files.load_all();
-        for connection in loaded.iter().filter(|connection| connection.origin == ConnectionSource::System) {
+        for connection in loaded.iter().filter(|connection| connection.source == ConnectionSource::System) {
             // Only IT can write these files, so they need no consent.
             if let Some((name, destination)) = secrets::way_in(connection) {
                 self.vault.let_run_for_now(&name, &destination);
@@ -30,13 +30,13 @@ impl Console {
         let (changed, appeared) = {
             let mut connections = self.connections.write();
             let demo =
-                connections.remove(DEMO).filter(|connection| connection.origin == ConnectionSource::Demo);
+                connections.remove(DEMO).filter(|connection| connection.source == ConnectionSource::Demo);
             let before = std::mem::replace(&mut *connections, loaded);
             let changed: Vec<String> = before
                 .iter()
                 .filter(|(id, old)| {
-                    let now = connections.get(*id).map(|new| (&new.file, new.origin));
-                    now != Some((&old.file, old.origin))
+                    let now = connections.get(*id).map(|new| (&new.file, new.source));
+                    now != Some((&old.file, old.source))
                 })
                 .map(|(id, _)| id.clone())
                 .collect();
@@ -118,11 +118,11 @@ impl Console {
 
     pub fn read_draft(&self, id: &str) -> Result<ConnectionDraft> {
         match self.find_connection(id) {
-            Ok(connection) if connection.origin == ConnectionSource::Demo => Ok(ConnectionDraft {
+            Ok(connection) if connection.source == ConnectionSource::Demo => Ok(ConnectionDraft {
                 text: connection.text.clone(),
                 file: Some(connection.file.clone()),
                 problem: None,
-                origin: ConnectionSource::Demo,
+                source: ConnectionSource::Demo,
             }),
             Ok(_) => self.files.read_draft(id),
             // An invalid file can be opened for repair, unless editing cannot help, as with an invalid name.
@@ -167,7 +167,7 @@ impl Console {
     }
 
     pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
-        if self.find_connection(id)?.origin == ConnectionSource::Demo {
+        if self.find_connection(id)?.source == ConnectionSource::Demo {
             let text = &self.find_connection(id)?.text;
             return std::fs::write(path, text).map_err(|cause| Error::for_file("write", path, cause));
         }
@@ -184,8 +184,8 @@ impl Console {
     pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
         let connection = self.find_connection(id)?;
         // Checked before anything is lost.
-        if connection.origin != ConnectionSource::Own {
-            let why = match connection.origin {
+        if connection.source != ConnectionSource::Own {
+            let why = match connection.source {
                 ConnectionSource::Demo => "goes when the console closes",
                 _ => "was handed out by IT",
             };
