@@ -43,35 +43,6 @@ impl Default for AccessPolicy {
     }
 }
 
-/// What a session's fence has held back so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS)]
-#[ts(export)]
-pub struct HeldBackList {
-    /// How many requests in all.
-    #[ts(type = "number")]
-    pub total: u64,
-    /// The latest first; no more than the latest hundred kinds.
-    pub groups: Vec<HeldBackRequests>,
-}
-
-/// Requests of one kind that were held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-#[ts(export)]
-pub struct HeldBackRequests {
-    pub method: String,
-    /// Host and path, without the query.
-    pub address: String,
-    #[ts(type = "number")]
-    pub times: u64,
-    /// The last time, in milliseconds since the Unix epoch.
-    #[ts(type = "number")]
-    pub last_at: i64,
-    /// Why, as a sentence.
-    pub reason: String,
-    /// Lines for the connection file that would let it pass; `None` if no rule can.
-    pub rule: Option<String>,
-}
-
 /// A page that leads out of the application, about which the operator decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]

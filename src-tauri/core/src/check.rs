@@ -1,6 +1,6 @@
 //! Checks whether a connection works before anyone relies on it: `understudy check` and the form's test button.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -172,10 +172,16 @@ fn check_access(connection: &Connection, report: &mut Report) {
             "Sessions begin read-only. Full access needs a reason of its own."
         }
     };
+    let elsewhere: BTreeSet<String> =
+        access.allowed.iter().filter_map(|rule| rule.origin.as_ref().map(ToString::to_string)).collect();
+    let elsewhere = match elsewhere.len() {
+        0 => String::new(),
+        _ => format!(", also to {}", elsewhere.into_iter().collect::<Vec<_>>().join(", ")),
+    };
     let rules = match access.allowed.len() {
         0 => String::new(),
-        1 => " One rule lets requests pass in read-only sessions.".to_owned(),
-        many => format!(" {many} rules let requests pass in read-only sessions."),
+        1 => format!(" One rule lets requests pass in read-only sessions{elsewhere}."),
+        many => format!(" {many} rules let requests pass in read-only sessions{elsewhere}."),
     };
     let said = format!("{said}{rules}");
     let needs_reason = access.mode == SessionMode::ReadOnly && access.may_unlock != UnlockRule::Always;
@@ -555,6 +561,14 @@ mod tests {
                 Status::Ok,
                 "Sessions begin read-only. The operator can switch to full access. One rule lets requests pass in \
                  read-only sessions.",
+            ),
+            (
+                "staging",
+                "mode = 'read_only'\nmay_unlock = false\n[[policy.allow]]\nmethod = 'POST'\npath = '/search'\n\
+                 [[policy.allow]]\nmethod = 'POST'\norigin = 'https://api.shop.example'\npath = '/search'",
+                Status::Ok,
+                "Sessions are read-only. 2 rules let requests pass in read-only sessions, also to \
+                 https://api.shop.example.",
             ),
         ] {
             let text = format!(

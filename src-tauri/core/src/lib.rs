@@ -15,6 +15,7 @@ pub mod console;
 pub mod destination;
 pub mod directories;
 pub mod error;
+pub mod held_back;
 pub mod home;
 pub mod impersonation;
 pub mod introspection;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use url::Url;
 
-use crate::fence::{AllowedKind, AllowedRequest, FenceReason, PathPattern};
+use crate::fence::{AllowedKind, AllowedRequest, FenceReason, OriginPattern, PathPattern};
 
 /// Groups that are kept. A page may ask for addresses without end.
 const GROUP_LIMIT: usize = 100;
@@ -30,8 +30,16 @@ pub struct HeldBackGroup {
     pub first: SystemTime,
     pub last: SystemTime,
     /// What would have to be allowed, for this path alone.
-    kind: Option<AllowedKind>,
+    allowable: Option<AllowableRequest>,
     proposed: Option<AllowedRequest>,
+}
+
+/// What a rule for a request has to name besides its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AllowableRequest {
+    kind: AllowedKind,
+    /// `None`: the application's own.
+    origin: Option<OriginPattern>,
 }
 
 #[derive(Default)]
@@ -51,20 +59,21 @@ pub(crate) struct RefusedRequest<'a> {
     /// The path with its secrets masked.
     pub(crate) path: &'a str,
     pub(crate) reason: &'a FenceReason,
-    /// Rules allow requests to the application only.
+    /// A rule for it needs no origin.
     pub(crate) is_of_application: bool,
 }
 
 impl HeldBackGroup {
-    /// The narrowest rule that lets these requests pass in a read-only session: this path alone, with `*` only for an
-    /// ID that differed in three requests or more. None if no rule could, or if it would allow more than was seen.
+    /// The narrowest rule that lets these requests pass in a read-only session: this origin and this path alone, with `*`
+    /// only for an ID that differed in three requests or more. None if no rule could, or if it would allow more than was
+    /// seen.
     pub fn proposed_rule(&self) -> Option<&AllowedRequest> {
         self.proposed.as_ref()
     }
 
     /// Whether one rule could stand for both, but for the path.
     fn is_like(&self, other: &Self) -> bool {
-        self.host == other.host && self.kind.is_some() && self.kind == other.kind
+        self.host == other.host && self.allowable.is_some() && self.allowable == other.allowable
     }
 }
 
@@ -76,6 +85,7 @@ impl HeldBackSummary {
     pub(crate) fn add(&self, refused: &RefusedRequest<'_>, now: SystemTime) {
         let host = to_host(refused.url);
         let path = &refused.path[..refused.path.floor_char_boundary(PATH_LIMIT)];
+        let allowable = to_allowable(refused);
         let mut inner = self.0.lock();
         inner.count += 1;
         let is_known = |group: &HeldBackGroup| {
@@ -83,6 +93,7 @@ impl HeldBackSummary {
                 && group.path == path
                 && group.host == host
                 && group.reason == *refused.reason
+                && group.allowable == allowable
         };
         let known = inner.groups.iter().position(is_known);
         let group = match known.map(|at| inner.groups.remove(at)) {
@@ -95,7 +106,7 @@ impl HeldBackSummary {
                 count: 1,
                 first: now,
                 last: now,
-                kind: to_allowed_kind(refused),
+                allowable,
                 proposed: None,
             },
         };
@@ -124,10 +135,10 @@ fn to_host(url: &Url) -> String {
 
 /// What a rule would have to allow. Only a write and a web socket have one: a rule for GraphQL's address would allow
 /// every mutation, and what is blocked is blocked on purpose.
-fn to_allowed_kind(refused: &RefusedRequest<'_>) -> Option<AllowedKind> {
+fn to_allowable(refused: &RefusedRequest<'_>) -> Option<AllowableRequest> {
     let path = refused.url.path();
     // In a rule, an asterisk stands for anything.
-    if !refused.is_of_application || path != refused.path || path.contains('*') || path.len() > PATH_LIMIT {
+    if path != refused.path || path.contains('*') || path.len() > PATH_LIMIT {
         return None;
     }
     let kind = match refused.reason {
@@ -136,11 +147,13 @@ fn to_allowed_kind(refused: &RefusedRequest<'_>) -> Option<AllowedKind> {
         _ => return None,
     };
     // Only a path in its plain spelling can be allowed.
-    PathPattern::parse(path).is_ok_and(|pattern| pattern.matches(path)).then_some(kind)
+    PathPattern::parse(path).ok().filter(|pattern| pattern.matches(path))?;
+    let origin = OriginPattern::for_url(refused.url)?;
+    Some(AllowableRequest { kind, origin: (!refused.is_of_application).then_some(origin) })
 }
 
 fn propose_rule(group: &HeldBackGroup, all: &[HeldBackGroup]) -> Option<AllowedRequest> {
-    let kind = group.kind.clone()?;
+    let AllowableRequest { kind, origin } = group.allowable.clone()?;
     let own: Vec<&str> = group.path.split('/').collect();
     let paths: Vec<Vec<&str>> = all
         .iter()
@@ -159,7 +172,7 @@ fn propose_rule(group: &HeldBackGroup, all: &[HeldBackGroup]) -> Option<AllowedR
         })
         .collect();
     let path = PathPattern::parse(&parts.join("/")).ok()?;
-    Some(AllowedRequest { kind, path })
+    Some(AllowedRequest { kind, origin, path })
 }
 
 /// Names of actions (`/orders`, `/search`) differ as IDs do, but hardly ever have a digit.
@@ -194,7 +207,10 @@ mod tests {
 
     fn proposals(summary: &HeldBackSummary) -> Vec<String> {
         let rule = |group: &HeldBackGroup| {
-            group.proposed_rule().map_or("none".to_owned(), |rule| format!("{} {}", rule.kind, rule.path))
+            group.proposed_rule().map_or("none".to_owned(), |rule| {
+                let origin = rule.origin.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{} {origin}{}", rule.kind, rule.path)
+            })
         };
         summary.list_groups().iter().map(rule).collect()
     }
@@ -270,7 +286,7 @@ mod tests {
             ("https://t.example/pixel", FenceReason::BlockedHost),
             ("https://app.example/a", FenceReason::MethodOverride { method: "PUT".into() }),
             ("https://app.example/a", FenceReason::TooLarge),
-            ("https://other.example/a", FenceReason::Writes { method: "POST".into() }),
+            ("https://app.example./a", FenceReason::Writes { method: "POST".into() }),
             ("https://app.example/files/*", FenceReason::Writes { method: "POST".into() }),
             ("https://app.example/a%2fb", FenceReason::Writes { method: "POST".into() }),
             ("https://app.example/reset/canary", FenceReason::Writes { method: "POST".into() }),
@@ -283,5 +299,27 @@ mod tests {
         let summary = HeldBackSummary::default();
         refuse(&summary, "GET", "https://app.example/live", &FenceReason::Socket, 1);
         assert_eq!(proposals(&summary), ["websocket /live"]);
+    }
+
+    #[test]
+    fn a_rule_for_another_server_names_that_server_alone() {
+        let summary = HeldBackSummary::default();
+        let reason = FenceReason::Writes { method: "POST".into() };
+        for (number, host) in
+            ["https://api.example", "https://api.example:8443", "http://api.example"].into_iter().enumerate()
+        {
+            refuse(&summary, "POST", &format!("{host}/items/{number}"), &reason, 1);
+        }
+        refuse(&summary, "GET", "wss://live.example/events", &FenceReason::Socket, 1);
+        assert_eq!(
+            proposals(&summary),
+            [
+                "websocket https://live.example/events",
+                "POST http://api.example/items/2",
+                "POST https://api.example:8443/items/1",
+                "POST https://api.example/items/0",
+            ],
+            "the IDs of three servers are not those of one"
+        );
     }
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager};
 use ts_rs::TS;
-use understudy_core::access::{HeldBackList, OffSitePage};
+use understudy_core::access::OffSitePage;
 use understudy_core::audit::EndCause;
+use understudy_core::held_back::HeldBackList;
 use understudy_core::session::SessionView;
 
 use super::SessionCommand;

@@ -31,9 +31,10 @@ use std::sync::atomic::Ordering;
 
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
-use understudy_core::access::{HeldBackList, OffSiteChoice, OffSitePage};
+use understudy_core::access::{OffSiteChoice, OffSitePage};
 use understudy_core::audit::EndCause;
 use understudy_core::error::{Code, Error, Result};
+use understudy_core::held_back::HeldBackList;
 use understudy_core::session::SessionView;
 use url::Url;
 

@@ -9,8 +9,12 @@ export type AllowConfig = {
  */
 method: string, 
 /**
- * A path of the application: `/api/search`. `*` stands for one part of it, and `/**` at its end for everything
- * below it.
+ * Where it is sent to, if not to the application itself: `"https://api.acme.com"`, or `"https://*.acme.com"` for all
+ * its subdomains. Default: the origins of `sign_in.url` and `sign_in.redirect_to`.
+ */
+origin?: string | null, 
+/**
+ * A path: `/api/search`. `*` stands for one part of it, and `/**` at its end for everything below it.
  */
 path: string, 
 /**

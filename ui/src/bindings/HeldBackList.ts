@@ -12,4 +12,8 @@ total: number,
 /**
  * The latest first; no more than the latest hundred kinds.
  */
-groups: Array<HeldBackRequests>, };
+groups: Array<HeldBackRequests>, 
+/**
+ * Lines for the connection file with every rule of the groups, each once; `None` if there is none.
+ */
+rules: string | null, };

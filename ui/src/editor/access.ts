@@ -14,6 +14,8 @@ export const METHODS = ["POST", "PUT", "PATCH", "DELETE"];
 /** A kind of request that passes in a read-only session. */
 export interface AllowForm {
   method: string;
+  /** `""`: the application itself. */
+  origin: string;
   path: string;
   why: string;
 }
@@ -28,14 +30,14 @@ export interface AccessForm {
   telemetry: "pass" | "block";
 }
 
-export const emptyAllow = (): AllowForm => ({ method: "POST", path: "", why: "" });
+export const emptyAllow = (): AllowForm => ({ method: "POST", origin: "", path: "", why: "" });
 
 export function toAccessForm(policy: PolicyConfig | undefined): AccessForm {
   return {
     mode: policy?.mode ?? "",
     may_unlock: toUnlockForm(policy?.may_unlock),
     origins: (policy?.origins ?? []).join(", "),
-    allow: (policy?.allow ?? []).map(({ method, path, why }) => ({ method, path, why: why ?? "" })),
+    allow: (policy?.allow ?? []).map(toAllowForm),
     blocked: (policy?.hosts?.block ?? []).join(", "),
     telemetry: policy?.hosts?.block_telemetry ? "block" : "pass",
   };
@@ -52,13 +54,27 @@ export function toAccess(form: AccessForm, was: PolicyConfig | undefined): Parti
     ...optional("mode", form.mode || undefined, was),
     ...optional("may_unlock", toUnlock(form.may_unlock), was),
     origins: list(form.origins, before.origins, was?.origins, ",") ?? [],
-    allow: form.allow.filter(({ path, why }) => path.trim() !== "" || why.trim() !== "").map(toAllow),
+    allow: form.allow.filter((rule) => !isBlank(rule)).map(toAllow),
     ...(isUntouched ? {} : { hosts: saysHosts ? hosts : null }),
   };
 }
 
-function toAllow({ method, path, why }: AllowForm): AllowConfig {
-  return { method, path: path.trim(), ...(why.trim() === "" ? {} : { why: why.trim() }) };
+export function toAllowForm({ method, origin, path, why }: AllowConfig): AllowForm {
+  return { method, origin: origin ?? "", path, why: why ?? "" };
+}
+
+function toAllow({ method, origin, path, why }: AllowForm): AllowConfig {
+  return {
+    method,
+    ...(origin.trim() === "" ? {} : { origin: origin.trim() }),
+    path: path.trim(),
+    ...(why.trim() === "" ? {} : { why: why.trim() }),
+  };
+}
+
+/** A row in which nothing was typed. */
+function isBlank({ origin, path, why }: AllowForm): boolean {
+  return [origin, path, why].every((text) => text.trim() === "");
 }
 
 function toUnlockForm(rule: UnlockConfig | null | undefined): AccessForm["may_unlock"] {

@@ -12,6 +12,7 @@ import type { Report } from "../bindings/Report";
 import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { accessFields } from "../texts/access";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { sortFaults } from "./faults";
 import { TableDiscovery } from "./table-discovery.svelte";
@@ -37,7 +38,11 @@ export class Editor {
   /** Why the last thing that was asked for did not work. */
   failure: Failure | null = $state.raw(null);
   /** What was found wrong, and what stood in those fields then. */
-  #told: { faults: Faults; values: Record<string, string> } = $state.raw({ faults: {}, values: {} });
+  #told: { faults: Faults; cells: string[]; values: Record<string, string> } = $state.raw({
+    faults: {},
+    cells: [],
+    values: {},
+  });
   /** By field; a field that was changed since has none. */
   readonly faults: Faults = $derived.by(() =>
     Object.fromEntries(
@@ -45,6 +50,10 @@ export class Editor {
         ([field]) => this.#valueOf(field) === this.#told.values[field],
       ),
     ),
+  );
+  /** Keys of what is wrong within rows. */
+  readonly faultyCells: string[] = $derived(
+    this.#told.cells.filter((cell) => Object.keys(this.faults).some((field) => cell.startsWith(`${field}[`))),
   );
   /** What is wrong with what the form does not show. */
   beyond: FileFault[] = $state.raw([]);
@@ -328,15 +337,16 @@ export class Editor {
     return Object.fromEntries(this.preset?.settings.map(({ name, label }) => [name, label]) ?? []);
   }
 
-  #tell(faults: Faults, beyond: FileFault[] = []): void {
+  #tell(faults: Faults, beyond: FileFault[] = [], cells: string[] = []): void {
     const fields = Object.keys(faults);
-    this.#told = { faults, values: Object.fromEntries(fields.map((field) => [field, this.#valueOf(field)])) };
+    const values = Object.fromEntries(fields.map((field) => [field, this.#valueOf(field)]));
+    this.#told = { faults, cells, values };
     this.beyond = beyond;
   }
 
   #sort(found: FileFault[]): void {
-    const { faults, beyond } = sortFaults(found, this.settingLabels);
-    this.#tell(faults, beyond);
+    const { faults, beyond, cells } = sortFaults(found, this.settingLabels);
+    this.#tell(faults, beyond, cells);
   }
 
   #goToFirst(found: FileFault[]): void {
@@ -345,6 +355,7 @@ export class Editor {
   }
 
   #valueOf(field: string): string {
+    if (Object.hasOwn(accessFields, field)) return JSON.stringify(this.form.access);
     const at = (inside: unknown, name: string) => (inside as Record<string, unknown> | undefined)?.[name];
     return JSON.stringify(field.split(".").reduce(at, this.form)) ?? "";
   }

@@ -50,6 +50,12 @@ export const FIELDS: Record<string, FieldName> = {
   "policy.hosts.block": "policy.hosts.block",
 };
 
+/** A field of rows → what a row of it is called. */
+const ROWS: Partial<Record<string, (n: number) => string>> = {
+  "policy.allow": texts.setup.editor.access.request,
+  "sign_in.steps": texts.setup.editor.steps.step,
+};
+
 const SETTINGS = "sign_in.settings.";
 
 /** What a form's field is called: one of its own, or a setting of the chosen preset. */
@@ -61,6 +67,8 @@ export function labelOf(field: string, settings: Record<string, string> = {}): s
 export interface Sorted {
   /** By field. */
   faults: Faults;
+  /** Keys of what is wrong within rows, such as `policy.allow[1].path`. */
+  cells: string[];
   /** What the form has no field for. */
   beyond: FileFault[];
 }
@@ -68,19 +76,22 @@ export interface Sorted {
 /** `settings`: labels of the chosen preset's settings, by name. */
 export function sortFaults(found: FileFault[], settings: Record<string, string> = {}): Sorted {
   const faults: Faults = {};
+  const cells: string[] = [];
   const beyond: FileFault[] = [];
   for (const fault of found) {
     const field = fieldOf(fault.key, settings);
     if (field === null) beyond.push(fault);
     else {
-      const said = asSentence(inFormWords(fault.message));
+      const place = rowOf(fault, field);
+      if (place !== "") cells.push(fault.key);
+      const said = place + asSentence(inFormWords(fault.message));
       const before = faults[field];
       // The same fault is listed only once.
       if (before === undefined) faults[field] = said;
       else if (!before.includes(said)) faults[field] = `${before}\n${said}`;
     }
   }
-  return { faults, beyond };
+  return { faults, cells, beyond };
 }
 
 function fieldOf(key: string, settings: Record<string, string>): keyof Faults | null {
@@ -93,6 +104,14 @@ function fieldOf(key: string, settings: Record<string, string>): keyof Faults | 
     if (field) return field;
   }
   return null;
+}
+
+/** Which row of a field the fault is in: a field with several rows tells all of their faults. */
+function rowOf({ key, line }: FileFault, field: string): string {
+  const named = ROWS[field];
+  const [, index, within] = /^\[(\d+)\](?:\.(.+))?$/.exec(key.slice(field.length)) ?? [];
+  if (!named || index === undefined) return "";
+  return texts.setup.editor.faults.inRow(named(Number(index) + 1), within ?? "", line);
 }
 
 const KEYS = Object.keys(FIELDS)

@@ -17,7 +17,7 @@ export const accessFields = {
   },
   "policy.allow": {
     label: "Requests that pass in read-only sessions",
-    hint: "For requests that look like writes but only read, such as a search by POST. In a path, * stands for one part, and /** at its end for everything below it.",
+    hint: "For requests that look like writes but only read, such as a search by POST. In a path, * stands for one part, and /** at its end for everything below it. The server is only needed if it's not the application itself.",
   },
   "policy.hosts.block": {
     label: "Blocked hosts",
@@ -40,7 +40,10 @@ export const access = {
     with_reason: "With a reason",
     no: "No",
   },
+  request: (n: number) => `Request ${n}`,
   method: (n: number) => `Method of request ${n}`,
+  origin: (n: number) => `Server of request ${n}`,
+  originExample: "the application",
   path: (n: number) => `Path of request ${n}`,
   why: (n: number) => `Purpose of request ${n}`,
   whyExample: "the search field",

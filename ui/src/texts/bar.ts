@@ -68,6 +68,7 @@ export const bar = {
     times: (n: number, ago: string) =>
       n === 1 ? `once, ${ago}` : `${n.toLocaleString(locale)} times, last ${ago}`,
     copy: "Copy rule",
+    copyAll: "Copy all rules",
     copyOf: (method: string, address: string) => `Copy rule for ${method} ${address}`,
     copied: "Copied",
   },

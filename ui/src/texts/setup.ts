@@ -231,6 +231,7 @@ export const setup = {
       headerName: "This header has a value but no name.",
       headerTwice: (name: string) => `The header ${name} is listed twice.`,
       some: (n: number) => `${count(n, "field needs", "fields need")} fixing:`,
+      inRow: (row: string, key: string, line: number) => `${row}, ${key} (line ${line}): `,
       beyond: "In the file:",
       scheme:
         "Start with the kind of database: postgres://, mysql://, mongodb:// or sqlite://. For example postgres://readonly@host:5432/database",

@@ -62,7 +62,7 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
     zoom: 1,
     location: "https://app.acme.example",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
   };
 };
@@ -90,7 +90,7 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
     zoom: 1.1,
     location: "https://staging.acme.example",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
   };
 };
@@ -123,7 +123,7 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
     zoom: 3,
     location: "http://127.0.0.1:4000",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
   };
 };
@@ -151,7 +151,7 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
     zoom: 1,
     location: "",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
   };
 };
@@ -196,6 +196,7 @@ const heldOne: Opening["prepare"] = (fake, { NOW, barState, heldBack }) => {
     last_at: NOW - 4000,
     reason: "POST may change something.",
     rule: '[[policy.allow]]\nmethod = "POST"\npath = "/api/v2/search"',
+    allow: { method: "POST", path: "/api/v2/search" },
   };
   fake.bar = barState({ mode: "read_only", may_unlock: "with_reason" }, { held_back: heldBack([group]) });
 };
@@ -212,6 +213,7 @@ const heldTwelve: Opening["prepare"] = (fake, { NOW, barState, heldBack }) => {
     reason:
       at % 4 === 3 ? "A WebSocket may change something." : "The session is read-only, and this may write.",
     rule: at % 3 === 0 ? `[[policy.allow]]\nmethod = "POST"\npath = "/api/v2/things/${at + 1}"` : null,
+    allow: at % 3 === 0 ? { method: "POST", path: `/api/v2/things/${at + 1}` } : null,
   }));
   fake.bar = barState(
     { mode: "read_only", may_unlock: "with_reason", deadline: NOW + 107_000 },

@@ -44,7 +44,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     zoom: 1.1,
     location: "https://app.acme.example",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
   };
 };

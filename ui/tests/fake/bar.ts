@@ -29,7 +29,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
     zoom: 1,
     location: "https://app.acme.example",
     is_off_site: false,
-    held_back: { total: 0, groups: [] },
+    held_back: { total: 0, groups: [], rules: null },
     off_site: null,
     ...change,
   };
@@ -40,5 +40,6 @@ export function heldBack(
   groups: HeldBackRequests[],
   total = groups.reduce((sum, { times }) => sum + times, 0),
 ): HeldBackList {
-  return { total, groups };
+  const rules = [...new Set(groups.flatMap(({ rule }) => (rule === null ? [] : [rule])))];
+  return { total, groups, rules: rules.length > 0 ? rules.join("\n") : null };
 }

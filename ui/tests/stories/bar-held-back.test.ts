@@ -34,6 +34,7 @@ const search: HeldBackRequests = {
   last_at: NOW - 3 * 60_000,
   reason: "POST may change something.",
   rule: RULE,
+  allow: { method: "POST", path: "/api/search" },
 };
 const socket: HeldBackRequests = {
   method: "GET",
@@ -42,6 +43,7 @@ const socket: HeldBackRequests = {
   last_at: NOW - 1000,
   reason: "A WebSocket may change something.",
   rule: null,
+  allow: null,
 };
 
 const counter = (name: string) => screen.findByRole("button", { name });
@@ -190,10 +192,25 @@ describe("a rule", () => {
     ).toBeInTheDocument();
     const buttons = within(await list()).getAllByRole("button");
     expect(buttons).toHaveLength(1);
+    expect(screen.queryByRole("button", { name: "Copy all rules" })).toBeNull();
     expect(buttons[0]).toHaveAccessibleName("Copy rule for POST app.acme.example/api/search");
     await user.click(buttons[0] as HTMLElement);
     expect(await screen.findByRole("button", { name: "Copied" })).toBeInTheDocument();
     expect(fake.clipboard).toEqual([RULE]);
+  });
+
+  test("is one of several, which are copied at once", async () => {
+    const totals = {
+      ...search,
+      address: "app.acme.example/api/totals",
+      rule: RULE.replace("search", "totals"),
+    };
+    show([socket, search, totals]);
+    render(Bar);
+    await user.click(await counter("25 held back"));
+    await user.click(await screen.findByRole("button", { name: "Copy all rules" }));
+    expect(await screen.findByRole("button", { name: "Copied" })).toBeInTheDocument();
+    expect(fake.clipboard).toEqual([`${RULE}\n${totals.rule}`]);
   });
 
   test("that can't be copied says why", async () => {

@@ -120,6 +120,7 @@ test("a connection of production begins read-only, until its form says something
   await user.click(screen.getByRole("button", { name: "Allow a request" }));
   await user.selectOptions(screen.getByLabelText("Method of request 2"), "Web socket");
   await put("Path of request 2", "/live/**");
+  await put("Server of request 2", " https://live.acme.example ");
   await put("Where pages may lead without asking", "https://id.acme.example, *.acme.example");
   await put("Blocked hosts", "*.chat.example");
   await user.click(screen.getByRole("radio", { name: "Blocked" }));
@@ -130,12 +131,35 @@ test("a connection of production begins read-only, until its form says something
       may_unlock: false,
       allow: [
         { method: "POST", path: "/api/search", why: "the search field" },
-        { method: "websocket", path: "/live/**" },
+        { method: "websocket", origin: "https://live.acme.example", path: "/live/**" },
       ],
       origins: ["https://id.acme.example", "*.acme.example"],
       hosts: { block: ["*.chat.example"], block_telemetry: true },
     }),
   );
+});
+
+test("a request that can't be allowed is named by its row, until it is changed", async () => {
+  await nameDatabase();
+  await put("Name", "Acme");
+  for (const [at, path] of ["/api/search", "api/totals"].entries()) {
+    await user.click(screen.getByRole("button", { name: "Allow a request" }));
+    await put(`Path of request ${at + 1}`, path);
+  }
+  fake.refuse("save_connection", {
+    code: "connection_invalid",
+    message: "It is invalid.",
+    faults: [{ key: "policy.allow[1].path", line: 14, column: 8, message: "a path begins with a slash" }],
+  });
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  expect(await screen.findByText("Request 2, path (line 14): A path begins with a slash.")).toBeVisible();
+  expect(screen.getByLabelText("Path of request 2")).toBeInvalid();
+  for (const label of ["Path of request 1", "Server of request 2", "Method of request 2"]) {
+    expect(screen.getByLabelText(label)).toBeValid();
+  }
+  await put("Path of request 2", "/api/totals");
+  expect(screen.queryByText(/^Request 2, path/)).toBeNull();
+  expect(screen.getByLabelText("Path of request 2")).toBeValid();
 });
 
 test("what the form has no field for is named where it belongs", async () => {

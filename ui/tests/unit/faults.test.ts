@@ -38,6 +38,23 @@ test("what is wrong twice in one field is said once, and what differs is said to
   expect(sortFaults(found).faults).toEqual({ "policy.protect": "Is wrong.\nSyntax error." });
 });
 
+test("a fault within rows says in which one, and on which line of the file", () => {
+  const found = [
+    { ...fault("policy.allow[0].path", "begins with a slash"), line: 14 },
+    { ...fault("policy.allow[10].method", "is missing"), line: 52 },
+    { ...fault("sign_in.steps[1].url"), line: 60 },
+  ];
+  expect(sortFaults(found)).toEqual({
+    faults: {
+      "policy.allow":
+        "Request 1, path (line 14): Begins with a slash.\nRequest 11, method (line 52): Is missing.",
+      "sign_in.steps": "Request 2, url (line 60): Is wrong.",
+    },
+    cells: ["policy.allow[0].path", "policy.allow[10].method", "sign_in.steps[1].url"],
+    beyond: [],
+  });
+});
+
 test.each([
   ["Check the user name in directory.url and more.", "Check the user name in “Database URL” and more."],
   ["names `sign_in.verify.url` and `sign_in.url`", "names “Current-user endpoint” and “Login endpoint”"],

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use understudy_gateway::fence::{AllowedKind, AllowedRequest, HostPattern, PathPattern, TELEMETRY_HOSTS};
+use understudy_gateway::fence::{
+    AllowedKind, AllowedRequest, HostPattern, OriginPattern, PathPattern, TELEMETRY_HOSTS,
+};
 use url::{Host, Origin};
 
 use super::faults::KeyFaults;
@@ -39,23 +41,36 @@ pub(super) fn compile_access(
             Err(what) => faults.add_fault(&format!("policy.origins[{at}]"), what),
         }
     }
+    let blocked_hosts = compile_blocked_hosts(part.hosts.as_ref(), &own_hosts, faults);
     AccessPolicy {
         mode: part.mode.unwrap_or(default_mode),
         may_unlock,
-        allowed: compile_allowed(&part.allow, faults),
+        allowed: compile_allowed(&part.allow, &blocked_hosts, faults),
         open_hosts,
-        blocked_hosts: compile_blocked_hosts(part.hosts.as_ref(), &own_hosts, faults),
+        blocked_hosts,
     }
 }
 
 /// The lines for a connection file that let these requests pass in a read-only session.
 pub fn render_allow_rule(rule: &AllowedRequest) -> String {
     let mut lines = String::from("[[policy.allow]]\n");
-    for (key, value) in [("method", rule.kind.to_string()), ("path", rule.path.to_string())] {
+    let AllowConfig { method, origin, path, .. } = to_allow_config(rule);
+    for (key, value) in [("method", Some(method)), ("origin", origin), ("path", Some(path))] {
+        let Some(value) = value else { continue };
         // Writing to a string does not fail.
         let _ = writeln!(lines, "{key} = {}", toml::Value::String(value));
     }
     lines
+}
+
+/// A rule as a connection file says it.
+pub fn to_allow_config(rule: &AllowedRequest) -> AllowConfig {
+    AllowConfig {
+        method: rule.kind.to_string(),
+        origin: rule.origin.as_ref().map(ToString::to_string),
+        path: rule.path.to_string(),
+        why: None,
+    }
 }
 
 /// The hosts where the session begins or a link of the sign-in leads.
@@ -77,17 +92,30 @@ fn list_own_hosts(sign_in: Option<&SignIn>) -> Vec<String> {
     hosts
 }
 
-fn compile_allowed(rules: &[AllowConfig], faults: &mut KeyFaults) -> Vec<AllowedRequest> {
+fn compile_allowed(
+    rules: &[AllowConfig],
+    blocked_hosts: &[HostPattern],
+    faults: &mut KeyFaults,
+) -> Vec<AllowedRequest> {
     let mut allowed = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let key = format!("policy.allow[{at}]");
         let kind = parse_kind(&rule.method).map_err(|what| faults.add_fault(&format!("{key}.method"), what));
         let path = parse_path(&rule.path).map_err(|what| faults.add_fault(&format!("{key}.path"), what));
-        if let (Ok(kind), Ok(path)) = (kind, path) {
-            allowed.push(AllowedRequest { kind, path });
+        let origin = rule.origin.as_deref().map(|text| parse_allowed_origin(text, blocked_hosts)).transpose();
+        let origin = origin.map_err(|what| faults.add_fault(&format!("{key}.origin"), what));
+        if let (Ok(kind), Ok(origin), Ok(path)) = (kind, origin, path) {
+            allowed.push(AllowedRequest { kind, origin, path });
         }
     }
     allowed
+}
+
+fn parse_allowed_origin(text: &str, blocked_hosts: &[HostPattern]) -> Result<OriginPattern, String> {
+    let origin = OriginPattern::parse(text).map_err(|what| format!("an origin {what}"))?;
+    let is_blocked =
+        origin.single_host().is_some_and(|host| blocked_hosts.iter().any(|blocked| blocked.matches(host)));
+    if is_blocked { Err("is at a host that `policy.hosts` blocks".into()) } else { Ok(origin) }
 }
 
 fn parse_kind(text: &str) -> Result<AllowedKind, String> {
@@ -252,7 +280,7 @@ mod tests {
     fn each_fault_says_where_it_is_and_what_fits() {
         let rule =
             |method: &str, path: &str| format!("[[policy.allow]]\nmethod = '{method}'\npath = '{path}'");
-        let cases: [(String, &str); 18] = [
+        let cases: [(String, &str); 22] = [
             (
                 "[policy]\nmode = 'readonly'".into(),
                 "acme.toml:11:8: policy.mode: `readonly` is not one of full, read_only; did you mean `read_only`?",
@@ -319,6 +347,25 @@ mod tests {
                 "acme.toml:12:8: policy.allow[0].path: has to be spelt plainly: without `//`, `/../`, `;`, `\\` and `%`",
             ),
             (
+                format!("{}\norigin = 'https://api.acme.com/v1'", rule("POST", "/a")),
+                "acme.toml:13:10: policy.allow[0].origin: an origin has only scheme, host and port: `https://api.example.com`",
+            ),
+            (
+                format!("{}\norigin = 'wss://api.acme.com'", rule("websocket", "/a")),
+                "acme.toml:13:10: policy.allow[0].origin: an origin begins with `https://` or `http://`; a web socket counts as one of them",
+            ),
+            (
+                format!("{}\norigin = '*.com'", rule("POST", "/a")),
+                "acme.toml:13:10: policy.allow[0].origin: an origin does not stand for a whole top-level domain",
+            ),
+            (
+                format!(
+                    "{}\norigin = 'https://in.chat.example'\n[policy.hosts]\nblock = ['*.chat.example']",
+                    rule("POST", "/a")
+                ),
+                "acme.toml:13:10: policy.allow[0].origin: is at a host that `policy.hosts` blocks",
+            ),
+            (
                 rule("POST", "/ü"),
                 "acme.toml:12:8: policy.allow[0].path: has a character that is encoded in addresses, and such a path cannot be allowed",
             ),
@@ -347,17 +394,20 @@ mod tests {
             method in "POST|PUT|PATCH|DELETE|PROPFIND|M-SEARCH|websocket",
             parts in prop::collection::vec("[a-zA-Z0-9._~'!$&()+,=:@-]{1,8}|\\*", 1..5),
             end in "|/\\*\\*|/",
+            origin in prop::option::of("https?://(\\*\\.)?[a-z]{1,5}\\.[a-z]{1,5}(:[1-9][0-9]{1,3})?"),
         ) {
             let path = format!("/{}{end}", parts.join("/"));
             let plain = parts.iter().all(|part| part != "." && part != "..");
             prop_assume!(plain);
             let rule = AllowedRequest {
                 kind: parse_kind(&method).expect("a method"),
+                origin: origin.map(|origin| OriginPattern::parse(&origin).expect("an origin")),
                 path: PathPattern::parse(&path).expect("a path"),
             };
             let lines = render_allow_rule(&rule);
+            prop_assert_eq!(lines.lines().count(), if rule.origin.is_some() { 4 } else { 3 });
+            prop_assert!(lines.ends_with('\n'));
             prop_assert_eq!(access(&lines).allowed, [rule]);
-            prop_assert!(lines.lines().count() == 3 && lines.ends_with('\n'));
         }
     }
 
@@ -365,8 +415,15 @@ mod tests {
     fn a_rule_is_written_as_people_write_it() {
         let rule = AllowedRequest {
             kind: parse_kind("POST").expect("a method"),
+            origin: None,
             path: PathPattern::parse("/api/search").expect("a path"),
         };
         assert_eq!(render_allow_rule(&rule), "[[policy.allow]]\nmethod = \"POST\"\npath = \"/api/search\"\n");
+        let elsewhere =
+            AllowedRequest { origin: Some(OriginPattern::parse("api.acme.com").expect("an origin")), ..rule };
+        assert_eq!(
+            render_allow_rule(&elsewhere),
+            "[[policy.allow]]\nmethod = \"POST\"\norigin = \"https://api.acme.com\"\npath = \"/api/search\"\n"
+        );
     }
 }

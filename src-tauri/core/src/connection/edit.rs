@@ -426,11 +426,8 @@ max_minutes = 60
     type AccessConfig = (Option<SessionMode>, Option<UnlockConfig>, Vec<AllowConfig>, Option<HostsConfig>);
 
     fn access() -> impl Strategy<Value = AccessConfig> {
-        let rule = (".*", ".*", prop::option::of(".*")).prop_map(|(method, path, why)| AllowConfig {
-            method,
-            path,
-            why,
-        });
+        let rule = (".*", prop::option::of(".*"), ".*", prop::option::of(".*"))
+            .prop_map(|(method, origin, path, why)| AllowConfig { method, origin, path, why });
         let unlock = prop_oneof![
             any::<bool>().prop_map(UnlockConfig::Plain),
             Just(UnlockConfig::Conditional(UnlockCondition::WithReason)),

@@ -30,7 +30,7 @@ use crate::access::SessionMode;
 use crate::error::{Error, FileFault};
 
 pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
-pub use access::render_allow_rule;
+pub use access::{render_allow_rule, to_allow_config};
 pub use edit::write_into;
 pub use parse::{
     Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network,
@@ -546,8 +546,11 @@ pub enum UnlockCondition {
 pub struct AllowConfig {
     /// An HTTP method, such as `POST`, or `websocket`.
     pub method: String,
-    /// A path of the application: `/api/search`. `*` stands for one part of it, and `/**` at its end for everything
-    /// below it.
+    /// Where it is sent to, if not to the application itself: `"https://api.acme.com"`, or `"https://*.acme.com"` for all
+    /// its subdomains. Default: the origins of `sign_in.url` and `sign_in.redirect_to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// A path: `/api/search`. `*` stands for one part of it, and `/**` at its end for everything below it.
     pub path: String,
     /// What the request is for: a note for people.
     #[serde(default)]

@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Console;
-use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
+use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{EndCause, OperatorIdentity};
 use crate::error::Result;
+use crate::held_back::HeldBackList;
 use crate::impersonation::{self, ImpersonationRequest};
 use crate::session::SessionView;
 use crate::sign_in::{FormChange, SignInForm};

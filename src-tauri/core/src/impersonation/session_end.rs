@@ -29,7 +29,7 @@ impl Impersonations {
         self.notify_sessions();
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close_window(id).await;
-        let held_back = running.gateway().map(|gateway| gateway.list_held_back().total);
+        let held_back = running.gateway().map(|gateway| gateway.count_held_back());
         running.close_gateway().await;
         self.lock_running().remove(id);
         let ended_at = self.clock.now_ms();

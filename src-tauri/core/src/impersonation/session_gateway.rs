@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use secrecy::SecretString;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
-    FenceObserver, Gateway, GatewayConfig, HeldBack, HeldBackGroup, HostCredentials, JournalEntry,
-    OutboundProxy, PublicCache, ReachFault, RequestPermit, read_certificates,
+    FenceObserver, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy,
+    PublicCache, ReachFault, RequestPermit, read_certificates,
 };
 use url::{Origin, Url};
 
-use crate::access::{HeldBackList, HeldBackRequests, OffSiteChoice, OffSitePage, SessionMode};
+use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::browser::{PlannedRequest, Unanswered};
-use crate::connection::{Connection, render_allow_rule};
+use crate::connection::Connection;
 use crate::error::{Code, Error, Result};
+use crate::held_back::HeldBackList;
 use crate::masks::Masks;
 use crate::notice::{Notice, Notices};
 use crate::sign_in;
@@ -119,12 +120,13 @@ impl SessionGateway {
         self.gateway.set_mode(mode);
     }
 
-    pub(super) fn list_held_back(&self) -> HeldBackList {
+    pub(super) fn list_held_back(&self, connection_name: &str) -> HeldBackList {
         let groups = self.gateway.held_back_summary();
-        HeldBackList {
-            total: self.gateway.held_back_count(),
-            groups: groups.into_iter().map(to_held_back).collect(),
-        }
+        HeldBackList::from_groups(connection_name, self.gateway.held_back_count(), &groups)
+    }
+
+    pub(super) fn count_held_back(&self) -> u64 {
+        self.gateway.held_back_count()
     }
 
     pub(super) fn off_site_page(&self) -> Option<OffSitePage> {
@@ -174,18 +176,6 @@ fn plan_fence(connection: &Connection) -> FenceRules {
         allowed: access.allowed.clone(),
         open_hosts: access.open_hosts.clone(),
         blocked_hosts: access.blocked_hosts.clone(),
-    }
-}
-
-fn to_held_back(group: HeldBackGroup) -> HeldBackRequests {
-    let last = group.last.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    HeldBackRequests {
-        address: format!("{}{}", group.host, group.path),
-        times: group.count,
-        last_at: i64::try_from(last).unwrap_or(i64::MAX),
-        reason: HeldBack::Refused(group.reason.clone()).to_string(),
-        rule: group.proposed_rule().map(render_allow_rule),
-        method: group.method,
     }
 }
 

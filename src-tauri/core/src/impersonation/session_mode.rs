@@ -4,9 +4,10 @@ use url::Url;
 
 use super::session_gateway::SessionGateway;
 use super::{Impersonations, RunningSession};
-use crate::access::{HeldBackList, OffSiteChoice, OffSitePage, SessionMode};
+use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::Event;
 use crate::error::{Code, Error, Result};
+use crate::held_back::HeldBackList;
 use crate::notice::Notice;
 use crate::policy;
 use crate::session::{Phase, SessionView};
@@ -49,7 +50,8 @@ impl Impersonations {
     /// What the session's fence has held back so far.
     pub fn held_back(&self, id: &str) -> Result<HeldBackList> {
         let running = self.find_running(id)?;
-        Ok(running.gateway().map(SessionGateway::list_held_back).unwrap_or_default())
+        let name = &running.begun.whom.connection_name;
+        Ok(running.gateway().map(|gateway| gateway.list_held_back(name)).unwrap_or_default())
     }
 
     /// The page that waits for the operator's answer because it leads out of the application.

@@ -1,5 +1,7 @@
 //! Hosts by name, alone or with all their subdomains.
 
+use std::fmt;
+
 /// `shop.example`, or `*.shop.example` for its subdomains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
@@ -32,6 +34,11 @@ impl HostPattern {
         Self { name: host.trim_end_matches('.').to_ascii_lowercase(), with_subdomains_only: false }
     }
 
+    /// Its name, if it is one host alone.
+    pub(super) fn single_name(&self) -> Option<&str> {
+        (!self.with_subdomains_only).then_some(self.name.as_str())
+    }
+
     pub fn matches(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         if self.with_subdomains_only {
@@ -39,6 +46,13 @@ impl HostPattern {
         } else {
             host == self.name
         }
+    }
+}
+
+/// As it is written in a connection file.
+impl fmt::Display for HostPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", if self.with_subdomains_only { "*." } else { "" }, self.name)
     }
 }
 

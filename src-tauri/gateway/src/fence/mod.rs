@@ -3,6 +3,7 @@
 mod graphql;
 mod hosts;
 mod method_override;
+mod origins;
 mod path;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use url::{Host, Origin, Url};
 
 pub use graphql::GraphqlFault;
 pub use hosts::{HostPattern, TELEMETRY_HOSTS};
+pub use origins::OriginPattern;
 pub use path::PathPattern;
 
 /// The largest body that is read to decide on a request, in bytes.
@@ -51,6 +53,8 @@ pub struct FenceRules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedRequest {
     pub kind: AllowedKind,
+    /// Where it is sent to. If `None`, to the application's own origins.
+    pub origin: Option<OriginPattern>,
     pub path: PathPattern,
 }
 
@@ -179,11 +183,12 @@ impl FenceRules {
             AllowedKind::Socket => is_upgrade,
         };
         let is_ours = self.application.iter().any(|origin| is_same_server(origin, request.url));
-        is_ours
-            && self
-                .allowed
-                .iter()
-                .any(|allowed| fits(&allowed.kind) && allowed.path.matches(request.url.path()))
+        let is_sent_to = |origin: &Option<OriginPattern>| {
+            origin.as_ref().map_or(is_ours, |origin| origin.matches(request.url))
+        };
+        self.allowed.iter().any(|allowed| {
+            fits(&allowed.kind) && is_sent_to(&allowed.origin) && allowed.path.matches(request.url.path())
+        })
     }
 }
 

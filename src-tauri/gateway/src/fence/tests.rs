@@ -15,11 +15,18 @@ fn rules(mode: SessionMode) -> FenceRules {
         allowed: vec![
             AllowedRequest {
                 kind: AllowedKind::Method(Method::POST),
+                origin: None,
                 path: PathPattern::parse("/api/search").expect("a pattern"),
             },
             AllowedRequest {
                 kind: AllowedKind::Socket,
+                origin: None,
                 path: PathPattern::parse("/live").expect("a pattern"),
+            },
+            AllowedRequest {
+                kind: AllowedKind::Method(Method::POST),
+                origin: Some(OriginPattern::parse("https://*.api.example").expect("a pattern")),
+                path: PathPattern::parse("/items/search").expect("a pattern"),
             },
         ],
         open_hosts: vec![HostPattern::parse("*.sso.example").expect("a pattern")],
@@ -74,6 +81,23 @@ fn a_read_only_session_writes_nothing() {
         decide(SessionMode::Full, &Method::POST, "https://app.example/orders", &[], b""),
         Decision::Pass
     );
+}
+
+#[test]
+fn what_is_allowed_at_another_server_is_allowed_there_alone() {
+    let search = |url| decide(SessionMode::ReadOnly, &Method::POST, url, &[], b"");
+    assert_eq!(search("https://eu.api.example/items/search"), Decision::Pass);
+    for other in [
+        "https://app.example/items/search",
+        "https://api.example/items/search",
+        "http://eu.api.example/items/search",
+        "https://eu.api.example:8443/items/search",
+        "https://eu.api.example./items/search",
+        "https://eu.api.example/items/search/delete",
+        "https://eu.api.example.evil.example/items/search",
+    ] {
+        assert!(matches!(search(other), Decision::Refuse(FenceReason::Writes { .. })), "{other}");
+    }
 }
 
 #[test]
@@ -240,6 +264,31 @@ proptest! {
         let request = RequestFacts { method: &method, url: &url, headers: &headers, body: BodyFacts::Whole(body.as_bytes()) };
         let is_query = graphql::check_body(&headers, body.as_bytes()) == Some(Ok(()));
         prop_assert!(is_query || rules.decide(&request) != Decision::Pass);
+    }
+
+    /// A rule of one origin lets no request to another pass, and one without an origin only the application's.
+    #[test]
+    fn no_rule_reaches_another_origin(
+        schemes in (any::<bool>(), any::<bool>()), is_socket in any::<bool>(), is_own in any::<bool>(),
+        hosts in ("(a|b|app)\\.example|a\\.b\\.example", "(a|b|app)\\.example|a\\.b\\.example"),
+        ports in (prop_oneof![Just(80), Just(443), Just(3000)], prop_oneof![Just(80), Just(443), Just(3000)]),
+    ) {
+        let url = |is_secure: bool, host: &str, port: u16| {
+            let scheme = match (is_socket, is_secure) { (true, true) => "wss", (true, false) => "ws", (false, true) => "https", _ => "http" };
+            Url::parse(&format!("{scheme}://{host}:{port}/items")).expect("a URL")
+        };
+        let (named, asked) = (url(schemes.0, &hosts.0, ports.0), url(schemes.1, &hosts.1, ports.1));
+        let mut rules = rules(SessionMode::ReadOnly);
+        rules.allowed = vec![AllowedRequest {
+            kind: if is_socket { AllowedKind::Socket } else { AllowedKind::Method(Method::POST) },
+            origin: (!is_own).then(|| OriginPattern::for_url(&named).expect("an origin")),
+            path: PathPattern::parse("/items").expect("a pattern"),
+        }];
+        let upgrade: &[(&str, &str)] = if is_socket { &[("connection", "Upgrade"), ("upgrade", "websocket")] } else { &[] };
+        let (method, headers) = (if is_socket { Method::GET } else { Method::POST }, headers(upgrade));
+        let request = RequestFacts { method: &method, url: &asked, headers: &headers, body: BodyFacts::Whole(b"") };
+        let is_named = if is_own { schemes.1 && hosts.1 == "app.example" && ports.1 == 443 } else { named == asked };
+        prop_assert_eq!(rules.decide(&request) == Decision::Pass, is_named);
     }
 
     /// Percent signs, dots and slashes in front, in the middle or doubled do not get past a block.

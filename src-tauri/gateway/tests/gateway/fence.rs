@@ -30,6 +30,7 @@ async fn start_session(
     let url: Url = application.https("/").parse().unwrap();
     let search = AllowedRequest {
         kind: AllowedKind::Method(Method::POST),
+        origin: None,
         path: PathPattern::parse("/search").unwrap(),
     };
     let rules = FenceRules { application: vec![url.origin()], allowed: vec![search], ..rules(mode) };
