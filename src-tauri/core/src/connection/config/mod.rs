@@ -1,0 +1,84 @@
+//! A connection file as it is written, key by key. [`Connection`](super::Connection) is what a valid file means.
+//!
+//! The comments on keys are the descriptions in the JSON schema.
+
+mod forest;
+mod policy;
+mod requests;
+mod sign_in;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+use ts_rs::TS;
+
+use crate::directory::DirectoryConfig;
+
+pub use forest::{ForestConfig, ForestFieldConfig, FormFieldKind};
+pub use policy::{AllowConfig, HostsConfig, PolicyConfig, ReasonRule, UnlockCondition, UnlockConfig};
+pub use requests::{CaptureConfig, Encoding, Expected, Method, SignOutConfig, StepConfig};
+pub use sign_in::{SignInConfig, SignInKind, StorageConfig, VerifyConfig};
+
+/// Which of the application's installations a connection is for. Each has a colour of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "lowercase")]
+#[ts(export)]
+pub enum Environment {
+    Production,
+    Staging,
+    #[default]
+    Development,
+}
+
+/// A connection file, as written. `Connection` is what a valid file means.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct ConnectionFile {
+    /// What agents call the application.
+    pub name: String,
+    /// Which installation of the application this is: `production`, `staging` or `development`. Sets its colour.
+    pub environment: Environment,
+    pub directory: DirectoryConfig,
+    pub sign_in: SignInConfig,
+    /// `[sign_out]`: what is sent whenever the session ends.
+    #[serde(default)]
+    pub sign_out: Option<SignOutConfig>,
+    /// `[network]`: the way to the application.
+    #[serde(default)]
+    pub network: Option<NetworkConfig>,
+    #[serde(default, skip_serializing_if = "PolicyConfig::is_default")]
+    pub policy: PolicyConfig,
+}
+
+/// `[network]`: the way to the application. The database's is in `[directory]`.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct NetworkConfig {
+    /// `http://host:port` or `socks5://host:port`: the proxy for the console's requests and the session's window.
+    /// Default: as the environment or the system says.
+    #[serde(default)]
+    pub proxy: Option<String>,
+    /// The full path of a PEM file with certificates of authorities that the console and the session's window trust
+    /// besides the system's.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret
+    /// `gateway_password`, and is sent only to the application's origin.
+    #[serde(default)]
+    pub gateway_user: Option<String>,
+}
+
+impl Environment {
+    /// As written in the file and in `{{ connection.environment }}`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+        }
+    }
+}
