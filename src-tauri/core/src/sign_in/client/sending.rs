@@ -1,0 +1,144 @@
+//! Sends one request, with cookies and the login for a gateway, and reads the answer.
+
+use cookie_store::RawCookie;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE,
+};
+use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
+use url::Url;
+
+use super::reply::Reply;
+use super::{Client, in_words};
+use crate::browser::{Answer, PlannedRequest, Unanswered};
+use crate::charset;
+use crate::connection::Method;
+use crate::sign_in::content_coding;
+
+/// The most bytes of an answer that are read, both compressed and decoded.
+pub const LONGEST: usize = 1 << 20;
+
+impl Client {
+    /// Sends a request, and follows at most `redirects` redirects within its origin.
+    pub async fn send_request(
+        &mut self,
+        request: &PlannedRequest,
+        redirects: u32,
+    ) -> Result<Reply, Unanswered> {
+        let whole = async {
+            let mut reply = self.send_once(request.method, &request.url, Some(request)).await?;
+            for _ in 0..redirects {
+                let Some(next) = reply.redirects_to() else { break };
+                if next.origin() != request.url.origin() {
+                    break;
+                }
+                // Like browsers, follow with GET. Only 307 and 308 would repeat the POST, and no sign-in needs them.
+                reply = self.send_once(Method::Get, &next, None).await?;
+            }
+            Ok(reply)
+        };
+        tokio::time::timeout(request.timeout, whole).await.unwrap_or(Err(Unanswered::TimedOut))
+    }
+
+    /// Sends a request like the application's own page would. Returns what that page would see of the answer, and where
+    /// a redirect leads, which a page would not see.
+    pub async fn send_as_page(
+        &mut self,
+        request: &PlannedRequest,
+    ) -> Result<(Answer, Option<Url>), Unanswered> {
+        let mut as_sent = request.clone();
+        // Browsers add this to every request but GET.
+        if request.method != Method::Get {
+            as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
+        }
+        let reply = self.send_request(&as_sent, 0).await?;
+        let answer = reply.to_answer();
+        // With `redirect: "manual"`, a page's `fetch` only sees that there is a redirect.
+        let seen = match answer.status {
+            300..400 => Answer { status: 0, ..answer },
+            _ => answer,
+        };
+        Ok((seen, reply.redirects_to()))
+    }
+
+    async fn send_once(
+        &mut self,
+        method: Method,
+        url: &Url,
+        request: Option<&PlannedRequest>,
+    ) -> Result<Reply, Unanswered> {
+        let failed = |cause: reqwest::Error| match in_words(&cause) {
+            words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
+            words => Unanswered::BrokenOff(words),
+        };
+        let method = method.as_str().parse().expect("one of HTTP's methods");
+        let mut sending = self.http.request(method, url.clone());
+        if let Some(request) = request {
+            for (name, value) in &request.headers {
+                let (Ok(name), Ok(mut value)) = (
+                    HeaderName::from_bytes(name.as_bytes()),
+                    // Characters up to 0xff, one byte each, as `fetch` sends them.
+                    HeaderValue::from_bytes(&encode_latin1(value.expose_secret())),
+                ) else {
+                    return Err(Unanswered::Failed(format!("the header `{name}` cannot be sent")));
+                };
+                value.set_sensitive(true);
+                sending = sending.header(name, value);
+            }
+            if let Some(body) = &request.body {
+                sending = sending.body(body.expose_secret().to_owned());
+            }
+        }
+        let names_encoding = request.is_some_and(|request| {
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"))
+        });
+        if !names_encoding {
+            sending = sending.header(ACCEPT_ENCODING, content_coding::accept_encoding(url));
+        }
+        // A request that says its cookies itself stands beside those kept here: it is of another session.
+        let is_beside = request.is_some_and(|request| {
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
+        });
+        if let Some(cookies) = self.cookies_for(url).filter(|_| !is_beside) {
+            sending = sending.header(COOKIE, cookies);
+        }
+        let says_itself = request.is_some_and(|request| {
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        });
+        if let Some((_, value)) =
+            self.gateway.as_ref().filter(|(origin, _)| *origin == url.origin() && !says_itself)
+        {
+            let mut value = HeaderValue::from_str(value.expose_secret())
+                .map_err(|_| Unanswered::Failed("the gateway's password cannot be sent".into()))?;
+            value.set_sensitive(true);
+            sending = sending.header(AUTHORIZATION, value);
+        }
+        let mut response = sending.send().await.map_err(failed)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let set: Vec<RawCookie<'static>> =
+            set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
+        if !is_beside {
+            self.store_cookies(set, url);
+        }
+        let (mut bytes, mut is_cut) = (Zeroizing::new(Vec::new()), false);
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            let room = LONGEST - bytes.len();
+            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                is_cut = true;
+                break;
+            }
+        }
+        let (bytes, goes_on) =
+            content_coding::decode_body(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
+        is_cut |= goes_on;
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let body = charset::decode_text(&bytes, kind);
+        Ok(Reply { status, headers, body, is_cut, url: url.clone() })
+    }
+}
+
+fn encode_latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
+}
