@@ -78,6 +78,8 @@ fn stay_open(start: StartOptions) -> Result<ExitCode> {
                 .map_label(remembered_while_shown)
                 // A session's window restores its size itself, without its position.
                 .skip_initial_state(session_window::REMEMBERED)
+                // The windows that its pages open have the sizes that those ask for.
+                .with_denylist(&[session_window::FORGOTTEN])
                 .build(),
         )
         .plugin(tauri_plugin_clipboard_manager::init())

@@ -11,7 +11,7 @@ use understudy_core::console::Console;
 use understudy_core::notice::{self, Notice, Toast};
 
 use crate::quit::{bring_to_front, reopen_if_idle};
-use crate::session_window::{BarAction, SessionCommand, SessionWindows, bar_label};
+use crate::session_window::{BarAction, SessionCommand, SessionWindows, emit_to_bars};
 use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
@@ -30,7 +30,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
     match told {
         Notice::Sessions(sessions) => {
             for session in &sessions {
-                let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
+                emit_to_bars(app, &session.id, "bar_changed", ());
             }
             reopen_if_idle(app, &sessions);
             app.emit_to(CONSOLE, "sessions", sessions)
@@ -38,12 +38,13 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionEndsSoon(session) => {
             let now = Clock::system().now_ms();
             notification::ends_soon(app, &session, now);
-            let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
+            emit_to_bars(app, &session.id, "session_ends_soon", &session);
             app.emit_to(CONSOLE, "session_ends_soon", session)
         }
         Notice::SessionAccess(session) => {
             focus_asking_bar(app, &session);
-            app.emit_to(bar_label(&session), "bar_changed", ())
+            emit_to_bars(app, &session, "bar_changed", ());
+            Ok(())
         }
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
@@ -55,12 +56,10 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
 
 /// A bar that asks where a page may lead hears the keys: without the focus, Escape would go to the page.
 fn focus_asking_bar(app: &AppHandle, session: &str) {
-    if !matches!(app.state::<Arc<Console>>().off_site_page(session), Ok(Some(_))) {
-        return;
-    }
+    let Ok(Some(page)) = app.state::<Arc<Console>>().off_site_page(session) else { return };
     let (windows, session) = (Arc::clone(&app.state::<Arc<SessionWindows>>()), session.to_owned());
     tauri::async_runtime::spawn(async move {
-        let _ = windows.focus_bar(&session).await;
+        let _ = windows.focus_bar(&session, &page.host).await;
     });
 }
 
@@ -89,9 +88,9 @@ pub async fn run_session_commands(
                     }
                     let _ = app.emit_to(CONSOLE, "renew_secret", session);
                 }
-                SessionCommand::Reload(session) => {
+                SessionCommand::Reload(window) => {
                     let _ =
-                        app.state::<Arc<SessionWindows>>().run_bar_action(&session, BarAction::Reload).await;
+                        app.state::<Arc<SessionWindows>>().run_bar_action(&window, BarAction::Reload).await;
                 }
                 SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }

@@ -23,6 +23,7 @@ mod hostile;
 mod journey;
 mod keyring;
 mod leaving;
+mod popups;
 mod read_only;
 mod recipes;
 mod renewal;

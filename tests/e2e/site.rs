@@ -32,7 +32,9 @@ pub struct Sent {
 pub struct Behaviour {
     /// The content of `/`.
     pub page: String,
-    /// Additional headers of that page.
+    /// Further pages, by the request that gets them (`GET /popup`).
+    pub pages: Vec<(&'static str, String)>,
+    /// Additional headers of the page at `/`.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Requests (`POST /login`) that are answered 401, with a challenge for which browsers ask for a password.
     pub challenges: Vec<&'static str>,
@@ -182,6 +184,9 @@ async fn answer(
     if is_kept_out || now.challenges.contains(&what.as_str()) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"shop\"")], "no")
             .into_response();
+    }
+    if let Some((_, page)) = now.pages.iter().find(|(request, _)| *request == what) {
+        return Html(page.clone()).into_response();
     }
     match what.as_str() {
         "POST /login" => {

@@ -33,7 +33,9 @@ use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
 use crate::quit::{self, LeaveAnswer};
-use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
+use crate::session_window::{
+    BarAction, BarState, SessionWindows, check_sandbox, session_of_bar, window_of_bar,
+};
 use crate::settings::{apply_settings, is_wayland};
 
 type Core<'a> = State<'a, Arc<Console>>;
@@ -300,11 +302,12 @@ commands! {
         bar_state [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> BarState {
             let session = core.find_session(session_of_bar(webview.label()).unwrap_or_default())?;
             let (held_back, off_site) = (core.held_back(&session.id)?, core.off_site_page(&session.id)?);
-            windows.bar_state(session, held_back, off_site).await
+            let window = window_of_bar(webview.label()).unwrap_or_default();
+            windows.bar_state(window, session, held_back, off_site).await
         }
 
         bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
-            windows.run_bar_action(session_of_bar(webview.label()).unwrap_or_default(), action).await
+            windows.run_bar_action(window_of_bar(webview.label()).unwrap_or_default(), action).await
         }
 
         /// `reason` is why a read-only session gets full access.
@@ -329,7 +332,7 @@ commands! {
 
         /// Makes room for what unfolds in the bar: its height in logical pixels.
         set_bar_height [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (height: u32) -> () {
-            windows.set_bar_height(session_of_bar(webview.label()).unwrap_or_default(), height).await
+            windows.set_bar_height(window_of_bar(webview.label()).unwrap_or_default(), height).await
         }
     }
 }

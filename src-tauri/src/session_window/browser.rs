@@ -16,6 +16,7 @@ use understudy_core::session::SessionView;
 use url::{Origin, Url};
 
 use super::launch_page::{self, LaunchPage};
+use super::popups::close_popups;
 use super::stage::{GatewayAccess, LaunchPageState, SessionWindow, Stage};
 use super::window::{PageView, build_window, format_connection, take_page, with_page};
 use super::{BAR_HEIGHT, SessionWindows, platform, window_closed_error, window_error};
@@ -37,6 +38,8 @@ impl Browser for SessionWindows {
         let launch_page = LaunchPage::new(origin, &title, &format_connection(session));
         let open = Arc::new(SessionWindow {
             session: session.id.clone(),
+            key: session.id.clone(),
+            popups: Arc::default(),
             stage: Mutex::new(Stage::LaunchPage { launch_page: launch_page.clone(), said: String::new() }),
             ready: watch::Sender::new(LaunchPageState::NotYet),
             falls: AtomicU32::new(0),
@@ -227,6 +230,7 @@ impl Browser for SessionWindows {
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self
             .on_main(move || {
+                close_popups(&id);
                 if let Some(PageView { view, window, downloads, .. }) = take_page(&id) {
                     downloads.break_off();
                     platform::close_dialogs(&window);
@@ -246,7 +250,8 @@ impl SessionWindows {
     /// Replaces the page by a launch page. Everything the page started ends with it.
     async fn put_launch_page(&self, open: &Arc<SessionWindow>, launch_page: &LaunchPage) -> Result<()> {
         open.show_launch_page(launch_page.clone());
-        let launch_page = launch_page.clone();
+        let (launch_page, session) = (launch_page.clone(), open.session.clone());
+        self.on_main(move || close_popups(&session)).await?;
         self.on_page(&open.session, move |page| {
             platform::set_inspectable(&page.view, false);
             platform::close_dialogs(&page.window);

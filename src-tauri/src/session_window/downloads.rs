@@ -10,7 +10,7 @@ use understudy_core::notice::{Toast, ToastKind};
 use understudy_core::sanitize;
 use understudy_files::device_name::is_device;
 
-use super::bar_label;
+use super::emit_to_bars;
 use super::stage::SessionWindow;
 use crate::CONSOLE;
 
@@ -124,7 +124,7 @@ impl Downloads {
 
     fn show_toast(&self, kind: ToastKind, text: String, hint: String) {
         let toast = Toast { kind, text, hint: Some(hint), said: Vec::new() };
-        let _ = self.app.emit_to(bar_label(&self.session), "said", toast.clone());
+        emit_to_bars(&self.app, &self.session, "said", toast.clone());
         let _ = self.app.emit_to(CONSOLE, "toast", toast);
     }
 }

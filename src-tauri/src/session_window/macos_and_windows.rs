@@ -7,13 +7,16 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::browser::{SameSite, SessionCookie};
+use understudy_core::error::Result;
 use url::Url;
 use wry::dpi::{LogicalPosition, LogicalSize};
-use wry::{Rect, WebView, WebViewBuilder};
+use wry::{NewWindowResponse, Rect, WebView, WebViewBuilder};
 
-use super::Done;
 use super::downloads::Downloads;
-use super::stage::SessionWindow;
+use super::popups::{PopupRequest, open_popup};
+use super::stage::{SessionWindow, may_navigate};
+use super::window::with_page;
+use super::{Done, platform, window_error};
 
 /// No loss of cookies before the window closes is known here.
 pub const LOSES_COOKIES: bool = false;
@@ -69,6 +72,36 @@ pub fn fetch_cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) 
     };
     let found = page.cookies_for_url(url.as_str()).map_err(|error| error.to_string());
     let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
+}
+
+/// Decides about the page's navigations, and opens the windows that it asks for.
+pub fn decide_navigation<'a>(
+    bare: WebViewBuilder<'a>,
+    app: &AppHandle,
+    open: &Arc<SessionWindow>,
+) -> WebViewBuilder<'a> {
+    let (navigating, opening, app) = (Arc::clone(open), Arc::clone(open), app.clone());
+    bare.with_navigation_handler(move |url| may_navigate(&navigating, &url)).with_new_window_req_handler(
+        move |url, features| {
+            // Whether a key or click led to it is not known here, nor is one reported.
+            opening.popups.take_pause_for_input();
+            let request = PopupRequest {
+                url,
+                opener: features.opener,
+                is_asked_for: true,
+                size: features.size.map(|size| (size.width, size.height)),
+            };
+            let opened = open_popup(&app, &opening.key, request)
+                .and_then(|key| with_page(&key, |page| platform::webview_of(&page.view)).ok());
+            opened.map_or(NewWindowResponse::Deny, |webview| NewWindowResponse::Create { webview })
+        },
+    )
+}
+
+/// Shows a window that a page opens.
+pub fn show_popup(window: &WebviewWindow, page: &WebView) -> Result<()> {
+    window.show().map_err(window_error)?;
+    page.focus().map_err(window_error)
 }
 
 /// Has the page's downloads saved where the operator expects them.

@@ -19,6 +19,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows/mod.rs"]
 mod platform;
+mod popups;
 mod sandbox_check;
 mod stage;
 mod title;
@@ -38,15 +39,17 @@ use understudy_core::held_back::HeldBackList;
 use understudy_core::session::SessionView;
 use url::Url;
 
-use self::bar::run_bar_action;
 pub use self::bar::{
-    BAR_HEIGHT, BarAction, BarState, MAX_BAR_HEIGHT, REMEMBERED, bar_label, remembered_as, session_of_bar,
+    BAR_HEIGHT, BarAction, BarState, FORGOTTEN, MAX_BAR_HEIGHT, REMEMBERED, bar_label, emit_to_bars,
+    remembered_as, session_of_bar, window_of_bar,
 };
+use self::bar::{number_of_window, run_bar_action};
+use self::popups::close_popup;
 pub use self::sandbox_check::check_sandbox;
 use self::stage::SessionWindow;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
-use self::window::{PageView, with_page};
+use self::window::{PageView, find_window_at, with_page};
 
 /// What the operator asks for in a session's window.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ pub enum SessionCommand {
     Extend(String),
     /// Replace a secret, in the console.
     Renew(String),
-    /// Load the page again whose process ended.
+    /// Load the page again whose process ended, in the window with this key.
     Reload(String),
     End(String, EndCause),
 }
@@ -82,90 +85,94 @@ impl SessionWindows {
         (Arc::new(Self { app, open: Mutex::default(), commands }), receiver)
     }
 
-    /// What the bar of `session` shows.
+    /// What the bar of the window with this key shows.
     pub async fn bar_state(
         &self,
+        key: &str,
         session: SessionView,
         held_back: HeldBackList,
         off_site: Option<OffSitePage>,
     ) -> Result<BarState> {
-        let open = self.find_window(&session.id)?;
-        let zoom = *open.zoom.lock();
-        let id = session.id.clone();
-        self.on_main(move || {
-            with_page(&id, |page| {
-                let view = &page.view;
-                let url = view.url().ok().and_then(|url| Url::parse(&url).ok());
-                let is_off_site = url.as_ref().is_some_and(|url| open.is_off_site(&url.origin()));
-                BarState {
-                    is_off_site,
-                    session,
-                    can_go_back: view.can_go_back().unwrap_or(false),
-                    can_go_forward: view.can_go_forward().unwrap_or(false),
-                    zoom,
-                    location: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
-                    held_back,
-                    off_site,
-                }
-            })
+        self.on_page_of(key, move |page| {
+            let (view, open) = (&page.view, &page.open);
+            let url = view.url().ok().and_then(|url| Url::parse(&url).ok());
+            let is_off_site = url.as_ref().is_some_and(|url| open.is_off_site(&url.origin()));
+            BarState {
+                is_off_site,
+                session,
+                number: number_of_window(&open.key),
+                can_go_back: view.can_go_back().unwrap_or(false),
+                can_go_forward: view.can_go_forward().unwrap_or(false),
+                zoom: *open.zoom.lock(),
+                location: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
+                held_back,
+                off_site,
+            }
         })
-        .await?
+        .await
     }
 
-    /// Does what a button or key of the bar asks for.
-    pub async fn run_bar_action(&self, session: &str, action: BarAction) -> Result<()> {
-        let open = self.find_window(session)?;
+    /// Does what a button or key of the bar in the window with this key asks for.
+    pub async fn run_bar_action(&self, key: &str, action: BarAction) -> Result<()> {
+        let open = self.on_page_of(key, |page| Arc::clone(&page.open)).await?;
         self.on_main(move || run_bar_action(&open, action)).await
     }
 
-    /// Opens a page that leads out of the application where the operator chose. Unless the session goes there, its
-    /// window returns to where it was.
+    /// Opens a page that leads out of the application where the operator chose. Unless the session goes there, the
+    /// window that asked returns to where it was; a window that was opened for that page closes.
     pub async fn open_off_site(&self, session: &str, target: &Url, choice: OffSiteChoice) -> Result<()> {
-        let open = self.find_window(session)?;
-        let url = target.to_string();
+        let (session, wanted) = (session.to_owned(), target.clone());
         let loaded = self.on_main(move || {
-            with_page(&open.session, |page| {
+            let host = wanted.host_str().unwrap_or_default();
+            let asking = find_window_at(&session, host).unwrap_or(session);
+            let has_other = with_page(&asking, |page| page.view.can_go_back().unwrap_or(false))?;
+            if choice != OffSiteChoice::GoThere && !has_other && number_of_window(&asking).is_some() {
+                close_popup(&asking);
+                return Ok(());
+            }
+            with_page(&asking, |page| {
                 let view = &page.view;
-                let start = open.start.lock().clone();
+                let start = page.open.start.lock().clone();
                 let done = match (choice, start) {
-                    (OffSiteChoice::GoThere, _) => view.load_url(&url),
+                    (OffSiteChoice::GoThere, _) => view.load_url(wanted.as_str()),
                     // WebKit passes over pages that led on by themselves, so there may be none to return to.
-                    (_, Some(start)) if !view.can_go_back().unwrap_or(false) => view.load_url(start.as_str()),
+                    (_, Some(start)) if !has_other => view.load_url(start.as_str()),
                     _ => view.go_back(),
                 };
                 done.and_then(|()| view.focus()).map_err(window_error)
-            })
+            })?
         });
-        loaded.await???;
+        loaded.await??;
         if choice == OffSiteChoice::OpenInBrowser { open_in_browser(target.as_str()) } else { Ok(()) }
     }
 
     /// Gives the bar this height, in logical pixels, as far as that leaves the page some room. Once nothing is unfolded
     /// in the bar any longer, the page has the keyboard's focus again.
-    pub async fn set_bar_height(&self, session: &str, height: u32) -> Result<()> {
+    pub async fn set_bar_height(&self, key: &str, height: u32) -> Result<()> {
         let height = i32::try_from(height).unwrap_or(i32::MAX);
-        let open = self.find_window(session)?;
-        self.on_main(move || {
-            with_page(&open.session, |page| {
-                let (size, scale) = (page.window.inner_size(), page.window.scale_factor());
-                let window = size.map_err(window_error)?.to_logical::<i32>(scale.map_err(window_error)?);
-                let most = (window.height - LEAST_PAGE_HEIGHT).clamp(BAR_HEIGHT, MAX_BAR_HEIGHT);
-                let height = height.clamp(BAR_HEIGHT, most);
-                let before = open.bar_height.swap(height, Ordering::Relaxed);
-                platform::fit_page(&page.window, &page.view, height);
-                if height == BAR_HEIGHT && before != BAR_HEIGHT {
-                    page.view.focus().map_err(window_error)?;
-                }
-                Ok(())
-            })
+        self.on_page_of(key, move |page| {
+            let (size, scale) = (page.window.inner_size(), page.window.scale_factor());
+            let window = size.map_err(window_error)?.to_logical::<i32>(scale.map_err(window_error)?);
+            let most = (window.height - LEAST_PAGE_HEIGHT).clamp(BAR_HEIGHT, MAX_BAR_HEIGHT);
+            let height = height.clamp(BAR_HEIGHT, most);
+            let before = page.open.bar_height.swap(height, Ordering::Relaxed);
+            platform::fit_page(&page.window, &page.view, height);
+            if height == BAR_HEIGHT && before != BAR_HEIGHT {
+                page.view.focus().map_err(window_error)?;
+            }
+            Ok(())
         })
-        .await??
+        .await?
     }
 
-    /// Gives the bar the keyboard's focus: it has a question.
-    pub async fn focus_bar(&self, session: &str) -> Result<()> {
-        let id = session.to_owned();
-        self.on_main(move || with_page(&id, PageView::focus_bar)).await?
+    /// Gives the bar the keyboard's focus, in the window whose page leads to this host: it has a question.
+    pub async fn focus_bar(&self, session: &str, host: &str) -> Result<()> {
+        let (session, host) = (session.to_owned(), host.to_owned());
+        self.on_main(move || {
+            let asking = find_window_at(&session, &host).unwrap_or(session);
+            with_page(&asking, PageView::focus_bar)
+        })
+        .await?
     }
 
     fn find_window(&self, session: &str) -> Result<Arc<SessionWindow>> {
@@ -181,6 +188,16 @@ impl SessionWindows {
             })
             .map_err(window_error)?;
         result.await.map_err(|_| window_closed_error())
+    }
+
+    /// Works on the page in the window with this key.
+    async fn on_page_of<T: Send + 'static>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&PageView) -> T + Send + 'static,
+    ) -> Result<T> {
+        let key = key.to_owned();
+        self.on_main(move || with_page(&key, work)).await?
     }
 
     async fn run_script(&self, session: &str, script: String) -> Result<()> {

@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use url::{Origin, Url};
 
 use super::SessionCommand;
 use super::launch_page::{self, LaunchFault, LaunchPage, LaunchReport};
+use super::popups::PopupLimits;
 
 /// What is in the page's area.
 pub(super) enum Stage {
@@ -90,9 +92,13 @@ impl GatewayAccess {
     }
 }
 
-/// One session's window, for access from any thread.
+/// A window of a session, for access from any thread.
 pub(super) struct SessionWindow {
     pub session: String,
+    /// Which window it is: the session's ID for its first window, see [`super::bar::popup_key`] for the others.
+    pub key: String,
+    /// Shared by all windows of the session.
+    pub popups: Arc<PopupLimits>,
     pub stage: Mutex<Stage>,
     pub ready: watch::Sender<LaunchPageState>,
     /// How often the web process has ended since a launch page was ready.
@@ -217,7 +223,7 @@ pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
         Stage::Fault { launch_page, is_reloading, .. } => {
             match launch_page::parse_report(url, &launch_page.nonce) {
                 Some(LaunchReport::Retry) => {
-                    let _ = open.commands.send(SessionCommand::Reload(open.session.clone()));
+                    let _ = open.commands.send(SessionCommand::Reload(open.key.clone()));
                 }
                 Some(LaunchReport::Close) => {
                     let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::Operator));
@@ -260,7 +266,7 @@ pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
 }
 
 /// Whether a page of the application may navigate to this URL.
-fn is_of_page(url: &str) -> bool {
+pub(super) fn is_of_page(url: &str) -> bool {
     is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
 }
 
@@ -286,6 +292,8 @@ mod tests {
         let (commands, sent) = mpsc::unbounded_channel();
         let open = SessionWindow {
             session: "s1".into(),
+            key: "s1".into(),
+            popups: Arc::default(),
             stage: Mutex::new(stage),
             ready: watch::Sender::new(LaunchPageState::NotYet),
             falls: AtomicU32::new(0),

@@ -4,6 +4,9 @@ use understudy_core::connection::Environment;
 use understudy_core::sanitize;
 use understudy_core::session::UserLabel;
 
+/// What every title ends with.
+const ENDING: &str = " — Understudy";
+
 /// Who, what tells two users with one name apart, and where:
 /// `Anna Hoffmann · anna@lindenhof.example · Acme · staging — Understudy`. Titles are cut at the end, and production
 /// must not be overlooked, so it comes first, in capitals.
@@ -15,7 +18,12 @@ pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Envi
         Environment::Production => parts.insert(0, "PRODUCTION".into()),
         environment => parts.push(environment.as_str().into()),
     }
-    format!("{} — Understudy", parts.join(" · "))
+    format!("{}{ENDING}", parts.join(" · "))
+}
+
+/// The title of another window of the same session: the session's, with the window's number.
+pub(super) fn popup_title(title: &str, number: u32) -> String {
+    format!("{} · window {number}{ENDING}", title.strip_suffix(ENDING).unwrap_or(title))
 }
 
 /// One part of the title. A right-to-left name is isolated (UAX #9), so that it cannot reorder the others.
@@ -64,6 +72,12 @@ mod tests {
             "49852393 · Acme · staging — Understudy",
             "nothing is said twice"
         );
+    }
+
+    #[test]
+    fn another_window_of_the_session_has_a_number() {
+        let first = title(Some("Ada"), None, "Acme", Environment::Production);
+        assert_eq!(popup_title(&first, 2), "PRODUCTION · Ada · 49852393 · Acme · window 2 — Understudy");
     }
 
     #[test]

@@ -14,16 +14,21 @@ use understudy_core::notice::Toast;
 use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
-use wry::{NewWindowResponse, PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
+use url::Url;
+use wry::{PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
 
-use super::bar::{BarAction, bar_label, refresh_bar, run_bar_action};
+use super::bar::{BAR_HEIGHT, BarAction, bar_label, number_of_window, refresh_bar, run_bar_action};
 use super::downloads::Downloads;
 use super::launch_page::{COOKIES_LOST, LaunchPage};
-use super::stage::{SessionWindow, is_web, may_navigate, report_link_arrival};
-use super::title::window_title;
+use super::popups::{PopupRequest, close_popup_later, end_popup};
+use super::stage::{SessionWindow, report_link_arrival};
+use super::title::{popup_title, window_title};
 use super::{SessionCommand, platform, window_closed_error, window_error};
 use crate::CONSOLE;
 use crate::crash_recovery::reload_on_crash;
+
+/// The least width and height of a session's window, in logical pixels.
+const LEAST_SIZE: (f64, f64) = (420.0, 280.0);
 
 /// What only the main thread may touch.
 pub(super) struct PageView {
@@ -60,7 +65,7 @@ impl PageView {
 }
 
 thread_local! {
-    /// The pages by session; filled on the main thread only.
+    /// The pages by their windows' keys; filled on the main thread only.
     static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();
 }
 
@@ -71,10 +76,64 @@ pub(super) fn build_window(
     open: &Arc<SessionWindow>,
     launch_page: &LaunchPage,
 ) -> Result<()> {
-    let builder = WebviewWindowBuilder::new(app, bar_label(&session.id), WebviewUrl::App("bar.html".into()))
-        .title(window_title(&session.user, &session.connection_name, session.environment))
-        .inner_size(1280.0, 860.0)
-        .min_inner_size(420.0, 280.0)
+    let title = window_title(&session.user, &session.connection_name, session.environment);
+    let empty = build_empty_window(app, open, &title, (1280.0, 860.0))?;
+    let window = empty.window();
+    // Not the position: windows of several customers would cover each other.
+    let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
+    let downloads =
+        Rc::new(Downloads::for_session(app.clone(), session.id.clone(), session.user.display_name()));
+    let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
+        .map_err(window_error)?;
+    listen_to_window(app, window, &view, open);
+    platform::set_inspectable(&view, false);
+    platform::load_launch_page(&view, launch_page, None)?;
+    window.show().map_err(window_error)?;
+    view.focus().map_err(window_error)?;
+    empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
+    Ok(())
+}
+
+/// Builds another window of a session, which the page in `request` opens. Main thread only.
+pub(super) fn build_popup(
+    app: &AppHandle,
+    open: &Arc<SessionWindow>,
+    number: u32,
+    downloads: Rc<Downloads>,
+    request: PopupRequest,
+) -> Result<()> {
+    let of_session = |page: &PageView| {
+        let scale = page.window.scale_factor().unwrap_or(1.0);
+        let size = page.window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
+        (page.window.title().unwrap_or_default(), (size.width, size.height))
+    };
+    let (title, size) = with_page(&open.session, of_session)?;
+    let size = request.size.map_or(size, |(width, height)| (width, height + f64::from(BAR_HEIGHT)));
+    let empty = build_empty_window(app, open, &popup_title(&title, number), size)?;
+    let window = empty.window();
+    let view = platform::attach_popup(window, open, &downloads, request.opener, |bare| {
+        configure_page(bare, app, open)
+    })
+    .map_err(window_error)?;
+    listen_to_window(app, window, &view, open);
+    platform::set_inspectable(&view, true);
+    let _ = view.zoom(*open.zoom.lock());
+    platform::show_popup(window, &view)?;
+    empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
+    Ok(())
+}
+
+/// A window with a bar, which is not shown yet.
+fn build_empty_window(
+    app: &AppHandle,
+    open: &SessionWindow,
+    title: &str,
+    size: (f64, f64),
+) -> Result<EmptyWindow> {
+    let builder = WebviewWindowBuilder::new(app, bar_label(&open.key), WebviewUrl::App("bar.html".into()))
+        .title(title)
+        .inner_size(size.0.max(LEAST_SIZE.0), size.1.max(LEAST_SIZE.1))
+        .min_inner_size(LEAST_SIZE.0, LEAST_SIZE.1)
         .focused(true)
         // Shown once the page is in it: if a page joins a visible window whose other view shares the console's process,
         // WebKitGTK never paints it (2.50, seen on X11).
@@ -84,7 +143,8 @@ pub(super) fn build_window(
         None => builder,
     };
     let empty = EmptyWindow(Some(builder.build().map_err(window_error)?));
-    fill_window(empty, app, session, open, launch_page)
+    reload_on_crash(empty.window());
+    Ok(empty)
 }
 
 /// A window without a page, which could not be closed. If it gets no page, it is destroyed.
@@ -95,8 +155,10 @@ impl EmptyWindow {
         self.0.as_ref().expect("only what fills it takes it out")
     }
 
-    fn fill_with(mut self, fill: impl FnOnce(WebviewWindow) -> PageView) -> PageView {
-        fill(self.0.take().expect("it is filled once"))
+    /// From now on, the window is one of the session's.
+    fn fill_with(mut self, fill: impl FnOnce(WebviewWindow) -> PageView) {
+        let page = fill(self.0.take().expect("it is filled once"));
+        PAGES.with_borrow_mut(|pages| pages.insert(page.open.key.clone(), page));
     }
 }
 
@@ -108,65 +170,52 @@ impl Drop for EmptyWindow {
     }
 }
 
-/// Puts the page under the bar and shows the window.
-fn fill_window(
-    empty: EmptyWindow,
-    app: &AppHandle,
-    session: &SessionView,
-    open: &Arc<SessionWindow>,
-    launch_page: &LaunchPage,
-) -> Result<()> {
-    let window = empty.window();
-    reload_on_crash(window);
-    // Not the position: windows of several customers would cover each other.
-    let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let downloads =
-        Rc::new(Downloads::for_session(app.clone(), session.id.clone(), session.user.display_name()));
-    let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
-        .map_err(window_error)?;
-
-    let (commands, id) = (open.commands.clone(), session.id.clone());
+fn listen_to_window(app: &AppHandle, window: &WebviewWindow, view: &WebView, open: &Arc<SessionWindow>) {
+    let (commands, session, key) = (open.commands.clone(), open.session.clone(), open.key.clone());
+    let is_popup = open.is_popup();
     window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { .. } if is_popup => {
+            if let Some(page) = take_page(&key) {
+                end_popup(page);
+            }
+        }
         // If the page is gone, `Browser::close_window` is closing the window.
-        WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
+        WindowEvent::CloseRequested { api, .. } if with_page(&key, |_| ()).is_ok() => {
             api.prevent_close();
-            let _ = commands.send(SessionCommand::End(id.clone(), EndCause::WindowClosed));
+            let _ = commands.send(SessionCommand::End(session.clone(), EndCause::WindowClosed));
         }
         WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
-            let _ = with_page(&id, |page| {
+            let _ = with_page(&key, |page| {
                 platform::fit_page(&page.window, &page.view, page.open.bar_height.load(Ordering::Relaxed));
             });
         }
         _ => {}
     });
     let (app_, open_) = (app.clone(), Arc::clone(open));
-    platform::listen_for_events(window, &view, open, move |heard| react_to_event(&app_, &open_, heard));
-    platform::set_inspectable(&view, false);
-    platform::load_launch_page(&view, launch_page, None)?;
-    window.show().map_err(window_error)?;
-    view.focus().map_err(window_error)?;
-    let page = empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
-    PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), page));
-    Ok(())
+    platform::listen_for_events(window, view, open, move |heard| react_to_event(&app_, &open_, heard));
 }
 
 fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) {
     match heard {
+        // The key that ends a session closes one of its further windows.
+        PageEvent::Key(BarAction::End) | PageEvent::Gone if open.is_popup() => {
+            close_popup_later(app, &open.key);
+        }
         PageEvent::Key(action) => run_bar_action(open, action),
-        PageEvent::History => refresh_bar(app, &open.session),
+        PageEvent::History => refresh_bar(app, &open.key),
         PageEvent::Gone => {
             let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::WindowClosed));
         }
         PageEvent::ProcessEnded => {
-            let _ = with_page(&open.session, |page| {
+            let _ = with_page(&open.key, |page| {
                 if let Some((launch_page, of)) = open.replace_dead_page(page.view.url().unwrap_or_default()) {
                     load_launch_page(page, &launch_page, of.as_deref());
                 }
             });
-            refresh_bar(app, &open.session);
+            refresh_bar(app, &open.key);
         }
         PageEvent::CookiesLost => {
-            let _ = with_page(&open.session, |page| {
+            let _ = with_page(&open.key, |page| {
                 let (launch_page, of) =
                     open.show_fault_page(&COOKIES_LOST, page.view.url().unwrap_or_default());
                 load_launch_page(page, &launch_page, of.as_deref());
@@ -177,7 +226,7 @@ fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) 
                 hint: Some(format!("{why}. Try again, or print to a file.")),
                 ..Toast::info("The page was not printed", "")
             };
-            let _ = app.emit_to(bar_label(&open.session), "said", toast.clone());
+            let _ = app.emit_to(bar_label(&open.key), "said", toast.clone());
             let _ = app.emit_to(CONSOLE, "toast", toast);
         }
     }
@@ -214,20 +263,12 @@ fn configure_page<'a>(
     app: &AppHandle,
     open: &Arc<SessionWindow>,
 ) -> WebViewBuilder<'a> {
-    let (navigating, opening) = (Arc::clone(open), open.session.clone());
-    let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
-    bare.with_incognito(true)
+    let (loading, loaded, app_) = (open.key.clone(), Arc::clone(open), app.clone());
+    let bare = bare
+        .with_incognito(true)
         // The same user agent as the console's steps.
         .with_user_agent(user_agent())
         .with_devtools(true)
-        .with_navigation_handler(move |url| may_navigate(&navigating, &url))
-        .with_new_window_req_handler(move |url, _| {
-            // In a window of its own, a page would have no bar: it opens in this one, and *Back* returns.
-            if is_web(&url) {
-                let _ = with_page(&opening, |page| page.view.load_url(&url));
-            }
-            NewWindowResponse::Deny
-        })
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
             // Not earlier: until then the launch page could be inspected, which held the secrets.
@@ -239,18 +280,39 @@ fn configure_page<'a>(
                 report_link_arrival(&loaded, &url);
                 refresh_bar(&app_, &loading);
             }
-        })
+        });
+    platform::decide_navigation(bare, app, open)
 }
 
-pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&PageView) -> T) -> Result<T> {
-    PAGES.with_borrow(|pages| pages.get(session).map(work)).ok_or_else(window_closed_error)
+/// Works on the page in the window with this key; a session's ID is the key of its first window. Main thread only.
+pub(super) fn with_page<T>(key: &str, work: impl FnOnce(&PageView) -> T) -> Result<T> {
+    PAGES.with_borrow(|pages| pages.get(key).map(work)).ok_or_else(window_closed_error)
 }
 
 /// Removes a page, in order to close it. Main thread only.
-pub(super) fn take_page(session: &str) -> Option<PageView> {
-    PAGES.with_borrow_mut(|pages| pages.remove(session))
+pub(super) fn take_page(key: &str) -> Option<PageView> {
+    PAGES.with_borrow_mut(|pages| pages.remove(key))
+}
+
+/// The keys of a session's windows, in the order in which they were opened. Main thread only.
+pub(super) fn list_windows(session: &str) -> Vec<String> {
+    let of_session = |page: &&PageView| page.open.session == session;
+    let mut keys: Vec<String> = PAGES
+        .with_borrow(|pages| pages.values().filter(of_session).map(|page| page.open.key.clone()).collect());
+    keys.sort_by_key(|key| number_of_window(key));
+    keys
 }
 
 pub(super) fn format_connection(session: &SessionView) -> String {
     format!("{} {}", sanitize::sanitize_line(&session.connection_name, 60), session.environment.as_str())
+}
+
+/// The window of a session whose page is at this host; the one that was opened last, if there are several. Main thread
+/// only.
+pub(super) fn find_window_at(session: &str, host: &str) -> Option<String> {
+    let is_there = |key: &String| {
+        let url = with_page(key, |page| page.view.url().unwrap_or_default()).unwrap_or_default();
+        Url::parse(&url).is_ok_and(|url| url.host_str() == Some(host))
+    };
+    list_windows(session).into_iter().rev().find(is_there)
 }

@@ -187,17 +187,23 @@ impl Desktop {
 
     /// Clicks with the left button at a point relative to the window's content, in pixels.
     pub async fn click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
-        self.focus(window).await?;
-        let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
-        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", "1"]).await?;
-        Ok(())
+        self.click_with("1", window, x, y).await
     }
 
-    /// Opens the context menu at a point relative to the window's content, in pixels.
+    /// Clicks with the middle button, as [`Self::click`].
+    pub async fn middle_click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
+        self.click_with("2", window, x, y).await
+    }
+
+    /// Opens the context menu, as [`Self::click`].
     pub async fn right_click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
+        self.click_with("3", window, x, y).await
+    }
+
+    async fn click_with(&self, button: &str, window: &Window, x: u32, y: u32) -> Result<()> {
         self.focus(window).await?;
         let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
-        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", "3"]).await?;
+        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", button]).await?;
         Ok(())
     }
 

@@ -14,9 +14,13 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
   switch_mode: ["Mod+Shift+M"],
   extend: ["Mod+Shift+L"],
   end: ["Mod+W"],
+  close_window: ["Mod+W"],
 };
 
-export function actionOf(event: KeyboardEvent): BarAction | null {
-  const actions = Object.keys(chords) as BarAction[];
+/** `isFirst`: in the session's first window, whose end is that of the session. */
+export function actionOf(event: KeyboardEvent, isFirst: boolean): BarAction | null {
+  const actions = (Object.keys(chords) as BarAction[]).filter(
+    (action) => action !== (isFirst ? "close_window" : "end"),
+  );
   return actions.find((action) => chords[action].some((chord) => pressesAtLeast(event, chord))) ?? null;
 }

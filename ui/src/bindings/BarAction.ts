@@ -3,4 +3,4 @@
 /**
  * What the bar can do, by button or by key.
  */
-export type BarAction = "back" | "forward" | "reload" | "zoom_in" | "zoom_out" | "zoom_reset" | "inspect" | "switch_mode" | "extend" | "end";
+export type BarAction = "back" | "forward" | "reload" | "zoom_in" | "zoom_out" | "zoom_reset" | "inspect" | "switch_mode" | "extend" | "end" | "close_window";

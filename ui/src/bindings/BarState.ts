@@ -6,7 +6,11 @@ import type { SessionView } from "./SessionView";
 /**
  * What the bar shows.
  */
-export type BarState = { session: SessionView, can_go_back: boolean, can_go_forward: boolean, 
+export type BarState = { session: SessionView, 
+/**
+ * Which of the session's windows this is; `None` for the first.
+ */
+number: number | null, can_go_back: boolean, can_go_forward: boolean, 
 /**
  * 1 is 100%.
  */

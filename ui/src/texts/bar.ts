@@ -29,6 +29,10 @@ export const bar = {
   end: "End session",
   /** Where it is narrow. */
   endShort: "End",
+  /** Another window of the session. */
+  window: (number: number) => `Window ${number}`,
+  windowMeaning: (number: number) => `Window ${number} of this session. Closing it does not end the session.`,
+  closeWindow: "Close window",
   /** A button's name and its key, as a tooltip. */
   withKey: (name: string, key: string) => `${name} (${key})`,
   mode: {

@@ -336,6 +336,7 @@ export const console = {
       switch_mode: "Switch between read-only and full access",
       extend: "Extend the session when it is about to end",
       end: "End session",
+      close_window: "Close a window that the page opened",
     } satisfies Record<BarAction, string>,
     grammar: {
       title: "In the search field",

@@ -57,6 +57,7 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
       mode: "full",
       may_unlock: "always",
     },
+    number: null,
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,
@@ -85,6 +86,7 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
       mode: "full",
       may_unlock: "always",
     },
+    number: null,
     can_go_back: true,
     can_go_forward: true,
     zoom: 1.1,
@@ -118,6 +120,7 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
       mode: "full",
       may_unlock: "always",
     },
+    number: null,
     can_go_back: false,
     can_go_forward: false,
     zoom: 3,
@@ -146,6 +149,7 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
       mode: "full",
       may_unlock: "always",
     },
+    number: null,
     can_go_back: false,
     can_go_forward: false,
     zoom: 1,
@@ -241,6 +245,18 @@ const offSiteLong: Opening["prepare"] = (fake, { barState }) => {
   );
 };
 
+/** The session went to another site: amber, and never cut away entirely. */
+const elsewhere: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState(
+    { mode: "read_only", may_unlock: "with_reason", deadline: NOW + 3_000_000 },
+    { location: "https://login.identity-provider.example:8443", is_off_site: true },
+  );
+};
+
+const secondWindow: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState({ deadline: NOW + 3_000_000 }, { number: 2 });
+};
+
 const seeQuestion = (page: Page) => page.getByRole("button", { name: "Stay" }).waitFor();
 
 const bars: Bar[] = [
@@ -281,6 +297,8 @@ const bars: Bar[] = [
       await unlockWithReason(page);
     },
   })),
+  ...[1280, 700, 420].map((width) => ({ name: `elsewhere-${width}`, width, prepare: elsewhere })),
+  ...[1280, 700, 420].map((width) => ({ name: `second-window-${width}`, width, prepare: secondWindow })),
   ...[1280, 700, 420].map((width) => ({ name: `read-only-${width}`, width, prepare: readOnly })),
   ...[1280, 420].map((width) => ({
     name: `reason-${width}`,
@@ -318,6 +336,9 @@ const compared = [
   "held-back-12-1280",
   "held-back-12-420",
   "off-site-1280",
+  "elsewhere-1280",
+  "elsewhere-420",
+  "second-window-1280",
 ];
 
 describe.each(themes)("in %s", (theme) => {

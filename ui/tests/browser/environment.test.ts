@@ -39,6 +39,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
   fake.reasons = ["because the customer wrote a whole letter about it ".repeat(6)];
   fake.bar = {
     session,
+    number: null,
     can_go_back: true,
     can_go_forward: false,
     zoom: 1.1,

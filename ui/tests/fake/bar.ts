@@ -24,6 +24,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
       may_unlock: "always",
       ...session,
     },
+    number: null,
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,

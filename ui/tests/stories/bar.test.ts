@@ -177,6 +177,21 @@ describe("what it asks for", () => {
     ]);
   });
 
+  test("another window of the session closes by itself; its End button ends the session", async () => {
+    fake.bar = state({}, { number: 2 });
+    render(Bar);
+    expect(await screen.findByText("Window 2")).toHaveAttribute(
+      "title",
+      "Window 2 of this session. Closing it does not end the session.",
+    );
+    expect(await button("Close window")).toHaveAttribute("title", "Close window (Ctrl W)");
+    expect(await button("End session")).toHaveAttribute("title", "End session");
+    await user.click(await button("Close window"));
+    await user.keyboard("{Control>}w{/Control}");
+    await user.click(await button("End session"));
+    expect(asked()).toEqual(["close_window", "close_window", "end"]);
+  });
+
   test("by its keys with Shift too, as the page's own window hears them", async () => {
     render(Bar);
     await button("End session");

@@ -2,6 +2,8 @@
 
 mod context;
 mod cookies;
+mod keys;
+mod navigation;
 mod printing;
 mod sandbox;
 mod signals;
@@ -10,21 +12,20 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gtk::gdk::keys::constants as key;
-use gtk::gdk::{EventKey, ModifierType};
 use gtk::prelude::*;
-use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
+use tauri::{AppHandle, LogicalSize, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
-use webkit2gtk::{SettingsExt, WebViewExt};
-use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
+use webkit2gtk::{SettingsExt, WebViewExt, WindowPropertiesExt};
+use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
 pub use self::cookies::{fetch_cookies, set_cookies};
+pub use self::navigation::decide_navigation;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 use super::stage::SessionWindow;
 use super::window::PageEvent;
-use super::{BAR_HEIGHT, BarAction, Done};
+use super::{BAR_HEIGHT, Done, window_error};
 
 /// The network process keeps the cookies of ephemeral sessions, and may end before the window.
 pub const LOSES_COOKIES: bool = true;
@@ -63,15 +64,7 @@ pub fn attach_page(
     downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
-    let column = window.default_vbox().map_err(|error| error.to_string())?;
-    for bar in column.children() {
-        bar.set_size_request(-1, BAR_HEIGHT);
-        column.set_child_packing(&bar, false, true, 0, gtk::PackType::Start);
-    }
-    if let Ok(window) = window.gtk_window() {
-        // A page's modal dialog blocks all windows of its window group, so each window gets its own.
-        gtk::WindowGroup::new().add_window(&window);
-    }
+    let column = lay_out_bar(window)?;
     let context = context::create_context(open, downloads);
     if let Err(why) = sandbox::is_usable() {
         sandbox::report_missing_sandbox(window.app_handle(), why);
@@ -81,6 +74,47 @@ pub fn attach_page(
     let seed = webkit2gtk::WebView::with_context(&context);
     let page = configure(WebViewBuilder::new()).with_related_view(seed).build_gtk(&column);
     page.map_err(|error| error.to_string())
+}
+
+/// The same for a window that a page opens. It has the context of its opener, so its gateway, cookies and downloads.
+pub fn attach_popup(
+    window: &WebviewWindow,
+    _open: &Arc<SessionWindow>,
+    _downloads: &Rc<Downloads>,
+    opener: NewWindowOpener,
+    configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
+) -> std::result::Result<WebView, String> {
+    let column = lay_out_bar(window)?;
+    let page = configure(WebViewBuilder::new()).with_related_view(opener.webview).build_gtk(&column);
+    page.map_err(|error| error.to_string())
+}
+
+/// Gives the bar its height and returns what the page goes into.
+fn lay_out_bar(window: &WebviewWindow) -> std::result::Result<gtk::Box, String> {
+    let column = window.default_vbox().map_err(|error| error.to_string())?;
+    for bar in column.children() {
+        bar.set_size_request(-1, BAR_HEIGHT);
+        column.set_child_packing(&bar, false, true, 0, gtk::PackType::Start);
+    }
+    if let Ok(window) = window.gtk_window() {
+        // A page's modal dialog blocks all windows of its window group, so each window gets its own.
+        gtk::WindowGroup::new().add_window(&window);
+    }
+    Ok(column)
+}
+
+/// Shows a window that a page opens, in the size that the page asks for, which is known only after it has its page.
+pub fn show_popup(window: &WebviewWindow, page: &WebView) -> Result<()> {
+    let shown = window.clone();
+    page.webview().connect_ready_to_show(move |view| {
+        let asked = view.window_properties().map(|properties| properties.geometry());
+        if let Some(asked) = asked.filter(|asked| asked.width() > 0 && asked.height() > 0) {
+            let (width, height) = (f64::from(asked.width()), f64::from(asked.height() + BAR_HEIGHT));
+            let _ = shown.set_size(LogicalSize::new(width, height));
+        }
+    });
+    window.show().map_err(window_error)?;
+    page.focus().map_err(window_error)
 }
 
 /// Gives the bar its height; the page gets the rest.
@@ -134,29 +168,4 @@ pub fn discard_page(_app: &AppHandle, _session: &str, page: WebView) {
     // A stopped or busy process would otherwise stay, with the customer's page in it.
     end_process(&page);
     drop(page);
-}
-
-fn to_bar_action(event: &EventKey) -> Option<BarAction> {
-    let state =
-        event.state() & (ModifierType::CONTROL_MASK | ModifierType::MOD1_MASK | ModifierType::SHIFT_MASK);
-    let (control, alt, shift) = (
-        state.contains(ModifierType::CONTROL_MASK),
-        state.contains(ModifierType::MOD1_MASK),
-        state.contains(ModifierType::SHIFT_MASK),
-    );
-    Some(match event.keyval() {
-        key::F12 => BarAction::Inspect,
-        key::I | key::i if control && shift => BarAction::Inspect,
-        key::L | key::l if control && shift => BarAction::Extend,
-        key::M | key::m if control && shift => BarAction::SwitchMode,
-        key::F5 => BarAction::Reload,
-        key::r | key::R if control => BarAction::Reload,
-        key::w | key::W if control => BarAction::End,
-        key::Left if alt => BarAction::Back,
-        key::Right if alt => BarAction::Forward,
-        key::plus | key::equal | key::KP_Add if control => BarAction::ZoomIn,
-        key::minus | key::KP_Subtract if control => BarAction::ZoomOut,
-        key::_0 | key::KP_0 if control => BarAction::ZoomReset,
-        _ => return None,
-    })
 }

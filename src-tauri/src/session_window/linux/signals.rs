@@ -8,7 +8,7 @@ use std::time::Duration;
 use gtk::glib::translate::{IntoGlib, ToGlibPtr};
 use gtk::glib::{self, Propagation, gobject_ffi};
 use gtk::prelude::*;
-use tauri::WebviewWindow;
+use tauri::{Manager, WebviewWindow};
 use webkit2gtk::{
     AuthenticationRequest, LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
 };
@@ -16,7 +16,8 @@ use wry::{WebView, WebViewExtUnix};
 
 use super::super::browser::MARKED_HOST;
 use super::super::stage::SessionWindow;
-use super::{PageEvent, cookies, printing, to_bar_action};
+use super::keys::to_bar_action;
+use super::{PageEvent, cookies, navigation, printing};
 
 pub fn listen_for_events(
     window: &WebviewWindow,
@@ -29,6 +30,7 @@ pub fn listen_for_events(
     let heard: Rc<dyn Fn(PageEvent)> = Rc::new(heard);
     let view = page.webview();
     close_by_end(&view);
+    navigation::watch_navigation(page, window.app_handle(), open);
     paint_after_swap(&view);
     view.connect_close(glib::clone!(@strong heard => move |_| heard(PageEvent::Gone)));
     view.connect_script_dialog(glib::clone!(@strong is_ours => move |_, dialog| {
@@ -58,12 +60,16 @@ pub fn listen_for_events(
     view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(PageEvent::History)));
     // The window handles keys before the page does.
     if let Ok(window) = window.gtk_window() {
-        window.connect_key_press_event(move |_, event| match to_bar_action(event) {
-            Some(action) => {
-                heard(PageEvent::Key(action));
-                Propagation::Stop
+        let popups = Arc::clone(&open.popups);
+        window.connect_key_press_event(move |_, event| {
+            popups.note_input();
+            match to_bar_action(event) {
+                Some(action) => {
+                    heard(PageEvent::Key(action));
+                    Propagation::Stop
+                }
+                None => Propagation::Proceed,
             }
-            None => Propagation::Proceed,
         });
     }
 }

@@ -6,18 +6,20 @@ mod trust;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use objc2::rc::Retained;
 use objc2::runtime::NSObjectProtocol;
 use objc2_foundation::{NSString, NSURL};
+use objc2_web_kit::WKWebView;
 use tauri::{AppHandle, WebviewWindow};
 use understudy_core::error::Result;
-use wry::{WebView, WebViewBuilder, WebViewBuilderExtMacos, WebViewExtMacOS};
+use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtMacos, WebViewExtMacOS};
 
 use super::BAR_HEIGHT;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 pub use super::macos_and_windows::{
-    LOSES_COOKIES, close_dialogs, end_process, fetch_cookies, fit_page, missing_sandbox, set_cookies,
-    share_process,
+    LOSES_COOKIES, close_dialogs, decide_navigation, end_process, fetch_cookies, fit_page, missing_sandbox,
+    set_cookies, share_process, show_popup,
 };
 use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;
@@ -41,6 +43,27 @@ pub fn attach_page(
         .map_err(|error| error.to_string())?;
     trust::trust_gateway(&page, &open.access.key_hash)?;
     Ok(page)
+}
+
+/// The same for a window that a page opens, in the configuration that WebKit gives it: with its opener's data store.
+pub fn attach_popup(
+    window: &WebviewWindow,
+    open: &Arc<SessionWindow>,
+    downloads: &Rc<Downloads>,
+    opener: NewWindowOpener,
+    configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
+) -> std::result::Result<WebView, String> {
+    let page = save_downloads(configure(WebViewBuilder::new()), open, downloads)
+        .with_webview_configuration(opener.target_configuration)
+        .with_bounds(below_bar(window, BAR_HEIGHT))
+        .build_as_child(window)
+        .map_err(|error| error.to_string())?;
+    trust::trust_gateway(&page, &open.access.key_hash)?;
+    Ok(page)
+}
+
+pub fn webview_of(page: &WebView) -> Retained<WKWebView> {
+    Retained::into_super(page.webview())
 }
 
 pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {

@@ -12,7 +12,7 @@ use understudy_core::error::Result;
 use uuid::Uuid;
 use webview2_com::Microsoft::Web::WebView2::Win32::{
     COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN,
-    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
+    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT, ICoreWebView2,
 };
 use webview2_com::{
     AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
@@ -20,14 +20,16 @@ use webview2_com::{
 };
 use windows::Win32::UI::Shell::SHCreateMemStream;
 use windows::core::{HSTRING, PWSTR};
-use wry::{WebContext, WebView, WebViewBuilder, WebViewBuilderExtWindows, WebViewExtWindows};
+use wry::{
+    NewWindowOpener, WebContext, WebView, WebViewBuilder, WebViewBuilderExtWindows, WebViewExtWindows,
+};
 
 use self::keys::to_bar_action;
 use super::downloads::Downloads;
 use super::launch_page::LaunchPage;
 pub use super::macos_and_windows::{
-    LOSES_COOKIES, close_dialogs, end_process, fetch_cookies, fit_page, missing_sandbox, set_cookies,
-    share_process,
+    LOSES_COOKIES, close_dialogs, decide_navigation, end_process, fetch_cookies, fit_page, missing_sandbox,
+    set_cookies, share_process, show_popup,
 };
 use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;
@@ -59,6 +61,27 @@ pub fn attach_page(
         .map_err(|error| error.to_string())?;
     gateway::answer_challenges(&page, &open.access)?;
     Ok(page)
+}
+
+/// The same for a window that a page opens: in its opener's environment, so in the same browser process and data folder.
+pub fn attach_popup(
+    window: &WebviewWindow,
+    open: &Arc<SessionWindow>,
+    downloads: &Rc<Downloads>,
+    opener: NewWindowOpener,
+    configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
+) -> std::result::Result<WebView, String> {
+    let page = save_downloads(configure(WebViewBuilder::new()), open, downloads)
+        .with_environment(opener.environment)
+        .with_bounds(below_bar(window, BAR_HEIGHT))
+        .build_as_child(window)
+        .map_err(|error| error.to_string())?;
+    gateway::answer_challenges(&page, &open.access)?;
+    Ok(page)
+}
+
+pub fn webview_of(page: &WebView) -> ICoreWebView2 {
+    page.webview()
 }
 
 /// `NavigateToString` has no origin, so a random path of the origin is intercepted and answered here. The request for
