@@ -1,0 +1,136 @@
+//! Reads the log: past sessions, reasons to suggest, the latest entries.
+
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
+use ts_rs::TS;
+
+use super::entry::{self, EndCause, Entry};
+use super::{AuditLog, read_error};
+use crate::error::Result;
+
+/// How many of an operator's latest sessions are searched for reasons to suggest.
+const REASONS_FROM: u32 = 500;
+
+/// How a session ended, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Outcome {
+    /// It has not ended yet.
+    Running,
+    /// It was signed in, and has ended.
+    Ended,
+    /// It was never signed in.
+    Refused,
+    /// Understudy stopped before the session ended, so the application may still have it open.
+    Crashed,
+}
+
+/// One session of a user, from the audit log. Lists have the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PastSession {
+    pub session: String,
+    pub operator: String,
+    pub reason: String,
+    pub outcome: Outcome,
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub started_at: i64,
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number | null")]
+    pub ended_at: Option<i64>,
+    /// Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
+    /// there was nothing to sign out of.
+    pub sign_out_failed: Option<String>,
+}
+
+impl AuditLog {
+    /// The sessions of user `user_id` in `connection`, newest first, at most `limit`.
+    pub async fn past_sessions(
+        &self,
+        connection: &str,
+        user_id: &str,
+        limit: u32,
+    ) -> Result<Vec<PastSession>> {
+        let rows = sqlx::query(
+            "SELECT session, operator, reason, at_ms AS started_at,
+                (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
+                (SELECT sign_out_failed FROM entries AS e
+                 WHERE e.session = b.session AND e.event = 'ended') AS sign_out_failed,
+                (SELECT detail FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS cause,
+                EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'active') AS signed_in
+             FROM entries AS b
+             WHERE event = 'begun' AND connection = ? AND user_id = ?
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(connection)
+        .bind(user_id)
+        .bind(limit)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(|row| self.past_session(row).map_err(read_error)).collect()
+    }
+
+    /// The reasons that this operator last gave in this connection, without duplicates, newest first, at most `limit`.
+    /// `operator` is the result of [`OperatorIdentity::display_name`].
+    pub async fn recent_reasons(&self, connection: &str, operator: &str, limit: u32) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT reason FROM (
+                SELECT id, reason FROM entries
+                WHERE event = 'begun' AND connection = ? AND operator = ? AND reason <> ''
+                ORDER BY id DESC LIMIT ?)
+             GROUP BY reason ORDER BY max(id) DESC LIMIT ?",
+        )
+        .bind(connection)
+        .bind(operator)
+        .bind(REASONS_FROM)
+        .bind(limit)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)
+    }
+
+    /// The latest entries, newest first, at most `limit`.
+    pub async fn read_entries(&self, limit: u32) -> Result<Vec<Entry>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {} FROM entries ORDER BY id DESC LIMIT ?",
+            entry::COLUMNS
+        )))
+        .bind(limit)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(entry::read_entry).collect()
+    }
+
+    fn past_session(&self, row: &SqliteRow) -> sqlx::Result<PastSession> {
+        let session: String = row.try_get("session")?;
+        let mut ended_at: Option<i64> = row.try_get("ended_at")?;
+        let mut failed: Option<String> = row.try_get("sign_out_failed")?;
+        let cause: Option<String> = row.try_get("cause")?;
+        let signed_in: bool = row.try_get("signed_in")?;
+        if ended_at.is_none()
+            && let Some(owed) = self.owed.end_of(&session)
+        {
+            ended_at = Some(owed.at_ms);
+            failed = owed.event.sign_out_failed();
+        }
+        Ok(PastSession {
+            session,
+            operator: row.try_get("operator")?,
+            reason: row.try_get("reason")?,
+            outcome: match (ended_at, signed_in) {
+                (None, _) => Outcome::Running,
+                _ if cause.as_deref() == Some(EndCause::Crash.as_str()) => Outcome::Crashed,
+                (Some(_), true) => Outcome::Ended,
+                (Some(_), false) => Outcome::Refused,
+            },
+            started_at: row.try_get("started_at")?,
+            ended_at,
+            sign_out_failed: failed,
+        })
+    }
+}

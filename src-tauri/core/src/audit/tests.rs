@@ -1,0 +1,86 @@
+//! Faults that can only be caused through the log's own connection, and runs that overlap.
+
+use sqlx::AssertSqlSafe;
+
+use super::*;
+use crate::connection::Environment;
+use crate::error::Code;
+
+fn begun(session: &str) -> Entry {
+    Entry::for_new_session(
+        1,
+        session,
+        OperatorIdentity::new("Ada", "ada@example.org"),
+        Subject {
+            connection: "acme".into(),
+            connection_name: "Acme".into(),
+            environment: Environment::Production,
+            user_id: "7".into(),
+            user_name: None,
+            user_email: None,
+        },
+        "r".repeat(2000),
+    )
+}
+
+/// According to SQLite's documentation, these two settings together make an entry survive a power cut.
+#[tokio::test]
+async fn an_entry_waits_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&log.held.current_pool().await.unwrap())
+        .await
+        .unwrap();
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+        .fetch_one(&log.held.current_pool().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
+}
+
+/// A second console starts a session while a third one cleans up after a crash.
+#[tokio::test]
+async fn a_session_that_begins_while_another_run_cleans_up_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let killed = AuditLog::open(&path).await.unwrap();
+    killed.append(begun("cut off")).await.unwrap();
+    drop(killed);
+    let log = AuditLog::open(&path).await.unwrap();
+    let gone = log.runs_that_are_gone().await.unwrap();
+    let second = AuditLog::open(&path).await.unwrap();
+    second.append(begun("alive")).await.unwrap();
+    let closed = log.close_runs(&gone, 9).await.unwrap();
+    assert_eq!(closed.iter().map(|entry| entry.session.as_str()).collect::<Vec<_>>(), ["cut off"]);
+    let end = begun("alive").with_event(10, EndCause::Operator.into());
+    second.append(end).await.expect("its own end is the first");
+}
+
+/// This fault can only be caused through the log's own connection.
+#[tokio::test]
+async fn a_full_disk_refuses_the_entry_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+        .fetch_one(&log.held.current_pool().await.unwrap())
+        .await
+        .unwrap();
+    sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4)))
+        .execute(&log.held.current_pool().await.unwrap())
+        .await
+        .unwrap();
+
+    let mut written = 0;
+    let error = loop {
+        match log.append(begun(&format!("s{written}"))).await {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(written < 100, "the disk never became full");
+    };
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(error.message.contains("full"), "{error}");
+    assert!(error.hint.as_deref().unwrap_or_default().contains("space"), "{error}");
+    assert_eq!(log.read_entries(1000).await.unwrap().len(), written, "the refused entry left a trace");
+}

@@ -1,0 +1,73 @@
+//! Closes the sessions that a crash left open.
+
+use sqlx::AssertSqlSafe;
+
+use super::entry::{self, EndCause, Entry};
+use super::file;
+use super::{AuditLog, read_error};
+use crate::error::{Error, Result};
+
+impl AuditLog {
+    /// Closes what crashes left open: each session that has begun and not ended, and whose run is gone, gets *ended*
+    /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of live runs, here or on
+    /// another computer with the same home, stay open. Entries that those runs still owed are written first. Returns
+    /// the new entries, in the order in which the sessions began.
+    pub async fn close_unfinished(&self, at_ms: i64) -> Result<Vec<Entry>> {
+        self.pay_for_the_gone().await?;
+        let gone = self.runs_that_are_gone().await?;
+        self.close_runs(&gone, at_ms).await
+    }
+
+    /// The runs that left a session open and are gone. The query that closes sessions names these and not the live
+    /// runs, because a run that starts meanwhile would be on neither list.
+    pub(super) async fn runs_that_are_gone(&self) -> Result<Vec<String>> {
+        let of: Vec<(String, String)> = sqlx::query_as(
+            "SELECT DISTINCT run, host FROM entries AS b
+             WHERE event = 'begun' AND run IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')",
+        )
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        let gone = of.into_iter().filter(|(run, host)| self.run.is_gone(run, host, &self.host));
+        Ok(gone.map(|(run, _)| run).collect())
+    }
+
+    /// Closes what these runs left open, and sessions from before entries named their run.
+    pub(super) async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
+        let pool = self.held.current_pool().await?;
+        let gone = serde_json::to_string(gone).map_err(Error::internal)?;
+        let closed: Vec<i64> = sqlx::query_scalar(
+            "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email,
+                reason, detail, mode, app_version, run)
+             SELECT ?, session, 'ended', operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, mode, ?, ?
+             FROM entries AS b
+             WHERE event = 'begun'
+                AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')
+                AND (run IS NULL OR run IN (SELECT value FROM json_each(?)))
+             ORDER BY id
+             RETURNING id",
+        )
+        .bind(at_ms)
+        .bind(EndCause::Crash.as_str())
+        .bind(env!("CARGO_PKG_VERSION"))
+        .bind(&self.run.id)
+        .bind(gone)
+        .fetch_all(&pool)
+        .await
+        .map_err(|cause| file::audit_error("close unfinished sessions in the audit log", cause))?;
+        self.run.remove_stale_files(&self.host);
+        let closed = serde_json::to_string(&closed).map_err(Error::internal)?;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {} FROM entries WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            entry::COLUMNS
+        )))
+        .bind(closed)
+        .fetch_all(&pool)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(entry::read_entry).collect()
+    }
+}
