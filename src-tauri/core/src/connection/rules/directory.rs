@@ -1,0 +1,230 @@
+//! Where users are read from: the URL of each engine, and the way through SSH.
+
+use url::Url;
+
+use crate::connection::faults::KeyFaults;
+use crate::connection::{DirectoryConfig, SshConfig};
+use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer};
+
+/// Checks `[directory]`. `id` is the connection's, for the command that stores the password.
+pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
+    let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
+        [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
+            .map(|(key, value)| (key, value.as_ref())),
+    );
+    for (key, value) in named {
+        if value.is_some_and(|value| value.trim().is_empty()) {
+            faults.add_fault(&format!("directory.{key}"), "cannot be empty");
+        }
+    }
+    for (key, list) in [("columns", &part.columns), ("search", part.search.as_ref().unwrap_or(&Vec::new()))] {
+        for (at, _) in list.iter().enumerate().filter(|(_, column)| column.trim().is_empty()) {
+            faults.add_fault(&format!("directory.{key}[{at}]"), "cannot be empty");
+        }
+    }
+    if let Some(what) = directory_url_fault(&part.url, id) {
+        faults.add_fault("directory.url", what);
+    }
+    let is_file = Engine::of_url(&part.url) == Some(Engine::Sqlite);
+    if let Some(words) = &part.password_command {
+        let key = "directory.password_command";
+        if is_file {
+            faults.add_fault(key, "is for a server; an SQLite file has no password");
+        } else if words.first().is_none_or(|program| program.trim().is_empty()) {
+            faults
+                .add_fault(key, "has to name a program: `[\"aws\", \"rds\", \"generate-db-auth-token\", …]`");
+        } else if words.iter().any(|word| word.contains('\0')) {
+            faults.add_fault(key, "has a character that an argument cannot contain");
+        }
+    }
+    if let Some(ssh) = &part.ssh {
+        if is_file {
+            faults.add_fault("directory.ssh", "is for a server; an SQLite file is opened directly");
+        } else if has_socket(&part.url) {
+            faults.add_fault(
+                "directory.url",
+                "names a local socket, which [directory.ssh] cannot reach: name host and port",
+            );
+        }
+        ssh_part(ssh, faults);
+    }
+}
+
+/// Arguments for `ssh` must not be options or contain special characters.
+fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
+    let odd = |text: &str| {
+        text.is_empty()
+            || text.starts_with('-')
+            || text
+                .chars()
+                .any(|char| char.is_whitespace() || char.is_control() || "\"'`\\$;&|<>(){}".contains(char))
+    };
+    if ssh.host.contains('@') {
+        faults.add_fault(
+            "directory.ssh.host",
+            "has to be only the host; the part before the @ belongs in `user`",
+        );
+    } else if odd(&ssh.host) || ssh.host.contains(['/', '%']) {
+        faults.add_fault(
+            "directory.ssh.host",
+            "has to be a computer's name or address, or a Host of ~/.ssh/config",
+        );
+    }
+    if ssh.user.as_deref().is_some_and(|user| odd(user) || user.contains('%')) {
+        faults.add_fault("directory.ssh.user", "has to be the name of an account");
+    }
+    if let Some(key) = &ssh.key {
+        let whole = key.starts_with("~/") || std::path::Path::new(key).is_absolute();
+        if key.contains("PRIVATE KEY") {
+            faults.add_fault(
+                "directory.ssh.key",
+                "holds a key, which does not belong in this file. Write the path of the key's own file",
+            );
+        } else if !whole || key.chars().any(char::is_control) {
+            faults.add_fault("directory.ssh.key", "has to be a full path, or one that begins with `~/`");
+        }
+    }
+    if let Some(key) = &ssh.host_key {
+        let mut words = key.split(' ');
+        let kind = words.next().unwrap_or_default();
+        let known = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start));
+        let base64 = |text: &str| {
+            text.len() > 30 && text.chars().all(|char| char.is_ascii_alphanumeric() || "+/=".contains(char))
+        };
+        if !known || !words.next().is_some_and(base64) || key.chars().any(char::is_control) {
+            faults.add_fault(
+                "directory.ssh.host_key",
+                "has to be the computer's public key, `ssh-ed25519 AAAA…`: the line of its \
+                 /etc/ssh/ssh_host_ed25519_key.pub",
+            );
+        }
+    }
+}
+
+/// Whether an option names a socket on this computer.
+fn has_socket(url: &str) -> bool {
+    let options = url.split_once('?').map_or("", |(_, options)| options);
+    options.split('&').any(|option| {
+        option.starts_with("socket=") || option.starts_with("host=/") || option.starts_with("host=%2F")
+    })
+}
+
+pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    let engine = Engine::of_url(text);
+    match engine {
+        Some(Engine::Postgres | Engine::MySql) => {}
+        Some(Engine::Sqlite) => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            return if rest.contains('?') {
+                Some("cannot have options for SQLite: the file is always opened read-only".into())
+            } else if !path.starts_with('/') || path.len() == 1 {
+                Some(format!("has to name the file by its full path: `{SQLITE_URL}`"))
+            } else {
+                None
+            };
+        }
+        Some(Engine::MongoDb) => return mongodb_url(scheme, rest, id).or_else(|| said_twice(rest)),
+        None => {
+            return Some(format!(
+                "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, \
+                 `mongodb://user@host/database`, or `{SQLITE_URL}`"
+            ));
+        }
+    }
+    if hides_password(rest) {
+        let what = "holds a password in which `/`, `?` and `#` are not percent-encoded";
+        return Some(holds_password(scheme, id).replacen("holds a password", what, 1));
+    }
+    let nowhere = || "has an empty host in its list: `host:port,host:port`".to_owned();
+    let named = Hosts::from_url(text);
+    let is_one = named.urls.len() == 1;
+    for url in &named.urls {
+        let url = match Url::parse(url) {
+            Ok(url) => url,
+            Err(url::ParseError::EmptyHost) if !is_one => return Some(nowhere()),
+            Err(cause) => return Some(format!("is not a valid URL: {cause}")),
+        };
+        let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
+        if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
+            return Some(holds_password(scheme, id));
+        }
+        if engine == Some(Engine::MySql) && url.username().is_empty() {
+            return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
+        }
+        if !is_one && url.host_str().is_none_or(str::is_empty) {
+            return Some(nowhere());
+        }
+    }
+    if named.wanted.is_none() {
+        return Some(format!(
+            "has a target_session_attrs that this version of Understudy does not know; it knows {}",
+            TargetServer::WORDS.map(|(word, _)| word).join(", ")
+        ));
+    }
+    said_twice(rest)
+}
+
+/// Looks at a URL after its scheme: `//user:pa/ss@host/…`. An unencoded `/`, `?` or `#` ends the authority early, so
+/// that the user becomes the host, and a part of the password its port.
+fn hides_password(rest: &str) -> bool {
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let Some(end) = rest.find(['/', '?', '#']) else { return false };
+    let (authority, behind) = rest.split_at(end);
+    if authority.contains('@') || !authority.contains(':') {
+        return false;
+    }
+    // An option's value may contain an @: `?user=ann@acme`.
+    behind.split_once('@').is_some_and(|(before, _)| !before.contains('=') || before.starts_with('#'))
+}
+
+/// If an option is given twice, only one counts, and people may read the other one.
+fn said_twice(rest: &str) -> Option<String> {
+    let (_, options) = rest.split_once('?')?;
+    let mut known: Vec<String> = Vec::new();
+    for (key, _) in url::form_urlencoded::parse(options.as_bytes()) {
+        let plain = key.to_ascii_lowercase().replace(['-', '_'], "");
+        // A list of preferences may repeat this one.
+        if plain == "readpreferencetags" {
+            continue;
+        }
+        if known.contains(&plain) {
+            return Some(format!("has `{key}` more than once; keep one of them"));
+        }
+        known.push(plain);
+    }
+    None
+}
+
+/// Parsed by hand, because a MongoDB URL may name several hosts, which the `url` crate cannot parse.
+/// <https://www.mongodb.com/docs/manual/reference/connection-string/>
+fn mongodb_url(scheme: &str, rest: &str, id: &str) -> Option<String> {
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let address = address.strip_prefix("//").unwrap_or(address);
+    // Split at the last @, in case the password contains an unescaped @ or /.
+    let (user, place) = address.rsplit_once('@').unwrap_or(("", address));
+    let secret_option = |option: &str| {
+        let key = option.split('=').next().unwrap_or_default().to_lowercase();
+        // These properties may hold a session token.
+        key.contains("password") || key == "authmechanismproperties"
+    };
+    if user.contains(':') || options.split('&').any(secret_option) {
+        return Some(holds_password(scheme, id));
+    }
+    let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
+    if hosts.split(',').any(str::is_empty) || !rest.starts_with("//") {
+        return Some(format!("names no host: `{scheme}://user@host/database`"));
+    }
+    if database.is_empty() {
+        return Some(format!("has to name the database after the host: `{scheme}://user@host/database`"));
+    }
+    None
+}
+
+fn holds_password(scheme: &str, id: &str) -> String {
+    format!(
+        "holds a password, which does not belong in a file. Remove it (`{scheme}://user@host/database`) and store it \
+         with `understudy secret set {id} {}`",
+        crate::connection::DATABASE_PASSWORD
+    )
+}
