@@ -19,12 +19,13 @@ use crate::engines::mongodb::{cells, paths, values};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{FieldKind, How, ListRequest, Page, Place, Role, Row, Tier};
 use crate::plan::cursor::Cursor;
-use crate::plan::{AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize};
+use crate::plan::{
+    AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize, parse_query, resolve_sort,
+};
 use crate::schema::mapping::Mapping;
 use crate::schema::time;
 use crate::schema::value::Value;
 use crate::sql::dialect::find_duplicate;
-use crate::sql::list::{parse_query, resolve_sort};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListPart {

@@ -1,0 +1,51 @@
+//! Checks a list request against the table: its text and the column to sort by.
+
+use jiff::Timestamp;
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::model::ListRequest;
+use crate::query::ParsedQuery;
+use crate::schema::mapping::Mapping;
+
+/// Longer texts in the search field are a mistake (a pasted page), and patterns have limits.
+const QUERY_CHARS: usize = 500;
+
+/// Parses the text. An invalid filter is an error: ignoring it would answer a different query.
+pub(crate) fn parse_query<T>(
+    mapping: &Mapping<T>,
+    query: &ListRequest,
+    now: Timestamp,
+) -> Result<ParsedQuery> {
+    if query.text.chars().count() > QUERY_CHARS {
+        return Err(DirectoryError::new(
+            DirectoryCode::QueryInvalid,
+            format!("The search text is longer than {QUERY_CHARS} characters."),
+        )
+        .with_hint("Search for an ID, an email address or part of a name."));
+    }
+    // No database stores NUL in text, and PostgreSQL rejects it.
+    let asked = ParsedQuery::parse(&query.text.replace('\0', ""), &mapping.columns, now);
+    match asked.highlights.faults.first() {
+        Some(fault) => Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
+            .with_hint(fault.hint.clone())),
+        None => Ok(asked),
+    }
+}
+
+/// The column that the operator sorts by (`None`: the ID), and whether in descending order.
+pub(crate) fn resolve_sort<T: Clone>(
+    mapping: &Mapping<T>,
+    query: &ListRequest,
+) -> Result<Option<(Option<usize>, bool)>> {
+    let Some(sort) = &query.sort else { return Ok(None) };
+    let at = mapping.columns.iter().position(|column| column.name == sort.column).ok_or_else(|| {
+        let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+        DirectoryError::new(
+            DirectoryCode::QueryInvalid,
+            format!("There is no column `{}` to sort by.", sort.column),
+        )
+        .with_hint(format!("The columns are {}.", names.join(", ")))
+    })?;
+    let by_id = mapping.shown[at].name == mapping.id().name;
+    Ok(Some(((!by_id).then_some(at), sort.descending)))
+}
