@@ -44,7 +44,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionAccess(session) => {
             focus_asking_bar(app, &session);
             emit_to_bars(app, &session, "bar_changed", ());
-            Ok(())
+            app.emit_to(CONSOLE, "session_access", session)
         }
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),

@@ -1,10 +1,14 @@
 //! The mode of a session: how it begins, what the policy asks for full access, and what the audit log has of it.
 
 use serde_json::Map;
+use tokio::net::TcpListener;
 use understudy_core::access::{SessionMode, UnlockRule};
 use understudy_core::audit::{EndCause, Event};
+use understudy_core::connection::AllowConfig;
 use understudy_core::error::Code;
+use understudy_core::held_back::HeldBackList;
 use understudy_core::session::{Phase, SessionView};
+use understudy_demo::LoginAnswer;
 
 use crate::test_console::{Desk, replace_line};
 
@@ -86,4 +90,59 @@ async fn a_policy_can_keep_its_sessions_read_only_or_unlock_them_without_a_reaso
     desk.console.set_session_mode(&session.id, SessionMode::Full, None).await.expect("it may");
     let unlocked = Event::Unlocked { reason: String::new() };
     assert_eq!(events(&desk).await, [unlocked, Event::Active, Event::Begun]);
+}
+
+#[tokio::test]
+async fn a_session_to_try_is_read_only_and_tells_what_it_held_back_and_the_rules_for_it() {
+    let mut desk = Desk::with_connection(|text| format!("{text}\nmode = \"full\"\n")).await;
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Status(503));
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.try_session("shop", &user.id).await.expect("it begins");
+    assert_eq!((session.mode, session.may_unlock), (SessionMode::ReadOnly, UnlockRule::Always));
+    let id = session.id.as_str();
+    desk.until(id, Phase::Refused).await;
+    desk.demo.application.change_faults(|faults| faults.login = LoginAnswer::Usual);
+    desk.console.retry_session(id).expect("it is there");
+    let session = desk.until(id, Phase::Active).await;
+    assert_eq!(session.mode, SessionMode::ReadOnly, "as it began");
+    assert_eq!(desk.console.held_back(id).expect("it runs"), HeldBackList::default());
+
+    let origin = desk.demo.application.origin().to_owned();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let elsewhere = format!("http://{}", elsewhere.local_addr().expect("an address"));
+    for url in [
+        format!("{origin}/api/search?q=1"),
+        format!("{elsewhere}/v2/search"),
+        format!("{origin}/api/search?q=2"),
+    ] {
+        assert_eq!(desk.browser.post(id, &url).await, 403);
+    }
+    let held_back = desk.console.held_back(id).expect("it runs");
+    assert_eq!(held_back.total, 3);
+    let times: Vec<u64> = held_back.groups.iter().map(|group| group.times).collect();
+    assert_eq!(times, [2, 1]);
+    let allow = |origin: Option<&str>, path: &str| {
+        let (method, path) = ("POST".to_owned(), path.to_owned());
+        Some(AllowConfig { method, origin: origin.map(str::to_owned), path, why: None })
+    };
+    let proposed: Vec<_> = held_back.groups.iter().map(|group| group.allow.clone()).collect();
+    assert_eq!(proposed, [allow(None, "/api/search"), allow(Some(&elsewhere), "/v2/search")]);
+
+    // What is copied lets exactly that pass once it is pasted into the file.
+    desk.console.end_session(id, EndCause::Operator).await;
+    let rules = held_back.rules.expect("two rules");
+    assert_eq!(rules.matches(": held back ").count(), 2, "{rules}");
+    let text = desk.console.read_draft("shop").expect("it is saved").text;
+    desk.console.save_connection(Some("shop"), &format!("{text}\n{rules}")).await.expect("it is valid");
+    let session = desk.console.try_session("shop", &user.id).await.expect("it begins");
+    desk.until(&session.id, Phase::Active).await;
+    for (path, passes) in [("/api/search?q=3", true), ("/api/search/delete", false), ("/v2/search", false)] {
+        let status = desk.browser.post(&session.id, &format!("{origin}{path}")).await;
+        assert_eq!(status != 403, passes, "{path} {status}");
+    }
+
+    let log = desk.audit().await.read_entries(20).await.expect("readable");
+    assert!(log.iter().all(|entry| entry.mode == Some(SessionMode::ReadOnly)), "{log:#?}");
+    let reasons = desk.console.recent_reasons("shop").await.expect("readable");
+    assert!(reasons.is_empty(), "the operator entered none: {reasons:?}");
 }

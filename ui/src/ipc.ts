@@ -142,6 +142,13 @@ export const impersonate = (
   given: Record<string, unknown>,
 ) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given }));
 
+/** A session that is read-only whatever the connection says. */
+export const trySession = (connection: string, user: string) =>
+  asking(BY_AGENT, () => call("try_session", { connection, user }));
+
+/** What a session has held back so far. */
+export const heldBack = (session: string) => call("held_back", { session });
+
 /** What the sign-in asks beside the reason, for connections that have a form; `change`: what it asks now. */
 export const signInForm = (connection: string, user: string, change: FormChange | null) =>
   asking(BY_AGENT, () => call("sign_in_form", { connection, user, change }));
@@ -267,6 +274,9 @@ function on<T>(topic: string, tell: (payload: T) => void): Promise<UnlistenFn> {
 
 /** The whole list, on every change. */
 export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessions", tell);
+
+/** A session, by its ID, that has held something back since. */
+export const onSessionAccess = (tell: (session: string) => void) => on("session_access", tell);
 
 /** Whatever ended it; after a crash at the next start. */
 export const onSessionEnded = (tell: (ended: EndedSession) => void) => on("session_ended", tell);

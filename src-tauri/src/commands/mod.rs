@@ -25,6 +25,7 @@ use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
 use understudy_core::error::{Error, Result};
+use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
@@ -130,6 +131,15 @@ commands! {
             given: Map<String, Value> as "Record<string, unknown>",
         ) -> SessionView {
             core.impersonate(&connection, &user, &reason, given).await
+        }
+
+        /// A read-only session that shows what such sessions hold back.
+        try_session [core: Core<'_>] (connection: String, user: String) -> SessionView {
+            core.try_session(&connection, &user).await
+        }
+
+        held_back [core: Core<'_>] (session: String) -> HeldBackList {
+            core.held_back(&session)
         }
 
         sign_in_form [core: Core<'_>] (

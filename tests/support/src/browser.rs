@@ -77,6 +77,12 @@ impl PlainBrowser {
         read(client.get(url).send().await.expect("an answer")).await
     }
 
+    /// Sends what a script of the session's page would; returns the status.
+    pub async fn post(&self, session: &str, url: &str) -> u16 {
+        let client = self.client(session).expect("the window is open");
+        client.post(url).body("{}").send().await.expect("an answer").status().as_u16()
+    }
+
     fn client(&self, session: &str) -> Option<reqwest::Client> {
         self.windows.lock().expect("no panic").get(session).map(|window| window.client.clone())
     }

@@ -10,6 +10,7 @@ import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
 import type { Error } from "./Error";
 import type { FormChange } from "./FormChange";
+import type { HeldBackList } from "./HeldBackList";
 import type { Highlights } from "./Highlights";
 import type { Info } from "./Info";
 import type { LeaveAnswer } from "./LeaveAnswer";
@@ -46,6 +47,8 @@ export type Commands = {
   user_details: { args: { connection: string, user: string }, result: UserDetails },
   recent_reasons: { args: { connection: string }, result: Array<string> },
   impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown> }, result: SessionView },
+  try_session: { args: { connection: string, user: string }, result: SessionView },
+  held_back: { args: { session: string }, result: HeldBackList },
   sign_in_form: { args: { connection: string, user: string, change: FormChange | null }, result: SignInForm },
   end_session: { args: { session: string }, result: null },
   extend_session: { args: { session: string }, result: SessionView },

@@ -72,6 +72,12 @@ function toAllow({ method, origin, path, why }: AllowForm): AllowConfig {
   };
 }
 
+/** Whether a row says what a rule says, apart from the note. */
+export function isSameRule(row: AllowForm, rule: AllowConfig): boolean {
+  const { method, origin, path } = toAllowForm(rule);
+  return row.method === method && row.origin.trim() === origin && row.path.trim() === path;
+}
+
 /** A row in which nothing was typed. */
 function isBlank({ origin, path, why }: AllowForm): boolean {
   return [origin, path, why].every((text) => text.trim() === "");

@@ -5,6 +5,7 @@ import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { FileFault } from "../bindings/FileFault";
+import type { HeldBackRequests } from "../bindings/HeldBackRequests";
 import type { ConnectionSource } from "../bindings/ConnectionSource";
 import type { Preset } from "../bindings/Preset";
 import type { SignInTestReport } from "../bindings/SignInTestReport";
@@ -13,6 +14,7 @@ import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { accessFields } from "../texts/access";
+import { isSameRule, toAllowForm } from "./access";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { sortFaults } from "./faults";
 import { TableDiscovery } from "./table-discovery.svelte";
@@ -22,7 +24,7 @@ import { beyondForm, otherWays, toWaysForm, type Ways, type WaysForm } from "./w
 import type { Faults } from "./written";
 
 export type EditorView = "form" | "file";
-export type Busy = "loading" | "testing" | "trying" | "saving" | "converting" | "duplicating";
+export type Busy = "loading" | "testing" | "trying" | "opening" | "saving" | "converting" | "duplicating";
 
 export class Editor {
   /** `null` until it is saved for the first time. */
@@ -241,6 +243,29 @@ export class Editor {
     if (this.stoppingTrial) ipc.stopTrial().catch(() => {});
   }
 
+  /** Begins a read-only session of the connection as it is saved, for {@link trialUser}. */
+  async trySession(): Promise<void> {
+    await this.#trying("opening", async () => {
+      if (this.connection !== null) await ipc.trySession(this.connection, this.trialUser.trim());
+    });
+  }
+
+  /** Whether what is here allows these requests already. */
+  isAllowed({ allow, rule }: HeldBackRequests): boolean {
+    if (!allow || rule === null) return false;
+    if (this.view === "file") return this.text.includes(withoutComment(rule));
+    return this.form.access.allow.some((row) => isSameRule(row, allow));
+  }
+
+  /** Allows these requests in what is here, each as narrowly as it can be; it is not saved. */
+  allowRequests(groups: HeldBackRequests[]): void {
+    for (const group of groups) {
+      if (this.locked || !group.allow || group.rule === null || this.isAllowed(group)) continue;
+      if (this.view === "file") this.text = `${this.text.trimEnd()}\n\n${group.rule}`;
+      else this.form.access.allow.push(toAllowForm(group.allow));
+    }
+  }
+
   /** `""`: written by hand. What is left is as it was when it is chosen again. */
   choosePreset(name: string): void {
     if (this.locked || name === this.form.sign_in.preset) return;
@@ -445,6 +470,11 @@ export class Editor {
       this.busy = null;
     }
   }
+}
+
+/** A rule's lines as a file has them, whatever is said about it. */
+function withoutComment(rule: string): string {
+  return rule.replace(/^#.*\n/gm, "").trim();
 }
 
 function otherOf(file: ConnectionFile): { form: WaysForm; base: Ways } {

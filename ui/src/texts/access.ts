@@ -55,3 +55,35 @@ export const access = {
     "Blocks about 40 hosts of well-known services, so that they don't count what an agent does as the customer's own doing.",
   telemetryOptions: { pass: "Not blocked", block: "Blocked" },
 };
+
+/** A session that shows what read-only sessions hold back. */
+export const session = {
+  title: "Try a session",
+  text: "Opens the start page as the user above, in a read-only session. Open the pages that agents need, and allow here what only reads. The session is recorded in the audit log.",
+  unsaved: "Save the connection first.",
+  changed: "The session uses the connection as it was saved, without your changes.",
+  start: "Try a session",
+  show: "Show the session",
+  busy: "Opening…",
+  opening: "Signing in…",
+  refused: "The sign-in was refused. The session's window says why.",
+  runs: (name: string) => `Signed in as ${name}. What the session holds back appears here.`,
+  full: (name: string) =>
+    `The session as ${name} has full access, so nothing is held back. Make it read-only in its bar.`,
+  ended: "The session has ended.",
+  none: "Nothing was held back so far.",
+  list: "Requests that were held back",
+  judge:
+    "Allow a request only if it reads, whatever it is sent with. It passes in sessions that begin after you save.",
+  allowOne: "Allow",
+  allow: (method: string, address: string) => `Allow ${method} ${address}`,
+  allowedOne: "Allowed",
+  isAllowed: (method: string, address: string) => `${method} ${address} is allowed`,
+  allowAll: (n: number) => `Allow all ${n}`,
+  allowed: (n: number) =>
+    n === 1
+      ? "Added to the connection. Save to keep it."
+      : `${n} requests added to the connection. Save to keep them.`,
+  /** The rule, if it allows more than the one request. */
+  as: (rule: string) => `as ${rule}`,
+};

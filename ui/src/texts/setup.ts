@@ -9,7 +9,7 @@ import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
 import type { UuidBytes } from "../bindings/UuidBytes";
 import type { WhenClosed } from "../bindings/WhenClosed";
-import { access, accessFields } from "./access";
+import { access, accessFields, session } from "./access";
 import { locale } from "./shared";
 import { recipe, steps, storage, trial } from "./sign-in";
 
@@ -308,6 +308,7 @@ export const setup = {
         : `The database works${warnings > 0 ? `, with ${count(warnings, "warning", "warnings")}` : ""}. The sign-in has not been tested yet: test it below.`,
     stale: "Out of date: you have changed something since this test.",
     trial,
+    session,
     statuses: { ok: "OK", warning: "Warning", failed: "Failed" } satisfies Record<Status, string>,
     sample: "Newest users",
     copied: "Copied",

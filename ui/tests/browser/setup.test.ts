@@ -50,6 +50,43 @@ const tryIt = async (page: Page) => {
   await page.getByRole("button", { name: "Test sign-in" }).click();
 };
 
+const trySession = async (page: Page) => {
+  await edit(page);
+  await page.getByRole("combobox", { name: "User ID" }).fill("42");
+  await page.getByRole("button", { name: "Try a session" }).click();
+  await page.getByText("Signing in…", { exact: true }).waitFor();
+  await page.evaluate(() => {
+    const fake = window.understudy;
+    fake.state.sessions = fake.state.sessions.map((session) => ({ ...session, phase: "active" as const }));
+    fake.emit("sessions", fake.state.sessions);
+  });
+  await page.getByText(/What the session holds back appears here/).waitFor();
+};
+const heldBackOfSession: Opening["prepare"] = (fake, { NOW, heldBack }) => {
+  const group = (method: string, host: string, path: string, change = {}) => ({
+    method,
+    address: `${host}${path}`,
+    times: 3,
+    last_at: NOW - 40_000,
+    reason: `It was held back because the session is read-only, and ${method} may change something.`,
+    rule: `[[policy.allow]]\nmethod = "${method}"\npath = "${path}"\n`,
+    allow: { method, path },
+    ...change,
+  });
+  fake.heldBack = heldBack([
+    group("POST", "app.acme.example", "/graphql", {
+      reason: "It was held back because the session is read-only, and the request has a mutation.",
+      rule: null,
+      allow: null,
+    }),
+    group("POST", "app.acme.example", "/api/v2/organisations/48213907/invoices/search", { times: 12 }),
+    group("POST", "api.acme.example", "/v2/prices/48213907", {
+      allow: { method: "POST", origin: "https://api.acme.example", path: "/v2/prices/*" },
+    }),
+    group("GET", "app.acme.example", "/live", { times: 1, allow: { method: "websocket", path: "/live" } }),
+  ]);
+};
+
 const nobody: Opening = {
   prepare: (fake) => {
     fake.state.connections = [];
@@ -642,6 +679,50 @@ const views: View[] = [
     go: async (page) => {
       await tryIt(page);
       await page.getByText("Signing in…").waitFor();
+    },
+  },
+  {
+    name: "editor-session-empty",
+    go: async (page) => {
+      await trySession(page);
+      await centre(page.getByText("Nothing was held back so far."));
+    },
+  },
+  {
+    name: "editor-session",
+    opening: { prepare: heldBackOfSession },
+    go: async (page) => {
+      await trySession(page);
+      await page.getByRole("button", { name: /^Allow POST app.acme.example/ }).click();
+      await centre(page.getByText("Allow all 2"));
+    },
+  },
+  {
+    name: "editor-session-narrow",
+    opening: { width: 640, height: 700, prepare: heldBackOfSession },
+    go: async (page) => {
+      await trySession(page);
+      await centre(page.getByRole("list", { name: "Requests that were held back" }));
+    },
+  },
+  {
+    name: "editor-allow",
+    opening: { prepare: heldBackOfSession },
+    go: async (page) => {
+      await trySession(page);
+      await page.getByRole("button", { name: /^Allow all/ }).click();
+      await page.evaluate(() => {
+        window.understudy.refuse("save_connection", {
+          code: "connection_invalid",
+          message: "It is invalid.",
+          faults: [
+            { key: "policy.allow[1].path", line: 24, column: 8, message: "a path begins with a slash" },
+          ],
+        });
+      });
+      await page.getByLabel("Path of request 2").fill("api/v2/search");
+      await page.getByRole("button", { name: /^Save/ }).click();
+      await centre(page.getByText(/^Request 2, path/));
     },
   },
   {

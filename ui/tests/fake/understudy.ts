@@ -2,6 +2,7 @@
 // (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
 // command fail or wait, and reads what was called.
 import type { Commands } from "../../src/bindings/commands";
+import type { HeldBackList } from "../../src/bindings/HeldBackList";
 import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
@@ -60,6 +61,8 @@ export interface Fake {
   reasons: string[];
   secrets: SecretStatus[];
   bar: BarState | null;
+  /** What the running session holds back. */
+  heldBack: HeldBackList;
   /** Rows of a page at the most, whatever is asked for. */
   pageSize: number;
   /** What no index serves is not searched by itself: text only in the first half of the rows, and no order of a
@@ -130,6 +133,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
       { name: "database_password", state: "stored" },
     ],
     bar: null,
+    heldBack: { total: 0, groups: [], rules: null },
     pageSize: 500,
     guard: null,
     offers: [],
@@ -233,6 +237,16 @@ function commands(fake: Fake): Answers {
     },
     recent_reasons: () => fake.reasons,
     impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
+    try_session: ({ connection, user }) => {
+      const session = {
+        ...begin(fake, connection, user, "Trying a read-only session"),
+        mode: "read_only" as const,
+      };
+      fake.state.sessions = [...fake.state.sessions.slice(0, -1), session];
+      fake.emit("sessions", fake.state.sessions);
+      return session;
+    },
+    held_back: () => fake.heldBack,
     end_session: ({ session }) => {
       fake.state.sessions = fake.state.sessions.filter(({ id }) => id !== session);
       fake.emit("sessions", fake.state.sessions);

@@ -13,12 +13,16 @@ use crate::session::SessionView;
 use crate::sign_in::{FormChange, SignInForm};
 use crate::sign_in_test;
 
+/// The reason of a session that shows what read-only sessions hold back, in the audit log.
+const TRIAL_REASON: &str = "Trying a read-only session";
+
 impl Console {
     /// The operator's latest reasons in this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
         let mut reasons = self.audit.recent_reasons(id, self.operator().display_name(), 7).await?;
-        reasons
-            .retain(|reason| ![sign_in_test::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
+        reasons.retain(|reason| {
+            ![sign_in_test::REASON, TRIAL_REASON, impersonation::FORM_REASON].contains(&reason.as_str())
+        });
         reasons.truncate(5);
         Ok(reasons)
     }
@@ -34,6 +38,16 @@ impl Console {
     ) -> Result<SessionView> {
         let request =
             ImpersonationRequest { reason: reason.to_owned(), given, ..self.impersonation_request(id, user) };
+        self.impersonations.begin(request).await
+    }
+
+    /// Signs in as a user in a read-only session, whatever the connection says, to see what it holds back.
+    pub async fn try_session(&self, id: &str, user: &str) -> Result<SessionView> {
+        let request = ImpersonationRequest {
+            reason: TRIAL_REASON.into(),
+            read_only: true,
+            ..self.impersonation_request(id, user)
+        };
         self.impersonations.begin(request).await
     }
 
@@ -54,6 +68,7 @@ impl Console {
             reason: String::new(),
             given: Map::new(),
             operator: self.operator(),
+            read_only: false,
         }
     }
 

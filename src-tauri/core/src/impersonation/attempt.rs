@@ -184,8 +184,8 @@ impl Impersonations {
         self.end_steps_before(running).await;
         let (request, connections) = (&running.request, self.connection_provider()?);
         // Checked before anything is opened that this window could not use, and again with what was opened.
-        running.can_go_on(&*connections.find_connection(&request.connection)?)?;
-        let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
+        running.can_go_on(&request.restrict_mode(connections.find_connection(&request.connection)?))?;
+        let OpenConnection { connection, directory } = self.open_requested(request).await?;
         running.can_go_on(&connection)?;
         let row = read_user(&directory, &request.user).await?;
         let SessionView { reason, mode, .. } = running.view();

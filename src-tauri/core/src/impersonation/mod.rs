@@ -92,9 +92,21 @@ pub struct ImpersonationRequest {
     /// The operator's answers to the sign-in's form, by field.
     pub given: Map<String, Value>,
     pub operator: OperatorIdentity,
+    /// The session begins read-only, whatever the connection says.
+    pub read_only: bool,
 }
 
 impl ImpersonationRequest {
+    /// The connection with the mode that this request asks for.
+    fn restrict_mode(&self, connection: Arc<Connection>) -> Arc<Connection> {
+        if !self.read_only || connection.policy.access.mode == SessionMode::ReadOnly {
+            return connection;
+        }
+        let mut connection = Arc::unwrap_or_clone(connection);
+        connection.policy.access.mode = SessionMode::ReadOnly;
+        Arc::new(connection)
+    }
+
     fn session_facts<'a>(
         &'a self,
         connection: &'a Connection,
@@ -173,6 +185,12 @@ impl Impersonations {
         }
         let connection = Connection::clone(&opened.connection).with_authority()?;
         Ok(OpenConnection { connection: Arc::new(connection), ..opened })
+    }
+
+    /// The connection of a request as it is now, with the mode that the request asks for.
+    async fn open_requested(&self, request: &ImpersonationRequest) -> Result<OpenConnection> {
+        let opened = self.open_connection(&request.connection).await?;
+        Ok(OpenConnection { connection: request.restrict_mode(opened.connection), ..opened })
     }
 
     fn lock_running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<RunningSession>>> {

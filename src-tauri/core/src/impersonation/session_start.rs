@@ -81,7 +81,7 @@ impl Impersonations {
 
     /// Reads the user and asks the policy.
     async fn prepare_session(&self, request: &ImpersonationRequest) -> Result<PreparedSession> {
-        let OpenConnection { connection, directory } = self.open_connection(&request.connection).await?;
+        let OpenConnection { connection, directory } = self.open_requested(request).await?;
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
