@@ -4,35 +4,31 @@
 //! leaves only as a [`SecretString`], which neither prints nor serialises, and only for the [`Destination`] it was
 //! stored for. Deliberately, there is no file as a fallback.
 
-use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
-
-use keyring_core::CredentialStore;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
-use ts_rs::TS;
-
-use crate::destination::{Destination, Moved, MovedSecret};
-use crate::error::{Code, Error, Result, SecretName};
-
+mod asking;
 mod consent;
 mod entries;
 mod fault;
 mod keyring;
 mod parts;
+#[cfg(test)]
+mod tests;
 
-use entries::{destination_entry, read_entry, remove_all, store_both, write_entry};
-use keyring::{Keyring, StoreKeyring, SystemKeyring};
-use parts::read_secret;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// How long the operator has to answer the keyring's password prompt.
-const FOR_A_PERSON: Duration = Duration::from_mins(1);
+use keyring_core::CredentialStore;
+use parking_lot::{Mutex, MutexGuard};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
-/// How long the keyring has for requests that need no operator; D-Bus may have to start it first.
-const FOR_THE_SERVICE: Duration = Duration::from_secs(10);
+use self::asking::FOR_A_PERSON;
+use self::entries::{destination_entry, read_entry, remove_all, store_both, write_entry};
+use self::keyring::{Keyring, StoreKeyring, SystemKeyring};
+use self::parts::read_secret;
+use crate::destination::{Destination, Moved, MovedSecret};
+use crate::error::{Code, Error, Result, SecretName};
 
 /// The longest secret in bytes. A 4096-bit private key has 3,272 characters; anything beyond this limit is the wrong
 /// file.
@@ -337,59 +333,6 @@ impl Vault {
     fn lock_typed(&self) -> MutexGuard<'_, HashMap<SecretName, TypedSecret>> {
         self.this_run.lock()
     }
-
-    fn let_run(&self) -> MutexGuard<'_, HashMap<SecretName, Destination>> {
-        self.let_run.lock()
-    }
-
-    /// Sends a request that may open the keyring's own window; only one of these runs at a time.
-    async fn ask_with_prompt<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let asked = async {
-            let _turn = self.turn.lock().await;
-            self.ask_quietly(|keyring| {
-                keyring.wait_for_answer();
-                Ok(())
-            })
-            .await?;
-            self.on_a_thread(question).await
-        };
-        tokio::time::timeout(self.patience, asked)
-            .await
-            .unwrap_or_else(|_| Err(fault::nobody_unlocked(self.patience)))
-    }
-
-    async fn ask_quietly<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        tokio::time::timeout(FOR_THE_SERVICE, self.on_a_thread(question))
-            .await
-            .unwrap_or_else(|_| Err(fault::no_answer(FOR_THE_SERVICE)))
-    }
-
-    /// A thread rather than `spawn_blocking`: on shutdown, a runtime waits for blocking tasks, so an unanswered prompt
-    /// would keep Understudy from quitting.
-    async fn on_a_thread<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let keyring = Arc::clone(&self.keyring);
-        let (answer, answered) = oneshot::channel();
-        std::thread::Builder::new()
-            .name("keyring".into())
-            .spawn(move || {
-                // After a timeout, no one receives the answer.
-                let _ = answer.send(question(&*keyring));
-            })
-            .map_err(|cause| Error::out_of_resources("ask the keyring", cause))?;
-        let answer = answered.await;
-        let answer = answer.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?;
-        // The sentence for people leaves out the service's own words.
-        answer.inspect_err(|error| tracing::warn!("{error:#}"))
-    }
 }
 
 /// Prints the type's name only, never its content.
@@ -409,16 +352,4 @@ pub fn check_length(bytes: usize) -> Result<()> {
         format!("The secret is longer than the maximum of {LONGEST} bytes."),
     )
     .with_hint("Check that this is the right file."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_longer_than_anybody_takes_is_refused_with_the_number() {
-        check_length(LONGEST).unwrap();
-        let error = check_length(LONGEST + 1).unwrap_err();
-        assert!(error.message.contains("65536") && error.hint.is_some(), "{error}");
-    }
 }
