@@ -4,18 +4,23 @@
 //! Text is compared with the column's own collation, so that its indexes can be used. Only if that collation is
 //! case-sensitive, both sides are converted to lower case.
 
-use crate::engines::mysql::types::{MyTextType, MyType, ORDERED_BYTES, ORDERED_CHARS};
+mod expressions;
+#[cfg(test)]
+mod tests;
+
+use self::expressions::{
+    any_bytes, as_text, cast_bound_value, compare_stored_time, hex_expression, in_utf8, index_expression,
+    text_condition,
+};
+use crate::engines::mysql::types::MyType;
 use crate::plan::MatchKind;
 use crate::query::Operand;
 use crate::schema::bytes::{BYTES_READ, from_hex, to_hex_digits};
 use crate::schema::cell::CHARS_READ;
-use crate::schema::numbers;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
+use crate::schema::{numbers, uuids};
 use crate::sql::dialect::{Dialect, OrderExpression, Statement, prefix_upper_bound, qualify_column};
-
-use crate::schema::time;
-use crate::schema::uuids;
 
 type Column = TableColumn<MyType>;
 
@@ -269,154 +274,6 @@ impl Dialect for MySql {
     }
 }
 
-/// Compares the column's text with `text`, ignoring case.
-fn text_condition(statement: &mut Statement, column: &Column, operator: &str, text: &str) -> String {
-    let value = statement.bind_value('?', Value::Text(text.to_owned()));
-    match &column.db_type {
-        MyType::Text(kept) if kept.ignores_case() => kept.charset_condition(&value, text, |value| {
-            format!("{} {operator} {value}", qualify_column(column))
-        }),
-        _ => format!("LOWER({}) COLLATE utf8mb4_bin {operator} LOWER({value})", in_utf8(column)),
-    }
-}
-
-impl MyTextType {
-    /// `condition` on `value` in the column's character set; false if that character set cannot represent `text`.
-    fn charset_condition(&self, value: &str, text: &str, condition: impl FnOnce(&str) -> String) -> String {
-        let condition = condition(&self.convert_charset(value));
-        if self.is_utf8mb4() || text.is_ascii() {
-            return condition;
-        }
-        let there_and_back =
-            format!("CONVERT(CONVERT({value} USING {}) USING utf8mb4)", self.charset.as_str());
-        format!("({condition} AND CAST({there_and_back} AS BINARY) = CAST({value} AS BINARY))")
-    }
-
-    /// A bound text, folded by the server with the same rules as the column.
-    fn lowercase_text(&self, value: &str) -> String {
-        format!("LOWER(CONVERT({value} USING {}) COLLATE {})", self.charset.as_str(), self.collation.as_str())
-    }
-
-    /// A character that sorts, byte by byte, after every continuation of a text; for [`MyTextType::is_unicode`].
-    fn last_text(&self) -> &'static str {
-        if self.is_utf8mb4() { "_utf8mb4 x'F48FBFBF'" } else { "_utf8mb3 x'EFBFBF'" }
-    }
-
-    /// A bound text in the column's character set. With two character sets, MySQL would convert the column and lose its
-    /// index, or fail.
-    fn convert_charset(&self, value: &str) -> String {
-        if self.is_utf8mb4() {
-            return value.to_owned();
-        }
-        format!("CONVERT({value} USING {}) COLLATE {}", self.charset.as_str(), self.collation.as_str())
-    }
-}
-
-/// The expression by which the column orders a list, and which an index of this form is on.
-fn index_expression(column: &Column, form: IndexForm) -> String {
-    let name = qualify_column(column);
-    match &column.db_type {
-        _ if form.lower => format!("LOWER({name})"),
-        db_type if db_type.is_ordered_as_it_is() => name,
-        MyType::Binary { .. } => format!("LEFT({name}, {ORDERED_BYTES})"),
-        _ => format!("LEFT({}, {ORDERED_CHARS})", as_text(column)),
-    }
-}
-
-/// The column as text, without a cast if it is text.
-fn as_text(column: &Column) -> String {
-    let name = qualify_column(column);
-    match &column.db_type {
-        MyType::Text(_) | MyType::Binary { .. } => name,
-        // Bits become a number only by arithmetic, which also removes leading zeros.
-        MyType::Unsigned => format!("CAST({name} + 0 AS CHAR)"),
-        MyType::Geometry => format!("ST_AsText({name})"),
-        _ => format!("CAST({name} AS CHAR)"),
-    }
-}
-
-fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> String {
-    let values = values.iter().map(|bytes| {
-        let digits = statement.bind_value('?', Value::Text(to_hex_digits(bytes)));
-        format!("UNHEX({digits})")
-    });
-    format!("{} IN ({})", qualify_column(column), values.collect::<Vec<_>>().join(", "))
-}
-
-/// Compares a time that is stored as a number or text with `time`.
-fn compare_stored_time(
-    statement: &mut Statement,
-    column: &Column,
-    relation: &str,
-    time: jiff::Timestamp,
-) -> String {
-    let name = qualify_column(column);
-    let digits = time::encode_as_digits(time);
-    let ways: Vec<String> = match &column.db_type {
-        MyType::Boolean
-        | MyType::Signed
-        | MyType::Unsigned
-        | MyType::Decimal { .. }
-        | MyType::Real { .. } => {
-            let stretches = time::encode_as_numbers(time, relation).into_iter();
-            stretches
-                .map(|time::EncodedTimeRange { from, to, time }| {
-                    format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
-                })
-                .collect()
-        }
-        // Exactly long enough for the digits of a time, as in MediaWiki's tables, so they can be compared directly,
-        // with an index.
-        MyType::Binary { bytes: 14, .. } => {
-            let digits = statement.bind_value('?', Value::Text(digits[0].1.clone()));
-            vec![format!("{name} {relation} {digits}")]
-        }
-        _ => {
-            let text = format!("{} COLLATE utf8mb4_bin", in_utf8(column));
-            let written = statement.bind_value('?', Value::Text(digits[0].1.clone()));
-            let plain = ["-", ":", " ", "T"]
-                .iter()
-                .fold(format!("LEFT({text}, 19)"), |plain, sign| format!("REPLACE({plain}, '{sign}', '')"));
-            let dashed = format!("({text} LIKE '%-%' AND RPAD({plain}, 14, '0') {relation} {written})");
-            let ways = digits.into_iter().map(|(length, digits)| {
-                let digits = statement.bind_value('?', Value::Text(digits));
-                format!("(CHAR_LENGTH({text}) = {length} AND {text} NOT LIKE '%-%' AND {text} {relation} {digits})")
-            });
-            std::iter::once(dashed).chain(ways).collect()
-        }
-    };
-    format!("({})", ways.join(" OR "))
-}
-
-/// [`as_text`] in a character set that can represent everything.
-fn in_utf8(column: &Column) -> String {
-    match &column.db_type {
-        MyType::Text(text) if text.is_utf8mb4() => as_text(column),
-        _ => format!("CONVERT({} USING utf8mb4)", as_text(column)),
-    }
-}
-
-fn hex_expression(bytes: &str) -> String {
-    format!(r"CONCAT('\\x', LOWER(HEX({bytes})))")
-}
-
-/// A bound value cast to the column's type: MySQL compares values of different types as doubles.
-fn cast_bound_value(value: &str, db_type: &MyType) -> String {
-    match db_type {
-        MyType::Boolean | MyType::Signed => format!("CAST({value} AS SIGNED)"),
-        MyType::Unsigned | MyType::Listed => format!("CAST({value} AS UNSIGNED)"),
-        MyType::Decimal { precision, scale } => format!("CAST({value} AS DECIMAL({precision},{scale}))"),
-        MyType::Timestamp | MyType::DateTime => format!("CAST({value} AS DATETIME(6))"),
-        MyType::Date => format!("CAST({value} AS DATE)"),
-        MyType::Time => format!("CAST({value} AS TIME(6))"),
-        MyType::Binary { .. } => format!("UNHEX(SUBSTRING({value}, 3))"),
-        MyType::Text(text) => text.convert_charset(value),
-        MyType::Real { .. } | MyType::Uuid | MyType::Address | MyType::Json | MyType::Geometry => {
-            value.to_owned()
-        }
-    }
-}
-
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -424,89 +281,4 @@ fn is_decimal(text: &str) -> bool {
         (1..=most).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
     };
     plain(whole, 35) && plain(fraction, 30)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::FieldKind;
-    use crate::schema::name::{CatalogueName, Quote};
-    use crate::schema::table::IndexSupport;
-    use crate::sql::review::{
-        FOLDS, PLAIN, example_column, example_mapping, index_of, write_conditions, write_statements,
-    };
-
-    fn text_type(charset: &'static str, collation: &'static str) -> MyType {
-        let literal = |name| CatalogueName::from_literal(name, Quote::Backtick);
-        MyType::Text(MyTextType { charset: literal(charset), collation: literal(collation), chars: 190 })
-    }
-
-    fn type_of_kind(kind: FieldKind) -> MyType {
-        match kind {
-            FieldKind::Integer => MyType::Unsigned,
-            FieldKind::Boolean => MyType::Boolean,
-            FieldKind::Time => MyType::DateTime,
-            _ => text_type("utf8mb4", "utf8mb4_0900_ai_ci"),
-        }
-    }
-
-    #[test]
-    fn statements_where_indexes_serve() {
-        let mapping = example_mapping(Quote::Backtick, type_of_kind, |column| match column {
-            "id" => {
-                IndexSupport { equals: index_of(PLAIN), order: index_of(PLAIN), ..IndexSupport::default() }
-            }
-            "email" | "name" => {
-                IndexSupport { equals: index_of(FOLDS), prefix: index_of(FOLDS), ..IndexSupport::default() }
-            }
-            "plan" => IndexSupport { equals: index_of(FOLDS), ..IndexSupport::default() },
-            "created_at" => IndexSupport { order: index_of(PLAIN), ..IndexSupport::default() },
-            _ => IndexSupport::default(),
-        });
-        insta::assert_snapshot!(write_statements::<MySql>(&mapping));
-    }
-
-    #[test]
-    fn statements_where_only_the_key_has_an_index() {
-        let key = IndexSupport { equals: index_of(PLAIN), order: index_of(PLAIN), ..IndexSupport::default() };
-        let mapping = example_mapping(Quote::Backtick, type_of_kind, |column| {
-            if column == "id" { key.clone() } else { IndexSupport::default() }
-        });
-        insta::assert_snapshot!(write_statements::<MySql>(&mapping));
-    }
-
-    #[test]
-    fn conditions_by_index_form() {
-        let column = |db_type| {
-            example_column(("email", FieldKind::Text), Quote::Backtick, db_type, IndexSupport::default())
-        };
-        let written = [
-            ("utf8mb4_0900_ai_ci", column(text_type("utf8mb4", "utf8mb4_0900_ai_ci")), FOLDS),
-            ("utf8mb4_bin", column(text_type("utf8mb4", "utf8mb4_bin")), PLAIN),
-            ("latin1_swedish_ci", column(text_type("latin1", "latin1_swedish_ci")), FOLDS),
-            ("varbinary", column(MyType::Binary { bytes: 190, uuid: false }), PLAIN),
-            (
-                "utf8mb4_bin, unique",
-                column(text_type("utf8mb4", "utf8mb4_bin")),
-                IndexForm { unique: true, ..PLAIN },
-            ),
-        ]
-        .map(|(title, column, form)| write_conditions::<MySql>(title, &column, form));
-        insta::assert_snapshot!(written.concat());
-    }
-
-    #[test]
-    fn decimals_are_distinguished_from_other_text() {
-        for (text, expected) in [
-            ("1.50", true),
-            ("-7", true),
-            ("123456789012345678901", true),
-            ("1e3", false),
-            (&"9".repeat(36), false),
-            ("1.", false),
-            ("", false),
-        ] {
-            assert_eq!(is_decimal(text), expected, "{text}");
-        }
-    }
 }
