@@ -4,28 +4,34 @@
 //! first the rows with a value of the column's main class, in order, then all others, by ID. This way no comparison
 //! involves two types, and rows without a value come last in both directions.
 
+mod documents;
+mod position;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, doc};
 use jiff::Timestamp;
 
+use self::position::{invalid_cursor_error, to_cursor_value};
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, FilterForm};
 use crate::engines::mongodb::server::MongoReadTx;
-use crate::engines::mongodb::{cells, paths, values};
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::model::{FieldKind, How, ListRequest, Page, Place, Role, Row, Tier};
+use crate::model::{How, ListRequest, Page, Place, Tier};
 use crate::plan::cursor::Cursor;
 use crate::plan::{
     AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize, parse_query, resolve_sort,
 };
 use crate::schema::mapping::Mapping;
-use crate::schema::time;
 use crate::schema::value::Value;
 use crate::sql::dialect::find_duplicate;
+
+pub(crate) use documents::{FoundDocument, project_shown_columns, to_found_document};
+pub(crate) use position::PagePosition;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListPart {
@@ -44,22 +50,6 @@ pub(crate) struct ListSegment {
     /// The index of its pass in the plan.
     pass: usize,
     part: ListPart,
-}
-
-/// A row and its position.
-pub(crate) struct FoundDocument {
-    segment: usize,
-    pub(crate) row: Row,
-    id: Bson,
-    key: Option<Bson>,
-}
-
-/// The position where a page starts.
-pub(crate) struct PagePosition {
-    segment: usize,
-    key: Option<Bson>,
-    /// `None`: before the segment's first row.
-    id: Option<Bson>,
 }
 
 /// The state of a request on its way to a page.
@@ -252,36 +242,6 @@ pub(crate) async fn count_matches(
     Ok(users)
 }
 
-/// The projection for everything that is shown, in full.
-pub(crate) fn project_shown_columns(mapping: &Mapping<Field>) -> Document {
-    paths::project_paths(mapping.shown.iter().map(|column| column.name.as_str()))
-}
-
-/// Converts a document to a row; `None` if it has no ID.
-pub(crate) fn to_found_document(
-    mapping: &Mapping<Field>,
-    segment: usize,
-    key: Option<&str>,
-    document: &Document,
-) -> Option<FoundDocument> {
-    let id = paths::value_at(document, mapping.id().name.as_str())?.into_owned();
-    let cells = mapping.shown.iter().enumerate();
-    let cell = |(at, column): (usize, &Column)| {
-        let mut value = cells::cell_value(document, column, at)?;
-        // Of several addresses or names, the first is shown and sent.
-        if matches!(mapping.columns[at].role, Role::Email | Role::Name)
-            && let Bson::Array(items) = value
-        {
-            value = items.into_iter().find(|item| *item != Bson::Null)?;
-        }
-        let cell = values::format_cell(&value, column.bytes)?;
-        Some(if column.kind == FieldKind::Time { time::from_text(cell) } else { cell })
-    };
-    let row = Row { id: values::format_value(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
-    let key = key.and_then(|path| paths::value_at(document, path)).map(std::borrow::Cow::into_owned);
-    Some(FoundDocument { segment, row, id, key })
-}
-
 /// Adds a pass that uses a text index to find whole words, in addition to searching the newest rows. Returns its index
 /// in the plan; `None` if everything is searched anyway.
 fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String]) -> Option<usize> {
@@ -322,59 +282,5 @@ fn choose_segment_parts(pass: &SearchPass) -> &'static [ListPart] {
         Order::Searched(..) => &[ListPart::Valued],
         Order::Shown(_) if pass.reach == AccessPath::Newest => &[ListPart::Valued],
         Order::Shown(_) => &[ListPart::Valued, ListPart::Rest],
-    }
-}
-
-impl PagePosition {
-    fn from_cursor(cursor: &Cursor, segments: &[ListSegment]) -> Option<Self> {
-        let segment = segments.get(cursor.segment).filter(|_| cursor.segments == segments.len())?;
-        let key = if cursor.key == Value::Null { None } else { Some(from_cursor_value(&cursor.key)?) };
-        let id = if cursor.id == Value::Null { None } else { Some(from_cursor_value(&cursor.id)?) };
-        if key.is_some() != (segment.part == ListPart::Valued && id.is_some()) {
-            return None;
-        }
-        Some(Self { segment: cursor.segment, key, id })
-    }
-}
-
-fn invalid_cursor_error() -> DirectoryError {
-    DirectoryError::new(
-        DirectoryCode::QueryInvalid,
-        "The list cannot continue from here: the position belongs to another list.",
-    )
-    .with_hint("Search again.")
-}
-
-/// The exact value with its type:
-/// <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>
-fn to_cursor_value(value: &Bson) -> Value {
-    Value::Text(value.clone().into_canonical_extjson().to_string())
-}
-
-fn from_cursor_value(value: &Value) -> Option<Bson> {
-    let Value::Text(text) = value else { return None };
-    let json: serde_json::Value = serde_json::from_str(text).ok()?;
-    json.try_into().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_remembered_exactly() {
-        for value in [
-            Bson::Int64(9_007_199_254_740_993),
-            Bson::Int32(7),
-            Bson::Double(0.1 + 0.2),
-            Bson::Double(-0.0),
-            Bson::String("{\"$oid\":\"x\"}".into()),
-            Bson::ObjectId(bson::oid::ObjectId::new()),
-            Bson::DateTime(bson::DateTime::from_millis(i64::MIN)),
-            Bson::Boolean(true),
-            Bson::Document(doc! { "a": 1_i64 }),
-        ] {
-            assert_eq!(from_cursor_value(&to_cursor_value(&value)), Some(value));
-        }
     }
 }
