@@ -4,20 +4,20 @@ mod catalogue;
 mod dialect;
 mod discovery;
 pub(crate) mod errors;
+mod file;
 mod index_use;
+mod reading;
 mod sidecars;
 pub(crate) mod trigrams;
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection};
 
-pub(crate) use self::discovery::discover_tables;
+use self::file::{FileIdentity, SeenFile, database_path, open_pool, schema_version};
+use self::reading::{StopOnDrop, bind_values, decode_value, format_cell, set_deadline};
 use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::engines::sqlite::catalogue::LiteType;
@@ -25,26 +25,20 @@ use crate::engines::sqlite::dialect::Sqlite;
 use crate::engines::sqlite::sidecars::OpenMode;
 use crate::error::Result;
 use crate::faults::table_changed_error;
-use crate::model::{FieldKind, Info};
+use crate::model::Info;
 use crate::plan::TableSize;
 use crate::plan::coverage::list_search_coverage;
-use crate::schema::cell::shorten_cell;
 use crate::schema::mapping::Mapping;
 use crate::schema::name::quote_name;
-use crate::schema::table::{Table, TableColumn};
-use crate::schema::time;
+use crate::schema::table::Table;
 use crate::schema::value::Value;
 use crate::sql::dialect::{FetchedRow, Statement};
 use crate::sql::executor::{SqlExecutor, impl_directory};
 
-/// How many of SQLite's VM instructions run between two checks of the clock: about one row's worth, since a single
-/// instruction can create a value of a gigabyte.
-const INSTRUCTIONS: i32 = 50;
+pub(crate) use self::discovery::discover_tables;
+
 /// The count is optional: 100,000 users take a millisecond, ten million this long.
 const COUNT_LIMIT: Duration = Duration::from_millis(250);
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// The page cache of a connection: 32 MB. <https://sqlite.org/pragma.html#pragma_cache_size>
-const CACHE: &str = "-32000";
 
 #[derive(Debug)]
 pub(crate) struct SqliteDirectory {
@@ -54,15 +48,6 @@ pub(crate) struct SqliteDirectory {
     info: Arc<Info>,
     seen: SeenFile,
     clock: Arc<dyn WallClock>,
-}
-
-/// Identifies the file and schema that were opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct SeenFile {
-    file: Option<FileIdentity>,
-    way: OpenMode,
-    /// Incremented by every schema change: <https://sqlite.org/pragma.html#pragma_schema_version>
-    schema: i64,
 }
 
 impl SqliteDirectory {
@@ -140,90 +125,6 @@ impl SqliteDirectory {
             key: decode_value(row, shown.len() + 2)?,
         })
     }
-}
-
-fn database_path(config: &DirectoryConfig) -> Result<PathBuf> {
-    let options = SqliteConnectOptions::from_str(&config.url);
-    let options = options.map_err(|error| errors::from_sqlx(error, config))?;
-    Ok(local_path(options.get_filename()))
-}
-
-async fn schema_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("PRAGMA schema_version").fetch_one(connection).await
-}
-
-/// Identifies the file at a path; changes if the file is replaced by renaming.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileIdentity {
-    device: u64,
-    inode: u64,
-}
-
-impl FileIdentity {
-    /// `None` if there is no file.
-    #[cfg(unix)]
-    fn from_path(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { device: metadata.dev(), inode: metadata.ino() })
-    }
-
-    /// Windows cannot replace an open file. A file that was replaced while it was closed has a later creation time.
-    #[cfg(not(unix))]
-    fn from_path(path: &Path) -> Option<Self> {
-        let made = std::fs::metadata(path).ok()?.created().ok()?;
-        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(Self { device: since.as_secs(), inode: since.subsec_nanos().into() })
-    }
-}
-
-/// Opens the file read-only, and returns in which way.
-async fn open_pool(config: &DirectoryConfig) -> Result<(SqlitePool, OpenMode)> {
-    let failed = |error| errors::from_sqlx(error, config);
-    let limit = query_timeout(config);
-    let path = database_path(config)?;
-    if let Some(error) = errors::file_open_error(&path) {
-        return Err(error);
-    }
-    let way = OpenMode::for_file(&path)?;
-    let options = SqliteConnectOptions::from_str(&config.url)
-        .map_err(failed)?
-        .filename(&path)
-        .in_memory(false)
-        .read_only(true)
-        .create_if_missing(false)
-        // Immutable only if no one writes to it: otherwise SQLite could read torn pages.
-        .immutable(matches!(way, OpenMode::Still(_)))
-        .busy_timeout(limit)
-        .pragma("query_only", "ON")
-        .pragma("cache_size", CACHE)
-        .disable_statement_logging();
-    let pool = SqlitePoolOptions::new()
-        .max_connections(2)
-        .acquire_timeout(limit.max(Duration::from_secs(5)))
-        .idle_timeout(IDLE_TIMEOUT)
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    Ok((pool, way))
-}
-
-/// A query with its bound values.
-fn bind_values(
-    statement: Statement,
-) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    // Only constants and catalogue names: see `dialect` and `schema::name`.
-    let mut query = sqlx::query(AssertSqlSafe(statement.sql));
-    for value in statement.binds {
-        query = match value {
-            Value::Null => query.bind(None::<String>),
-            Value::Integer(integer) => query.bind(integer),
-            Value::Real(bits) => query.bind(f64::from_bits(bits)),
-            Value::Text(text) => query.bind(text),
-            Value::BrokenText(bytes) | Value::Blob(bytes) => query.bind(bytes),
-        };
-    }
-    query
 }
 
 impl SqlExecutor for SqliteDirectory {
@@ -313,69 +214,8 @@ impl SqlExecutor for SqliteDirectory {
 
 impl_directory!(SqliteDirectory);
 
-/// Stops the connection's running statement on drop.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Lets `connection` work until `deadline` or until the returned flag is set. Replaces the limit of the connection's
-/// previous user.
-async fn set_deadline(
-    connection: &mut SqliteConnection,
-    deadline: Instant,
-) -> Result<Arc<AtomicBool>, sqlx::Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || {
-        !stopped.load(Ordering::Relaxed) && Instant::now() < deadline
-    });
-    Ok(stop)
-}
-
 fn query_timeout(config: &DirectoryConfig) -> Duration {
     Duration::from_millis(config.timeout_ms.into())
-}
-
-/// On systems with drive letters, `sqlite:///C:/users.sqlite` means `C:/users.sqlite`.
-fn local_path(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    match text.strip_prefix('/') {
-        Some(rest) if cfg!(windows) && rest.as_bytes().get(1) == Some(&b':') => rest.into(),
-        _ => path.to_owned(),
-    }
-}
-
-fn decode_value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
-    let raw = row.try_get_raw(at)?;
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    let holds = raw.type_info().name().to_owned();
-    Ok(match holds.as_str() {
-        "INTEGER" => Value::Integer(row.try_get_unchecked(at)?),
-        "REAL" => Value::Real(row.try_get_unchecked::<f64, _>(at)?.to_bits()),
-        "BLOB" => Value::Blob(row.try_get_unchecked(at)?),
-        // Any other type can be read as bytes.
-        _ => match String::from_utf8(row.try_get_unchecked(at)?) {
-            Ok(text) => Value::Text(text),
-            Err(broken) => Value::BrokenText(broken.into_bytes()),
-        },
-    })
-}
-
-/// A value for display. SQLite has neither booleans nor times, so the declared type determines what a number means.
-fn format_cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
-    match (column.kind, value) {
-        (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
-        (FieldKind::Time, Value::Blob(bytes)) => Some(time::from_text(column.bytes.to_cell(&bytes))),
-        (FieldKind::Time, value) => value.into_text().map(|text| time::from_text(shorten_cell(text))),
-        (_, Value::Blob(bytes)) => Some(column.bytes.to_cell(&bytes)),
-        (_, value) => value.into_text().map(shorten_cell),
-    }
 }
 
 /// The number of users: counted if that is quick, otherwise from ANALYZE or the rowids.
