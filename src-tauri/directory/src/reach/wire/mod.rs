@@ -6,90 +6,36 @@
 //! never sent to an unverified server, and an unsupported authentication method is reported by name. After the login,
 //! it only copies bytes.
 
+mod conversation;
 mod mysql;
 mod postgres;
+mod route;
 pub(crate) mod service_detection;
 
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::no_answer;
-use crate::reach::tls;
-use crate::reach::tls::{TlsMode, TlsOptions, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::tunnel_folder::TunnelFolder;
-use crate::reach::wire::service_detection::{DetectedService, ExpectedServer};
+
+pub(crate) use route::{Address, Login, Route};
 
 /// Rows arrive in large chunks, queries are small.
 const QUESTIONS: usize = 8 << 10;
 const ANSWERS: usize = 64 << 10;
+
 /// A server closes its side as soon as the client does.
 const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A server that is alive sends something within this time, however busy it is.
 const PULSE: Duration = Duration::from_secs(2);
-
-/// A server's address, and what is required before a password is sent to it.
-pub(crate) struct Route {
-    pub(crate) address: Address,
-    /// The host name that the certificate must be for.
-    pub(crate) host: String,
-    /// For display: `The database at db.acme.com:5432`.
-    pub(crate) place: String,
-    pub(crate) trust: Trust,
-    pub(crate) options: &'static TlsOptions,
-    pub(crate) login: Login,
-}
-
-pub(crate) enum Address {
-    Tcp(String, u16),
-    /// The server's own socket, so no one is in between.
-    #[cfg(unix)]
-    Socket(std::path::PathBuf),
-    /// The local end of a tunnel to a server elsewhere, with the name of the socket in it.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no name"))]
-    Tunnel(TunnelEndpoint, String),
-}
-
-impl Address {
-    async fn open_stream(&self) -> std::io::Result<Server> {
-        Ok(match self {
-            Self::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            #[cfg(unix)]
-            Self::Socket(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            #[cfg(unix)]
-            Self::Tunnel(TunnelEndpoint::Socket(folder), name) => {
-                Box::new(tokio::net::UnixStream::connect(folder.join(name)).await?)
-            }
-            #[cfg(not(unix))]
-            Self::Tunnel(TunnelEndpoint::Port(port), _) => {
-                Box::new(TcpStream::connect(("127.0.0.1", *port)).await?)
-            }
-        })
-    }
-}
-
-/// The engine's login protocol.
-pub(crate) enum Login {
-    /// The URL's `options`. The driver would send those from the environment.
-    Postgres {
-        options: Option<String>,
-    },
-    MySql,
-}
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +85,7 @@ struct SeenHandshake {
 
 /// Names the socket in the folder; PostgreSQL's driver derives the name from a port.
 pub(crate) const PORT: u16 = 5432;
+
 #[cfg(unix)]
 pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
 
@@ -261,7 +208,9 @@ async fn bind_listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, Tun
 
 /// A connection in either direction.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 type Server = Box<dyn Stream>;
 
 async fn relay_connection(
@@ -292,145 +241,4 @@ async fn relay_connection(
         // The caller has long given up.
         Err(_) => {}
     }
-}
-
-impl Route {
-    /// Connects to the server and runs the login. Returns once the server has let the driver in or refused it.
-    async fn connect_and_log_in(&self, driver: &mut impl Stream, seen: &SeenHandshake) -> Result<Server> {
-        let server = self.address.open_stream().await.map_err(|cause| self.connection_error(&cause))?;
-        seen.advance_to(ConnectStage::Reached);
-        let mut conversation = Conversation { route: self, seen, driver };
-        match &self.login {
-            Login::Postgres { options } => {
-                postgres::log_in(&mut conversation, server, options.as_deref()).await
-            }
-            Login::MySql => mysql::log_in(&mut conversation, server).await,
-        }
-    }
-
-    fn expected_server(&self) -> &'static ExpectedServer {
-        match self.login {
-            Login::Postgres { .. } => &service_detection::POSTGRES,
-            Login::MySql => &service_detection::MYSQL,
-        }
-    }
-
-    /// The error if another program is running there instead of the expected server.
-    async fn detect_other_service(&self) -> Option<DirectoryError> {
-        let stranger = DetectedService::detect_at(&self.address).await?;
-        (stranger != self.expected_server().is).then(|| self.other_service_error(stranger))
-    }
-
-    fn other_service_error(&self, stranger: DetectedService) -> DirectoryError {
-        stranger.to_error_at(&self.place, self.expected_server())
-    }
-
-    /// Whether the server sends anything.
-    async fn probe_for_reply(&self) -> std::io::Result<bool> {
-        let mut server = self.address.open_stream().await?;
-        // MySQL's server speaks first.
-        if matches!(self.login, Login::Postgres { .. }) {
-            server.write_all(&postgres::TLS_PLEASE).await?;
-            server.flush().await?;
-        }
-        Ok(server.read(&mut [0]).await? > 0)
-    }
-
-    /// Whether the server is on this computer, so that no one is in between.
-    #[cfg(unix)]
-    fn is_local_socket(&self) -> bool {
-        matches!(self.address, Address::Socket(_))
-    }
-
-    #[cfg(not(unix))]
-    #[allow(clippy::unused_self, reason = "it is needed on other systems")]
-    fn is_local_socket(&self) -> bool {
-        false
-    }
-
-    fn connection_error(&self, cause: &std::io::Error) -> DirectoryError {
-        if cause.kind() == std::io::ErrorKind::InvalidData {
-            return self.options.handshake_error(&self.place, cause);
-        }
-        no_answer::from_io(&self.place, cause)
-    }
-
-    fn missing_tls_error(&self) -> DirectoryError {
-        self.options.handshake_error(&self.place, &std::io::Error::other("the server does not support TLS"))
-    }
-}
-
-/// A login in progress.
-struct Conversation<'a, D> {
-    route: &'a Route,
-    seen: &'a SeenHandshake,
-    driver: &'a mut D,
-}
-
-impl<D: Stream> Conversation<'_, D> {
-    /// Encrypts the connection to the server.
-    async fn encrypt_stream(&mut self, server: Server) -> Result<Server> {
-        let name = ServerName::try_from(self.route.host.clone())
-            .map_err(|cause| self.route.options.handshake_error(&self.route.place, &cause))?;
-        let trust = &self.route.trust;
-        let connecting = TlsConnector::from(Arc::clone(&trust.config)).connect(name, server);
-        let encrypted = match connecting.await {
-            Ok(encrypted) => encrypted,
-            Err(cause) => {
-                // If the peer does not speak TLS, it may be another program.
-                let stranger =
-                    if tls::is_not_tls(&cause) { self.route.detect_other_service().await } else { None };
-                return Err(stranger.unwrap_or_else(|| self.connection_error(&cause)));
-            }
-        };
-        let privacy = if trust.is_certain { Privacy::Certain } else { Privacy::Encrypted };
-        self.seen.update_facts(|facts| facts.privacy = privacy);
-        Ok(Box::new(encrypted))
-    }
-
-    fn wants_tls(&self) -> bool {
-        self.route.trust.demand > TlsMode::Nothing
-    }
-
-    fn needs_tls(&self) -> bool {
-        self.route.trust.demand > TlsMode::IfOffered
-    }
-
-    /// Whether a secret may be sent as plain text.
-    fn is_certain(&self) -> bool {
-        self.route.is_local_socket() || self.privacy() == Privacy::Certain
-    }
-
-    fn privacy(&self) -> Privacy {
-        self.seen.facts.lock().privacy
-    }
-
-    /// Why a secret may not be sent, as the end of a sentence.
-    fn describe_risk(&self) -> &'static str {
-        match self.privacy() {
-            Privacy::Open => "the connection is not encrypted",
-            _ => "the server's identity is not verified",
-        }
-    }
-
-    fn connection_error(&self, cause: &std::io::Error) -> DirectoryError {
-        self.route.connection_error(cause)
-    }
-
-    async fn send_to_server(&self, server: &mut Server, bytes: &[u8]) -> Result<()> {
-        let sent = async {
-            server.write_all(bytes).await?;
-            server.flush().await
-        };
-        sent.await.map_err(|cause| self.connection_error(&cause))
-    }
-
-    async fn send_to_driver(&mut self, bytes: &[u8]) -> Result<()> {
-        self.driver.write_all(bytes).await.map_err(|_| driver_gone_error())
-    }
-}
-
-/// The driver hung up, so this error is never shown.
-fn driver_gone_error() -> DirectoryError {
-    DirectoryError::internal("the database's driver hung up")
 }

@@ -7,8 +7,9 @@
 use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::wire::conversation::{Conversation, driver_gone_error};
 use crate::reach::wire::service_detection::DetectedService;
-use crate::reach::wire::{ConnectStage, Conversation, Privacy, Server, Stream, driver_gone_error};
+use crate::reach::wire::{ConnectStage, Privacy, Server, Stream};
 
 /// No login packet is longer.
 const LONGEST: usize = 64 << 10;

@@ -4,8 +4,9 @@
 use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::wire::conversation::{Conversation, driver_gone_error};
 use crate::reach::wire::service_detection::DetectedService;
-use crate::reach::wire::{ConnectStage, Conversation, Server, Stream, driver_gone_error};
+use crate::reach::wire::{ConnectStage, Server, Stream};
 
 /// No login message is longer.
 const LONGEST: usize = 64 << 10;

@@ -4,44 +4,30 @@
 //! end of the tunnel is a socket in a folder that only this account can enter; MongoDB's driver uses SOCKS on loopback.
 //! `ssh` cannot prompt: whatever it would ask for is an error.
 
+mod failure;
+mod ssh_command;
+
 #[cfg(unix)]
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr};
 use tokio::sync::{Mutex, watch};
 
+use self::failure::{NO_PROGRAM, tunnel_error};
 use crate::config::SshConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::password_command::hide_console_window;
 use crate::reach::tunnel_folder::TunnelFolder;
 
 /// `ssh` gives up connecting after ten seconds by itself, but may then take time to log in.
 const LIMIT: Duration = Duration::from_secs(20);
+
 /// `ssh` logs why a connection failed before the connection fails, but the scheduler may delay us reading it.
 const LATE: Duration = Duration::from_millis(200);
+
 /// Logged when the tunnel is up; `ssh -v` has printed this since its first version.
 const READY: &str = "debug1: Entering interactive session";
-/// A shell script that runs a program and ends it when we end, however that happens, because then the pipe on its
-/// standard input is closed. `ssh` does not read standard input without a session. If the program ends first, the
-/// watcher is killed, so that it cannot kill another process that gets the same ID.
-#[cfg(unix)]
-const HELD: &str = r#"exec 3<&0
-"$@" </dev/null 3<&- &
-held=$!
-{ cat <&3; kill "$held"; } >/dev/null 2>&1 &
-watch=$!
-exec 3<&-
-wait "$held"
-status=$?
-kill "$watch" 2>/dev/null
-exit "$status""#;
-/// A shell's exit status if a program does not exist.
-const NO_PROGRAM: i32 = 127;
-/// The host alias in our single-line `known_hosts` file.
-const ALIAS: &str = "understudy-tunnel";
 
 pub(crate) struct Tunnel {
     ssh: SshConfig,
@@ -225,151 +211,6 @@ impl Tunnel {
                 .with_hint("Check the host and port in [directory.ssh], and the VPN if it needs one.")),
         }
     }
-
-    fn build_command(&self) -> Result<Command> {
-        let ssh = &self.ssh;
-        let mut command = supervised_command("ssh");
-        // No session, no terminal, no stdin, no X11 or agent forwarding; log enough to see when it is ready.
-        command.args(["-N", "-T", "-n", "-x", "-a", "-v"]);
-        // Its own connection: a shared one would not end with it.
-        command.args(["-o", "ControlMaster=no", "-o", "ControlPath=none"]);
-        command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes"]);
-        command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
-        command.args(["-o", "StreamLocalBindUnlink=yes", "-o", "PermitLocalCommand=no"]);
-        if let Some(port) = ssh.port {
-            command.args(["-p", &port.to_string()]);
-        }
-        if let Some(user) = &ssh.user {
-            command.args(["-l", user]);
-        }
-        if let Some(key) = self.key_path() {
-            // ssh expands % sequences.
-            command.args(["-o", "IdentitiesOnly=yes", "-i", &key.to_string_lossy().replace('%', "%%")]);
-        }
-        if let Some(key) = &ssh.host_key {
-            let known = self.folder.path().join("known_hosts");
-            std::fs::write(&known, format!("{ALIAS} {key}\n"))
-                .map_err(|cause| DirectoryError::from_io("write", &known, &cause))?;
-            command.arg("-o").arg(format!("UserKnownHostsFile=\"{}\"", known.display()));
-            command.arg("-o").arg(format!("HostKeyAlias={ALIAS}"));
-            command.args(["-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no"]);
-        }
-        match &self.begins {
-            TunnelMode::Forwards(forwards) => {
-                for (entrance, target) in forwards {
-                    let host = if target.host.contains(':') {
-                        format!("[{}]", target.host)
-                    } else {
-                        target.host.clone()
-                    };
-                    let begin = match entrance {
-                        #[cfg(unix)]
-                        TunnelEndpoint::Socket(folder) => {
-                            folder.join(target.socket_name()).display().to_string()
-                        }
-                        #[cfg(not(unix))]
-                        TunnelEndpoint::Port(port) => format!("127.0.0.1:{port}"),
-                    };
-                    command.arg("-L").arg(format!("{begin}:{host}:{}", target.port));
-                }
-            }
-            TunnelMode::Socks(port) => {
-                command.arg("-D").arg(format!("127.0.0.1:{port}"));
-            }
-        }
-        command.arg("--").arg(&ssh.host);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        hide_console_window(&mut command);
-        Ok(command)
-    }
-
-    /// The absolute path of the key.
-    fn key_path(&self) -> Option<std::path::PathBuf> {
-        let key = self.ssh.key.as_ref()?;
-        match (key.strip_prefix("~/"), dirs::home_dir()) {
-            (Some(rest), Some(home)) => Some(home.join(rest)),
-            _ => Some(key.into()),
-        }
-    }
-
-    /// The error for a tunnel that could not be made, from what `ssh` logged before it ended.
-    fn explain_exit(&self, lines: &[String]) -> DirectoryError {
-        let says = |what: &str| lines.iter().any(|line| line.contains(what));
-        let last = lines.last().map_or("it ended without a message", |line| line.trim_end_matches('.'));
-        let by_hand = self.manual_command();
-        let error = tunnel_error(&self.ssh, last);
-        let is_other = says("REMOTE HOST IDENTIFICATION HAS CHANGED");
-        if is_other && self.ssh.host_key.is_none() {
-            return tunnel_error(&self.ssh, "its host key has changed").with_hint(format!(
-                "Someone may be intercepting the connection, or the computer was set up again. Ask its administrator. \
-                 If the new key is right, remove the old one with `ssh-keygen -R`, and connect once by hand: {by_hand}"
-            ));
-        }
-        if is_other || says("Host key verification failed") {
-            return if self.ssh.host_key.is_some() {
-                tunnel_error(&self.ssh, "its key is not the one in directory.ssh.host_key")
-                    .with_hint("Ask its administrator for the right key. Another computer may be answering.")
-            } else {
-                tunnel_error(&self.ssh, "its key is not known here").with_hint(format!(
-                    "Connect once by hand and compare the key that is shown: {by_hand}\nOr set directory.ssh.host_key."
-                ))
-            };
-        }
-        if says("UNPROTECTED PRIVATE KEY FILE") {
-            return tunnel_error(&self.ssh, "others can read the key file, so ssh does not use it")
-                .with_hint(if cfg!(windows) {
-                    "Restrict it to your account, in PowerShell: icacls KEY /inheritance:r /grant:r \
-                     \"${env:USERNAME}:R\", where KEY is the path in directory.ssh.key."
-                } else {
-                    "Restrict it to your account: chmod 600, with the path in directory.ssh.key"
-                });
-        }
-        if says("Permission denied") || says("Too many authentication failures") {
-            return error.with_hint(
-                "Add the key to the agent (ssh-add) or name its file in directory.ssh.key. A key with a passphrase \
-                 must be in the agent. Check `user` in [directory.ssh], too.",
-            );
-        }
-        if says("Could not request local forwarding") || says("cannot listen to") {
-            return error.with_hint("Try again. Another program may have taken the address first.");
-        }
-        error.with_hint(format!(
-            "Check the host and port in [directory.ssh], and the VPN if it needs one. To try it by hand: {by_hand}"
-        ))
-    }
-
-    fn missing_ssh_error(&self) -> DirectoryError {
-        tunnel_error(&self.ssh, "`ssh` is not installed on this computer").with_hint(
-            "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
-        )
-    }
-
-    fn manual_command(&self) -> String {
-        let port = self.ssh.port.map(|port| format!("-p {port} ")).unwrap_or_default();
-        let user = self.ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        format!("ssh {port}{user}{}", self.ssh.host)
-    }
-}
-
-/// A command for the program that does not outlive us.
-#[cfg(unix)]
-fn supervised_command(program: &str) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", HELD, "sh", program]);
-    command
-}
-
-/// Ends with us, unless we are killed.
-#[cfg(not(unix))]
-fn supervised_command(program: &str) -> Command {
-    Command::new(program)
-}
-
-fn tunnel_error(ssh: &SshConfig, what: &str) -> DirectoryError {
-    DirectoryError::new(
-        DirectoryCode::Unreachable,
-        format!("The tunnel through {} could not be opened: {what}.", ssh.host),
-    )
 }
 
 /// Reads all of stderr, because a full pipe would block the program.
