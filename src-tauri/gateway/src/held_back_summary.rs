@@ -155,20 +155,21 @@ fn to_allowable(refused: &RefusedRequest<'_>) -> Option<AllowableRequest> {
 fn propose_rule(group: &HeldBackGroup, all: &[HeldBackGroup]) -> Option<AllowedRequest> {
     let AllowableRequest { kind, origin } = group.allowable.clone()?;
     let own: Vec<&str> = group.path.split('/').collect();
+    // Several IDs may differ at once: some sockets have a new address with each try.
+    let differs_in_ids = |parts: &Vec<&str>| {
+        parts.len() == own.len()
+            && parts.iter().zip(&own).all(|(part, own)| part == own || may_be_id(part) && may_be_id(own))
+    };
     let paths: Vec<Vec<&str>> = all
         .iter()
         .filter(|other| other.is_like(group))
         .map(|other| other.path.split('/').collect())
-        .filter(|parts: &Vec<&str>| parts.len() == own.len())
+        .filter(differs_in_ids)
         .collect();
     let parts: Vec<&str> = (0..own.len())
         .map(|at| {
-            let differs_here_only =
-                |parts: &&Vec<&str>| (0..own.len()).all(|other| other == at || parts[other] == own[other]);
-            let values: BTreeSet<&str> =
-                paths.iter().filter(differs_here_only).map(|parts| parts[at]).collect();
-            let are_ids = values.len() >= ID_VALUES && values.iter().all(|value| may_be_id(value));
-            if are_ids { "*" } else { own[at] }
+            let values: BTreeSet<&str> = paths.iter().map(|parts| parts[at]).collect();
+            if values.len() >= ID_VALUES { "*" } else { own[at] }
         })
         .collect();
     let path = PathPattern::parse(&parts.join("/")).ok()?;
@@ -270,12 +271,18 @@ mod tests {
             write(&summary, path);
         }
         assert_eq!(proposals(&summary), ["POST /api/delete", "POST /api/pay", "POST /api/search"]);
-        // Two differ in one part, two in the other.
+        // One part has two values, and so has the other.
         let summary = HeldBackSummary::default();
         for path in ["/a1/b1", "/a1/b2", "/a2/b1"] {
             write(&summary, path);
         }
         assert!(proposals(&summary).iter().all(|rule| !rule.contains('*')));
+        let summary = HeldBackSummary::default();
+        for path in ["/live/07/x1/ws", "/live/12/y2/ws", "/live/36/z3/ws", "/live/48/now/ws"] {
+            write(&summary, path);
+        }
+        let both = "POST /live/*/*/ws";
+        assert_eq!(proposals(&summary), ["POST /live/48/now/ws", both, both, both]);
     }
 
     #[test]

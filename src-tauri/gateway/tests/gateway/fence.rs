@@ -189,14 +189,18 @@ async fn what_was_held_back_becomes_a_list_with_rules() {
     let lines: Vec<String> = groups
         .iter()
         .map(|group| {
-            let rule = group.proposed_rule().map(|rule| format!("{} {}", rule.kind, rule.path));
+            let rule = group.proposed_rule().map(|rule| {
+                let origin = rule.origin.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{} {origin}{}", rule.kind, rule.path)
+            });
             format!("{} {} {} {}", group.count, group.method, group.path, rule.unwrap_or_default())
         })
         .collect();
+    let collected = format!("1 POST /collect POST https://localhost:{}/collect", other.address.port());
     assert_eq!(
         lines,
         [
-            "1 POST /collect ",
+            collected.as_str(),
             "1 POST /reset/••• ",
             "2 POST /orders/9/preview POST /orders/*/preview",
             "1 POST /orders/8/preview POST /orders/*/preview",
