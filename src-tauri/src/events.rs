@@ -11,7 +11,7 @@ use understudy_core::console::Console;
 use understudy_core::notice::{self, Notice, Toast};
 
 use crate::quit::{bring_to_front, reopen_if_idle};
-use crate::session_window::{BarAction, SessionCommand, SessionWindows, emit_to_bars};
+use crate::session_window::{SessionCommand, SessionWindows, emit_to_bars};
 use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
@@ -46,6 +46,12 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             emit_to_bars(app, &session, "bar_changed", ());
             app.emit_to(CONSOLE, "session_access", session)
         }
+        Notice::RenewSecret(session) => {
+            if let Some(window) = app.get_webview_window(CONSOLE) {
+                bring_to_front(&window);
+            }
+            app.emit_to(CONSOLE, "renew_secret", session)
+        }
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
@@ -74,23 +80,10 @@ pub async fn run_session_commands(
         // Ending waits for the application's sign-out; the next command must not wait for that.
         tokio::spawn(async move {
             match command {
-                SessionCommand::Retry(session) => {
-                    let _ = console.retry_session(&session);
-                }
                 SessionCommand::Extend(session) => {
                     if let Err(error) = console.extend_session(&session).await {
                         let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
                     }
-                }
-                SessionCommand::Renew(session) => {
-                    if let Some(window) = app.get_webview_window(CONSOLE) {
-                        bring_to_front(&window);
-                    }
-                    let _ = app.emit_to(CONSOLE, "renew_secret", session);
-                }
-                SessionCommand::Reload(window) => {
-                    let _ =
-                        app.state::<Arc<SessionWindows>>().run_bar_action(&window, BarAction::Reload).await;
                 }
                 SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }

@@ -1,7 +1,6 @@
-//! What the core needs of a session's window. The desktop implements it; tests have a fake.
+//! What the core needs of a session's window. The desktop implements it; tests have a stand-in.
 //!
-//! The window shows one of two things: a *launch page*, which is a page of Understudy with the application's origin
-//! that sends requests on command, or the application itself.
+//! The window shows one of two things: the [launch page](crate::launch), or the application itself.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use url::{Origin, Url};
 use crate::charset;
 use crate::connection::Method;
 use crate::error::{Error, Result};
+use crate::launch::LaunchSite;
 use crate::session::SessionView;
 use crate::template::Expression;
 
@@ -169,53 +169,41 @@ impl From<Error> for Refusal {
 /// What a window is opened with.
 #[derive(Clone, Copy)]
 pub struct WindowOptions<'a> {
-    /// The launch page's origin.
+    /// The application's origin, where the launch page is.
     pub origin: &'a Origin,
+    pub launch: &'a LaunchSite,
     /// Everything that the window requests goes there, and to no other place.
     pub gateway: &'a Gateway,
+}
+
+/// What a window shows in place of the launch page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstPage<'a> {
+    /// The application's page that the session begins with.
+    Start(&'a Url),
+    /// A one-time link. The session begins with the page of the application that it leads to.
+    Link(&'a Url),
 }
 
 /// Session windows.
 #[async_trait]
 pub trait Browser: Send + Sync {
-    /// Opens a window for `session` that contains only a launch page, without any request. Returns once the launch page
-    /// can send.
+    /// Makes a hidden window that loads the launch page, and nothing else, for the session that will have this ID.
+    async fn prepare_window(&self, session: &str, opening: &WindowOptions<'_>) -> Result<()>;
+
+    /// Shows the window that was made ready for `session`, or else a new one that loads the launch page, and nothing
+    /// else.
     async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()>;
 
-    /// Replaces the application's page by a launch page of `origin`, keeping the session's cookies. Returns once the
-    /// launch page can send.
-    async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()>;
+    /// Replaces the launch page, which does not stay in the history.
+    async fn show_page(&self, session: &str, page: FirstPage<'_>) -> Result<()>;
 
-    /// Sends a request from the launch page.
-    async fn send_request(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
+    /// Ends what the window shows, and everything it started. From now on no page navigates or asks anything there.
+    /// Never fails; a window that is gone has no page.
+    async fn leave_page(&self, session: &str);
 
-    /// Puts cookies into the session's window; they are set when this returns.
-    async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
-
-    /// The cookies that the session would send to `url` now.
-    async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
-
-    /// Fills the storage of the launch page's origin.
-    async fn fill_storage(&self, session: &str, stored: &PageStorage) -> Result<()>;
-
-    /// Opens a one-time link and waits until it has led to a page of `origin`. The link does not stay in the history.
-    /// Returns the page's URL.
-    async fn follow_link(
-        &self,
-        session: &str,
-        link: &Url,
-        origin: &Origin,
-        limit: Duration,
-    ) -> Result<Url, Unanswered>;
-
-    /// Shows the refusal on the launch page, with Retry and Close.
-    async fn show_refusal(&self, session: &str, refusal: &Refusal) -> Result<()>;
-
-    /// Shows on the launch page that the sign-in is being retried.
-    async fn show_retrying(&self, session: &str) -> Result<()>;
-
-    /// Replaces the launch page by the application. The launch page does not stay in the history.
-    async fn show_page(&self, session: &str, url: &Url) -> Result<()>;
+    /// Discards the window's cookies and storage, and loads the launch page at this origin.
+    async fn return_to_launch_page(&self, session: &str, origin: &Origin) -> Result<()>;
 
     /// Brings the window to the front.
     async fn focus_window(&self, session: &str) -> Result<()>;

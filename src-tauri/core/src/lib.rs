@@ -20,6 +20,7 @@ pub mod home;
 pub mod impersonation;
 pub mod introspection;
 pub(crate) mod latest_only;
+pub mod launch;
 pub(crate) mod masks;
 pub mod notice;
 #[cfg(test)]

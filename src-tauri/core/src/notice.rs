@@ -111,6 +111,8 @@ pub enum Notice {
     /// A session has ended, for whatever reason. Not sent if its window never opened; then beginning it returns the
     /// error.
     SessionEnded(EndedSession),
+    /// The operator wants to replace the secret that the session with this ID was refused for.
+    RenewSecret(String),
     Toast(Toast),
     Connections(ConnectionList),
     /// The application has changed users in the directory of the connection with this ID.

@@ -39,8 +39,10 @@ pub(crate) async fn exchange(
     let Some((url, uri)) = normalize_address(&scheme, &target, path) else {
         return bare_answer(StatusCode::BAD_REQUEST);
     };
-    if let Some(launch) = session.launch.as_ref().filter(|launch| launch.holds(&url)) {
-        return launch.answer(request, uri).await;
+    if let Some(launch) = &session.launch
+        && let Some(below) = launch.strip_path(&url)
+    {
+        return launch.answer(below, request, uri).await;
     }
     let record = session.journal.begin_entry(request.method(), &uri);
     let preferences =
@@ -48,6 +50,7 @@ pub(crate) async fn exchange(
     let (parts, body) = request.into_parts();
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();
+    let left = session.gate.left();
     let permit = session.gate.take_permit(&parts.method, &url);
     let passed = match &permit {
         Some(_) => Ok(stream_body(body)),
@@ -69,7 +72,7 @@ pub(crate) async fn exchange(
             } else {
                 tokio::select! {
                     biased;
-                    () = session.gate.left().cancelled() => return give_up_request(&record, &session),
+                    () = left.cancelled() => return give_up_request(&record, &session),
                     answer = forwarded => answer,
                 }
             }

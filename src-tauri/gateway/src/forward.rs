@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING,
-    UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Request, Response, StatusCode, Uri, Version, request, response};
 use http_body::Body as _;
@@ -24,6 +24,7 @@ use crate::fault_page::{Preferences, answer_password_wanted};
 use crate::fence::is_top_level;
 use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
 use crate::journal::{Record, RequestOutcome};
+use crate::observer::SentCookies;
 use crate::session::SessionState;
 
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
@@ -65,7 +66,9 @@ impl Passage<'_> {
                 }
             }
         }
+        self.tell_sent_cookies(&asked);
         let mut response = self.send(parts, body).await?;
+        self.tell_set_cookies(response.headers());
         self.record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(from_webview) = from_webview
@@ -74,7 +77,9 @@ impl Passage<'_> {
             return Ok(response.map(|_| full_body("")));
         }
         let (mut head, body) = response.into_parts();
-        self.session.gate.notice_arrival(&asked, self.url, &head);
+        if self.session.gate.notice_arrival(&asked, self.url, &head) {
+            self.session.observer.on_arrival(self.url);
+        }
         let has_known_end = has_known_end(&head);
         remove_hop_by_hop(&mut head.headers);
         if head.status == StatusCode::NOT_MODIFIED
@@ -121,6 +126,25 @@ impl Passage<'_> {
         if let Some(protocol) = upgrade {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             parts.headers.insert(UPGRADE, protocol);
+        }
+    }
+
+    fn tell_sent_cookies(&self, asked: &request::Parts) {
+        let of = |name: &str| asked.headers.get(name).map(HeaderValue::as_bytes);
+        let header = asked.headers.get(COOKIE).and_then(|value| value.to_str().ok());
+        let is_own = matches!(of("sec-fetch-site"), Some(b"same-origin" | b"none"));
+        let is_load = of("sec-fetch-mode") == Some(b"navigate");
+        let sent = SentCookies { header, is_complete: is_own && (is_load || header.is_some()) };
+        if header.is_some() || sent.is_complete {
+            self.session.observer.on_cookies_sent(self.url, sent);
+        }
+    }
+
+    fn tell_set_cookies(&self, headers: &http::HeaderMap) {
+        let set: Vec<&str> =
+            headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+        if !set.is_empty() {
+            self.session.observer.on_cookies_set(self.url, &set);
         }
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct FenceGate {
     /// Cancelled when the session becomes read-only: an open web socket could go on writing.
     sockets: RwLock<CancellationToken>,
     /// Cancelled when the session is about to be signed out: from then on, only permits count.
-    left: CancellationToken,
+    left: RwLock<CancellationToken>,
 }
 
 struct GateState {
@@ -98,7 +98,7 @@ impl FenceGate {
             refused: HeldBackSummary::default(),
             permits: Arc::default(),
             sockets: RwLock::default(),
-            left: CancellationToken::new(),
+            left: RwLock::default(),
         }
     }
 
@@ -118,12 +118,14 @@ impl FenceGate {
         state.arrival = Some(origin);
     }
 
-    /// Ends the exception for a one-time link once its page is there. To be called before anything of the answer passes
-    /// on, so that no script of the page runs in the wrong mode.
-    pub(crate) fn notice_arrival(&self, asked: &Parts, url: &Url, answer: &http::response::Parts) {
-        if self.state.read().awaits(url) && is_top_level(&asked.headers) && !is_redirect(answer) {
+    /// Ends the exception for a one-time link once its page is there, and returns whether it is. To be called before
+    /// anything of the answer passes on, so that no script of the page runs in the wrong mode.
+    pub(crate) fn notice_arrival(&self, asked: &Parts, url: &Url, answer: &http::response::Parts) -> bool {
+        let is_there = self.state.read().awaits(url) && is_top_level(&asked.headers) && !is_redirect(answer);
+        if is_there {
             self.apply_mode(&mut self.state.write());
         }
+        is_there
     }
 
     fn apply_mode(&self, state: &mut GateState) {
@@ -136,13 +138,21 @@ impl FenceGate {
 
     /// Gives up what pages have requested and have no answer to yet, and whatever they request from now on.
     pub(crate) fn leave_pages(&self) {
-        self.left.cancel();
-        self.sockets.read().cancel();
+        self.left.read().cancel();
+        std::mem::take(&mut *self.sockets.write()).cancel();
     }
 
-    /// Cancelled when nothing of a page passes any longer.
-    pub(crate) fn left(&self) -> &CancellationToken {
-        &self.left
+    /// Lets pages ask again, because another sign-in begins.
+    pub(crate) fn admit_pages(&self) {
+        let mut left = self.left.write();
+        if left.is_cancelled() {
+            *left = CancellationToken::new();
+        }
+    }
+
+    /// Cancelled when nothing of the pages of now passes any longer.
+    pub(crate) fn left(&self) -> CancellationToken {
+        self.left.read().clone()
     }
 
     /// Lets this session's pages lead to a host.

@@ -5,7 +5,6 @@ use std::fmt;
 use http::StatusCode;
 use url::Url;
 
-use crate::JournalEntry;
 use crate::fence::FenceReason;
 
 /// Why a request was held back. `Display` is a sentence for the page, the bar and the audit log.
@@ -16,11 +15,6 @@ pub enum HeldBack {
     LeadsElsewhere(Url),
     /// Its address or its body could not be read.
     Unreadable,
-}
-
-/// Is notified of every request that a session's fence held back. Must not wait.
-pub trait FenceObserver: Send + Sync {
-    fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack);
 }
 
 impl HeldBack {

@@ -1,14 +1,15 @@
-//! The launch page's route: one unguessable path at the application's origins that the gateway answers itself. A request for it
-//! never leaves the computer.
+//! The launch page's route: one unguessable path that the gateway answers itself, at whatever host it is asked for. A
+//! request for it never leaves the computer.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use url::{Origin, Url};
+use url::Url;
 
 use crate::GatewayError;
 use crate::body::{Body, full_body};
@@ -17,9 +18,12 @@ use crate::random::random_name;
 /// The largest report that a launch page makes: an application's answer to a sign-in, with headers.
 const REPORT_LIMIT: usize = 4 << 20;
 
-/// Answers the launch page's requests. The request's URI is whole (`https://app.example/<path>/…`).
+/// Answers the launch page's requests.
+#[async_trait]
 pub trait LaunchResponder: Send + Sync {
-    fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
+    /// `below` is what follows the launch page's own path: empty, or it starts with a slash. The request's URI is whole
+    /// (`https://app.example/<path>/…`). It may wait: the answer is given up when the session ends.
+    async fn answer(&self, below: &str, request: Request<Bytes>) -> Response<Bytes>;
 }
 
 /// Where the launch page is, and what answers there.
@@ -27,8 +31,6 @@ pub trait LaunchResponder: Send + Sync {
 pub struct LaunchRoute {
     /// `/` and an unguessable name.
     path: String,
-    /// Where the page is asked for. Elsewhere, its path is any other path.
-    origins: Vec<Origin>,
     page: Arc<dyn LaunchResponder>,
 }
 
@@ -37,8 +39,8 @@ impl LaunchRoute {
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub fn create(origins: Vec<Origin>, page: Arc<dyn LaunchResponder>) -> Result<Self, GatewayError> {
-        Ok(Self { path: format!("/{}", random_name()?), origins, page })
+    pub fn create(page: Arc<dyn LaunchResponder>) -> Result<Self, GatewayError> {
+        Ok(Self { path: format!("/{}", random_name()?), page })
     }
 
     /// The launch page's address at an application's origin. `below` starts with a slash, or is empty.
@@ -50,13 +52,18 @@ impl LaunchRoute {
         url
     }
 
-    pub(crate) fn holds(&self, url: &Url) -> bool {
-        let below = url.path().strip_prefix(&self.path);
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-            && self.origins.contains(&url.origin())
+    /// What follows the route's path in an address; `None` for any other address.
+    pub fn strip_path<'a>(&self, url: &'a Url) -> Option<&'a str> {
+        let below = url.path().strip_prefix(&self.path)?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>, uri: http::Uri) -> Response<Body> {
+    pub(crate) async fn answer(
+        &self,
+        below: &str,
+        request: Request<Incoming>,
+        uri: http::Uri,
+    ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         parts.uri = uri;
         let Ok(body) = Limited::new(body, REPORT_LIMIT).collect().await else {
@@ -64,7 +71,8 @@ impl LaunchRoute {
             *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
             return response;
         };
-        let mut response = self.page.answer(Request::from_parts(parts, body.to_bytes())).map(full_body);
+        let asked = Request::from_parts(parts, body.to_bytes());
+        let mut response = self.page.answer(below, asked).await.map(full_body);
         // The address is the secret: no other page may learn it, and no cache keep what is there.
         response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

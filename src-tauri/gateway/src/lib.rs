@@ -21,6 +21,7 @@ mod hop_headers;
 mod inbound;
 mod journal;
 mod launch;
+mod observer;
 mod outbound_proxy;
 mod random;
 mod session;
@@ -44,10 +45,11 @@ pub use credentials::HostCredentials;
 pub use fault::{CertificateReason, ReachFault};
 pub use fault_page::escape_html;
 pub use gate::RequestPermit;
-pub use held_back::{FenceObserver, HeldBack};
+pub use held_back::HeldBack;
 pub use held_back_summary::HeldBackGroup;
 pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
+pub use observer::{SentCookies, SessionObserver};
 pub use outbound_proxy::OutboundProxy;
 
 use authority::SessionAuthority;
@@ -77,7 +79,7 @@ pub struct GatewayConfig {
     /// other host could tell by a shared file that two sessions come from one computer.
     pub static_hosts: Vec<HostPattern>,
     pub rules: FenceRules,
-    pub observer: Arc<dyn FenceObserver>,
+    pub observer: Arc<dyn SessionObserver>,
     pub mask_secrets: MaskSecrets,
 }
 
@@ -206,6 +208,11 @@ impl Gateway {
     /// after the sign-out. The console's own requests still pass.
     pub fn leave_pages(&self) {
         self.session.gate.leave_pages();
+    }
+
+    /// Lets pages ask again after [`Self::leave_pages`], because another sign-in begins.
+    pub fn admit_pages(&self) {
+        self.session.gate.admit_pages();
     }
 
     pub fn journal(&self) -> &Arc<RequestJournal> {

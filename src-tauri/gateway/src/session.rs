@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::FenceObserver;
 use crate::PublicCache;
+use crate::SessionObserver;
 use crate::authority::SessionAuthority;
 use crate::credentials::CredentialStore;
 use crate::fence::HostPattern;
@@ -23,7 +23,7 @@ pub(crate) struct SessionState {
     pub(crate) cache: Arc<PublicCache>,
     pub(crate) static_hosts: Vec<HostPattern>,
     pub(crate) gate: FenceGate,
-    pub(crate) observer: Arc<dyn FenceObserver>,
+    pub(crate) observer: Arc<dyn SessionObserver>,
     pub(crate) journal: Arc<RequestJournal>,
     pub(crate) credentials: CredentialStore,
     pub(crate) launch: Option<LaunchRoute>,

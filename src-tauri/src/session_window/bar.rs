@@ -89,7 +89,7 @@ pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
         return;
     }
     if action == BarAction::Reload
-        && let Some(url) = open.reload_over_fault()
+        && let Some(url) = open.page_behind_fault()
     {
         let _ = with_page(&open.key, |page| page.view.load_url(&url));
         return;

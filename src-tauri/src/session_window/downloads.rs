@@ -19,7 +19,7 @@ pub struct Downloads {
     app: AppHandle,
     session: String,
     /// The user's name, for sentences.
-    who: String,
+    who: RefCell<String>,
     /// Several downloads may have the same URL. They are assumed to end in the order in which they began.
     under_way: RefCell<HashMap<String, VecDeque<PathBuf>>>,
     /// How to cancel them, if the webview does not do so itself when it closes.
@@ -28,20 +28,25 @@ pub struct Downloads {
 }
 
 impl Downloads {
-    pub fn for_session(app: AppHandle, session: String, who: String) -> Self {
+    pub fn for_session(app: AppHandle, session: String) -> Self {
         Self {
             app,
             session,
-            who,
+            who: RefCell::default(),
             under_way: RefCell::default(),
             breaks: RefCell::default(),
             is_over: Cell::new(false),
         }
     }
 
+    /// Says whose session it is.
+    pub fn name_user(&self, who: String) {
+        *self.who.borrow_mut() = who;
+    }
+
     /// Where to save a file from the page in the window; a launch page has no downloads.
     pub fn accept_download(&self, open: &SessionWindow, url: &str, suggested: &Path) -> Option<PathBuf> {
-        let is_of_page = open.stage.lock().is_of_application();
+        let is_of_page = open.is_of_application();
         if is_of_page && !self.is_over.get() { self.begin_download(url, suggested) } else { None }
     }
 
@@ -85,7 +90,7 @@ impl Downloads {
     pub fn finish_download(&self, url: &str, succeeded: bool) {
         let begun = self.under_way.borrow_mut().get_mut(url).and_then(VecDeque::pop_front);
         let Some(place) = begun else { return };
-        let (file, who) = (safe_file_name(&place), &self.who);
+        let (file, who) = (safe_file_name(&place), self.who.borrow());
         if self.is_over.get() {
             self.report_interrupted(&place);
         } else if succeeded {
@@ -105,7 +110,8 @@ impl Downloads {
     }
 
     fn report_interrupted(&self, place: &Path) {
-        let hint = format!("The download was interrupted because the session as {} ended.", self.who);
+        let hint =
+            format!("The download was interrupted because the session as {} ended.", self.who.borrow());
         self.show_toast(ToastKind::Bad, format!("{} was not saved", safe_file_name(place)), hint);
     }
 

@@ -1,14 +1,11 @@
-//! What macOS and Windows have in common: cookies, downloads and the page's place through wry, and stand-ins for what
+//! What macOS and Windows have in common: downloads and the page's place through wry, and stand-ins for what
 //! they lack.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
 use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
-use understudy_core::browser::{SameSite, SessionCookie};
 use understudy_core::error::Result;
-use url::Url;
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{NewWindowResponse, Rect, WebView, WebViewBuilder};
 
@@ -16,10 +13,7 @@ use super::downloads::Downloads;
 use super::popups::{PopupRequest, open_popup};
 use super::stage::{SessionWindow, may_navigate};
 use super::window::with_page;
-use super::{Done, platform, window_error};
-
-/// No loss of cookies before the window closes is known here.
-pub const LOSES_COOKIES: bool = false;
+use super::{platform, window_error};
 
 /// The system assigns processes itself.
 pub fn share_process<'a>(
@@ -27,51 +21,6 @@ pub fn share_process<'a>(
     _console: &WebviewWindow,
 ) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
     builder
-}
-
-/// Adds cookies to the page's own.
-pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
-    let put = |cookie: SessionCookie| {
-        let mut made = cookie::Cookie::new(cookie.name, cookie.value.expose_secret().to_owned());
-        made.set_domain(cookie.domain);
-        made.set_path(cookie.path);
-        made.set_secure(cookie.secure);
-        made.set_http_only(cookie.http_only);
-        made.set_same_site(match cookie.same_site {
-            Some(SameSite::Strict) => cookie::SameSite::Strict,
-            // Browsers treat a missing SameSite as Lax (RFC 6265bis).
-            Some(SameSite::Lax) | None => cookie::SameSite::Lax,
-            Some(SameSite::None) => cookie::SameSite::None,
-        });
-        if let Some(at) =
-            cookie.expires_at.and_then(|at| cookie::time::OffsetDateTime::from_unix_timestamp(at).ok())
-        {
-            made.set_expires(at);
-        }
-        page.set_cookie(&made).map_err(|error| error.to_string())
-    };
-    let _ = done.send(cookies.into_iter().try_for_each(put));
-}
-
-/// The cookies that the page would send to `url`.
-pub fn fetch_cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
-    let read = |cookie: cookie::Cookie<'static>| SessionCookie {
-        name: cookie.name().to_owned(),
-        value: SecretString::from(cookie.value().to_owned()),
-        domain: cookie.domain().or(url.host_str()).unwrap_or_default().to_owned(),
-        host_only: cookie.domain().is_none_or(|domain| Some(domain) == url.host_str()),
-        path: cookie.path().unwrap_or("/").to_owned(),
-        secure: cookie.secure().unwrap_or(false),
-        http_only: cookie.http_only().unwrap_or(false),
-        same_site: cookie.same_site().map(|site| match site {
-            cookie::SameSite::Strict => SameSite::Strict,
-            cookie::SameSite::Lax => SameSite::Lax,
-            cookie::SameSite::None => SameSite::None,
-        }),
-        expires_at: cookie.expires_datetime().map(cookie::time::OffsetDateTime::unix_timestamp),
-    };
-    let found = page.cookies_for_url(url.as_str()).map_err(|error| error.to_string());
-    let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
 }
 
 /// Decides about the page's navigations, and opens the windows that it asks for.

@@ -7,7 +7,6 @@
 mod bar;
 mod browser;
 mod downloads;
-mod launch_page;
 #[cfg(not(target_os = "linux"))]
 mod macos_and_windows;
 #[cfg(target_os = "linux")]
@@ -54,21 +53,13 @@ use self::window::{PageView, find_window_at, with_page};
 /// What the operator asks for in a session's window.
 #[derive(Debug)]
 pub enum SessionCommand {
-    Retry(String),
     /// Extend the session, as far as the policy allows.
     Extend(String),
-    /// Replace a secret, in the console.
-    Renew(String),
-    /// Load the page again whose process ended, in the window with this key.
-    Reload(String),
     End(String, EndCause),
 }
 
 /// What the bar leaves to the page at least, in logical pixels.
 const LEAST_PAGE_HEIGHT: i32 = 160;
-
-/// Where an asynchronous operation sends its outcome.
-pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
 
 /// All session windows.
 pub struct SessionWindows {
@@ -97,6 +88,7 @@ impl SessionWindows {
             let (view, open) = (&page.view, &page.open);
             let url = view.url().ok().and_then(|url| Url::parse(&url).ok());
             let is_off_site = url.as_ref().is_some_and(|url| open.is_off_site(&url.origin()));
+            let shown = url.filter(|_| !open.is_ours()).map_or(open.origin.clone(), |url| url.origin());
             BarState {
                 is_off_site,
                 session,
@@ -104,7 +96,7 @@ impl SessionWindows {
                 can_go_back: view.can_go_back().unwrap_or(false),
                 can_go_forward: view.can_go_forward().unwrap_or(false),
                 zoom: *open.zoom.lock(),
-                location: url.map(|url| url.origin().ascii_serialization()).unwrap_or_default(),
+                location: shown.ascii_serialization(),
                 held_back,
                 off_site,
             }
@@ -198,12 +190,6 @@ impl SessionWindows {
     ) -> Result<T> {
         let key = key.to_owned();
         self.on_main(move || with_page(&key, work)).await?
-    }
-
-    async fn run_script(&self, session: &str, script: String) -> Result<()> {
-        let id = session.to_owned();
-        self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(window_error)))
-            .await??
     }
 }
 

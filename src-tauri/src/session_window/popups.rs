@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tauri::AppHandle;
-use tokio::sync::watch;
 use understudy_core::notice::Toast;
 use wry::NewWindowOpener;
 
 use super::bar::{emit_to_bars, popup_key};
 use super::platform;
-use super::stage::{GatewayAccess, LaunchPageState, SessionWindow, Stage, is_of_page};
+use super::stage::{GatewayAccess, SessionWindow, Stage, is_of_page};
 use super::window::{PageView, build_popup, list_windows, take_page, with_page};
 
 /// How many of them a session may have at once.
@@ -109,7 +108,7 @@ pub(super) fn open_popup(app: &AppHandle, opener_key: &str, request: PopupReques
     let (opener, downloads) =
         with_page(opener_key, |page| (Arc::clone(&page.open), Rc::clone(&page.downloads))).ok()?;
     let is_of_page = request.url.is_empty() || is_of_page(&request.url);
-    if !is_of_page || !opener.stage.lock().is_of_application() {
+    if !is_of_page || !opener.is_of_application() {
         return None;
     }
     let open_now = list_windows(&opener.session).len().saturating_sub(1);
@@ -183,10 +182,8 @@ impl SessionWindow {
             key: popup_key(&self.session, number),
             popups: Arc::clone(&self.popups),
             stage: Mutex::new(Stage::Application { is_there: true }),
-            ready: watch::Sender::new(LaunchPageState::NotYet),
+            launch: self.launch.clone(),
             falls: AtomicU32::new(0),
-            next_answer: 1.into(),
-            answers: Mutex::default(),
             zoom: Mutex::new(*self.zoom.lock()),
             bar_height: super::BAR_HEIGHT.into(),
             origin: self.origin.clone(),

@@ -11,7 +11,6 @@ use tauri_plugin_window_state::{StateFlags, WindowExt};
 use understudy_core::audit::EndCause;
 use understudy_core::error::Result;
 use understudy_core::notice::Toast;
-use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
 use url::Url;
@@ -19,9 +18,8 @@ use wry::{PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
 
 use super::bar::{BAR_HEIGHT, BarAction, bar_label, number_of_window, refresh_bar, run_bar_action};
 use super::downloads::Downloads;
-use super::launch_page::{COOKIES_LOST, LaunchPage};
 use super::popups::{PopupRequest, close_popup_later, end_popup};
-use super::stage::{SessionWindow, report_link_arrival};
+use super::stage::SessionWindow;
 use super::title::{popup_title, window_title};
 use super::{SessionCommand, platform, window_closed_error, window_error};
 use crate::CONSOLE;
@@ -48,8 +46,6 @@ pub(super) enum PageEvent {
     Gone,
     /// The web process crashed or was killed.
     ProcessEnded,
-    /// The network process ended, and the cookies with it.
-    CookiesLost,
     /// Printing failed, with the reason.
     NotPrinted(String),
 }
@@ -69,29 +65,32 @@ thread_local! {
     static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();
 }
 
-/// Builds a session's window with its launch page. Main thread only.
-pub(super) fn build_window(
-    app: &AppHandle,
-    session: &SessionView,
-    open: &Arc<SessionWindow>,
-    launch_page: &LaunchPage,
-) -> Result<()> {
-    let title = window_title(&session.user, &session.connection_name, session.environment);
-    let empty = build_empty_window(app, open, &title, (1280.0, 860.0))?;
+/// Builds a session's window with its launch page; it is not shown yet. Main thread only.
+pub(super) fn build_window(app: &AppHandle, open: &Arc<SessionWindow>) -> Result<()> {
+    let empty = build_empty_window(app, open, "Understudy", (1280.0, 860.0))?;
     let window = empty.window();
-    // Not the position: windows of several customers would cover each other.
-    let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let downloads =
-        Rc::new(Downloads::for_session(app.clone(), session.id.clone(), session.user.display_name()));
+    let downloads = Rc::new(Downloads::for_session(app.clone(), open.session.clone()));
     let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
         .map_err(window_error)?;
     listen_to_window(app, window, &view, open);
     platform::set_inspectable(&view, false);
-    platform::load_launch_page(&view, launch_page, None)?;
-    window.show().map_err(window_error)?;
-    view.focus().map_err(window_error)?;
+    view.load_url(open.launch.to_url(&open.origin).as_str()).map_err(window_error)?;
     empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
     Ok(())
+}
+
+/// Shows a window to the operator, as this session's. Main thread only.
+pub(super) fn show_window(page: &PageView, session: &SessionView) -> Result<()> {
+    let window = &page.window;
+    page.downloads.name_user(session.user.display_name());
+    window
+        .set_title(&window_title(&session.user, &session.connection_name, session.environment))
+        .map_err(window_error)?;
+    refresh_bar(window.app_handle(), &session.id);
+    // Not the position: windows of several customers would cover each other.
+    let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
+    window.show().map_err(window_error)?;
+    page.view.focus().map_err(window_error)
 }
 
 /// Builds another window of a session, which the page in `request` opens. Main thread only.
@@ -208,18 +207,12 @@ fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) 
         }
         PageEvent::ProcessEnded => {
             let _ = with_page(&open.key, |page| {
-                if let Some((launch_page, of)) = open.replace_dead_page(page.view.url().unwrap_or_default()) {
-                    load_launch_page(page, &launch_page, of.as_deref());
+                let url = page.view.url().unwrap_or_default();
+                if let Some(instead) = open.replace_dead_page(&url) {
+                    load_own_page(page, &instead);
                 }
             });
             refresh_bar(app, &open.key);
-        }
-        PageEvent::CookiesLost => {
-            let _ = with_page(&open.key, |page| {
-                let (launch_page, of) =
-                    open.show_fault_page(&COOKIES_LOST, page.view.url().unwrap_or_default());
-                load_launch_page(page, &launch_page, of.as_deref());
-            });
         }
         PageEvent::NotPrinted(why) => {
             let toast = Toast {
@@ -241,20 +234,22 @@ pub fn network_ended(app: &AppHandle) {
         for page in pages.values() {
             // The bar may be waiting for answers from the process that ended.
             let _ = page.window.with_webview(|bar| bar.inner().reload());
-            if !page.open.is_ours() {
-                react_to_event(app, &page.open, PageEvent::CookiesLost);
+            let url = page.view.url().unwrap_or_default();
+            if let Some(instead) = page.open.replace_lost_session(&url) {
+                load_own_page(page, &instead);
             }
+            refresh_bar(app, &page.open.key);
         }
     });
 }
 
-fn load_launch_page(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
+/// Loads a page of Understudy in place of the application's.
+fn load_own_page(page: &PageView, url: &Url) {
     platform::set_inspectable(&page.view, false);
-    if let Err(error) = platform::load_launch_page(&page.view, launch_page, of) {
-        tracing::warn!("{error:#}");
-    }
     // The button has the focus within the page; this gives the page the focus within the window.
-    let _ = page.view.focus();
+    if let Err(error) = page.view.load_url(url.as_str()).and_then(|()| page.view.focus()) {
+        tracing::warn!("a page of ours in a session's window: {error:#}");
+    }
 }
 
 /// The page's webview: bare, incognito, and limited to the web.
@@ -272,12 +267,11 @@ fn configure_page<'a>(
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
             // Not earlier: until then the launch page could be inspected, which held the secrets.
-            PageLoadEvent::Started if loaded.mark_page_arrived() => {
+            PageLoadEvent::Started if Url::parse(&url).is_ok_and(|url| loaded.mark_page_arrived(&url)) => {
                 let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
             }
             PageLoadEvent::Started => {}
             PageLoadEvent::Finished => {
-                report_link_arrival(&loaded, &url);
                 refresh_bar(&app_, &loading);
             }
         });
@@ -301,10 +295,6 @@ pub(super) fn list_windows(session: &str) -> Vec<String> {
         .with_borrow(|pages| pages.values().filter(of_session).map(|page| page.open.key.clone()).collect());
     keys.sort_by_key(|key| number_of_window(key));
     keys
-}
-
-pub(super) fn format_connection(session: &SessionView) -> String {
-    format!("{} {}", sanitize::sanitize_line(&session.connection_name, 60), session.environment.as_str())
 }
 
 /// The window of a session whose page is at this host; the one that was opened last, if there are several. Main thread

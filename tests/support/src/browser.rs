@@ -1,25 +1,25 @@
 //! A stand-in for session windows: an HTTP client with a cookie jar for each session, behind the core's `Browser`
-//! trait. Like a window, it reaches everything through the session's gateway. What a real webview adds (the launch page, the bar, isolation) is covered by the end-to-end tests.
+//! trait. Like a window, it reaches everything through the session's gateway, and acts as the launch page does. What a
+//! real webview adds (the page's document, the bar, isolation) is covered by the end-to-end tests.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use flate2::read::GzDecoder;
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
-use understudy_core::browser::{
-    Answer, Browser, PageStorage, PlannedRequest, Refusal, SameSite, SessionCookie, Unanswered, WindowOptions,
-};
+use tokio::task::AbortHandle;
+use understudy_core::browser::{Answer, Browser, FirstPage, Refusal, WindowOptions};
 use understudy_core::error::{Code, Error, Result};
+use understudy_core::launch::{LaunchSite, LaunchView};
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
-use url::{Origin, Url};
+use url::Origin;
+
+use crate::launch_page::{play_launch_page, read_answer};
 
 /// What a session's window would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +30,28 @@ pub enum Shown {
     Page(String),
 }
 
+/// How a window reaches its gateway.
+#[derive(Clone)]
+struct WayOut {
+    socks_url: SecretString,
+    authority: Vec<u8>,
+}
+
 struct Window {
+    way: WayOut,
+    launch: LaunchSite,
     client: reqwest::Client,
     jar: Arc<Jar>,
-    stored: PageStorage,
-    shown: Shown,
+    /// The body of the application's page, in place of the launch page.
+    page: Option<String>,
+    /// What the launch page does.
+    playing: AbortHandle,
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.playing.abort();
+    }
 }
 
 /// The windows by session; `focused` has the order in which they came to the front.
@@ -43,24 +60,28 @@ pub struct PlainBrowser {
     windows: Mutex<HashMap<String, Window>>,
     pub focused: Mutex<Vec<String>>,
     pub opened: Mutex<Vec<String>>,
-    /// A window's launch page never gets ready: `open` waits until the window is closed.
+    /// A window never opens: `open_window` waits until it is closed.
     pub stuck: AtomicBool,
     /// The application's page cannot be shown.
     pub broken: AtomicBool,
-    /// Nothing that a window sends leaves it, because its page occupies all connections to the host.
-    pub speechless: AtomicBool,
     closing: Notify,
 }
 
 impl PlainBrowser {
-    /// What the window of `session` shows; `None` if it is closed.
-    pub fn shown(&self, session: &str) -> Option<Shown> {
-        self.windows.lock().expect("no panic").get(session).map(|window| window.shown.clone())
+    /// The number of windows, hidden ones included.
+    pub fn count_windows(&self) -> usize {
+        self.windows.lock().expect("no panic").len()
     }
 
-    /// The application origin's localStorage and sessionStorage.
-    pub fn stored(&self, session: &str) -> Option<PageStorage> {
-        self.windows.lock().expect("no panic").get(session).map(|window| window.stored.clone())
+    /// What the window of `session` shows; `None` if it is closed.
+    pub fn shown(&self, session: &str) -> Option<Shown> {
+        let windows = self.windows.lock().expect("no panic");
+        let window = windows.get(session)?;
+        Some(match (&window.page, window.launch.page().view()) {
+            (Some(page), _) => Shown::Page(page.clone()),
+            (None, LaunchView::Refused(refusal)) => Shown::Refusal(refusal),
+            (None, LaunchView::Busy { .. }) => Shown::LaunchPage,
+        })
     }
 
     /// The `Cookie` header of a request to `url`.
@@ -74,7 +95,7 @@ impl PlainBrowser {
     /// Fetches another page of the application with the session's cookies.
     pub async fn visit(&self, session: &str, url: &str) -> Answer {
         let client = self.client(session).expect("the window is open");
-        read(client.get(url).send().await.expect("an answer")).await
+        read_answer(client.get(url).send().await.expect("an answer")).await
     }
 
     /// Sends what a script of the session's page would; returns the status.
@@ -87,9 +108,8 @@ impl PlainBrowser {
         self.windows.lock().expect("no panic").get(session).map(|window| window.client.clone())
     }
 
-    fn set(&self, session: &str, shown: Shown) -> Result<()> {
-        let mut windows = self.windows.lock().expect("no panic");
-        windows.get_mut(session).ok_or_else(closed)?.shown = shown;
+    fn change(&self, session: &str, change: impl FnOnce(&mut Window)) -> Result<()> {
+        change(self.windows.lock().expect("no panic").get_mut(session).ok_or_else(closed)?);
         Ok(())
     }
 }
@@ -98,50 +118,58 @@ fn closed() -> Error {
     Error::new(Code::SessionUnknown, "This session window is closed.")
 }
 
-async fn read(response: reqwest::Response) -> Answer {
-    let status = if response.status().is_redirection() { 0 } else { response.status().as_u16() };
-    // Like a page's `fetch`: no details of a redirect, and never the cookies that are set.
-    if status == 0 {
-        return Answer::default();
+impl WayOut {
+    fn build_client(&self) -> Result<(reqwest::Client, Arc<Jar>)> {
+        let jar = Arc::new(Jar::default());
+        // Like WebKit, it leaves the names of hosts to the gateway.
+        let proxy = self.socks_url.expose_secret().replacen("socks5:", "socks5h:", 1);
+        let proxy = reqwest::Proxy::all(proxy).map_err(Error::internal)?;
+        let authority = reqwest::Certificate::from_der(&self.authority).map_err(Error::internal)?;
+        let accepted = (ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
+        let client = reqwest::Client::builder()
+            .cookie_provider(Arc::clone(&jar))
+            .proxy(proxy)
+            .tls_certs_only([authority])
+            .user_agent(user_agent())
+            .default_headers([accepted].into_iter().collect())
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(Error::internal)?;
+        Ok((client, jar))
     }
-    let headers = response.headers().iter().filter(|(name, _)| *name != "set-cookie");
-    let headers =
-        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
-    let headers = headers.collect();
-    let is_gzip = response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
-    let mut body = response.bytes().await.unwrap_or_default().to_vec();
-    if is_gzip && !body.is_empty() {
-        let mut read = Vec::new();
-        GzDecoder::new(body.as_slice()).read_to_end(&mut read).expect("it is compressed as it says");
-        body = read;
+
+    fn open(self, launch: LaunchSite, origin: &Origin) -> Result<Window> {
+        let (client, jar) = self.build_client()?;
+        let playing = tokio::spawn(play_launch_page(client.clone(), launch.to_url(origin))).abort_handle();
+        Ok(Window { way: self, launch, client, jar, page: None, playing })
     }
-    Answer::from_parts(status, headers, &body)
+}
+
+/// How a browser asks for a page.
+fn headers_of_load() -> HeaderMap {
+    [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-origin")]
+        .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)))
+        .into_iter()
+        .collect()
 }
 
 #[async_trait]
 impl Browser for PlainBrowser {
-    async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
-        let jar = Arc::new(Jar::default());
+    async fn prepare_window(&self, session: &str, opening: &WindowOptions<'_>) -> Result<()> {
         let gateway = opening.gateway;
-        // Like WebKit, it leaves the names of hosts to the gateway.
-        let proxy = gateway.socks_url().expose_secret().replacen("socks5:", "socks5h:", 1);
-        let proxy = reqwest::Proxy::all(proxy).map_err(Error::internal)?;
-        let authority = reqwest::Certificate::from_der(gateway.authority_certificate());
-        let client = reqwest::Client::builder()
-            .cookie_provider(Arc::clone(&jar))
-            .proxy(proxy)
-            .tls_certs_only([authority.map_err(Error::internal)?])
-            .user_agent(user_agent())
-            .default_headers(
-                [(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))].into_iter().collect(),
-            )
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::internal)?;
-        self.opened.lock().expect("no panic").push(session.id.clone());
-        let window = Window { client, jar, stored: PageStorage::default(), shown: Shown::LaunchPage };
+        let way =
+            WayOut { socks_url: gateway.socks_url(), authority: gateway.authority_certificate().to_vec() };
+        let window = way.open(opening.launch.clone(), opening.origin)?;
+        self.windows.lock().expect("no panic").insert(session.to_owned(), window);
+        Ok(())
+    }
+
+    async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()> {
         let closing = self.closing.notified();
-        self.windows.lock().expect("no panic").insert(session.id.clone(), window);
+        if self.shown(&session.id).is_none() {
+            self.prepare_window(&session.id, opening).await?;
+        }
+        self.opened.lock().expect("no panic").push(session.id.clone());
         if self.stuck.load(Ordering::SeqCst) {
             closing.await;
             return Err(closed());
@@ -149,121 +177,38 @@ impl Browser for PlainBrowser {
         Ok(())
     }
 
-    async fn leave_for_launch_page(&self, session: &str, _origin: &Origin) -> Result<()> {
-        self.set(session, Shown::LaunchPage)
-    }
-
-    async fn send_request(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
-        let client = self.client(session).ok_or(Unanswered::Closed)?;
-        if self.speechless.load(Ordering::SeqCst) {
-            return Err(Unanswered::TimedOut);
-        }
-        let method = request.method.as_str().parse().expect("a method");
-        let mut sending = client.request(method, request.url.clone()).timeout(request.timeout);
-        for (name, value) in &request.headers {
-            sending = sending.header(name, value.expose_secret());
-        }
-        if let Some(body) = &request.body {
-            sending = sending.body(body.expose_secret().to_owned());
-        }
-        match sending.send().await {
-            Ok(response) => Ok(read(response).await),
-            Err(cause) if cause.is_timeout() => Err(Unanswered::TimedOut),
-            Err(cause) => Err(Unanswered::Failed(cause.without_url().to_string())),
-        }
-    }
-
-    async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()> {
-        let windows = self.windows.lock().expect("no panic");
-        let jar = &windows.get(session).ok_or_else(closed)?.jar;
-        for cookie in cookies {
-            let mut text = format!("{}={}; Path={}", cookie.name, cookie.value.expose_secret(), cookie.path);
-            if !cookie.host_only {
-                text = format!("{text}; Domain={}", cookie.domain);
-            }
-            text += if cookie.secure { "; Secure" } else { "" };
-            text += if cookie.http_only { "; HttpOnly" } else { "" };
-            text += match cookie.same_site {
-                Some(SameSite::Strict) => "; SameSite=Strict",
-                Some(SameSite::Lax) => "; SameSite=Lax",
-                Some(SameSite::None) => "; SameSite=None",
-                None => "",
-            };
-            let scheme = if cookie.secure { "https" } else { "http" };
-            jar.add_cookie_str(
-                &text,
-                &format!("{scheme}://{}/", cookie.domain).parse().map_err(Error::internal)?,
-            );
-        }
-        Ok(())
-    }
-
-    async fn read_cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
-        let windows = self.windows.lock().expect("no panic");
-        let header = windows.get(session).ok_or_else(closed)?.jar.cookies(url);
-        let text = header.map(|value| value.to_str().unwrap_or_default().to_owned()).unwrap_or_default();
-        let pairs = text.split("; ").filter_map(|pair| pair.split_once('='));
-        Ok(pairs
-            .map(|(name, value)| SessionCookie {
-                name: name.to_owned(),
-                value: SecretString::from(value.to_owned()),
-                domain: url.host_str().unwrap_or_default().to_owned(),
-                host_only: true,
-                path: "/".into(),
-                secure: false,
-                http_only: true,
-                same_site: None,
-                expires_at: None,
-            })
-            .collect())
-    }
-
-    async fn fill_storage(&self, session: &str, stored: &PageStorage) -> Result<()> {
-        let mut windows = self.windows.lock().expect("no panic");
-        windows.get_mut(session).ok_or_else(closed)?.stored = stored.clone();
-        Ok(())
-    }
-
-    async fn follow_link(
-        &self,
-        session: &str,
-        link: &Url,
-        origin: &Origin,
-        _limit: Duration,
-    ) -> Result<Url, Unanswered> {
-        let client = self.client(session).ok_or(Unanswered::Closed)?;
-        let mut url = link.clone();
-        for _ in 0..10 {
-            let answered = client.get(url.clone()).send().await;
-            let response = answered.map_err(|cause| Unanswered::Failed(cause.without_url().to_string()))?;
-            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-            match location.and_then(|location| url.join(location).ok()) {
-                Some(next) => url = next,
-                None if url.origin() == *origin => {
-                    let page = Shown::Page(response.text().await.unwrap_or_default());
-                    self.set(session, page).map_err(|_| Unanswered::Closed)?;
-                    return Ok(url);
-                }
-                None => break,
-            }
-        }
-        Err(Unanswered::TimedOut)
-    }
-
-    async fn show_refusal(&self, session: &str, refusal: &Refusal) -> Result<()> {
-        self.set(session, Shown::Refusal(refusal.clone()))
-    }
-
-    async fn show_retrying(&self, session: &str) -> Result<()> {
-        self.set(session, Shown::LaunchPage)
-    }
-
-    async fn show_page(&self, session: &str, url: &Url) -> Result<()> {
+    async fn show_page(&self, session: &str, page: FirstPage<'_>) -> Result<()> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(Error::new(Code::WindowFailed, "The page cannot be shown."));
         }
-        let page = self.visit(session, url.as_str()).await;
-        self.set(session, Shown::Page(page.body))
+        let (FirstPage::Start(first) | FirstPage::Link(first)) = page;
+        let client = self.client(session).ok_or_else(closed)?;
+        let mut url = first.clone();
+        let mut shown = String::new();
+        for _ in 0..10 {
+            let Ok(response) = client.get(url.clone()).headers(headers_of_load()).send().await else { break };
+            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+            match location.and_then(|location| url.join(location).ok()) {
+                Some(next) if matches!(page, FirstPage::Link(_)) => url = next,
+                _ => {
+                    shown = read_answer(response).await.body;
+                    break;
+                }
+            }
+        }
+        self.change(session, |window| window.page = Some(shown))
+    }
+
+    async fn leave_page(&self, _session: &str) {}
+
+    async fn return_to_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
+        let (way, launch) = {
+            let windows = self.windows.lock().expect("no panic");
+            let window = windows.get(session).ok_or_else(closed)?;
+            (window.way.clone(), window.launch.clone())
+        };
+        let anew = way.open(launch, origin)?;
+        self.change(session, |window| *window = anew)
     }
 
     async fn focus_window(&self, session: &str) -> Result<()> {

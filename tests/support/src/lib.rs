@@ -16,6 +16,7 @@ pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]
+mod launch_page;
 pub mod list_bench;
 #[cfg(target_os = "linux")]
 pub mod mariadb;

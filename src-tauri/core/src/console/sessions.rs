@@ -51,6 +51,16 @@ impl Console {
         self.impersonations.begin(request).await
     }
 
+    /// Makes a window ready while the operator gives a reason for a session in this connection.
+    pub async fn prepare_window(&self, id: &str) {
+        self.impersonations.prepare_window(id).await;
+    }
+
+    /// Throws away a window that was made ready and that no session needs.
+    pub async fn discard_spare_window(&self) {
+        self.impersonations.discard_spare_window().await;
+    }
+
     /// The form to fill in before signing in as this user; with `change`, the form after that change.
     pub async fn sign_in_form(
         &self,

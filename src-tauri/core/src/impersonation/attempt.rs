@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use understudy_gateway::RequestPermit;
 use url::{Origin, Url};
 
 use super::context::add_email_hint;
-use super::session_gateway::to_unanswered;
 use super::{Impersonations, RunningSession, read_user, template_context, user_label};
 use crate::audit::Event;
-use crate::browser::{Answer, Browser, PlannedRequest, Refusal, Unanswered};
+use crate::browser::{Answer, FirstPage, PageStorage, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Recipe};
 use crate::directories::OpenConnection;
 use crate::error::{Code, Error, Result};
@@ -58,19 +56,15 @@ impl Impersonations {
         let mut context = self.with_secrets(running).await.map_err(in_words)?;
         running.keep_sign_out_secrets(&context);
         running.set_has_cookies(false);
-        if let Some(gateway) = running.gateway() {
-            gateway.set_credentials(connection.gateway_for(&context));
-        }
+        let gateway = running.opened_gateway().map_err(in_words)?;
+        gateway.set_credentials(connection.gateway_for(&context));
+        gateway.admit_pages();
         running.lock_session().mark_sent();
         *hidden = context.secret_values().cloned().collect();
         let (handoff, secrets) = self.hand_off(running, &mut context).await?;
         hidden.clone_from(&secrets);
-        if let Some(gateway) = running.gateway() {
-            gateway.mask_secrets(&secrets);
-        }
-        if !handoff.cookies.is_empty() {
-            self.browser.set_cookies(&running.id, &handoff.cookies).await.map_err(in_words)?;
-        }
+        gateway.mask_secrets(&secrets);
+        gateway.set_cookies(&connection.sign_in.origin, &handoff.cookies).await.map_err(in_words)?;
         running.set_has_cookies(true);
         let mut landed = VerifyEvidence {
             notes: handoff.notes.iter().chain(&handoff.astray).cloned().collect(),
@@ -92,8 +86,8 @@ impl Impersonations {
         }
         let seen = context.rendered();
         if !handoff.storage.is_empty() {
-            let stored = sign_in::render_storage(&handoff.storage, &seen).map_err(in_words)?;
-            self.browser.fill_storage(&running.id, &stored).await.map_err(in_words)?;
+            let stored: PageStorage = sign_in::render_storage(&handoff.storage, &seen).map_err(in_words)?;
+            gateway.launch().page().fill_storage(&stored).await.map_err(in_words)?;
         }
         let begin = match handoff.redirect_to {
             Some(url) => url,
@@ -103,12 +97,9 @@ impl Impersonations {
         if let Some(link) = &handoff.link {
             self.follow_link(running, &connection, link).await?;
         }
-        // A link leads straight to the application's page; asking who is signed in there needs a launch page again.
-        let is_there = handoff.link.is_some() && verify.is_none();
+        // A link leads straight to the application's page.
+        let is_there = handoff.link.is_some();
         if let Some(verify) = verify {
-            if handoff.link.is_some() {
-                self.leave_for_launch_page(running, &connection.sign_in.origin).await.map_err(in_words)?;
-            }
             let signed_in_at = handoff.request.as_ref().map(|request| &request.url);
             self.ask_who(running, &verify, (landed, signed_in_at), &seen, secrets.clone(), hidden).await?;
         }
@@ -148,21 +139,18 @@ impl Impersonations {
                 }),
                 None => Err(Unanswered::Closed),
             }
+        } else if running.launch_page().is_none() {
+            // A link has led to the application's page.
+            running.send_as_window(&verify.request).await
         } else {
             self.send_openly(running, &connection, &verify.request).await
         };
-        landed.cookies = self.cookie_names(running, &verify.request.url).await;
+        let names = |url: &Url| running.gateway().map(|gateway| gateway.cookies().list_names(url));
+        landed.cookies = names(&verify.request.url);
         if let Some(url) = signed_in_at {
-            let names = self.cookie_names(running, url).await.unwrap_or_default();
-            landed.note_narrow(url, &names, verify);
+            landed.note_narrow(url, &names(url).unwrap_or_default(), verify);
         }
         sign_in::judge_verify(&answer, verify, &landed, seen, &secrets)
-    }
-
-    /// The names of the cookies that the window would send to `url`; `None` if unknown.
-    async fn cookie_names(&self, running: &RunningSession, url: &Url) -> Option<Vec<String>> {
-        let cookies = self.browser.read_cookies(&running.id, url).await.ok()?;
-        Some(cookies.into_iter().map(|cookie| cookie.name).collect())
     }
 
     /// Lets the window send the request, and finds the cause if the window only reports a failure.
@@ -172,7 +160,7 @@ impl Impersonations {
         connection: &Connection,
         request: &PlannedRequest,
     ) -> Result<Answer, Unanswered> {
-        match send_by_window(&*self.browser, running, request).await {
+        match running.send_by_window(request).await {
             Err(why) => Err(sign_in::name_cause(connection, request, why).await),
             answered => answered,
         }
@@ -204,7 +192,7 @@ impl Impersonations {
         let origin = &connection.sign_in.origin;
         let is_at = running.launch_page().as_ref() == Some(origin);
         if !is_at {
-            self.leave_for_launch_page(running, origin).await?;
+            self.return_to_launch_page(running, origin).await?;
         }
         running.lock_session().set_limit(SessionLimit::from(&connection.policy));
         running.stand_on(connection, context);
@@ -221,10 +209,9 @@ impl Impersonations {
     ) -> Result<Answer, Unanswered> {
         let sending = Arc::clone(&running.sending).lock_owned().await;
         running.mark_sent();
-        let (browser, running, own) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
-        let to = connection.clone();
+        let (running, own, to) = (Arc::clone(running), request.clone(), connection.clone());
         let sent = tokio::spawn(async move {
-            let answer = match send_by_window(&*browser, &running, &own).await {
+            let answer = match running.send_by_window(&own).await {
                 Err(why) => Err(sign_in::name_cause(&to, &own, why).await),
                 answered => answered,
             };
@@ -245,42 +232,34 @@ impl Impersonations {
         let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
         running.mark_sent();
         running.mark_begun();
-        if let Some(gateway) = running.gateway() {
-            gateway.open_for_link(origin);
-        }
-        let arrived = self.browser.follow_link(&running.id, link, origin, limit).await;
+        let in_words = |error: Error| Refusal::from(error);
+        let gateway = running.opened_gateway().map_err(in_words)?;
+        let arrival = gateway.open_for_link(origin);
+        gateway.launch().page().close();
+        *running.launch_page() = None;
+        self.browser.show_page(&running.id, FirstPage::Link(link)).await.map_err(in_words)?;
+        let arrived = match tokio::time::timeout(limit, arrival).await {
+            Ok(arrived) => arrived.map_err(|_| Unanswered::Closed),
+            Err(_) => Err(Unanswered::TimedOut),
+        };
         running.record_answer(arrived.as_ref().err());
         // Wherever the link has led, from here on the session's own mode holds.
-        if let Some(gateway) = running.gateway() {
-            gateway.set_mode(running.view().mode);
-        }
-        arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
-        *running.launch_page() = None;
-        Ok(())
+        gateway.set_mode(running.view().mode);
+        arrived.map(drop).map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))
     }
 
-    pub(super) async fn leave_for_launch_page(
+    /// Discards what the window has of the application, and loads its launch page again.
+    pub(super) async fn return_to_launch_page(
         &self,
         running: &RunningSession,
         origin: &Origin,
     ) -> Result<()> {
-        self.browser.leave_for_launch_page(&running.id, origin).await?;
+        let gateway = running.opened_gateway()?;
+        gateway.launch().page().reopen();
+        gateway.cookies().forget_cookies();
+        self.browser.return_to_launch_page(&running.id, origin).await?;
+        gateway.launch().page().wait_until_ready().await?;
         *running.launch_page() = Some(origin.clone());
         Ok(())
-    }
-}
-
-/// Lets the window send a request of the console's own, which passes the session's fence in any mode. If the gateway
-/// did not reach the application, that is the answer, and not the gateway's page about it.
-pub(super) async fn send_by_window(
-    browser: &dyn Browser,
-    running: &RunningSession,
-    request: &PlannedRequest,
-) -> Result<Answer, Unanswered> {
-    let permit = running.gateway().and_then(|gateway| gateway.permit_request(request));
-    let answer = browser.send_request(&running.id, request).await;
-    match permit.as_ref().and_then(RequestPermit::fault) {
-        Some(fault) => Err(to_unanswered(&fault)),
-        None => answer,
     }
 }

@@ -3,7 +3,8 @@
 //! Read the user again → policy → audit *begun* → secrets → plan → window → the window sends the sign-in → verify →
 //! show the application → … → sign out → close the window → audit *ended*.
 //!
-//! This file keeps the running sessions. `form` has what a sign-in asks for first. `session_start` begins a session;
+//! This file keeps the running sessions. `form` has what a sign-in asks for first, and `spare_window` is opened
+//! meanwhile. `session_start` begins a session;
 //! `attempt` signs it in, as often as needed (`retry`), with the console's own `steps`. `deadline` ends it on time, and
 //! every way of ending goes through `session_end`. `session_gateway` is what the window's requests pass, and
 //! `session_mode` what the operator may change about it. `audit_entries` writes the audit log; `context` has what templates
@@ -20,6 +21,7 @@ mod session_end;
 mod session_gateway;
 mod session_mode;
 mod session_start;
+mod spare_window;
 mod steps;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -36,6 +38,7 @@ pub(crate) use self::form::FORM_REASON;
 use self::running_session::RunningSession;
 use self::session_gateway::PublicCaches;
 use self::session_start::ImpersonationTurns;
+use self::spare_window::SpareSlot;
 use crate::access::SessionMode;
 use crate::audit::{AuditLog, OperatorIdentity};
 use crate::browser::Browser;
@@ -74,6 +77,7 @@ pub struct Impersonations {
     /// again.
     forms: Mutex<BTreeSet<(String, String)>>,
     caches: PublicCaches,
+    spare: SpareSlot,
     /// Sessions that are about to begin.
     beginning: TaskTracker,
     /// Once set, no session begins.
@@ -139,6 +143,7 @@ impl Impersonations {
             turns: ImpersonationTurns::default(),
             forms: Mutex::default(),
             caches: PublicCaches::default(),
+            spare: SpareSlot::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),
             paying: Arc::default(),

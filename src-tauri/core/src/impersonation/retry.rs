@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::attempt::SignInSuccess;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
-use crate::browser::Refusal;
+use crate::browser::{FirstPage, Refusal};
 use crate::error::Result;
+use crate::launch::LaunchView;
 use crate::notice::{Notice, Toast};
 
 impl Impersonations {
@@ -43,7 +46,9 @@ impl Impersonations {
                 () = is_late => return self.end_session(&running.id, EndCause::Deadline).await,
             }
             self.notify_sessions();
-            let _ = self.browser.show_retrying(&running.id).await;
+            if let Some(gateway) = running.gateway() {
+                gateway.launch().page().show_view(running.busy_view());
+            }
             is_first = false;
         }
         self.keep_deadline(&running).await;
@@ -63,31 +68,30 @@ impl Impersonations {
         }
         let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
         self.log_event(running, self.clock.now_ms(), refused).await;
-        if let Err(error) = self.browser.show_refusal(&running.id, refusal).await {
-            self.notices.send(Notice::Toast(Toast::from_error(&error)));
+        if let Some(gateway) = running.gateway() {
+            gateway.launch().page().show_view(LaunchView::Refused(refusal.clone()));
         }
         self.notify_sessions();
         true
     }
 
-    /// Replaces the application's page by a launch page, and signs out there.
+    /// Signs out of the application, and replaces its page by the launch page.
     async fn take_page_away(&self, running: &RunningSession) -> Result<()> {
-        let origin = running.connection().sign_in.origin.clone();
-        self.leave_for_launch_page(running, &origin).await?;
         if let Err(failure) = self.sign_out(running).await {
             self.notices.send(Notice::Toast(Toast::info(
                 format!("The sign-out of {} failed: {failure}", running.view().user.display_name()),
                 "It is tried again when the window closes.",
             )));
         }
-        Ok(())
+        let origin = running.connection().sign_in.origin.clone();
+        self.return_to_launch_page(running, &origin).await
     }
 
     /// Shows the application. The user is signed in, so the deadline holds even if something fails from here on.
     async fn show_application(&self, running: &RunningSession, arrived: SignInSuccess) {
         let SignInSuccess { begin, success, said, refresh } = arrived;
         if let Some(begin) = begin
-            && let Err(error) = self.browser.show_page(&running.id, &begin).await
+            && let Err(error) = self.show_first_page(running, &begin).await
         {
             self.notices.send(Notice::Toast(Toast::from_error(&error)));
         }
@@ -96,5 +100,14 @@ impl Impersonations {
         if refresh {
             self.notices.send(Notice::DirectoryChanged(running.request.connection.clone()));
         }
+    }
+
+    async fn show_first_page(&self, running: &RunningSession, begin: &Url) -> Result<()> {
+        self.browser.show_page(&running.id, FirstPage::Start(begin)).await?;
+        if let Some(gateway) = running.gateway() {
+            gateway.launch().page().close();
+        }
+        *running.launch_page() = None;
+        Ok(())
     }
 }

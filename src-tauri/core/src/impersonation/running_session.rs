@@ -15,9 +15,11 @@ use super::ImpersonationRequest;
 use super::session_gateway::SessionGateway;
 use crate::access::AccessPolicy;
 use crate::audit::Entry;
-use crate::browser::Unanswered;
+use crate::browser::{Answer, PlannedRequest, Unanswered};
 use crate::connection::{Connection, GATEWAY_PASSWORD, Network};
 use crate::error::{Code, Error, Result};
+use crate::launch::LaunchView;
+use crate::sanitize;
 use crate::session::{Session, SessionView};
 use crate::sign_in::Client;
 use crate::template::SignInContext;
@@ -164,13 +166,53 @@ impl RunningSession {
     }
 
     /// Gives the session its gateway; once.
-    pub(super) fn attach_gateway(&self, gateway: SessionGateway) -> &SessionGateway {
-        self.gateway.get_or_init(|| gateway)
+    pub(super) fn attach_gateway(&self, gateway: SessionGateway) {
+        self.gateway.get_or_init(|| gateway);
+    }
+
+    /// What the launch page shows during an attempt.
+    pub(super) fn busy_view(&self) -> LaunchView {
+        let view = self.view();
+        LaunchView::Busy {
+            title: format!("Signing in as {}", view.user.display_name()),
+            subtitle: format!(
+                "{} {}",
+                sanitize::sanitize_line(&view.connection_name, 60),
+                view.environment.as_str()
+            ),
+        }
     }
 
     /// The session's gateway; `None` until its window is about to open.
     pub(super) fn gateway(&self) -> Option<&SessionGateway> {
         self.gateway.get()
+    }
+
+    /// The gateway of a session whose window has been opened.
+    pub(super) fn opened_gateway(&self) -> Result<&SessionGateway> {
+        self.gateway().ok_or_else(|| Error::new(Code::SessionUnknown, "This session window is closed."))
+    }
+
+    /// Lets the launch page send a request of the console's own.
+    pub(super) async fn send_by_window(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+        let gateway = self.opened_gateway().map_err(|_| Unanswered::Closed)?;
+        gateway.send_request(request).await
+    }
+
+    /// A client with the window's cookies, which sends like its pages, whatever they are doing.
+    pub(super) fn client_of_window(&self) -> Result<Client> {
+        let mut client = Client::in_place_of_window(&self.connection().network)?;
+        if let Some(gateway) = self.gateway() {
+            client.put_cookies(&gateway.cookies().list_cookies());
+        }
+        client.pass_gateway(self.gateway_login());
+        Ok(client)
+    }
+
+    /// Sends a request as the application's page in the window would.
+    pub(super) async fn send_as_window(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+        let mut client = self.client_of_window().map_err(|error| Unanswered::Failed(error.message))?;
+        client.send_as_page(request).await.map(|(answer, _)| answer)
     }
 
     pub(super) async fn close_gateway(&self) {

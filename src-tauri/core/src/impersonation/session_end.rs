@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::attempt::send_by_window;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
-use crate::browser::{Answer, PlannedRequest, Unanswered};
+use crate::browser::SessionCookie;
 use crate::connection::{Connection, Recipe};
 use crate::error::Error;
 use crate::notice::Notice;
@@ -49,6 +48,7 @@ impl Impersonations {
             self.quitting.cancel();
             running.keys().cloned().collect()
         };
+        self.discard_spare_window().await;
         let mut ends = JoinSet::new();
         for id in ids {
             let this = Arc::clone(self);
@@ -68,11 +68,17 @@ impl Impersonations {
         let connection = running.connection();
         // A sign-in that is still under way could otherwise finish after the sign-out.
         let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
+        self.browser.leave_page(&running.id).await;
         if let Some(gateway) = running.gateway() {
             gateway.leave_pages();
         }
-        let is_whole = self.hand_over(running, &connection).await;
-        let by_window = self.sign_out_by_window(running, &connection).await;
+        let step_cookies = self.find_step_cookies(running, &connection).await;
+        let is_whole = step_cookies.as_ref().map(|_| ()).map_err(Clone::clone);
+        let step_cookies = step_cookies.unwrap_or_default();
+        let by_window = self.sign_out_as_window(running, &connection, &step_cookies);
+        let by_window = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_window)
+            .await
+            .unwrap_or_else(|_| Err("the application did not answer in time".into()));
         let by_console = self.sign_out_by_console(running, &connection);
         let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
             .await
@@ -89,11 +95,15 @@ impl Impersonations {
             .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open))
     }
 
-    /// If the session ends before the sign-in is complete, gives the window the cookies from the console's steps,
-    /// because the window can only sign out with them. Fails if a step is not answered in time.
-    async fn hand_over(&self, running: &RunningSession, connection: &Connection) -> Result<(), String> {
+    /// The cookies from the console's steps that the window has not got yet, because the session ends before the sign-in
+    /// is complete. Fails if a step is not answered in time.
+    async fn find_step_cookies(
+        &self,
+        running: &RunningSession,
+        connection: &Connection,
+    ) -> Result<Vec<SessionCookie>, String> {
         if !matches!(connection.sign_in.recipe, Recipe::Exchange { .. }) || running.has_cookies() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let kept = tokio::time::timeout(sign_in::SIGN_OUT_TIMEOUT, running.client.lock()).await;
         let Ok(kept) = kept else {
@@ -103,7 +113,7 @@ impl Impersonations {
                     .into(),
             );
         };
-        let Some(client) = &*kept else { return Ok(()) };
+        let Some(client) = &*kept else { return Ok(Vec::new()) };
         let mut context = running.context();
         sign_in::complete_context(
             connection,
@@ -111,19 +121,16 @@ impl Impersonations {
             client.captured_values(),
             self.clock.now_ms() / 1000,
         );
-        let words = |error: Error| error.message;
-        let cookies = sign_in::cookies_for_window(connection, &context.rendered(), client).map_err(words)?;
-        if cookies.is_empty() {
-            return Ok(());
-        }
-        self.browser.set_cookies(&running.id, &cookies).await.map_err(words)
+        sign_in::cookies_for_window(connection, &context.rendered(), client).map_err(|error| error.message)
     }
 
-    /// Needs no vault: the request contains no secrets.
-    async fn sign_out_by_window(
+    /// Sends the sign-out as the window would, with the cookies that it last had: the page may hang, and occupy every
+    /// connection to its host. Needs no vault: the request contains no secrets.
+    async fn sign_out_as_window(
         &self,
         running: &RunningSession,
         connection: &Connection,
+        step_cookies: &[SessionCookie],
     ) -> Result<(), String> {
         let words = |error: Error| error.message;
         let mut context = running.context();
@@ -136,44 +143,10 @@ impl Impersonations {
         let Some(request) = sign_in::plan_sign_out(connection, &context.rendered()).map_err(words)? else {
             return Ok(());
         };
-        let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
-            self.leave_for_launch_page(running, &request.url.origin()).await.map_err(words)?;
-            Ok(send_by_window(&*self.browser, running, &request).await)
-        });
-        let failed = match sent.await {
-            Ok(Err(why)) => return Err(why),
-            Ok(Ok(answer @ Err(Unanswered::TimedOut | Unanswered::Failed(_) | Unanswered::BrokenOff(_)))) => {
-                sign_in::judge_sign_out(&answer, &request)
-            }
-            Ok(Ok(answer)) => return sign_in::judge_sign_out(&answer, &request),
-            Err(_) => Err("the window did not answer in time".into()),
-        };
-        match self.send_for_window(running, connection, &request).await {
-            Some(answer) => sign_in::judge_sign_out(&Ok(answer), &request),
-            None => failed,
-        }
-    }
-
-    /// Sends the request that the window could not send, with the window's cookies. A page can leave enough open
-    /// requests behind to occupy all six connections to its host, and they outlive the page. `None` if there is no
-    /// answer either.
-    async fn send_for_window(
-        &self,
-        running: &RunningSession,
-        connection: &Connection,
-        request: &PlannedRequest,
-    ) -> Option<Answer> {
-        let sent = async {
-            let cookies = self.browser.read_cookies(&running.id, &request.url).await.ok()?;
-            if cookies.is_empty() {
-                return None;
-            }
-            let mut client = Client::new(&connection.network).ok()?;
-            client.put_cookies(&cookies);
-            client.pass_gateway(running.gateway_login());
-            client.send_as_page(request).await.ok().map(|(answer, _)| answer)
-        };
-        tokio::time::timeout(sign_in::LAST_ANSWER, sent).await.ok().flatten()
+        let mut client = running.client_of_window().map_err(words)?;
+        client.put_cookies(step_cookies);
+        let answer = client.send_as_page(&request).await.map(|(answer, _)| answer);
+        sign_in::judge_sign_out(&answer, &request)
     }
 
     async fn sign_out_by_console(
@@ -187,15 +160,8 @@ impl Impersonations {
         let mut kept = running.client.lock().await;
         let Some(client) = &mut *kept else { return Ok(()) };
         // The window holds the session: its own request or a link created it, or the page has replaced it since.
-        let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
-        // Some cookies are valid only below the start page.
-        places.extend(sign_in::redirect_to(connection, &running.context().rendered()).ok().map(String::from));
-        for place in places {
-            if let Ok(url) = place.parse()
-                && let Ok(cookies) = self.browser.read_cookies(&running.id, &url).await
-            {
-                client.put_cookies(&cookies);
-            }
+        if let Some(gateway) = running.gateway() {
+            client.put_cookies(&gateway.cookies().list_cookies());
         }
         self.take_sign_out_steps(running, client).await
     }

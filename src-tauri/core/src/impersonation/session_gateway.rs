@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
-    FenceObserver, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy,
-    PublicCache, ReachFault, RequestPermit, read_certificates,
+    Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy, PublicCache, ReachFault,
+    RequestPermit, SentCookies, SessionObserver, read_certificates,
 };
 use url::{Origin, Url};
 
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
-use crate::browser::{PlannedRequest, Unanswered};
+use crate::browser::{Answer, PlannedRequest, SessionCookie, Unanswered};
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result};
 use crate::held_back::HeldBackList;
+use crate::launch::{LaunchPage, LaunchSite};
 use crate::masks::Masks;
 use crate::notice::{Notice, Notices};
-use crate::sign_in;
+use crate::sign_in::{self, WindowCookies};
 
 /// The public files of one connection's application, for all its sessions, in bytes.
 const CACHE_LIMIT: usize = 64 << 20;
@@ -44,15 +46,17 @@ impl PublicCaches {
 
 pub(super) struct SessionGateway {
     gateway: Gateway,
-    events: Arc<FenceEvents>,
+    launch: LaunchSite,
+    events: Arc<SessionEvents>,
     masks: Arc<RwLock<Masks>>,
 }
 
 impl SessionGateway {
-    /// Starts the gateway of a session with this ID. Fails if no port can be opened or the connection's authority or
-    /// proxy cannot be used.
+    /// Starts the gateway of a session with this ID, which answers for this launch page. Fails if no port can be opened
+    /// or the connection's authority or proxy cannot be used.
     pub(super) async fn start(
         session: &str,
+        launch_page: LaunchPage,
         connection: &Connection,
         caches: &PublicCaches,
         notices: &Notices,
@@ -63,36 +67,67 @@ impl SessionGateway {
         };
         let proxy = connection.network.proxy.as_ref().map(OutboundProxy::from_url).transpose();
         let masks = Arc::new(RwLock::new(Masks::for_secrets(&[])));
-        let events = Arc::new(FenceEvents {
+        let events = Arc::new(SessionEvents {
             session: session.to_owned(),
             notices: notices.clone(),
             masks: Arc::clone(&masks),
             off_site: Mutex::default(),
+            cookies: WindowCookies::default(),
+            arrival: Mutex::default(),
             is_telling: AtomicBool::new(false),
         });
+        let launch = LaunchSite::create(launch_page).map_err(failed)?;
         // A file that can't be read would block the verifier, or be passed over in silence.
         sign_in::check_authorities()?;
         let config = GatewayConfig {
             extra_roots: read_certificates(&connection.network.read_authority()?),
             proxy: proxy.map_err(failed)?,
             credentials: Vec::new(),
-            launch: None,
+            launch: Some(launch.route()),
             cache: caches.find_cache(&connection.id),
             static_hosts: Vec::new(),
             rules: plan_fence(connection),
-            observer: Arc::new(FenceObservation(Arc::clone(&events))),
+            observer: Arc::new(SessionObservation(Arc::clone(&events))),
             mask_secrets: {
                 let masks = Arc::clone(&masks);
                 Arc::new(move |text| masks.read().mask_text(text))
             },
         };
         let gateway = Gateway::start(config).await.map_err(failed)?;
-        Ok(Self { gateway, events, masks })
+        Ok(Self { gateway, launch, events, masks })
     }
 
     /// What the session's window connects to.
     pub(super) fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// The launch page in the session's window.
+    pub(super) fn launch(&self) -> &LaunchSite {
+        &self.launch
+    }
+
+    /// The cookies of the session's window.
+    pub(super) fn cookies(&self) -> &WindowCookies {
+        &self.events.cookies
+    }
+
+    /// Puts cookies into the window, by its launch page at `origin`.
+    pub(super) async fn set_cookies(&self, origin: &Origin, cookies: &[SessionCookie]) -> Result<()> {
+        self.launch.set_cookies(origin, cookies).await?;
+        self.events.cookies.add_cookies(cookies);
+        Ok(())
+    }
+
+    /// Lets the launch page send a request of the console's own, which passes the fence in any mode. If the gateway did
+    /// not reach the application, that is the answer, and not the gateway's page about it.
+    pub(super) async fn send_request(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+        let permit = self.permit_request(request);
+        let answer = self.launch.page().send_request(request).await;
+        match permit.as_ref().and_then(RequestPermit::fault) {
+            Some(fault) => Err(to_unanswered(&fault)),
+            None => answer,
+        }
     }
 
     /// Masks these values in the journal and in the bar from now on.
@@ -105,15 +140,23 @@ impl SessionGateway {
         self.gateway.set_credentials(credentials.into_iter().collect());
     }
 
-    /// Lets the window send one request of the console's own, in any mode.
-    pub(super) fn permit_request(&self, request: &PlannedRequest) -> Option<RequestPermit> {
+    fn permit_request(&self, request: &PlannedRequest) -> Option<RequestPermit> {
         let method = request.method.as_str().parse().ok()?;
         Some(self.gateway.permit_once(method, request.url.clone()))
     }
 
-    /// Lets a one-time link's pages do what they have to until a page of `origin` is there.
-    pub(super) fn open_for_link(&self, origin: &Origin) {
+    /// Lets a one-time link's pages do what they have to until a page of `origin` is there, and returns who tells that
+    /// page's address.
+    pub(super) fn open_for_link(&self, origin: &Origin) -> oneshot::Receiver<Url> {
+        let (arrived, arrival) = oneshot::channel();
+        *self.events.arrival.lock() = Some(arrived);
         self.gateway.set_full_until_arrival(origin.clone());
+        arrival
+    }
+
+    /// Lets pages of the window reach the application again, for another attempt.
+    pub(super) fn admit_pages(&self) {
+        self.gateway.admit_pages();
     }
 
     pub(super) fn set_mode(&self, mode: SessionMode) {
@@ -149,14 +192,15 @@ impl SessionGateway {
         self.gateway.leave_pages();
     }
 
-    /// Ends every connection of the session's window.
+    /// Ends every connection of the session's window, and everything that waits for its launch page.
     pub(super) async fn close(&self) {
+        self.launch.page().close();
         self.gateway.close().await;
     }
 }
 
 /// Why a request of the console's own was not answered, in the words of a window.
-pub(super) fn to_unanswered(fault: &ReachFault) -> Unanswered {
+fn to_unanswered(fault: &ReachFault) -> Unanswered {
     match fault {
         ReachFault::BrokenOff { .. } | ReachFault::NotHttp { .. } => Unanswered::BrokenOff(fault.to_string()),
         _ => Unanswered::Failed(fault.to_string()),
@@ -179,16 +223,19 @@ fn plan_fence(connection: &Connection) -> FenceRules {
     }
 }
 
-/// What a session's fence reports, for the bar.
-struct FenceEvents {
+/// What a session's gateway reports: for the bar, the sign-in by a link, and the sign-out.
+struct SessionEvents {
     session: String,
     notices: Notices,
     masks: Arc<RwLock<Masks>>,
     off_site: Mutex<Option<OffSiteQuestion>>,
+    cookies: WindowCookies,
+    /// Waits for the page that a one-time link leads to.
+    arrival: Mutex<Option<oneshot::Sender<Url>>>,
     is_telling: AtomicBool,
 }
 
-impl FenceEvents {
+impl SessionEvents {
     /// See [`SessionGateway::take_off_site_target`].
     fn take_target(&self, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         let mut off_site = self.off_site.lock();
@@ -213,9 +260,9 @@ struct OffSiteQuestion {
     target: Url,
 }
 
-struct FenceObservation(Arc<FenceEvents>);
+struct SessionObservation(Arc<SessionEvents>);
 
-impl FenceObserver for FenceObservation {
+impl SessionObserver for SessionObservation {
     fn on_held_back(&self, _entry: &JournalEntry, why: &HeldBack) {
         if let HeldBack::LeadsElsewhere(url) = why {
             let shown = OffSitePage {
@@ -233,6 +280,20 @@ impl FenceObserver for FenceObservation {
             events.is_telling.store(false, Ordering::SeqCst);
             events.notices.send(Notice::SessionAccess(events.session.clone()));
         });
+    }
+
+    fn on_arrival(&self, url: &Url) {
+        if let Some(arrived) = self.0.arrival.lock().take() {
+            let _ = arrived.send(url.clone());
+        }
+    }
+
+    fn on_cookies_sent(&self, url: &Url, sent: SentCookies<'_>) {
+        self.0.cookies.record_sent(url, sent);
+    }
+
+    fn on_cookies_set(&self, url: &Url, set: &[&str]) {
+        self.0.cookies.record_set(url, set);
     }
 }
 
@@ -252,11 +313,13 @@ mod tests {
     #[tokio::test]
     async fn an_address_with_a_secret_is_shown_masked_and_given_to_no_other_program() {
         let secret = SecretString::from("canary-of-a-one-time-link");
-        let events = Arc::new(FenceEvents {
+        let events = Arc::new(SessionEvents {
             session: "s1".into(),
             notices: Notices::default(),
             masks: Arc::new(RwLock::new(Masks::for_secrets([&secret]))),
             off_site: Mutex::default(),
+            cookies: WindowCookies::default(),
+            arrival: Mutex::default(),
             is_telling: AtomicBool::new(false),
         });
         let target = Url::parse("https://id.example/?token=canary-of-a-one-time-link").expect("a URL");
@@ -271,7 +334,8 @@ mod tests {
             received_bytes: 0,
             from_cache: false,
         };
-        FenceObservation(Arc::clone(&events)).on_held_back(&entry, &HeldBack::LeadsElsewhere(target.clone()));
+        SessionObservation(Arc::clone(&events))
+            .on_held_back(&entry, &HeldBack::LeadsElsewhere(target.clone()));
         let shown = events.off_site.lock().as_ref().map(|asked| asked.shown.clone()).expect("it asks");
         assert!(shown.host == "id.example" && !shown.url.contains("canary"), "{shown:?}");
         let refused =

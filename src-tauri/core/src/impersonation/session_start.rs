@@ -4,11 +4,12 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 use uuid::Uuid;
 
 use super::context::add_email_hint;
 use super::session_gateway::SessionGateway;
+use super::spare_window::SpareWindow;
 use super::{
     ImpersonationRequest, Impersonations, RunningSession, quitting_error, read_user, template_context,
     to_subject, user_label,
@@ -17,7 +18,10 @@ use crate::audit::{EndCause, Entry};
 use crate::browser::WindowOptions;
 use crate::connection::Connection;
 use crate::directories::OpenConnection;
+use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
+use crate::launch::{LaunchPage, LaunchPress};
+use crate::notice::Notice;
 use crate::session::{Phase, Session, SessionLimit, SessionView, UserLabel};
 use crate::template::SignInContext;
 use crate::{policy, sign_in};
@@ -48,6 +52,8 @@ struct PreparedSession {
     context: SignInContext,
     reason: String,
     id: String,
+    /// A window that is ready for it.
+    spare: Option<SpareWindow>,
 }
 
 impl Impersonations {
@@ -83,14 +89,34 @@ impl Impersonations {
     async fn prepare_session(&self, request: &ImpersonationRequest) -> Result<PreparedSession> {
         let OpenConnection { connection, directory } = self.open_requested(request).await?;
         let row = read_user(&directory, &request.user).await?;
-        let id = Uuid::now_v7().to_string();
+        let spare = self.take_spare_window(&connection).await;
+        match self.fill_prepared(request, connection, &directory, &row, spare.as_ref()) {
+            Ok(prepared) => Ok(PreparedSession { spare, ..prepared }),
+            Err(error) => {
+                if let Some(spare) = spare {
+                    self.close_spare_window(spare).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn fill_prepared(
+        &self,
+        request: &ImpersonationRequest,
+        connection: Arc<Connection>,
+        directory: &OpenDirectory,
+        row: &Row,
+        spare: Option<&SpareWindow>,
+    ) -> Result<PreparedSession> {
+        let id = spare.map_or_else(|| Uuid::now_v7().to_string(), |spare| spare.id.clone());
         let reason = request.reason.trim().to_owned();
         let info = directory.info();
         let mode = connection.policy.access.mode;
-        let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, &row);
-        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row)?;
-        let user = user_label(&info, &context, &row);
-        Ok(PreparedSession { connection, user, context, reason, id })
+        let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, row);
+        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, row)?;
+        let user = user_label(&info, &context, row);
+        Ok(PreparedSession { connection, user, context, reason, id, spare: None })
     }
 
     /// Writes *begun*, then opens the window.
@@ -99,7 +125,7 @@ impl Impersonations {
         request: ImpersonationRequest,
         prepared: PreparedSession,
     ) -> Result<SessionView> {
-        let PreparedSession { connection, user, context, reason, id } = prepared;
+        let PreparedSession { connection, user, context, reason, id, spare } = prepared;
         let view = SessionView {
             id: id.clone(),
             connection: connection.id.clone(),
@@ -127,19 +153,26 @@ impl Impersonations {
         let session = Session::new(view, SessionLimit::from(&connection.policy));
         let view = session.view().clone();
         let running = Arc::new(RunningSession::new(request, begun, session, connection, context));
+        let pressed = spare.map(|spare| {
+            running.attach_gateway(spare.gateway);
+            spare.pressed
+        });
 
-        // The entry comes first: without it, no window opens and no one is signed in.
-        self.write_entry(running.begun.clone()).await?;
+        // The entry comes first: without it, no window is shown and no one is signed in.
+        if let Err(error) = self.write_entry(running.begun.clone()).await {
+            self.discard_window(&running).await;
+            return Err(error);
+        }
         if !self.add_running(&running) {
+            self.discard_window(&running).await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
             return Err(quitting_error());
         }
-        let opened = self.open_window(&running).await;
+        let opened = self.open_window(&running, pressed).await;
         if running.stop.is_cancelled() || (opened.is_err() && !running.lock_session().begin_ending()) {
             // The session was ended while its window opened, and that end writes the log. A window that came up
             // afterwards is closed.
-            self.browser.close_window(&id).await;
-            running.close_gateway().await;
+            self.discard_window(&running).await;
             let mut ended = running.ended.subscribe();
             // Cannot fail: `running`, held here, owns the sender.
             let _ = ended.wait_for(|ended| *ended).await;
@@ -147,8 +180,7 @@ impl Impersonations {
         }
         if let Err(error) = opened {
             self.lock_running().remove(&id);
-            self.browser.close_window(&id).await;
-            running.close_gateway().await;
+            self.discard_window(&running).await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
             running.ended.send_replace(true);
             return Err(error);
@@ -169,7 +201,17 @@ impl Impersonations {
         true
     }
 
-    async fn open_window(&self, running: &RunningSession) -> Result<()> {
+    async fn discard_window(&self, running: &RunningSession) {
+        self.browser.close_window(&running.id).await;
+        running.close_gateway().await;
+    }
+
+    /// Opens the session's window, or the one that is ready for it, whose launch page's presses are in `pressed`.
+    async fn open_window(
+        self: &Arc<Self>,
+        running: &RunningSession,
+        pressed: Option<mpsc::UnboundedReceiver<LaunchPress>>,
+    ) -> Result<()> {
         let was_ended = || Error::new(Code::SessionUnknown, "This session has ended.");
         // Values that cannot be rendered for this user are reported here, before a window opens.
         let context = tokio::select! {
@@ -182,10 +224,45 @@ impl Impersonations {
         if running.stop.is_cancelled() {
             return Err(was_ended());
         }
-        let gateway =
-            SessionGateway::start(&running.id, &running.connection(), &self.caches, &self.notices).await?;
-        let gateway = running.attach_gateway(gateway).gateway();
-        let opening = WindowOptions { origin: running.first_origin(), gateway };
-        self.browser.open_window(&running.view(), &opening).await
+        let pressed = match pressed {
+            Some(pressed) => pressed,
+            None => {
+                let (page, pressed) = LaunchPage::create(running.busy_view());
+                let connection = running.connection();
+                let started =
+                    SessionGateway::start(&running.id, page, &connection, &self.caches, &self.notices);
+                running.attach_gateway(started.await?);
+                pressed
+            }
+        };
+        self.listen_to_launch_page(&running.id, pressed);
+        let gateway = running.opened_gateway()?;
+        gateway.launch().page().show_view(running.busy_view());
+        let opening = WindowOptions {
+            origin: running.first_origin(),
+            launch: gateway.launch(),
+            gateway: gateway.gateway(),
+        };
+        self.browser.open_window(&running.view(), &opening).await?;
+        gateway.launch().page().wait_until_ready().await
+    }
+
+    /// Does what the operator presses on a session's launch page.
+    fn listen_to_launch_page(
+        self: &Arc<Self>,
+        session: &str,
+        mut pressed: mpsc::UnboundedReceiver<LaunchPress>,
+    ) {
+        let (this, session) = (Arc::clone(self), session.to_owned());
+        tokio::spawn(async move {
+            while let Some(press) = pressed.recv().await {
+                match press {
+                    // A session that has ended cannot be tried again.
+                    LaunchPress::Retry => drop(this.retry_sign_in(&session)),
+                    LaunchPress::RenewSecret => this.notices.send(Notice::RenewSecret(session.clone())),
+                    LaunchPress::Close => this.end_session(&session, EndCause::Operator).await,
+                }
+            }
+        });
     }
 }

@@ -24,6 +24,7 @@ mod safe_html;
 mod steps;
 mod test_run;
 mod verify_evidence;
+mod window_cookies;
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub use safe_html::SafeHtml;
 pub use steps::{sign_out as take_sign_out_steps, take_step};
 pub use test_run::{SignInTestReport, SignInTestResult, TestRefusal, perform_sign_in_test, to_response};
 pub use verify_evidence::VerifyEvidence;
+pub use window_cookies::WindowCookies;
 
 use crate::browser::PlannedRequest;
 use crate::connection::{Connection, Encoding, Method, Recipe, Request};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use understudy_gateway::fence::{FenceRules, SessionMode};
-use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry};
+use understudy_gateway::{Gateway, GatewayConfig, HeldBack, JournalEntry, SessionObserver};
 use url::Url;
 
 use crate::application::{Application, Company, Pages};
@@ -117,7 +117,7 @@ struct HeldWrites {
     changed: Notify,
 }
 
-impl FenceObserver for HeldWrites {
+impl SessionObserver for HeldWrites {
     fn on_held_back(&self, entry: &JournalEntry, _: &HeldBack) {
         let path = entry.url.parse::<Url>().map(|url| url.path().to_owned()).unwrap_or_default();
         self.paths.lock().push(path);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use understudy_gateway::fence::{AllowedKind, AllowedRequest, FenceRules, PathPattern, SessionMode};
-use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, RequestOutcome};
+use understudy_gateway::{Gateway, GatewayConfig, HeldBack, JournalEntry, RequestOutcome, SessionObserver};
 use url::Url;
 
 use crate::application::{Application, Company, Shown};
@@ -15,7 +15,7 @@ use crate::session::{config, rules, webkit};
 #[derive(Default)]
 struct Bar(Mutex<Vec<(String, HeldBack)>>);
 
-impl FenceObserver for Bar {
+impl SessionObserver for Bar {
     fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack) {
         self.0.lock().push((format!("{} {}", entry.method, entry.url), why.clone()));
     }

@@ -10,7 +10,7 @@ use http_body::Frame;
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use understudy_gateway::fence::{FenceRules, HostPattern, SessionMode};
-use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache};
+use understudy_gateway::{Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache, SessionObserver};
 
 use crate::application::Company;
 
@@ -42,7 +42,7 @@ pub fn rules(mode: SessionMode) -> FenceRules {
 
 struct NoObserver;
 
-impl FenceObserver for NoObserver {
+impl SessionObserver for NoObserver {
     fn on_held_back(&self, _: &JournalEntry, _: &HeldBack) {}
 }
 

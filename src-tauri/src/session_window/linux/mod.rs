@@ -1,7 +1,6 @@
 //! Session windows on Linux: GTK 3 and WebKitGTK.
 
 mod context;
-mod cookies;
 mod keys;
 mod navigation;
 mod printing;
@@ -18,17 +17,12 @@ use understudy_core::error::Result;
 use webkit2gtk::{SettingsExt, WebViewExt, WindowPropertiesExt};
 use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
-pub use self::cookies::{fetch_cookies, set_cookies};
 pub use self::navigation::decide_navigation;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
-use super::launch_page::LaunchPage;
 use super::stage::SessionWindow;
 use super::window::PageEvent;
-use super::{BAR_HEIGHT, Done, window_error};
-
-/// The network process keeps the cookies of ephemeral sessions, and may end before the window.
-pub const LOSES_COOKIES: bool = true;
+use super::{BAR_HEIGHT, window_error};
 
 thread_local! {
     static CONSOLE_VIEW: Cell<Option<webkit2gtk::WebView>> = const { Cell::new(None) };
@@ -123,16 +117,6 @@ pub fn fit_page(window: &WebviewWindow, _page: &WebView, bar_height: i32) {
     if let Some(bar) = window.default_vbox().ok().and_then(|column| column.children().into_iter().next()) {
         bar.set_size_request(-1, bar_height);
     }
-}
-
-/// Loads a launch page. With `of`, it takes the place of the page at that URL, in the history too.
-#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, of: Option<&str>) -> Result<()> {
-    match of {
-        Some(url) => page.webview().load_alternate_html(&launch_page.html, url, Some(&launch_page.base)),
-        None => page.webview().load_html(&launch_page.html, Some(&launch_page.base)),
-    }
-    Ok(())
 }
 
 /// Ends the page's web process, whatever it is doing. The cookies are in the network process.

@@ -37,7 +37,7 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         let action = policy.and_then(NavigationPolicyDecisionExt::navigation_action);
         let Some(action) = action.filter(|_| kind == PolicyDecisionType::NavigationAction) else { return false };
         let Some(url) = address_of(&action) else { return false };
-        if is_for_new_window(&action) && is_web(&url) && open.stage.lock().is_of_application() {
+        if is_for_new_window(&action) && is_web(&url) && open.is_of_application() {
             decision.ignore();
             open_link(&app, &open, view, &action, url);
         } else if may_navigate(&open, &url) {

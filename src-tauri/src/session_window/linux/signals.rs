@@ -14,10 +14,9 @@ use webkit2gtk::{
 };
 use wry::{WebView, WebViewExtUnix};
 
-use super::super::browser::MARKED_HOST;
 use super::super::stage::SessionWindow;
 use super::keys::to_bar_action;
-use super::{PageEvent, cookies, navigation, printing};
+use super::{PageEvent, navigation, printing};
 
 pub fn listen_for_events(
     window: &WebviewWindow,
@@ -52,11 +51,6 @@ pub fn listen_for_events(
             heard(PageEvent::ProcessEnded);
         }
     }));
-    view.connect_load_changed(glib::clone!(@strong is_ours, @strong heard => move |view, event| {
-        if event == LoadEvent::Finished && !is_ours() {
-            look_for_cookies(view, &is_ours, &heard);
-        }
-    }));
     view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(PageEvent::History)));
     // The window handles keys before the page does.
     if let Ok(window) = window.gtk_window() {
@@ -72,20 +66,6 @@ pub fn listen_for_events(
             }
         });
     }
-}
-
-/// Checks the marking cookie: it is gone if the network process has been replaced since the sign-in.
-fn look_for_cookies(
-    view: &webkit2gtk::WebView,
-    is_ours: &Rc<dyn Fn() -> bool>,
-    heard: &Rc<dyn Fn(PageEvent)>,
-) {
-    let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
-    cookies::request_cookies(view, &format!("http://{MARKED_HOST}/"), move |found| {
-        if found.is_ok_and(|cookies| cookies.is_empty()) && !is_ours() {
-            heard(PageEvent::CookiesLost);
-        }
-    });
 }
 
 /// Answers without asking the operator. Without a credential, the page gets the 401, as it would without a browser.

@@ -8,20 +8,16 @@ use std::sync::Arc;
 
 use objc2::rc::Retained;
 use objc2::runtime::NSObjectProtocol;
-use objc2_foundation::{NSString, NSURL};
 use objc2_web_kit::WKWebView;
 use tauri::{AppHandle, WebviewWindow};
-use understudy_core::error::Result;
 use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtMacos, WebViewExtMacOS};
 
 use super::BAR_HEIGHT;
 use super::downloads::Downloads;
-use super::launch_page::LaunchPage;
-pub use super::macos_and_windows::{
-    LOSES_COOKIES, close_dialogs, decide_navigation, end_process, fetch_cookies, fit_page, missing_sandbox,
-    set_cookies, share_process, show_popup,
-};
 use super::macos_and_windows::{below_bar, save_downloads};
+pub use super::macos_and_windows::{
+    close_dialogs, decide_navigation, end_process, fit_page, missing_sandbox, share_process, show_popup,
+};
 use super::stage::SessionWindow;
 use super::window::PageEvent;
 
@@ -64,16 +60,6 @@ pub fn attach_popup(
 
 pub fn webview_of(page: &WebView) -> Retained<WKWebView> {
     Retained::into_super(page.webview())
-}
-
-pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
-    let base = NSURL::URLWithString(&NSString::from_str(&launch_page.base));
-    // SAFETY: called on the main thread with a live web view and valid strings.
-    #[allow(unsafe_code, reason = "loadHTMLString:baseURL: has no safe wrapper with a base")]
-    unsafe {
-        page.webview().loadHTMLString_baseURL(&NSString::from_str(&launch_page.html), base.as_deref());
-    }
-    Ok(())
 }
 
 /// Sets whether the web inspector can be opened.

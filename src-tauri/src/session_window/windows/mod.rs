@@ -8,33 +8,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tauri::{AppHandle, Manager, WebviewWindow};
-use understudy_core::error::Result;
-use uuid::Uuid;
 use webview2_com::Microsoft::Web::WebView2::Win32::{
     COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN,
-    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT, ICoreWebView2,
+    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, ICoreWebView2,
 };
 use webview2_com::{
-    AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
-    WindowCloseRequestedEventHandler, take_pwstr,
+    AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WindowCloseRequestedEventHandler,
 };
-use windows::Win32::UI::Shell::SHCreateMemStream;
-use windows::core::{HSTRING, PWSTR};
 use wry::{
     NewWindowOpener, WebContext, WebView, WebViewBuilder, WebViewBuilderExtWindows, WebViewExtWindows,
 };
 
 use self::keys::to_bar_action;
+use super::BAR_HEIGHT;
 use super::downloads::Downloads;
-use super::launch_page::LaunchPage;
-pub use super::macos_and_windows::{
-    LOSES_COOKIES, close_dialogs, decide_navigation, end_process, fetch_cookies, fit_page, missing_sandbox,
-    set_cookies, share_process, show_popup,
-};
 use super::macos_and_windows::{below_bar, save_downloads};
+pub use super::macos_and_windows::{
+    close_dialogs, decide_navigation, end_process, fit_page, missing_sandbox, share_process, show_popup,
+};
 use super::stage::SessionWindow;
 use super::window::PageEvent;
-use super::{BAR_HEIGHT, window_error};
 
 /// Removes what sessions of a crashed run left on disk.
 pub fn remove_leftovers(app: &AppHandle) {
@@ -82,49 +75,6 @@ pub fn attach_popup(
 
 pub fn webview_of(page: &WebView) -> ICoreWebView2 {
     page.webview()
-}
-
-/// `NavigateToString` has no origin, so a random path of the origin is intercepted and answered here. The request for
-/// it never leaves this computer.
-pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
-    let url = format!("{}{}", launch_page.base, Uuid::new_v4().simple());
-    let (webview, environment) = (page.webview(), page.environment());
-    let (html, wanted) = (launch_page.html.clone(), url.clone());
-    let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
-        let Some(arguments) = arguments else { return Ok(()) };
-        // SAFETY: COM calls on the thread that owns the web view, with pointers that outlive them.
-        #[allow(unsafe_code, reason = "WebView2 is COM")]
-        unsafe {
-            let mut uri = PWSTR::null();
-            arguments.Request()?.Uri(&mut uri)?;
-            if take_pwstr(uri) == wanted {
-                let body = SHCreateMemStream(Some(html.as_bytes()));
-                let response = environment.CreateWebResourceResponse(
-                    body.as_ref(),
-                    200,
-                    &HSTRING::from("OK"),
-                    &HSTRING::from("content-type: text/html; charset=utf-8\r\ncache-control: no-store"),
-                )?;
-                arguments.SetResponse(&response)?;
-            }
-        }
-        Ok(())
-    }));
-    let url = HSTRING::from(url);
-    let mut token = 0;
-    // SAFETY: as above.
-    #[allow(unsafe_code, reason = "WebView2 is COM")]
-    unsafe {
-        #[allow(
-            deprecated,
-            reason = "the newer one only adds workers and frames, and a launch page has none"
-        )]
-        webview
-            .AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT)
-            .map_err(window_error)?;
-        webview.add_WebResourceRequested(&answer, &mut token).map_err(window_error)?;
-        webview.Navigate(&url).map_err(window_error)
-    }
 }
 
 /// Sets whether the developer tools can be opened.

@@ -1,0 +1,31 @@
+//! What a session's owner is told while requests pass.
+
+use url::Url;
+
+use crate::JournalEntry;
+use crate::held_back::HeldBack;
+
+/// Is notified of what passes a session's gateway, and of what does not. Must not wait.
+pub trait SessionObserver: Send + Sync {
+    /// The fence held a request back.
+    fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack);
+
+    /// A one-time link has led to its first page, whose answer has not reached the window yet.
+    fn on_arrival(&self, _url: &Url) {}
+
+    /// A page's request goes to `url` with these cookies.
+    fn on_cookies_sent(&self, _url: &Url, _sent: SentCookies<'_>) {}
+
+    /// An answer from `url` sets cookies; each item is the text of one `Set-Cookie` header.
+    fn on_cookies_set(&self, _url: &Url, _set: &[&str]) {}
+}
+
+/// The cookies of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentCookies<'a> {
+    /// The `Cookie` header; `None` if there is none.
+    pub header: Option<&'a str>,
+    /// Whether the webview has sent every cookie that it has for the URL: a page's load or its own fetch leaves out no
+    /// `SameSite` cookie. Without a header, only a load tells that there is none.
+    pub is_complete: bool,
+}
