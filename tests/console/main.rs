@@ -26,6 +26,7 @@ mod rogue;
 mod runs;
 mod sign_in_tests;
 mod slow_shop;
+mod spare_window;
 mod story;
 mod test_console;
 mod time;

@@ -135,6 +135,8 @@ export const recentReasons = (connection: string) => call("recent_reasons", { co
 // Sessions
 
 /** Resolves as soon as the window is open (phase `opening`); what follows comes with {@link onSessions}. */
+export const prepareWindow = (connection: string) => call("prepare_window", { connection });
+export const discardWindow = () => call("discard_window");
 export const impersonate = (
   connection: string,
   user: string,

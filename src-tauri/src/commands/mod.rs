@@ -124,6 +124,18 @@ commands! {
             core.recent_reasons(&connection).await
         }
 
+        /// The dialog that asks for a reason is open: the window is made ready meanwhile.
+        prepare_window [core: Core<'_>] (connection: String) -> () {
+            core.prepare_window(&connection).await;
+            Ok(())
+        }
+
+        /// That dialog was given up.
+        discard_window [core: Core<'_>] () -> () {
+            core.discard_spare_window().await;
+            Ok(())
+        }
+
         impersonate [core: Core<'_>] (
             connection: String,
             user: String,

@@ -72,7 +72,7 @@ async fn visit_hosts(client: &Client, first: &str) {
     let mut next = first.to_owned();
     while let Ok(response) = client.get(&next).send().await {
         match response.headers().get("location").and_then(|value| value.to_str().ok()) {
-            Some(location) => next = location.to_owned(),
+            Some(location) => next = String::from(location),
             None => return,
         }
     }

@@ -46,6 +46,8 @@ export type Commands = {
   stop_count: { args: { connection: string, turn: number }, result: null },
   user_details: { args: { connection: string, user: string }, result: UserDetails },
   recent_reasons: { args: { connection: string }, result: Array<string> },
+  prepare_window: { args: { connection: string }, result: null },
+  discard_window: { args: {}, result: null },
   impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown> }, result: SessionView },
   try_session: { args: { connection: string, user: string }, result: SessionView },
   held_back: { args: { session: string }, result: HeldBackList },

@@ -236,6 +236,8 @@ function commands(fake: Fake): Answers {
       return { row, filters, standing: fake.standing(row), past: fake.past };
     },
     recent_reasons: () => fake.reasons,
+    prepare_window: () => null,
+    discard_window: () => null,
     impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
     try_session: ({ connection, user }) => {
       const session = {

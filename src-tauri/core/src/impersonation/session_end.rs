@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::session_gateway::SessionGateway;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
 use crate::browser::SessionCookie;
@@ -28,7 +29,7 @@ impl Impersonations {
         self.notify_sessions();
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close_window(id).await;
-        let held_back = running.gateway().map(|gateway| gateway.count_held_back());
+        let held_back = running.gateway().map(SessionGateway::count_held_back);
         running.close_gateway().await;
         self.lock_running().remove(id);
         let ended_at = self.clock.now_ms();

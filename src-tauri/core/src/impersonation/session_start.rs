@@ -90,7 +90,7 @@ impl Impersonations {
         let OpenConnection { connection, directory } = self.open_requested(request).await?;
         let row = read_user(&directory, &request.user).await?;
         let spare = self.take_spare_window(&connection).await;
-        match self.fill_prepared(request, connection, &directory, &row, spare.as_ref()) {
+        match judge_session(request, connection, &directory, &row, spare.as_ref()) {
             Ok(prepared) => Ok(PreparedSession { spare, ..prepared }),
             Err(error) => {
                 if let Some(spare) = spare {
@@ -99,24 +99,6 @@ impl Impersonations {
                 Err(error)
             }
         }
-    }
-
-    fn fill_prepared(
-        &self,
-        request: &ImpersonationRequest,
-        connection: Arc<Connection>,
-        directory: &OpenDirectory,
-        row: &Row,
-        spare: Option<&SpareWindow>,
-    ) -> Result<PreparedSession> {
-        let id = spare.map_or_else(|| Uuid::now_v7().to_string(), |spare| spare.id.clone());
-        let reason = request.reason.trim().to_owned();
-        let info = directory.info();
-        let mode = connection.policy.access.mode;
-        let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, row);
-        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, row)?;
-        let user = user_label(&info, &context, row);
-        Ok(PreparedSession { connection, user, context, reason, id, spare: None })
     }
 
     /// Writes *begun*, then opens the window.
@@ -224,16 +206,15 @@ impl Impersonations {
         if running.stop.is_cancelled() {
             return Err(was_ended());
         }
-        let pressed = match pressed {
-            Some(pressed) => pressed,
-            None => {
-                let (page, pressed) = LaunchPage::create(running.busy_view());
-                let connection = running.connection();
-                let started =
-                    SessionGateway::start(&running.id, page, &connection, &self.caches, &self.notices);
-                running.attach_gateway(started.await?);
-                pressed
-            }
+        let pressed = if let Some(pressed) = pressed {
+            pressed
+        } else {
+            let (page, pressed) = LaunchPage::create(running.busy_view());
+            let connection = running.connection();
+            let started =
+                Box::pin(SessionGateway::start(&running.id, page, &connection, &self.caches, &self.notices));
+            running.attach_gateway(started.await?);
+            pressed
         };
         self.listen_to_launch_page(&running.id, pressed);
         let gateway = running.opened_gateway()?;
@@ -265,4 +246,22 @@ impl Impersonations {
             }
         });
     }
+}
+
+/// Judges the user, and gives the session the ID of its spare window, if there is one.
+fn judge_session(
+    request: &ImpersonationRequest,
+    connection: Arc<Connection>,
+    directory: &OpenDirectory,
+    row: &Row,
+    spare: Option<&SpareWindow>,
+) -> Result<PreparedSession> {
+    let id = spare.map_or_else(|| Uuid::now_v7().to_string(), |spare| spare.id.clone());
+    let reason = request.reason.trim().to_owned();
+    let info = directory.info();
+    let mode = connection.policy.access.mode;
+    let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, row);
+    policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, row)?;
+    let user = user_label(&info, &context, row);
+    Ok(PreparedSession { connection, user, context, reason, id, spare: None })
 }

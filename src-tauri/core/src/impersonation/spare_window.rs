@@ -3,6 +3,8 @@
 //! It is hidden, belongs to no user and to no entry of the audit log, and sends nothing: its launch page has nothing to
 //! do until a session takes the window over. There is one at most.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ pub(super) struct SpareWindow {
     /// The ID of the session that takes it over.
     pub(super) id: String,
     /// What it was made for.
-    connection: Connection,
+    connection: Arc<Connection>,
     pub(super) gateway: SessionGateway,
     pub(super) pressed: mpsc::UnboundedReceiver<LaunchPress>,
 }
@@ -57,7 +59,7 @@ impl Impersonations {
         let _beginning = self.beginning.token();
         let mut slot = self.spare.lock().await;
         let listed = self.connection_provider()?.find_connection(connection)?;
-        let connection = Connection::clone(&listed).with_authority()?;
+        let connection = Arc::new(Connection::clone(&listed).with_authority()?);
         if slot.as_ref().is_some_and(|spare| spare.fits(&connection)) {
             return Ok(());
         }
@@ -70,7 +72,8 @@ impl Impersonations {
         let id = Uuid::now_v7().to_string();
         let blank = LaunchView::Busy { title: String::new(), subtitle: String::new() };
         let (page, pressed) = LaunchPage::create(blank);
-        let gateway = SessionGateway::start(&id, page, &connection, &self.caches, &self.notices).await?;
+        let started = Box::pin(SessionGateway::start(&id, page, &connection, &self.caches, &self.notices));
+        let gateway = started.await?;
         let spare = SpareWindow { id, connection, gateway, pressed };
         let opening = WindowOptions {
             origin: &spare.connection.sign_in.origin,

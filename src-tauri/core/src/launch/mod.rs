@@ -99,7 +99,7 @@ struct LaunchState {
 impl LaunchPage {
     /// A launch page that shows this, and what the operator presses on it.
     pub fn create(view: LaunchView) -> (Self, mpsc::UnboundedReceiver<LaunchPress>) {
-        let (presses, pressed) = mpsc::unbounded_channel();
+        let (presses, receiver) = mpsc::unbounded_channel();
         let state = LaunchState {
             phase: LaunchPhase::Loading,
             view,
@@ -109,7 +109,7 @@ impl LaunchPage {
             hops: Vec::new(),
             faults: Vec::new(),
         };
-        (Self { state: Mutex::new(state), changes: watch::Sender::new(()), presses }, pressed)
+        (Self { state: Mutex::new(state), changes: watch::Sender::new(()), presses }, receiver)
     }
 
     /// What the page shows, or would show.
