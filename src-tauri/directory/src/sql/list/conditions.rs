@@ -8,7 +8,7 @@ use crate::schema::table::TableColumn;
 use crate::sql::dialect::{Dialect, Statement, qualify_column};
 use crate::sql::filters;
 
-impl<'a, D: Dialect> Pager<'a, D> {
+impl<D: Dialect> Pager<'_, D> {
     /// The conditions for a row to be in `segment`.
     pub(super) fn build_conditions(
         &self,

@@ -15,7 +15,7 @@ use crate::sql::dialect::{
 /// The column that orders a segment before the ID, and the form of its index.
 pub(super) type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, IndexForm);
 
-impl<'a, D: Dialect> Pager<'a, D> {
+impl<D: Dialect> Pager<'_, D> {
     /// The query for one segment's rows, from its edge or after `from`.
     pub(super) fn build_segment_select(
         &self,
