@@ -73,6 +73,10 @@ async fn full_access_in_production_needs_a_reason_which_is_written_before_it_is_
     let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed: None, held_back: Some(0) };
     let unlocked = Event::Unlocked { reason: "resend it".into() };
     assert_eq!(events(&desk).await, [ended, Event::Locked, unlocked, Event::Active, Event::Begun]);
+    // A user's details have it too.
+    let past = desk.console.user_details("shop", &session.user.id).await.expect("readable").past;
+    let unlocks: Vec<_> = past[0].unlocks.iter().map(|it| (it.at, it.reason.as_str())).collect();
+    assert_eq!((unlocks, past[0].held_back), (vec![(desk.clock.now_ms(), "resend it")], Some(0)));
 }
 
 #[tokio::test]
@@ -141,6 +145,9 @@ async fn a_session_to_try_is_read_only_and_tells_what_it_held_back_and_the_rules
         assert_eq!(status != 403, passes, "{path} {status}");
     }
 
+    let past = desk.console.user_details("shop", &user.id).await.expect("readable").past;
+    let held_back: Vec<_> = past.iter().map(|one| (one.held_back, one.unlocks.len())).collect();
+    assert_eq!(held_back, [(None, 0), (Some(3), 0)], "the newest still runs");
     let log = desk.audit().await.read_entries(20).await.expect("readable");
     assert!(log.iter().all(|entry| entry.mode == Some(SessionMode::ReadOnly)), "{log:#?}");
     let reasons = desk.console.recent_reasons("shop").await.expect("readable");

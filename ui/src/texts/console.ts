@@ -151,6 +151,8 @@ export const console = {
     running: "running",
     crashed: "crashed",
     opening: "signing in…",
+    unlocked: (when: string) => `Full access, ${when}`,
+    heldBack: (n: number) => `${count(n, "request was", "requests were")} held back`,
     signOutFailed: (why: string) => `Sign-out failed: ${why}`,
   },
   sessions: {

@@ -142,6 +142,13 @@ const views: View[] = [
             started_at: NOW - 15 * 86_400_000,
             ended_at: NOW - 15 * 86_400_000 + 724_000,
             sign_out_failed: null,
+            unlocks: [
+              {
+                at: NOW - 15 * 86_400_000 + 301_000,
+                reason: "Send the corrected invoice again, as the customer asked",
+              },
+            ],
+            held_back: 12,
           },
           {
             session: "2",
@@ -151,6 +158,8 @@ const views: View[] = [
             started_at: NOW - 28 * 86_400_000,
             ended_at: NOW - 28 * 86_400_000 + 3000,
             sign_out_failed: null,
+            unlocks: [],
+            held_back: null,
           },
         ];
       },

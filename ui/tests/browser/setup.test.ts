@@ -57,6 +57,7 @@ const trySession = async (page: Page) => {
   await page.getByText("Signing in…", { exact: true }).waitFor();
   await page.evaluate(() => {
     const fake = window.understudy;
+    if (!fake) return;
     fake.state.sessions = fake.state.sessions.map((session) => ({ ...session, phase: "active" as const }));
     fake.emit("sessions", fake.state.sessions);
   });
@@ -712,7 +713,7 @@ const views: View[] = [
       await trySession(page);
       await page.getByRole("button", { name: /^Allow all/ }).click();
       await page.evaluate(() => {
-        window.understudy.refuse("save_connection", {
+        window.understudy?.refuse("save_connection", {
           code: "connection_invalid",
           message: "It is invalid.",
           faults: [

@@ -183,6 +183,8 @@ describe("copying", () => {
       outcome: "ended" as const,
       started_at: NOW - 90_000,
       ended_at: NOW - 60_000,
+      unlocks: [],
+      held_back: null,
     };
     fake.past = [
       { ...past, session: "s2", sign_out_failed: "it was answered with 500 Internal Server Error" },
@@ -193,6 +195,42 @@ describe("copying", () => {
     const [second, first] = await within(details).findAllByRole("listitem");
     expect(second).toHaveTextContent("Sign-out failed: it was answered with 500");
     expect(first).not.toHaveTextContent("Sign-out");
+  });
+
+  test("a past session says when and why it got full access, and how much was held back", async () => {
+    const past = {
+      operator: "Robin",
+      reason: "Ticket 7",
+      outcome: "ended" as const,
+      started_at: NOW - 3_600_000,
+      ended_at: NOW - 60_000,
+      sign_out_failed: null,
+      unlocks: [],
+    };
+    fake.past = [
+      {
+        ...past,
+        session: "s3",
+        unlocks: [
+          { at: NOW - 3_000_000, reason: "resend the \u202einvoice" },
+          { at: NOW - 600_000, reason: "" },
+        ],
+        held_back: 1204,
+      },
+      { ...past, session: "s2", held_back: 1 },
+      { ...past, session: "s1", held_back: 0 },
+    ];
+    render(App);
+    const details = await screen.findByRole("complementary", { name: "Details" });
+    const [third, second, first] = await within(details).findAllByRole("listitem");
+    const unlocked = within(third as HTMLElement).getAllByText(/^Full access, /);
+    expect(unlocked.map((one) => one.textContent)).toEqual([
+      expect.stringMatching(/^Full access, .+: resend the ‹U\+202E›invoice$/),
+      expect.stringMatching(/^Full access, [^:]+:\d\d$/),
+    ]);
+    expect(third).toHaveTextContent("1,204 requests were held back");
+    expect(second).toHaveTextContent("1 request was held back");
+    expect(first).not.toHaveTextContent(/held back|Full access/);
   });
 });
 

@@ -185,6 +185,8 @@ test("history calls a session that a crash cut off by that name", async () => {
       started_at: NOW - 600_000,
       ended_at: NOW - 500_000,
       sign_out_failed: null,
+      unlocks: [],
+      held_back: null,
     },
   ];
   render(App);

@@ -145,6 +145,8 @@ test("a session that was refused is no running one, and is closed rather than en
       started_at: 0,
       ended_at: null,
       sign_out_failed: null,
+      unlocks: [],
+      held_back: null,
     },
   ];
   render(App);

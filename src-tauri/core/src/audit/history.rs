@@ -44,6 +44,22 @@ pub struct PastSession {
     /// Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
     /// there was nothing to sign out of.
     pub sign_out_failed: Option<String>,
+    /// When it got full access, the oldest first.
+    pub unlocks: Vec<PastUnlock>,
+    /// How many requests were held back; `None` while it runs, and if that is unknown.
+    #[ts(type = "number | null")]
+    pub held_back: Option<u64>,
+}
+
+/// A read-only session that got full access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PastUnlock {
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub at: i64,
+    /// As the operator entered it; may be empty.
+    pub reason: String,
 }
 
 impl AuditLog {
@@ -59,6 +75,9 @@ impl AuditLog {
                 (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
                 (SELECT sign_out_failed FROM entries AS e
                  WHERE e.session = b.session AND e.event = 'ended') AS sign_out_failed,
+                (SELECT held_back FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS held_back,
+                (SELECT json_group_array(json_object('at', at_ms, 'reason', detail) ORDER BY id) FROM entries AS e
+                 WHERE e.session = b.session AND e.event = 'unlocked') AS unlocks,
                 (SELECT detail FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS cause,
                 EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'active') AS signed_in
              FROM entries AS b
@@ -110,6 +129,8 @@ impl AuditLog {
         let session: String = row.try_get("session")?;
         let mut ended_at: Option<i64> = row.try_get("ended_at")?;
         let mut failed: Option<String> = row.try_get("sign_out_failed")?;
+        let mut held_back: Option<i64> = row.try_get("held_back")?;
+        let unlocks: String = row.try_get("unlocks")?;
         let cause: Option<String> = row.try_get("cause")?;
         let signed_in: bool = row.try_get("signed_in")?;
         if ended_at.is_none()
@@ -117,6 +138,7 @@ impl AuditLog {
         {
             ended_at = Some(owed.at_ms);
             failed = owed.event.sign_out_failed();
+            held_back = owed.event.held_back();
         }
         Ok(PastSession {
             session,
@@ -131,6 +153,8 @@ impl AuditLog {
             started_at: row.try_get("started_at")?,
             ended_at,
             sign_out_failed: failed,
+            unlocks: serde_json::from_str(&unlocks).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            held_back: held_back.and_then(|count| u64::try_from(count).ok()),
         })
     }
 }
