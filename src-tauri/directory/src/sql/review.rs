@@ -21,9 +21,9 @@ use crate::sql::dialect::{Dialect, FetchedRow, Statement, read_columns};
 use crate::sql::list::{Pager, build_count_query};
 
 /// 2026-01-31T12:00:00Z
-const NOW: Timestamp = Timestamp::constant(1_769_860_800, 0);
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_769_860_800, 0);
 /// Too large to be read at each keystroke.
-const LARGE: TableSize = TableSize { rows: Some(10_000_000), limit_ms: 3000 };
+pub(crate) const LARGE: TableSize = TableSize { rows: Some(10_000_000), limit_ms: 3000 };
 
 pub(crate) const FOLDS: IndexForm = IndexForm { folds: true, ..PLAIN };
 pub(crate) const LOWER: IndexForm = IndexForm { lower: true, ..PLAIN };

@@ -6,13 +6,15 @@
 
 mod documents;
 mod position;
+#[cfg(test)]
+mod review;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use bson::{Bson, doc};
+use bson::{Bson, Document, doc};
 use jiff::Timestamp;
 
 use self::position::{invalid_cursor_error, to_cursor_value};
@@ -202,6 +204,16 @@ impl<'a> Listing<'a> {
         Page { rows, previous, next, how, left_out, doubled }
     }
 
+    /// The pipeline that counts the users whom only this pass finds, up to `most`.
+    fn count_pass(&self, pass: usize, most: u64) -> Vec<Document> {
+        let segment = ListSegment { at: pass, pass, part: ListPart::ById };
+        vec![
+            doc! { "$match": filter::all_of(self.build_conditions(segment, FilterForm::ForIndex)) },
+            doc! { "$limit": i64::try_from(most).unwrap_or(i64::MAX) },
+            doc! { "$count": "users" },
+        ]
+    }
+
     /// Whether an exact match was found, which is shown without waiting for similar ones.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
@@ -224,12 +236,7 @@ pub(crate) async fn count_matches(
         if pass.reach == AccessPath::Newest || users > cap {
             continue;
         }
-        let segment = ListSegment { at, pass: at, part: ListPart::ById };
-        let pipeline = vec![
-            doc! { "$match": filter::all_of(listing.build_conditions(segment, FilterForm::ForIndex)) },
-            doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
-            doc! { "$count": "users" },
-        ];
+        let pipeline = listing.count_pass(at, cap + 1 - users);
         let collation = filter::pass_collation(mapping, pass);
         let counted = reading.run_aggregation(pipeline, collation).await?;
         let number = counted.first().map_or(0, |counted| match counted.get("users") {

@@ -36,33 +36,52 @@ impl<'a> Listing<'a> {
         }
         let mut conditions = self.build_conditions(segment, FilterForm::ForIndex);
         conditions.extend(from.map(|from| self.build_cursor_condition(segment, from)));
-        let collation = filter::pass_collation(self.mapping, pass);
-        let upwards = self.is_ascending(pass);
-        if let Some(key) = self.sort_column(segment).filter(|key| gives_order(key, pass)) {
-            let path = key.name.as_str();
-            let last = FindQuery {
-                filter: filter::all_of(conditions.clone()),
-                projection: paths::project_paths(std::iter::once(path)),
-                sort: doc! { path: sort_direction(upwards) },
-                collation: collation.clone(),
-                skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
-                limit: 1,
-            };
-            let last = reading.find_documents(last).await?;
+        if let Some((path, find)) = self.find_last_key(segment, &conditions, wanted) {
+            let last = reading.find_documents(find).await?;
             Self::gives_single_values(path, &last)?;
             if let Some(last) = last.first().and_then(|last| paths::value_at(last, path)) {
-                conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
+                let within = if self.is_ascending(pass) { "$lte" } else { "$gte" };
+                conditions.push(doc! { path: { within: last.into_owned() } });
             }
         }
+        reading.find_documents(self.find_segment(segment, conditions, wanted)).await
+    }
+
+    /// The query for the key of the page's last row, and its path; `None` if the rows need no such limit.
+    pub(super) fn find_last_key(
+        &self,
+        segment: ListSegment,
+        conditions: &[Document],
+        wanted: usize,
+    ) -> Option<(&'a str, FindQuery)> {
+        let pass = &self.plan.passes[segment.pass];
+        let path = self.sort_column(segment).filter(|key| gives_order(key, pass))?.name.as_str();
         let find = FindQuery {
+            filter: filter::all_of(conditions.to_vec()),
+            projection: paths::project_paths(std::iter::once(path)),
+            sort: doc! { path: sort_direction(self.is_ascending(pass)) },
+            collation: filter::pass_collation(self.mapping, pass),
+            skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
+            limit: 1,
+        };
+        Some((path, find))
+    }
+
+    /// The query for the segment's rows that meet these conditions.
+    pub(super) fn find_segment(
+        &self,
+        segment: ListSegment,
+        conditions: Vec<Document>,
+        wanted: usize,
+    ) -> FindQuery {
+        FindQuery {
             filter: filter::all_of(conditions),
             projection: self.project_segment(segment),
             sort: self.build_sort(segment),
-            collation,
+            collation: filter::pass_collation(self.mapping, &self.plan.passes[segment.pass]),
             skip: 0,
             limit: wanted,
-        };
-        reading.find_documents(find).await
+        }
     }
 
     /// Fails if a document has a list at the ordering `path`: it would be listed at the position of one element, and
@@ -77,7 +96,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The pipeline for a segment's rows among the newest rows after `from`.
-    fn among_newest(
+    pub(super) fn among_newest(
         &self,
         segment: ListSegment,
         from: Option<&PagePosition>,
@@ -127,7 +146,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The condition for rows after a position, in the direction of reading.
-    fn build_cursor_condition(&self, segment: ListSegment, from: &PagePosition) -> Document {
+    pub(super) fn build_cursor_condition(&self, segment: ListSegment, from: &PagePosition) -> Document {
         let upwards = self.is_ascending(&self.plan.passes[segment.pass]);
         let id = from.id.as_ref().unwrap_or(&Bson::Null);
         let by_id = filter::beyond_condition(self.mapping.id().name.as_str(), id, upwards);
