@@ -100,6 +100,26 @@ pub struct SshConfig {
 }
 
 impl DirectoryConfig {
+    /// The table `users` with its `id`, at this URL, and the defaults.
+    #[cfg(test)]
+    pub(crate) fn for_tests(url: &str) -> Self {
+        Self {
+            url: url.into(),
+            table: "users".into(),
+            id: "id".into(),
+            email: None,
+            name: None,
+            created_at: None,
+            columns: Vec::new(),
+            search: None,
+            uuid_bytes: None,
+            timeout_ms: default_timeout_ms(),
+            patience: default_patience(),
+            password_command: None,
+            ssh: None,
+        }
+    }
+
     pub(crate) fn patience(&self) -> std::time::Duration {
         std::time::Duration::from_secs(self.patience.into())
     }

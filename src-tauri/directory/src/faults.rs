@@ -14,6 +14,11 @@ pub(crate) fn table_changed_error(config: &DirectoryConfig, what: &str) -> Direc
     .with_hint("Check the connection: its table or columns were renamed, removed or recreated.")
 }
 
+/// The server's URL cannot be used; `what` follows its key.
+pub(crate) fn invalid_url_error(what: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
+}
+
 /// Introduces a statement that grants a right.
 pub(crate) const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
 

@@ -33,6 +33,15 @@ struct SealedCursor {
     sum: u64,
 }
 
+/// The error for a cursor of a list with other segments.
+pub(crate) fn foreign_cursor_error() -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::QueryInvalid,
+        "The list cannot continue from here: the position belongs to another list.",
+    )
+    .with_hint("Search again.")
+}
+
 impl Cursor {
     pub(crate) fn encode(self, query: &ListRequest) -> String {
         let sum = compute_checksum(&self, query);

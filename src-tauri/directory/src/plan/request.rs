@@ -10,12 +10,19 @@ use crate::schema::mapping::Mapping;
 /// Longer texts in the search field are a mistake (a pasted page), and patterns have limits.
 const QUERY_CHARS: usize = 500;
 
-/// Parses the text. An invalid filter is an error: ignoring it would answer a different query.
+/// Parses the text of a request for a page of 1 to 500 rows. An invalid filter is an error: ignoring it would answer a
+/// different query.
 pub(crate) fn parse_query<T>(
     mapping: &Mapping<T>,
     query: &ListRequest,
     now: Timestamp,
 ) -> Result<ParsedQuery> {
+    if !(1..=500).contains(&query.limit) {
+        return Err(DirectoryError::new(
+            DirectoryCode::QueryInvalid,
+            format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
+        ));
+    }
     if query.text.chars().count() > QUERY_CHARS {
         return Err(DirectoryError::new(
             DirectoryCode::QueryInvalid,

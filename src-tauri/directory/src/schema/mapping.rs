@@ -261,19 +261,12 @@ mod tests {
 
     fn build_config() -> DirectoryConfig {
         DirectoryConfig {
-            url: "sqlite:///users.sqlite".into(),
             table: "Users".into(),
-            id: "id".into(),
             email: Some("email".into()),
             name: Some("full_name".into()),
             created_at: Some("createdAt".into()),
             columns: vec!["plan".into(), "company".into()],
-            search: None,
-            uuid_bytes: None,
-            timeout_ms: 3000,
-            patience: 30,
-            password_command: None,
-            ssh: None,
+            ..DirectoryConfig::for_tests("sqlite:///users.sqlite")
         }
     }
 

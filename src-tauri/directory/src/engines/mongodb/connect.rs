@@ -173,21 +173,7 @@ mod tests {
     use super::*;
 
     fn build_config(url: &str) -> DirectoryConfig {
-        DirectoryConfig {
-            url: url.into(),
-            table: "users".into(),
-            id: "_id".into(),
-            email: None,
-            name: None,
-            created_at: None,
-            columns: vec![],
-            search: None,
-            uuid_bytes: None,
-            timeout_ms: 3000,
-            patience: 30,
-            password_command: None,
-            ssh: None,
-        }
+        DirectoryConfig { id: "_id".into(), ..DirectoryConfig::for_tests(url) }
     }
 
     #[tokio::test]

@@ -12,7 +12,8 @@ use crate::config::DirectoryConfig;
 use crate::engines::mysql::dialect::MySql;
 use crate::engines::mysql::driver::MySqlProduct;
 use crate::engines::mysql::errors;
-use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::error::Result;
+use crate::faults::invalid_url_error;
 use crate::reach::endpoint::{CONNECT_TIMEOUT, ConnectObservations, Endpoint, Password, is_loopback};
 use crate::reach::tls::{Authorities, TlsMode, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
@@ -180,30 +181,13 @@ impl MySqlServerUrl {
     }
 }
 
-fn invalid_url_error(what: &str) -> DirectoryError {
-    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::DirectoryCode;
 
     fn read(url: &str) -> Result<MySqlServerUrl> {
-        MySqlServerUrl::from_config(&DirectoryConfig {
-            url: url.into(),
-            table: "users".into(),
-            id: "id".into(),
-            email: None,
-            name: None,
-            created_at: None,
-            columns: vec![],
-            search: None,
-            uuid_bytes: None,
-            timeout_ms: 3000,
-            patience: 30,
-            password_command: None,
-            ssh: None,
-        })
+        MySqlServerUrl::from_config(&DirectoryConfig::for_tests(url))
     }
 
     #[test]

@@ -16,7 +16,8 @@ use sqlx::{ConnectOptions, Connection, Row};
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::dialect::Postgres;
 use crate::engines::postgres::errors;
-use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::error::Result;
+use crate::faults::invalid_url_error;
 use crate::reach::endpoint::{CONNECT_TIMEOUT, ConnectObservations, Endpoint, Password, is_loopback};
 use crate::reach::tls::{Authorities, TlsMode, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
@@ -287,30 +288,12 @@ fn default_host(port: u16) -> Cow<'static, str> {
     Cow::from(found.unwrap_or("localhost"))
 }
 
-fn invalid_url_error(what: &str) -> DirectoryError {
-    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<PgServerUrl> {
-        PgServerUrl::from_config(&DirectoryConfig {
-            url: url.into(),
-            table: "users".into(),
-            id: "id".into(),
-            email: None,
-            name: None,
-            created_at: None,
-            columns: vec![],
-            search: None,
-            uuid_bytes: None,
-            timeout_ms: 3000,
-            patience: 30,
-            password_command: None,
-            ssh: None,
-        })
+        PgServerUrl::from_config(&DirectoryConfig::for_tests(url))
     }
 
     #[test]

@@ -19,9 +19,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::segment::{Segment, segment_parts};
-use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::error::Result;
 use crate::model::{How, ListRequest, Page, Place, Tier};
-use crate::plan::cursor::Cursor;
+use crate::plan::cursor::{Cursor, foreign_cursor_error};
 use crate::plan::{AccessPath, Order, Plan, Planner, TableSize, parse_query, resolve_sort};
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
@@ -65,12 +65,6 @@ impl<'a, D: Dialect> Pager<'a, D> {
         size: TableSize,
         now: Timestamp,
     ) -> Result<Self> {
-        if !(1..=500).contains(&query.limit) {
-            return Err(DirectoryError::new(
-                DirectoryCode::QueryInvalid,
-                format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
-            ));
-        }
         let asked = parse_query(mapping, query, now)?;
         let sorted = resolve_sort(mapping, query)?;
         let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
@@ -97,11 +91,7 @@ impl<'a, D: Dialect> Pager<'a, D> {
         if let Some(cursor) = &from {
             let known = segments.get(cursor.segment).filter(|segment| segment.accepts_cursor(cursor));
             if known.is_none() || cursor.segments != count {
-                return Err(DirectoryError::new(
-                    DirectoryCode::QueryInvalid,
-                    "The list cannot continue from here: the position belongs to another list.",
-                )
-                .with_hint("Search again."));
+                return Err(foreign_cursor_error());
             }
             segments.retain(|segment| {
                 if backward { segment.at <= cursor.segment } else { segment.at >= cursor.segment }

@@ -17,14 +17,14 @@ use std::time::Duration;
 use bson::{Bson, Document, doc};
 use jiff::Timestamp;
 
-use self::position::{invalid_cursor_error, to_cursor_value};
+use self::position::to_cursor_value;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, FilterForm};
 use crate::engines::mongodb::server::MongoReadTx;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{How, ListRequest, Page, Place, Tier};
-use crate::plan::cursor::Cursor;
+use crate::plan::cursor::{Cursor, foreign_cursor_error};
 use crate::plan::{
     AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize, parse_query, resolve_sort,
 };
@@ -81,12 +81,6 @@ impl<'a> Listing<'a> {
         words: Option<&TextIndex>,
         now: Timestamp,
     ) -> Result<Self> {
-        if !(1..=500).contains(&query.limit) {
-            return Err(DirectoryError::new(
-                DirectoryCode::QueryInvalid,
-                format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
-            ));
-        }
         let read = parse_query(mapping, query, now)?;
         let by = resolve_sort(mapping, query)?;
         let column = by.and_then(|(at, _)| Some(&mapping.shown[at?]));
@@ -117,7 +111,7 @@ impl<'a> Listing<'a> {
             Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
         };
         let from = from
-            .map(|cursor| PagePosition::from_cursor(&cursor, &segments).ok_or_else(invalid_cursor_error))
+            .map(|cursor| PagePosition::from_cursor(&cursor, &segments).ok_or_else(foreign_cursor_error))
             .transpose()?;
         if let Some(from) = &from {
             segments.retain(

@@ -3,7 +3,6 @@
 use bson::Bson;
 
 use super::{ListPart, ListSegment};
-use crate::error::{DirectoryCode, DirectoryError};
 use crate::plan::cursor::Cursor;
 use crate::schema::value::Value;
 
@@ -25,14 +24,6 @@ impl PagePosition {
         }
         Some(Self { segment: cursor.segment, key, id })
     }
-}
-
-pub(super) fn invalid_cursor_error() -> DirectoryError {
-    DirectoryError::new(
-        DirectoryCode::QueryInvalid,
-        "The list cannot continue from here: the position belongs to another list.",
-    )
-    .with_hint("Search again.")
 }
 
 /// The exact value with its type:
