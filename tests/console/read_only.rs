@@ -1,6 +1,10 @@
 //! The mode of a session: how it begins, what the policy asks for full access, and what the audit log has of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Map;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use understudy_core::access::{SessionMode, UnlockRule};
 use understudy_core::audit::{EndCause, Event};
@@ -152,4 +156,44 @@ async fn a_session_to_try_is_read_only_and_tells_what_it_held_back_and_the_rules
     assert!(log.iter().all(|entry| entry.mode == Some(SessionMode::ReadOnly)), "{log:#?}");
     let reasons = desk.console.recent_reasons("shop").await.expect("readable");
     assert!(reasons.is_empty(), "the operator entered none: {reasons:?}");
+}
+
+/// A server with a file that may be shared, which counts how often it is asked.
+async fn serve_public_file() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/app.js", listener.local_addr().expect("an address"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut browser, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(browser.read_u8().await.expect("a request"));
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            let answer = "HTTP/1.1 200 OK\r\ncontent-type: text/javascript\r\ncontent-length: 1\r\n\
+                          cache-control: public, max-age=3600\r\nconnection: close\r\n\r\n1";
+            browser.write_all(answer.as_bytes()).await.expect("it listens");
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn files_that_sessions_share_are_forgotten_when_they_are_cleared() {
+    let (url, asked) = serve_public_file().await;
+    let begins = format!("redirect_to = \"{url}\"");
+    let mut desk = Desk::with_connection(|text| replace_line(&text, "redirect_to", &begins)).await;
+    assert_eq!(desk.console.clear_cache("shop"), 0);
+    for _ in 0..2 {
+        let session = signed_in(&mut desk).await;
+        assert_eq!(desk.browser.visit(&session.id, &url).await.status, 200);
+        desk.console.end_session(&session.id, EndCause::Operator).await;
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the second session has the first one's file");
+    let session = signed_in(&mut desk).await;
+    assert_eq!(desk.console.clear_cache("shop"), 1);
+    desk.browser.visit(&session.id, &url).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "also in a session that runs");
+    assert_eq!(desk.console.clear_cache("another"), 0);
 }

@@ -3,6 +3,7 @@
 import AtSign from "@lucide/svelte/icons/at-sign";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
+import Eraser from "@lucide/svelte/icons/eraser";
 import FileOutput from "@lucide/svelte/icons/file-output";
 import FileText from "@lucide/svelte/icons/file-text";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
@@ -110,6 +111,14 @@ export const connectionActions: ConnectionAction[] = [
     icon: KeyRound,
     possible: () => true,
     run: (app, connection) => app.layers.show({ kind: "secrets", connection }),
+  },
+  {
+    id: "clear-cache",
+    label: texts.actions.clearCache,
+    short: menu.clearCache,
+    icon: Eraser,
+    possible: () => true,
+    run: (app, connection) => void app.clearCache(connection),
   },
   {
     id: "remove-connection",

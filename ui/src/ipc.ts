@@ -245,6 +245,9 @@ export const duplicateConnection = (connection: string) => call("duplicate_conne
 export const exportConnection = (connection: string, path: string) =>
   call("export_connection", { connection, path });
 
+/** Forgets the application's public files that its sessions share; how many there were. */
+export const clearCache = (connection: string) => call("clear_cache", { connection });
+
 /** Ids as they shall stand in the rail, broken files among them. */
 export const orderConnections = (order: string[]) => call("order_connections", { order });
 

@@ -154,6 +154,11 @@ commands! {
             core.held_back(&session)
         }
 
+        /// How many files there were.
+        clear_cache [core: Core<'_>] (connection: String) -> u32 {
+            Ok(u32::try_from(core.clear_cache(&connection)).unwrap_or(u32::MAX))
+        }
+
         sign_in_form [core: Core<'_>] (
             connection: String,
             user: String,

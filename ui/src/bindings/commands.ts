@@ -51,6 +51,7 @@ export type Commands = {
   impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown> }, result: SessionView },
   try_session: { args: { connection: string, user: string }, result: SessionView },
   held_back: { args: { session: string }, result: HeldBackList },
+  clear_cache: { args: { connection: string }, result: number },
   sign_in_form: { args: { connection: string, user: string, change: FormChange | null }, result: SignInForm },
   end_session: { args: { session: string }, result: null },
   extend_session: { args: { session: string }, result: SessionView },

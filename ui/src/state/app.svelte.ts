@@ -234,6 +234,14 @@ export class App {
     });
   }
 
+  /** The public files of its application, which sessions share. */
+  async clearCache(connection: ConnectionSummary): Promise<void> {
+    await this.#orSay(async () => {
+      const files = await ipc.clearCache(connection.id);
+      toasts.good(texts.setup.menu.cleared(shortName(connection.name), files));
+    });
+  }
+
   removed(connection: string): void {
     this.connections = this.connections.filter(({ id }) => id !== connection);
     this.problems = this.problems.filter(({ id }) => id !== connection);

@@ -279,6 +279,7 @@ export const console = {
     viewConnection: "View this connection",
     duplicateConnection: "Duplicate this connection",
     exportConnection: "Export this connection",
+    clearCache: "Clear this connection's cached files",
     removeConnection: "Remove this connection",
     secrets: "Secrets of this connection",
     settings: "Settings",

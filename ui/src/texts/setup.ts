@@ -391,6 +391,7 @@ export const setup = {
     duplicate: "Duplicate",
     exportTo: "Export…",
     secrets: "Secrets…",
+    clearCache: "Clear cached files",
     remove: "Remove…",
     removeYes: "Remove",
     locked: {
@@ -400,6 +401,10 @@ export const setup = {
     } satisfies Record<ConnectionSource, string>,
     duplicated: (name: string) => `${name} is your own copy`,
     exported: (path: string) => `Exported to ${path}. It contains no secrets.`,
+    cleared: (name: string, files: number) =>
+      files === 0
+        ? `${name} had no cached files`
+        : `${count(files, "cached file", "cached files")} of ${name} cleared. Pages load them again.`,
     removeTitle: (name: string) => `Remove ${name}?`,
     removeText: "Its file is deleted. The application, its users and the audit log are not affected.",
     forgetSecrets: "Also forget its secrets",

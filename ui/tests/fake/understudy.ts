@@ -249,6 +249,7 @@ function commands(fake: Fake): Answers {
       return session;
     },
     held_back: () => fake.heldBack,
+    clear_cache: () => 312,
     end_session: ({ session }) => {
       fake.state.sessions = fake.state.sessions.filter(({ id }) => id !== session);
       fake.emit("sessions", fake.state.sessions);

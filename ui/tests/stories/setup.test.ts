@@ -176,14 +176,24 @@ describe("a connection's menu", () => {
       "Duplicate",
       "Export…",
       "Secrets…",
+      "Clear cached files",
       "Remove…",
     ]);
     expect(await items(/^Demo, development/)).toEqual([
       "View…",
       "Export…",
       "Secrets…",
+      "Clear cached files",
       "Removed when Understudy quits",
     ]);
+  });
+
+  test("clears the files that sessions of the connection share", async () => {
+    await choose("Clear cached files");
+    expect(
+      await screen.findByText("312 cached files of Acme cleared. Pages load them again."),
+    ).toBeInTheDocument();
+    expect(fake.called("clear_cache")[0]?.args).toEqual({ connection: "acme" });
   });
 
   test("exports where the agent says, or not at all", async () => {

@@ -61,6 +61,12 @@ impl Console {
         self.impersonations.discard_spare_window().await;
     }
 
+    /// Forgets the application's public files that sessions of this connection share, such as scripts and pictures;
+    /// returns how many there were.
+    pub fn clear_cache(&self, id: &str) -> usize {
+        self.impersonations.clear_cache(id)
+    }
+
     /// The form to fill in before signing in as this user; with `change`, the form after that change.
     pub async fn sign_in_form(
         &self,

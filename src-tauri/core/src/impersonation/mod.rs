@@ -172,6 +172,11 @@ impl Impersonations {
         Ok(())
     }
 
+    /// Forgets the public files of this connection's application that its sessions share; returns how many there were.
+    pub fn clear_cache(&self, connection: &str) -> usize {
+        self.caches.clear_cache(connection)
+    }
+
     /// Brings a session's window to the front.
     pub async fn focus_window(&self, id: &str) -> Result<()> {
         self.find_running(id)?;

@@ -42,6 +42,14 @@ impl PublicCaches {
             caches.entry(connection.to_owned()).or_insert_with(|| Arc::new(PublicCache::new(CACHE_LIMIT))),
         )
     }
+
+    /// Forgets the files of a connection, for its running sessions too; returns how many there were.
+    pub(super) fn clear_cache(&self, connection: &str) -> usize {
+        let Some(cache) = self.0.lock().get(connection).cloned() else { return 0 };
+        let (files, _) = cache.measure();
+        cache.clear();
+        files
+    }
 }
 
 pub(super) struct SessionGateway {
