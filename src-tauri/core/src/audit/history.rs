@@ -94,7 +94,7 @@ impl AuditLog {
     }
 
     /// The reasons that this operator last gave in this connection, without duplicates, newest first, at most `limit`.
-    /// `operator` is the result of [`OperatorIdentity::display_name`].
+    /// `operator` is the result of [`OperatorIdentity::display_name`](super::OperatorIdentity::display_name).
     pub async fn recent_reasons(&self, connection: &str, operator: &str, limit: u32) -> Result<Vec<String>> {
         sqlx::query_scalar(
             "SELECT reason FROM (

@@ -1,10 +1,10 @@
 //! The audit log: append-only, in an embedded SQLite file. No entry, no session.
 //!
-//! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open. [`entry`]
-//! defines an entry, `file` the file, its format and its migrations; `open_log` handles changes to the file while it is
-//! open, `owed_entries` the entries that could not be written yet, and `run` the other processes that write to the same
-//! file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are triggers inside
-//! the file, so that they bind every program.
+//! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open.
+//! [`entry`] defines an entry, `file` the file, its format and its migrations; `open_log` handles changes to the file
+//! while it is open, `owed_entries` the entries that could not be written yet, and `run` the other processes that write
+//! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
+//! triggers inside the file, so that they bind every program.
 
 pub mod entry;
 mod file;

@@ -34,7 +34,8 @@ pub(crate) const UNSAVED: &str = "new";
 /// reads a few users, renders the sign-in for the first one. `typed` are secrets that are not stored yet; they are used
 /// from memory.
 ///
-/// Fails with [`Code::DestinationChanged`], before anything is sent, if the stored password is for another destination.
+/// Fails with [`Code::DestinationChanged`](crate::error::Code::DestinationChanged), before anything is sent, if the
+/// stored password is for another destination.
 pub async fn check_connection(
     id: Option<&str>,
     text: &str,

@@ -1,4 +1,5 @@
-//! What is reported about connection files: the list's entries, files that cannot be used, and a file opened for editing.
+//! What is reported about connection files: the list's entries, files that cannot be used, and a file opened for
+//! editing.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

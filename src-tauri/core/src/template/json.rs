@@ -33,7 +33,7 @@ impl JsonTemplate {
         if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
     }
 
-    /// Fails with [`Code::TemplateFailed`] if a value is absent or cannot be JSON.
+    /// Fails with [`Code::TemplateFailed`](crate::error::Code::TemplateFailed) if a value is absent or cannot be JSON.
     pub fn render(&self, context: &Value) -> Result<Value> {
         self.0.render(context)
     }

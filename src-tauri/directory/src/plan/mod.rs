@@ -76,7 +76,7 @@ pub(crate) fn has_trigram(text: &str) -> bool {
 
 impl Info {
     /// Whether the table is small enough to be read at each keystroke, even without an index. A larger one is
-    /// only read in full with [`ListRequest::everywhere`].
+    /// only read in full with [`ListRequest::everywhere`](crate::model::ListRequest::everywhere).
     pub fn is_small(&self, config: &DirectoryConfig) -> bool {
         TableSize { rows: self.estimated_total, limit_ms: config.timeout_ms }.is_small()
     }

@@ -3,7 +3,7 @@
 use crate::model::Tier;
 use crate::schema::table::IndexForm;
 
-/// A condition on a row. Columns are indexes into [`Mapping::search`].
+/// A condition on a row. Columns are indexes into [`Mapping::search`](crate::schema::mapping::Mapping::search).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PassTest {
     Everything,
@@ -57,9 +57,9 @@ pub(crate) enum AccessPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Id,
-    /// A column in [`Mapping::shown`].
+    /// A column in [`Mapping::shown`](crate::schema::mapping::Mapping::shown).
     Shown(usize),
-    /// A column in [`Mapping::search`], in its index's order.
+    /// A column in [`Mapping::search`](crate::schema::mapping::Mapping::search), in its index's order.
     Searched(usize, IndexForm),
 }
 

@@ -66,7 +66,8 @@ pub struct Policy {
 }
 
 impl Connection {
-    /// Fails with [`Code::ConnectionInvalid`] and all faults of the text, each with line, column and key.
+    /// Fails with [`Code::ConnectionInvalid`](crate::error::Code::ConnectionInvalid) and all faults of the text, each
+    /// with line, column and key.
     pub fn parse(id: &str, text: &str, source: ConnectionSource, path: Option<PathBuf>) -> Result<Self> {
         if !is_id(id) {
             return Err(invalid_id(id));
@@ -106,7 +107,7 @@ impl Connection {
     /// The connection with the content of `network.ca` as it is now. What the operator agreed to is then exactly what
     /// is trusted, even if the file changes in between.
     ///
-    /// Fails with [`Code::FileFailed`] if it cannot be read.
+    /// Fails with [`Code::FileFailed`](crate::error::Code::FileFailed) if it cannot be read.
     pub(crate) fn with_authority(mut self) -> Result<Self> {
         if let Some(path) = &self.network.ca {
             self.network.authority =

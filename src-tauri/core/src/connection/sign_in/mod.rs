@@ -1,5 +1,5 @@
-//! Compiles `[sign_in]` and `[sign_out]`: which keys each kind of sign-in has, and what they mean. `recipe` compiles what
-//! is particular to a kind, `steps` the console's steps, `requests` a request in any place.
+//! Compiles `[sign_in]` and `[sign_out]`: which keys each kind of sign-in has, and what they mean. `recipe` compiles
+//! what is particular to a kind, `steps` the console's steps, `requests` a request in any place.
 
 mod recipe;
 mod requests;

@@ -2,8 +2,8 @@
 //! sign-in. One client belongs to one session and is forgotten with it. It follows no redirect by itself,
 //! reads no more than [`LONGEST`], and nothing that it holds can be printed.
 //!
-//! `sending` sends requests, `cookies` keeps the cookies of their answers, `reply` reads an answer, `secrets` collects what
-//! to mask.
+//! `sending` sends requests, `cookies` keeps the cookies of their answers, `reply` reads an answer, `secrets` collects
+//! what to mask.
 
 pub(super) mod cookies;
 mod reply;

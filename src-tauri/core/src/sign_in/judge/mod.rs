@@ -1,5 +1,6 @@
-//! Decides what an answer means: signed in, or a refusal that says what to do next. `verification` decides who is signed
-//! in, `no_answer` says why there is no answer, `status` what a bare status means, `links` how a one-time link failed.
+//! Decides what an answer means: signed in, or a refusal that says what to do next. `verification` decides who is
+//! signed in, `no_answer` says why there is no answer, `status` what a bare status means, `links` how a one-time link
+//! failed.
 
 mod links;
 mod no_answer;

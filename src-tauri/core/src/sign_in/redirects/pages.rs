@@ -1,5 +1,5 @@
-//! What kind of page an address is: another service's sign-in, the application's own, an error page, or the same address
-//! in another spelling.
+//! What kind of page an address is: another service's sign-in, the application's own, an error page, or the same
+//! address in another spelling.
 
 use url::{Host, Url};
 

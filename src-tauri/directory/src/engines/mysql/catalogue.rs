@@ -45,7 +45,7 @@ pub(crate) struct MySqlCatalogue {
 const SESSION: &str = "SELECT CAST(DATABASE() AS CHAR), CAST(CURRENT_USER() AS CHAR), \
      CAST(@@lower_case_table_names AS CHAR)";
 
-/// The columns that [`column`] reads.
+/// The columns that [`decode_column`] reads.
 pub(crate) const COLUMN: &str = "
            CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), CAST(is_nullable AS CHAR),
            CAST(privileges AS CHAR), CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR),
