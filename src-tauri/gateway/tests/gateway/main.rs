@@ -4,6 +4,8 @@
 mod admission;
 mod application;
 #[cfg(target_os = "linux")]
+mod applications;
+#[cfg(target_os = "linux")]
 mod browsers;
 mod credentials;
 #[cfg(target_os = "linux")]
