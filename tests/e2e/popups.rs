@@ -95,9 +95,10 @@ async fn a_page_and_the_windows_it_opens_work_together_within_the_session() -> R
     let (console, window) = signed_in(&site).await?;
     let click = async |nth: u32| desktop.click(&window, row(nth).0, row(nth).1).await;
     let told = async |expected: serde_json::Value| {
+        let expected = expected.to_string();
         until(&format!("the page to tell {expected}"), async || {
             let heard = site.sent().into_iter().filter(|one| one.what == "POST /tell");
-            Ok(heard.map(|one| one.body).any(|body| body == expected.to_string()).then_some(()))
+            Ok(heard.map(|one| one.body).any(|body| body == expected).then_some(()))
         })
         .await
         .with_context(|| format!("{:#?}", site.sent()))
