@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use tauri::{AppHandle, Emitter, Manager};
+use tauri_plugin_clipboard_manager::ClipboardExt;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc::UnboundedReceiver;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
+use understudy_core::error::{Code, Error, Result};
 use understudy_core::notice::{self, Notice, Toast};
 
 use crate::quit::{bring_to_front, reopen_if_idle};
-use crate::session_window::{SessionCommand, SessionWindows, emit_to_bars};
+use crate::session_window::{
+    AddressUse, SessionCommand, SessionWindows, WindowTurn, emit_to_bars, open_in_browser, show_in_bar,
+};
 use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
@@ -85,8 +89,60 @@ pub async fn run_session_commands(
                         let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
                     }
                 }
+                SessionCommand::UseAddress { session, window, how } => {
+                    let toast = match use_address(&app, &console, &session, &window, how).await {
+                        Ok(done) => Toast::success(done),
+                        Err(error) => Toast::from_error(&error),
+                    };
+                    show_in_bar(&app, &window, &toast);
+                }
+                SessionCommand::Turn(from, turn) => {
+                    if let Err(error) = turn_windows(&app, &console, from, turn).await {
+                        tracing::debug!("{error:#}");
+                    }
+                }
+                SessionCommand::OpenPalette => {
+                    if let Some(window) = app.get_webview_window(CONSOLE) {
+                        bring_to_front(&window);
+                    }
+                    let _ = app.emit_to(CONSOLE, "palette_asked", ());
+                }
                 SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }
         });
     }
+}
+
+/// Copies the address of a session's page, or opens it in the operator's own browser. Returns what happened, in words.
+async fn use_address(
+    app: &AppHandle,
+    console: &Console,
+    session: &str,
+    window: &str,
+    how: AddressUse,
+) -> Result<&'static str> {
+    let url = app.state::<Arc<SessionWindows>>().page_address(window).await?;
+    if console.contains_secret(session, &url)? {
+        let message = "This page's address contains a secret of the sign-in, so it stays in the session.";
+        return Err(Error::new(Code::PolicyRefused, message)
+            .with_hint("Go to another page of the application, then try again."));
+    }
+    match how {
+        AddressUse::Copy => {
+            app.clipboard().write_text(url).map_err(Error::internal)?;
+            Ok("Address copied")
+        }
+        AddressUse::OpenInBrowser => open_in_browser(&url).map(|()| "Opened in your browser, not signed in"),
+    }
+}
+
+/// Brings another of the running sessions' windows to the front.
+pub async fn turn_windows(
+    app: &AppHandle,
+    console: &Console,
+    from: Option<String>,
+    turn: WindowTurn,
+) -> Result<()> {
+    let sessions = console.sessions().into_iter().map(|session| session.id).collect();
+    app.state::<Arc<SessionWindows>>().turn_windows(from, turn, sessions).await
 }

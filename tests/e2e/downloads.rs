@@ -48,6 +48,49 @@ async fn saved(place: &Path) -> Result<String> {
     .await
 }
 
+/// Saves eight files when it opens, and eight more at each click.
+const SAVER: &str = r"<!doctype html><title>Shop</title><button style='width: 300px; height: 40px'>Export</button><script>
+  // One after the other: a click that is not handled yet gives way to the next.
+  const save = async (folder) => {
+    for (let nth = 0; nth < 8; nth += 1) {
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(new Blob(['eight bytes'.slice(0, 8)]));
+      link.download = `${folder}-${nth}.txt`;
+      link.click();
+      await new Promise((done) => setTimeout(done, 60));
+    }
+  };
+  addEventListener('load', () => { save('first'); fetch('/tell', { method: 'POST', body: '1' }); });
+  document.querySelector('button').onclick = () => save('second');
+</script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_saves_one_file_after_the_other_is_stopped_until_the_operator_wants_them() -> Result<()> {
+    let site = Site::showing(SAVER).await?;
+    let home = site.stage.env().remove("HOME").context("a desk has a home")?;
+    let folder = Path::new(&home).join("Downloads");
+    let count = |name: &str| (0..8).filter(|nth| folder.join(format!("{name}-{nth}.txt")).exists()).count();
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    console.ui.switch_to("bar.html").await?;
+    console.ui.with_text("alert", "This page wants to save first-5.txt and 2 more").await?;
+    console.ui.with_text("status", "Saved first-").await?;
+    assert_eq!(count("first"), 5);
+    console.ui.by_role("button", "Save them").await?.click().await?;
+    until("all of them", async || Ok((count("first") == 8).then_some(()))).await?;
+    console.ui.with_text("status", ".txt, 8 bytes, from 127.0.0.1").await?;
+
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    site.stage.desktop.click(&window, 100, 46 + 20).await?;
+    console.ui.with_text("alert", "This page wants to save second-5.txt and 2 more").await?;
+    console.ui.by_role("button", "Don't save").await?.click().await?;
+    until("five of them", async || Ok((count("second") == 5).then_some(()))).await?;
+    console.wait_for_phases(&["active"]).await?;
+    console.ui.quit().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_the_operators_is_uploaded_when_they_choose_it() -> Result<()> {
     let page = "<!doctype html><title>Shop</title><input type=file id=it><script>

@@ -10,6 +10,7 @@ mod answers;
 mod arrivals;
 mod asked;
 mod bar;
+mod browsing;
 mod canary;
 mod certificates;
 mod challenges;

@@ -124,9 +124,15 @@ async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Resul
     answer(&page, "go_there").await?;
     let there = site.received("GET /other", 1).await?;
     ensure!(!there.is_signed_in, "another site gets no cookie");
+    // The bar stops asking, and says where the page is as long as that is another site.
     until("the bar to stop asking", async || {
-        Ok(console.ask("bar_state", "{}").await?["off_site"].is_null().then_some(()))
+        let state = console.ask("bar_state", "{}").await?;
+        let is_there = state["location"].as_str().is_some_and(|at| at.starts_with("http://localhost:"));
+        Ok((state["off_site"].is_null() && state["is_off_site"] == true && is_there).then_some(()))
     })
     .await?;
+    let chip = "return document.querySelector('.off-site')?.textContent ?? ''";
+    let shown = console.ui.wait_for("the host in the bar", chip).await?;
+    ensure!(shown.as_str().is_some_and(|text| text.contains("localhost:")), "{shown}");
     console.ui.quit().await
 }

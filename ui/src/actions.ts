@@ -1,5 +1,6 @@
 // What can be done, with the key that does it: the keyboard, the command palette and the sheet of keys read the same
 // list.
+import ArrowLeftRight from "@lucide/svelte/icons/arrow-left-right";
 import AtSign from "@lucide/svelte/icons/at-sign";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
@@ -26,6 +27,7 @@ import VenetianMask from "@lucide/svelte/icons/venetian-mask";
 import ZoomIn from "@lucide/svelte/icons/zoom-in";
 import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
+import * as ipc from "./ipc";
 import type { App } from "./state/app.svelte";
 import { toasts } from "./state/toasts.svelte";
 import { texts } from "./texts";
@@ -51,6 +53,7 @@ export interface Action {
 }
 
 const always = () => true;
+const runsAny = (app: App) => app.sessions.length > 0;
 const hasUser = (app: App) => app.search?.row !== null && app.search?.row !== undefined;
 const leavesOut = (app: App) => app.search !== null && app.search.leftOut !== null && !app.search.asking;
 const hasSearch = (app: App) => app.search !== null;
@@ -292,6 +295,25 @@ export const actions: Action[] = [
     overLayers: true,
     possible: (app) => !app.layers.leaving,
     run: (app) => void app.leave(),
+  },
+  {
+    id: "next-session",
+    label: texts.actions.nextSession,
+    icon: ArrowLeftRight,
+    chords: ["Ctrl+Tab"],
+    overLayers: true,
+    possible: runsAny,
+    run: () => void ipc.turnToSession("next"),
+  },
+  {
+    id: "previous-session",
+    label: texts.actions.previousSession,
+    icon: ArrowLeftRight,
+    chords: ["Ctrl+Shift+Tab"],
+    keyOnly: true,
+    overLayers: true,
+    possible: runsAny,
+    run: () => void ipc.turnToSession("previous"),
   },
   {
     id: "zoom-in",

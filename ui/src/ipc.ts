@@ -8,8 +8,11 @@ import { open, save } from "@tauri-apps/plugin-dialog";
 import type { BarAction } from "./bindings/BarAction";
 import type { ConnectionFile } from "./bindings/ConnectionFile";
 import type { ConnectionList } from "./bindings/ConnectionList";
+import type { ContactLink } from "./bindings/ContactLink";
 import type { DirectoryConfig } from "./bindings/DirectoryConfig";
+import type { FindStep } from "./bindings/FindStep";
 import type { FormChange } from "./bindings/FormChange";
+import type { FoundText } from "./bindings/FoundText";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
 import type { OffSiteChoice } from "./bindings/OffSiteChoice";
 import type { SessionMode } from "./bindings/SessionMode";
@@ -20,6 +23,9 @@ import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
 import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
+import type { SavedFile } from "./bindings/SavedFile";
+import type { WaitingFiles } from "./bindings/WaitingFiles";
+import type { WindowTurn } from "./bindings/WindowTurn";
 import type { Commands } from "./bindings/commands";
 import { asFailure, Failure } from "./errors";
 import type { UserPage } from "./text/standing";
@@ -159,6 +165,8 @@ export const endSession = (session: string) => call("end_session", { session });
 
 /** Tries a refused sign-in again, with the secrets as they are now. */
 export const retrySession = (session: string) => call("retry_session", { session });
+/** Another session's window comes to the front. */
+export const turnToSession = (turn: WindowTurn) => call("turn_to_session", { turn });
 export const focusSession = (session: string) => call("focus_session", { session });
 
 /** Rejects with `policy_refused` when it was extended as often as it may be. */
@@ -267,6 +275,15 @@ export const barAct = (action: BarAction) => call("bar_act", { action });
 export const setSessionMode = (mode: SessionMode, reason: string | null) =>
   call("set_session_mode", { mode, reason });
 export const answerOffSite = (url: string, choice: OffSiteChoice) => call("answer_off_site", { url, choice });
+/** The first window of the session with this number, the oldest first, comes to the front. */
+export const showSession = (number: number) => call("show_session", { number });
+/** What was found comes with {@link onFoundText}. */
+export const findInPage = (text: string, step: FindStep) => call("find_in_page", { text, step });
+/** The folder of a file that was saved opens. */
+export const showSavedFile = (id: number) => call("show_saved_file", { id });
+export const answerDownloads = (wanted: boolean) => call("answer_downloads", { wanted });
+/** The marks in the page go away. */
+export const stopFinding = () => call("stop_finding");
 /** In logical pixels; the page under the bar gives way. */
 export const setBarHeight = (height: number) => call("set_bar_height", { height });
 
@@ -300,6 +317,9 @@ export const onRenewSecret = (tell: (session: string) => void) => on("renew_secr
 
 export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 
+/** In a session's window, the palette was asked for. */
+export const onPaletteAsked = (tell: () => void) => on<null>("palette_asked", tell);
+
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);
 
@@ -308,6 +328,22 @@ export const onLeaveAsked = (tell: () => void) => on<null>("leave_asked", tell);
 
 /** What {@link barState} gives has changed. */
 export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);
+
+/** The key that finds in the page was pressed while it had the focus. */
+export const onFindAsked = (tell: () => void) => on<null>("find_asked", tell);
+export const onFoundText = (tell: (found: FoundText) => void) => on("found_text", tell);
+
+/** How much of the page has loaded, from 0 to 1; `null`: it has. */
+export const onBarProgress = (tell: (progress: number | null) => void) => on("bar_progress", tell);
+
+/** A file of this session was saved. */
+export const onFileSaved = (tell: (file: SavedFile) => void) => on("file_saved", tell);
+
+/** The page wants to save several files on its own; they wait for {@link answerDownloads}. */
+export const onDownloadsAsked = (tell: (files: WaitingFiles) => void) => on("downloads_asked", tell);
+
+/** A link to an email address or a phone number was pressed. */
+export const onContactAsked = (tell: (link: ContactLink) => void) => on("contact_asked", tell);
 
 /** The key that switches the session's mode was pressed while the page had the focus. */
 export const onModeAsked = (tell: () => void) => on<null>("mode_asked", tell);

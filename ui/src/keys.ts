@@ -9,7 +9,7 @@ export function isMod(event: KeyboardEvent | MouseEvent): boolean {
 }
 
 const words: Record<string, string> = {
-  ...(mac ? { Mod: "⌘", Shift: "⇧", Alt: "⌥" } : { Mod: "Ctrl" }),
+  ...(mac ? { Mod: "⌘", Ctrl: "⌃", Shift: "⇧", Alt: "⌥" } : { Mod: "Ctrl" }),
   Enter: "⏎",
   Escape: "Esc",
   ArrowLeft: "←",
@@ -49,7 +49,8 @@ export function isTextField(target: EventTarget | null): boolean {
 export function presses(event: KeyboardEvent, chord: string): boolean {
   const { key, modifiers } = parts(chord);
   if (!holds(event, modifiers) || !isKey(event, key)) return false;
-  if (!modifiers.includes("Mod") && (event.ctrlKey || event.metaKey)) return false;
+  if (!modifiers.includes("Mod") && (event.metaKey || event.ctrlKey !== modifiers.includes("Ctrl")))
+    return false;
   if (!modifiers.includes("Alt") && event.altKey) return false;
   // A sign such as ? or a digit may need Shift on this keyboard; a letter or a named key says so.
   return key in signs || /^\P{L}$/u.test(key) || modifiers.includes("Shift") === event.shiftKey;
@@ -68,6 +69,7 @@ function parts(chord: string): { key: string; modifiers: string[] } {
 
 function holds(event: KeyboardEvent, modifiers: string[]): boolean {
   if (modifiers.includes("Mod") && !isMod(event)) return false;
+  if (modifiers.includes("Ctrl") && (!event.ctrlKey || event.altKey || event.metaKey)) return false;
   if (modifiers.includes("Alt") && !(event.altKey && !event.ctrlKey && !event.metaKey)) return false;
   return !modifiers.includes("Shift") || event.shiftKey;
 }

@@ -33,9 +33,10 @@ use understudy_core::sign_in::{FormChange, SignInForm, SignInTestReport};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
+use crate::events::turn_windows;
 use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{
-    BarAction, BarState, SessionWindows, check_sandbox, session_of_bar, window_of_bar,
+    BarAction, BarState, FindStep, SessionWindows, WindowTurn, check_sandbox, session_of_bar, window_of_bar,
 };
 use crate::settings::{apply_settings, is_wayland};
 
@@ -178,6 +179,11 @@ commands! {
 
         focus_session [core: Core<'_>] (session: String) -> () {
             core.focus_session(&session).await
+        }
+
+        /// Brings a session's window to the front.
+        turn_to_session [app: AppHandle, core: Core<'_>] (turn: WindowTurn) -> () {
+            turn_windows(&app, &core, None, turn).await
         }
 
         retry_session [core: Core<'_>] (session: String) -> () {
@@ -335,6 +341,33 @@ commands! {
 
         bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
             windows.run_bar_action(window_of_bar(webview.label()).unwrap_or_default(), action).await
+        }
+
+        /// Brings the first window of the session with this number to the front.
+        show_session [app: AppHandle, core: Core<'_>, webview: Webview] (number: usize) -> () {
+            let from = window_of_bar(webview.label()).map(str::to_owned);
+            turn_windows(&app, &core, from, WindowTurn::Session(number)).await
+        }
+
+        find_in_page [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (
+            text: String,
+            step: FindStep,
+        ) -> () {
+            windows.find_in_page(window_of_bar(webview.label()).unwrap_or_default(), text, step).await
+        }
+
+        stop_finding [windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> () {
+            windows.stop_finding(window_of_bar(webview.label()).unwrap_or_default()).await
+        }
+
+        /// Opens the folder of a file that was saved.
+        show_saved_file [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (id: usize) -> () {
+            windows.show_saved_file(window_of_bar(webview.label()).unwrap_or_default(), id).await
+        }
+
+        /// Whether to save the files that the page wants to save on its own.
+        answer_downloads [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (wanted: bool) -> () {
+            windows.answer_downloads(window_of_bar(webview.label()).unwrap_or_default(), wanted).await
         }
 
         /// `reason` is why a read-only session gets full access.

@@ -1,17 +1,12 @@
-//! The bar: what it shows, what it can do to the page under it, and its label.
+//! The bar: what it shows, what can be asked of it, and its label.
 
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager};
 use ts_rs::TS;
 use understudy_core::access::OffSitePage;
-use understudy_core::audit::EndCause;
 use understudy_core::held_back::HeldBackList;
+use understudy_core::notice::Toast;
 use understudy_core::session::SessionView;
-
-use super::SessionCommand;
-use super::popups::close_popup;
-use super::stage::{SessionWindow, Stage};
-use super::window::with_page;
 
 /// Height of the bar in logical pixels; `ui/src/bar` is laid out for it.
 pub const BAR_HEIGHT: i32 = 46;
@@ -33,6 +28,19 @@ pub enum BarAction {
     Back,
     Forward,
     Reload,
+    /// Reload without what is cached.
+    ReloadFresh,
+    /// Stop loading.
+    Stop,
+    /// Find text in the page; the bar asks which.
+    Find,
+    FindNext,
+    FindPrevious,
+    Print,
+    /// Copy the page's address.
+    CopyAddress,
+    /// Open the page in the operator's own browser, which is not signed in.
+    OpenInBrowser,
     ZoomIn,
     ZoomOut,
     ZoomReset,
@@ -44,11 +52,17 @@ pub enum BarAction {
     End,
     /// Close this window, if it is not the session's first one.
     CloseWindow,
+    /// Bring the next of all sessions' windows to the front.
+    NextWindow,
+    PreviousWindow,
+    /// Bring the console to the front, with its palette.
+    OpenPalette,
 }
 
 /// What the bar shows.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct BarState {
     pub session: SessionView,
     /// Which of the session's windows this is; `None` for the first.
@@ -57,6 +71,10 @@ pub struct BarState {
     pub can_go_forward: bool,
     /// 1 is 100%.
     pub zoom: f64,
+    /// How much of the page has loaded, from 0 to 1; `None` once it has.
+    pub progress: Option<f64>,
+    /// Whether text can be found from the bar; elsewhere, the system's webview has its own field.
+    pub has_find: bool,
     /// The origin of the page that is shown.
     pub location: String,
     /// Whether that is another site than the application's.
@@ -66,79 +84,14 @@ pub struct BarState {
     pub off_site: Option<OffSitePage>,
 }
 
-/// Does what a button or key asks for. Main thread only.
-pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
-    if action == BarAction::CloseWindow {
-        close_popup(&open.key);
-        return;
-    }
-    let command = match action {
-        BarAction::End => Some(SessionCommand::End(open.session.clone(), EndCause::Operator)),
-        BarAction::Extend => Some(SessionCommand::Extend(open.session.clone())),
-        _ => None,
-    };
-    if let Some(command) = command {
-        let _ = open.commands.send(command);
-        return;
-    }
-    if action == BarAction::SwitchMode {
-        let _ = with_page(&open.key, |page| {
-            page.focus_bar();
-            page.window.emit_to(bar_label(&open.key), "mode_asked", ())
-        });
-        return;
-    }
-    if action == BarAction::Reload
-        && let Some(url) = open.page_behind_fault()
-    {
-        let _ = with_page(&open.key, |page| page.view.load_url(&url));
-        return;
-    }
-    // On the launch page, there is nothing to go back to, and nothing of it may be inspected.
-    if !matches!(*open.stage.lock(), Stage::Application { is_there: true }) {
-        return;
-    }
-    let done = with_page(&open.key, |page| {
-        let view = &page.view;
-        match action {
-            BarAction::Back => view.go_back(),
-            BarAction::Forward => view.go_forward(),
-            BarAction::Reload => view.reload(),
-            BarAction::Inspect => {
-                if view.is_devtools_open() {
-                    view.close_devtools();
-                } else {
-                    view.open_devtools();
-                }
-                Ok(())
-            }
-            BarAction::ZoomIn | BarAction::ZoomOut | BarAction::ZoomReset => {
-                let mut zoom = open.zoom.lock();
-                *zoom = next_zoom(*zoom, action);
-                view.zoom(*zoom)
-            }
-            BarAction::SwitchMode | BarAction::Extend | BarAction::End | BarAction::CloseWindow => Ok(()),
-        }
-    });
-    if let Ok(Err(error)) = done {
-        tracing::warn!("{action:?} in a session's page: {error:#}");
-    }
-    let _ = with_page(&open.key, |page| refresh_bar(page.window.app_handle(), &open.key));
-}
-
-/// The zoom steps of browsers.
-fn next_zoom(now: f64, action: BarAction) -> f64 {
-    const STEPS: [f64; 11] = [0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 3.0];
-    match action {
-        BarAction::ZoomIn => STEPS.into_iter().find(|step| *step > now + 0.01).unwrap_or(STEPS[10]),
-        BarAction::ZoomOut => STEPS.into_iter().rev().find(|step| *step < now - 0.01).unwrap_or(STEPS[0]),
-        _ => 1.0,
-    }
-}
-
 /// Makes the bar of this window fetch its state again.
 pub(super) fn refresh_bar(app: &AppHandle, key: &str) {
     let _ = app.emit_to(bar_label(key), "bar_changed", ());
+}
+
+/// Shows something that happened in a window's bar.
+pub fn show_in_bar(app: &AppHandle, key: &str, toast: &Toast) {
+    let _ = app.emit_to(bar_label(key), "said", toast);
 }
 
 /// Sends an event to the bars of all windows of a session.
@@ -196,13 +149,5 @@ mod tests {
         assert_eq!(remembered_as(&second), FORGOTTEN);
         assert_eq!(remembered_as(&bar_label("s1")), REMEMBERED);
         assert_eq!((remembered_as("console"), session_of_bar("console")), ("console", None));
-    }
-
-    #[test]
-    fn zoom_goes_in_steps_and_stops_at_the_ends() {
-        assert!((next_zoom(1.0, BarAction::ZoomIn) - 1.1).abs() < 1e-9);
-        assert!((next_zoom(3.0, BarAction::ZoomIn) - 3.0).abs() < 1e-9);
-        assert!((next_zoom(0.5, BarAction::ZoomOut) - 0.5).abs() < 1e-9);
-        assert!((next_zoom(0.5, BarAction::ZoomReset) - 1.0).abs() < 1e-9);
     }
 }

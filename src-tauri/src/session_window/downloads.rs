@@ -4,15 +4,82 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use serde::Serialize;
 use tauri::{AppHandle, Emitter, Manager};
+use ts_rs::TS;
 use understudy_core::notice::{Toast, ToastKind};
-use understudy_core::sanitize;
-use understudy_files::device_name::is_device;
+use url::Url;
 
 use super::emit_to_bars;
+use super::file_names::{find_free_path, safe_file_name};
+use super::popups::PopupLimits;
 use super::stage::SessionWindow;
 use crate::CONSOLE;
+
+/// How many files a page may save after one key or click of the operator, before it needs an answer.
+const MOST_IN_A_ROW: u32 = 5;
+
+/// A file that was saved, for the bar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct SavedFile {
+    /// By which the file is named to [`Downloads::find_saved`].
+    pub id: usize,
+    pub name: String,
+    /// In bytes.
+    #[ts(type = "number")]
+    pub size: u64,
+    /// The host it comes from; empty if the page made it.
+    pub from: String,
+}
+
+/// Files that a page wants to save, and that wait for the operator's answer.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "the UI is the same on every system"))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct WaitingFiles {
+    pub count: usize,
+    /// The first one's name.
+    pub name: String,
+    pub from: String,
+}
+
+/// Gets the place to save a file to, or `None` if it is not to be saved.
+#[cfg(target_os = "linux")]
+type Decide = Box<dyn FnOnce(Option<PathBuf>)>;
+
+/// A file that waits for the operator's answer.
+#[cfg(target_os = "linux")]
+struct WaitingFile {
+    url: String,
+    suggested: PathBuf,
+    decide: Decide,
+}
+
+/// How many downloads there were since the operator last pressed a key or clicked.
+#[derive(Default)]
+struct DownloadRow {
+    count: Cell<u32>,
+    input: Cell<u64>,
+}
+
+impl DownloadRow {
+    /// Whether another one may begin; `input` counts the operator's keys and clicks.
+    fn take_one(&self, input: u64) -> bool {
+        if self.input.replace(input) != input {
+            self.reset();
+        }
+        let count = self.count.get();
+        self.count.set(count.saturating_add(1));
+        count < MOST_IN_A_ROW
+    }
+
+    fn reset(&self) {
+        self.count.set(0);
+    }
+}
 
 /// The downloads of one session's page, by their URL.
 pub struct Downloads {
@@ -25,10 +92,16 @@ pub struct Downloads {
     /// How to cancel them, if the webview does not do so itself when it closes.
     breaks: RefCell<Vec<Box<dyn Fn()>>>,
     is_over: Cell<bool>,
+    limits: Arc<PopupLimits>,
+    row: DownloadRow,
+    #[cfg(target_os = "linux")]
+    waiting: RefCell<Vec<WaitingFile>>,
+    /// By their IDs.
+    saved: RefCell<Vec<PathBuf>>,
 }
 
 impl Downloads {
-    pub fn for_session(app: AppHandle, session: String) -> Self {
+    pub fn for_session(app: AppHandle, session: String, limits: Arc<PopupLimits>) -> Self {
         Self {
             app,
             session,
@@ -36,6 +109,11 @@ impl Downloads {
             under_way: RefCell::default(),
             breaks: RefCell::default(),
             is_over: Cell::new(false),
+            limits,
+            row: DownloadRow::default(),
+            #[cfg(target_os = "linux")]
+            waiting: RefCell::default(),
+            saved: RefCell::default(),
         }
     }
 
@@ -44,16 +122,77 @@ impl Downloads {
         *self.who.borrow_mut() = who;
     }
 
-    /// Where to save a file from the page in the window; a launch page has no downloads.
+    /// Where to save a file from the page in the window; a launch page has no downloads. What would have to wait for the
+    /// operator's answer is not saved.
+    #[cfg(not(target_os = "linux"))]
     pub fn accept_download(&self, open: &SessionWindow, url: &str, suggested: &Path) -> Option<PathBuf> {
-        let is_of_page = open.is_of_application();
-        if is_of_page && !self.is_over.get() { self.begin_download(url, suggested) } else { None }
+        if !self.is_accepting(open) {
+            return None;
+        }
+        self.limits.take_pause_for_input();
+        if self.row.take_one(self.limits.count_inputs()) {
+            return self.begin_download(url, suggested);
+        }
+        let hint = "The page saves one file after the other on its own. Start it again if you want it.";
+        self.show_toast(
+            ToastKind::Bad,
+            format!("{} was not saved", safe_file_name(suggested)),
+            hint.to_owned(),
+        );
+        None
+    }
+
+    /// Decides where to save a file from the page in the window: at once, or when the operator has answered. A launch
+    /// page has no downloads.
+    #[cfg(target_os = "linux")]
+    pub fn decide_download(&self, open: &SessionWindow, url: &str, suggested: &Path, decide: Decide) {
+        if !self.is_accepting(open) {
+            return decide(None);
+        }
+        if self.row.take_one(self.limits.count_inputs()) {
+            return decide(self.begin_download(url, suggested));
+        }
+        let file = WaitingFile { url: url.to_owned(), suggested: suggested.to_owned(), decide };
+        self.waiting.borrow_mut().push(file);
+        let waiting = self.waiting.borrow();
+        let asked = WaitingFiles {
+            count: waiting.len(),
+            name: safe_file_name(&waiting[0].suggested),
+            from: host_of(&waiting[0].url),
+        };
+        emit_to_bars(&self.app, &self.session, "downloads_asked", asked);
+    }
+
+    /// The operator's answer about the files that wait.
+    #[cfg(target_os = "linux")]
+    pub fn answer_waiting(&self, is_wanted: bool) {
+        if is_wanted {
+            self.row.reset();
+        }
+        for WaitingFile { url, suggested, decide } in self.waiting.take() {
+            let is_saved = is_wanted && !self.is_over.get();
+            decide(if is_saved { self.begin_download(&url, &suggested) } else { None });
+        }
+    }
+
+    /// No file waits here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn answer_waiting(&self, _is_wanted: bool) {}
+
+    /// Where a file was saved.
+    pub fn find_saved(&self, id: usize) -> Option<PathBuf> {
+        self.saved.borrow().get(id).cloned()
+    }
+
+    fn is_accepting(&self, open: &SessionWindow) -> bool {
+        open.is_of_application() && !self.is_over.get()
     }
 
     /// Cancels the downloads under way and reports that: the session ends, and its cookies must not fetch anything
     /// more.
     pub fn break_off(&self) {
         self.is_over.set(true);
+        self.answer_waiting(false);
         for broken in self.breaks.take() {
             broken();
         }
@@ -95,11 +234,11 @@ impl Downloads {
             self.report_interrupted(&place);
         } else if succeeded {
             let folder = place.parent().unwrap_or(&place).display();
-            self.show_toast(
-                ToastKind::Good,
-                format!("Saved {file}"),
-                format!("From the session as {who}, in {folder}. The file is kept after the session ends."),
-            );
+            let hint =
+                format!("From the session as {who}, in {folder}. The file is kept after the session ends.");
+            let toast = Toast { hint: Some(hint), ..Toast::success(format!("Saved {file}")) };
+            let _ = self.app.emit_to(CONSOLE, "toast", toast);
+            self.report_saved(url, &place, file);
         } else {
             self.show_toast(
                 ToastKind::Bad,
@@ -107,6 +246,14 @@ impl Downloads {
                 format!("The download was interrupted. Start it again in the session as {who}."),
             );
         }
+    }
+
+    fn report_saved(&self, url: &str, place: &Path, name: String) {
+        let size = place.metadata().map(|file| file.len()).unwrap_or_default();
+        let mut saved = self.saved.borrow_mut();
+        saved.push(place.to_owned());
+        let file = SavedFile { id: saved.len() - 1, name, size, from: host_of(url) };
+        emit_to_bars(&self.app, &self.session, "file_saved", file);
     }
 
     fn report_interrupted(&self, place: &Path) {
@@ -135,44 +282,10 @@ impl Downloads {
     }
 }
 
-/// The longest name in bytes, with room for a number; file systems allow 255.
-const LONGEST: usize = 200;
-
-/// Only the file name, without hidden or forbidden characters, because the page chose it.
-fn safe_file_name(suggested: &Path) -> String {
-    let name = suggested.file_name().unwrap_or_default().to_string_lossy();
-    let plain: String = name
-        .chars()
-        .map(|c| if c.is_control() || sanitize::is_hidden(c) || r#"\/:*?"<>|"#.contains(c) { '_' } else { c })
-        .skip_while(|c| *c == '.' || c.is_whitespace())
-        .collect();
-    let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
-    let (stem, extension) = plain.rsplit_once('.').unwrap_or((plain, ""));
-    let short = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
-    let dot = if extension.is_empty() { "" } else { "." };
-    let extension = short(extension, 20);
-    let name = format!("{}{dot}{extension}", short(stem, LONGEST - extension.len()));
-    match name.as_str() {
-        "" => "download".into(),
-        // The folder may be on a disk that Windows reads.
-        name if is_device(name) => format!("_{name}"),
-        _ => name,
-    }
-}
-
-/// A free path in `folder`: `a.csv`, else `a (1).csv`, and so on.
-fn find_free_path(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
-    let (stem, extension) = match name.split_once('.') {
-        Some((stem, extension)) => (stem, format!(".{extension}")),
-        None => (name, String::new()),
-    };
-    let mut place = folder.join(name);
-    let mut count = 0_u32;
-    while taken(&place) {
-        count += 1;
-        place = folder.join(format!("{stem} ({count}){extension}"));
-    }
-    place
+/// Where a file comes from: the host of its address, or of the page that made it.
+fn host_of(url: &str) -> String {
+    let inner = url.strip_prefix("blob:").unwrap_or(url);
+    Url::parse(inner).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -180,31 +293,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_chooses_a_files_name_and_no_more() {
-        for (suggested, expected) in [
-            ("/tmp/invoices.csv", "invoices.csv"),
-            ("/tmp/.bashrc", "bashrc"),
-            ("/tmp/a\u{202e}\u{0}b:c?.csv", "a__b_c_.csv"),
-            ("/tmp/…", "…"),
-            ("/", "download"),
-            ("..", "download"),
-            ("/tmp/con.csv", "_con.csv"),
-            ("/tmp/COM1", "_COM1"),
-            ("/tmp/nul .tar.gz", "_nul .tar.gz"),
-            ("/tmp/console.csv", "console.csv"),
-        ] {
-            assert_eq!(safe_file_name(Path::new(suggested)), expected, "{suggested}");
-        }
-        let long = safe_file_name(Path::new(&format!("{}.csv", "名".repeat(4_000))));
-        assert!(long.len() <= LONGEST + 1 && long.ends_with("名.csv"), "{long}");
+    fn a_file_comes_from_a_host_or_from_the_page_itself() {
+        assert_eq!(host_of("https://files.acme.example:8443/a.csv?token=x"), "files.acme.example");
+        assert_eq!(host_of("blob:https://app.acme.example/6f1c"), "app.acme.example");
+        assert_eq!(host_of("data:text/csv,a"), "");
     }
 
     #[test]
-    fn no_file_is_written_over() {
-        let taken = ["/d/a.tar.gz", "/d/a (1).tar.gz", "/d/plain"].map(PathBuf::from);
-        let place = |name| find_free_path(Path::new("/d"), name, |place| taken.contains(&place.to_owned()));
-        assert_eq!(place("a.tar.gz"), Path::new("/d/a (2).tar.gz"));
-        assert_eq!(place("plain"), Path::new("/d/plain (1)"));
-        assert_eq!(place("new.csv"), Path::new("/d/new.csv"));
+    fn after_a_few_downloads_on_its_own_a_page_needs_an_answer() {
+        let row = DownloadRow::default();
+        let taken = |input| (0..8).filter(|_| row.take_one(input)).count();
+        assert_eq!((taken(1), taken(1), taken(2)), (MOST_IN_A_ROW as usize, 0, MOST_IN_A_ROW as usize));
+        row.reset();
+        assert!(row.take_one(2), "the operator wants them");
     }
 }

@@ -9,11 +9,51 @@ use understudy_core::error::Result;
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{NewWindowResponse, Rect, WebView, WebViewBuilder};
 
+use super::contact::offer_contact;
 use super::downloads::Downloads;
+use super::find::{FindStep, FoundText};
 use super::popups::{PopupRequest, open_popup};
 use super::stage::{SessionWindow, may_navigate};
 use super::window::with_page;
 use super::{platform, window_error};
+
+/// WebView2 has a field of its own, with its own key; WKWebView has none.
+pub const HAS_FIND: bool = false;
+
+/// Text is not found from the bar.
+pub struct Finder;
+
+impl Finder {
+    pub fn for_page(_page: &WebView, _heard: impl Fn(FoundText) + 'static) -> Self {
+        Self
+    }
+
+    pub fn search(&self, _text: &str) {}
+
+    pub fn step(&self, _step: FindStep) -> bool {
+        false
+    }
+
+    pub fn finish(&self) {}
+}
+
+/// Neither system's webview reports it through wry.
+pub fn loading_progress(_page: &WebView) -> Option<f64> {
+    None
+}
+
+pub fn stop_loading(page: &WebView) -> wry::Result<()> {
+    page.evaluate_script("window.stop()")
+}
+
+/// With what is cached: neither system's webview reloads otherwise through wry.
+pub fn reload_without_cache(page: &WebView) -> wry::Result<()> {
+    page.reload()
+}
+
+pub fn print_page(page: &WebView) -> wry::Result<()> {
+    page.print()
+}
 
 /// The system assigns processes itself.
 pub fn share_process<'a>(
@@ -29,22 +69,27 @@ pub fn decide_navigation<'a>(
     app: &AppHandle,
     open: &Arc<SessionWindow>,
 ) -> WebViewBuilder<'a> {
-    let (navigating, opening, app) = (Arc::clone(open), Arc::clone(open), app.clone());
-    bare.with_navigation_handler(move |url| may_navigate(&navigating, &url)).with_new_window_req_handler(
-        move |url, features| {
-            // Whether a key or click led to it is not known here, nor is one reported.
-            opening.popups.take_pause_for_input();
-            let request = PopupRequest {
-                url,
-                opener: features.opener,
-                is_asked_for: true,
-                size: features.size.map(|size| (size.width, size.height)),
-            };
-            let opened = open_popup(&app, &opening.key, request)
-                .and_then(|key| with_page(&key, |page| platform::webview_of(&page.view)).ok());
-            opened.map_or(NewWindowResponse::Deny, |webview| NewWindowResponse::Create { webview })
-        },
-    )
+    let (navigating, opening) = (Arc::clone(open), Arc::clone(open));
+    let (asking, app) = (app.clone(), app.clone());
+    bare.with_navigation_handler(move |url| {
+        !offer_contact(&asking, &navigating, &url, true) && may_navigate(&navigating, &url)
+    })
+    .with_new_window_req_handler(move |url, features| {
+        if offer_contact(&app, &opening, &url, true) {
+            return NewWindowResponse::Deny;
+        }
+        // Whether a key or click led to it is not known here, nor is one reported.
+        opening.popups.take_pause_for_input();
+        let request = PopupRequest {
+            url,
+            opener: features.opener,
+            is_asked_for: true,
+            size: features.size.map(|size| (size.width, size.height)),
+        };
+        let opened = open_popup(&app, &opening.key, request)
+            .and_then(|key| with_page(&key, |page| platform::webview_of(&page.view)).ok());
+        opened.map_or(NewWindowResponse::Deny, |webview| NewWindowResponse::Create { webview })
+    })
 }
 
 /// Shows a window that a page opens.

@@ -4,9 +4,13 @@
 //! bridge, no commands and no access to the bar, because none was ever put into it. Each operating system's part is in
 //! a small file of its own.
 
+mod actions;
 mod bar;
 mod browser;
+mod contact;
 mod downloads;
+mod file_names;
+mod find;
 #[cfg(not(target_os = "linux"))]
 mod macos_and_windows;
 #[cfg(target_os = "linux")]
@@ -19,6 +23,7 @@ mod platform;
 #[path = "windows/mod.rs"]
 mod platform;
 mod popups;
+mod reveal;
 mod sandbox_check;
 mod stage;
 mod title;
@@ -29,8 +34,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use serde::Deserialize;
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
+use ts_rs::TS;
 use understudy_core::access::{OffSiteChoice, OffSitePage};
 use understudy_core::audit::EndCause;
 use understudy_core::error::{Code, Error, Result};
@@ -38,17 +45,19 @@ use understudy_core::held_back::HeldBackList;
 use understudy_core::session::SessionView;
 use url::Url;
 
+use self::actions::run_bar_action;
+use self::bar::number_of_window;
 pub use self::bar::{
     BAR_HEIGHT, BarAction, BarState, FORGOTTEN, MAX_BAR_HEIGHT, REMEMBERED, bar_label, emit_to_bars,
-    remembered_as, session_of_bar, window_of_bar,
+    remembered_as, session_of_bar, show_in_bar, window_of_bar,
 };
-use self::bar::{number_of_window, run_bar_action};
+pub use self::find::FindStep;
 use self::popups::close_popup;
 pub use self::sandbox_check::check_sandbox;
-use self::stage::SessionWindow;
+use self::stage::{SessionWindow, is_web};
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
-use self::window::{PageView, find_window_at, with_page};
+use self::window::{PageView, find_window_at, list_windows, with_page};
 
 /// What the operator asks for in a session's window.
 #[derive(Debug)]
@@ -56,6 +65,35 @@ pub enum SessionCommand {
     /// Extend the session, as far as the policy allows.
     Extend(String),
     End(String, EndCause),
+    /// Do something with the address of the page in a window.
+    UseAddress {
+        session: String,
+        window: String,
+        how: AddressUse,
+    },
+    /// Bring another session's window to the front; the key is that of the window that asks, unless the console does.
+    Turn(Option<String>, WindowTurn),
+    /// Bring the console to the front, with its palette.
+    OpenPalette,
+}
+
+/// What to do with the address of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressUse {
+    Copy,
+    /// In the operator's own browser, which is not signed in.
+    OpenInBrowser,
+}
+
+/// Which window to bring to the front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum WindowTurn {
+    Next,
+    Previous,
+    /// The first window of the session with this number, counted from 1, the oldest first.
+    Session(usize),
 }
 
 /// What the bar leaves to the page at least, in logical pixels.
@@ -96,6 +134,8 @@ impl SessionWindows {
                 can_go_back: view.can_go_back().unwrap_or(false),
                 can_go_forward: view.can_go_forward().unwrap_or(false),
                 zoom: *open.zoom.lock(),
+                progress: platform::loading_progress(view).filter(|_| open.shows_application()),
+                has_find: platform::HAS_FIND,
                 location: shown.ascii_serialization(),
                 held_back,
                 off_site,
@@ -167,6 +207,67 @@ impl SessionWindows {
         .await?
     }
 
+    /// The address of the page in the window with this key.
+    pub async fn page_address(&self, key: &str) -> Result<String> {
+        let no_page = || {
+            Error::new(Code::WindowFailed, "There is no page of the application here.")
+                .with_hint("Wait until the session is open, then try again.")
+        };
+        self.on_page_of(key, move |page| {
+            let url = page.view.url().map_err(window_error)?;
+            if page.open.shows_application() && is_web(&url) { Ok(url) } else { Err(no_page()) }
+        })
+        .await?
+    }
+
+    /// Finds text in the page of the window with this key; an event tells its bar what was found.
+    pub async fn find_in_page(&self, key: &str, text: String, step: FindStep) -> Result<()> {
+        self.on_page_of(key, move |page| {
+            if page.open.shows_application() && (step == FindStep::First || !page.finder.step(step)) {
+                page.finder.search(&text);
+            }
+        })
+        .await
+    }
+
+    /// Ends the search, and removes its marks.
+    pub async fn stop_finding(&self, key: &str) -> Result<()> {
+        self.on_page_of(key, |page| page.finder.finish()).await
+    }
+
+    /// Brings another window of a session to the front; `sessions` are the running ones, the oldest first.
+    pub async fn turn_windows(
+        &self,
+        from: Option<String>,
+        turn: WindowTurn,
+        sessions: Vec<String>,
+    ) -> Result<()> {
+        self.on_main(move || {
+            let windows: Vec<String> = sessions.iter().flat_map(|session| list_windows(session)).collect();
+            let wanted = choose_window(&sessions, &windows, from.as_deref(), turn);
+            let Some(wanted) = wanted else { return Ok(()) };
+            with_page(wanted, |page| {
+                page.window.unminimize().and_then(|()| page.window.set_focus()).map_err(window_error)
+            })?
+        })
+        .await?
+    }
+
+    /// Shows a saved file in its folder.
+    pub async fn show_saved_file(&self, key: &str, id: usize) -> Result<()> {
+        let place = self.on_page_of(key, move |page| page.downloads.find_saved(id)).await?;
+        let unknown = || Error::new(Code::FileFailed, "This session has saved no such file.");
+        let place = place.ok_or_else(unknown)?;
+        let shown = tauri::async_runtime::spawn_blocking(move || reveal::reveal_file(&place));
+        shown.await.map_err(Error::internal)?
+    }
+
+    /// The operator's answer about files that the page wants to save on its own.
+    pub async fn answer_downloads(&self, key: &str, is_wanted: bool) -> Result<()> {
+        let downloads = move |page: &PageView| page.downloads.answer_waiting(is_wanted);
+        self.on_page_of(key, downloads).await
+    }
+
     fn find_window(&self, session: &str) -> Result<Arc<SessionWindow>> {
         self.open.lock().get(session).cloned().ok_or_else(window_closed_error)
     }
@@ -193,8 +294,23 @@ impl SessionWindows {
     }
 }
 
+/// Which window comes to the front: the next or the one before, in a circle, from the console the first or the last.
+fn choose_window<'a>(
+    sessions: &'a [String],
+    windows: &'a [String],
+    from: Option<&str>,
+    turn: WindowTurn,
+) -> Option<&'a String> {
+    let here = windows.iter().position(|window| Some(window.as_str()) == from);
+    match turn {
+        WindowTurn::Session(number) => sessions.get(number.checked_sub(1)?),
+        WindowTurn::Next => here.and_then(|here| windows.get(here + 1)).or(windows.first()),
+        WindowTurn::Previous => here.and_then(|here| windows.get(here.checked_sub(1)?)).or(windows.last()),
+    }
+}
+
 /// Opens a page of the web in the operator's own browser.
-fn open_in_browser(url: &str) -> Result<()> {
+pub fn open_in_browser(url: &str) -> Result<()> {
     let failed = |cause: std::io::Error| {
         Error::new(Code::WindowFailed, format!("Your browser could not be started: {cause}."))
             .with_hint("Copy the address and open it yourself.")
@@ -209,4 +325,24 @@ fn window_closed_error() -> Error {
 fn window_error(cause: impl std::fmt::Display) -> Error {
     Error::new(Code::WindowFailed, format!("The session window failed: {cause}"))
         .with_hint("Try again. If it keeps happening, restart Understudy.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_come_to_the_front_in_a_circle_and_sessions_by_number() {
+        let sessions = ["a", "b"].map(str::to_owned);
+        let windows = ["a", "a:2", "b"].map(str::to_owned);
+        let turn = |from, turn| choose_window(&sessions, &windows, from, turn).map(String::as_str);
+        assert_eq!(turn(Some("a"), WindowTurn::Next), Some("a:2"));
+        assert_eq!(turn(Some("b"), WindowTurn::Next), Some("a"));
+        assert_eq!(turn(Some("a"), WindowTurn::Previous), Some("b"));
+        assert_eq!(turn(Some("b"), WindowTurn::Previous), Some("a:2"));
+        assert_eq!((turn(None, WindowTurn::Next), turn(None, WindowTurn::Previous)), (Some("a"), Some("b")));
+        assert_eq!(turn(Some("a"), WindowTurn::Session(2)), Some("b"));
+        assert_eq!((turn(None, WindowTurn::Session(0)), turn(None, WindowTurn::Session(3))), (None, None));
+        assert_eq!(choose_window(&[], &[], None, WindowTurn::Next), None, "nothing runs");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tauri::AppHandle;
@@ -28,7 +28,9 @@ const MOST_UNASKED: u32 = 3;
 pub(super) struct PopupLimits {
     /// How many were ever opened; numbers them.
     opened: AtomicU32,
-    /// How many were opened since the operator last pressed a key or clicked.
+    /// How often the operator has pressed a key or clicked.
+    inputs: AtomicU64,
+    /// How many were opened since then.
     in_a_row: AtomicU32,
     is_refusal_told: AtomicBool,
     #[cfg(not(target_os = "linux"))]
@@ -45,6 +47,7 @@ enum PopupRefusal {
 impl PopupLimits {
     /// The operator pressed a key or clicked in one of the session's windows.
     pub fn note_input(&self) {
+        self.inputs.fetch_add(1, Ordering::Relaxed);
         self.in_a_row.store(0, Ordering::Relaxed);
         self.is_refusal_told.store(false, Ordering::Relaxed);
     }
@@ -56,6 +59,11 @@ impl PopupLimits {
         if before.is_none_or(|before| before.elapsed() > std::time::Duration::from_secs(1)) {
             self.note_input();
         }
+    }
+
+    /// How often the operator has pressed a key or clicked.
+    pub fn count_inputs(&self) -> u64 {
+        self.inputs.load(Ordering::Relaxed)
     }
 
     /// The number of the window that may open now; the session's first window is number 1.

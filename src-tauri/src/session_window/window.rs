@@ -16,12 +16,13 @@ use understudy_core::user_agent::user_agent;
 use url::Url;
 use wry::{PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
 
-use super::bar::{BAR_HEIGHT, BarAction, bar_label, number_of_window, refresh_bar, run_bar_action};
+use super::actions::run_bar_action;
+use super::bar::{BAR_HEIGHT, BarAction, bar_label, number_of_window, refresh_bar};
 use super::downloads::Downloads;
 use super::popups::{PopupRequest, close_popup_later, end_popup};
 use super::stage::SessionWindow;
 use super::title::{popup_title, window_title};
-use super::{SessionCommand, platform, window_closed_error, window_error};
+use super::{SessionCommand, WindowTurn, platform, window_closed_error, window_error};
 use crate::CONSOLE;
 use crate::crash_recovery::reload_on_crash;
 
@@ -34,14 +35,19 @@ pub(super) struct PageView {
     pub window: WebviewWindow,
     pub downloads: Rc<Downloads>,
     pub open: Arc<SessionWindow>,
+    pub finder: platform::Finder,
 }
 
 /// Events of a session's window; not every system reports all of them.
 #[allow(dead_code, reason = "the enum is the same on every system")]
 pub(super) enum PageEvent {
     Key(BarAction),
+    /// A digit with the key that leads to the session of that number.
+    Session(usize),
     /// The page navigated within itself.
     History,
+    /// This much of the page has loaded, from 0 to 1; `None`: it has.
+    Progress(Option<f64>),
     /// The page closed itself.
     Gone,
     /// The web process crashed or was killed.
@@ -69,13 +75,15 @@ thread_local! {
 pub(super) fn build_window(app: &AppHandle, open: &Arc<SessionWindow>) -> Result<()> {
     let empty = build_empty_window(app, open, "Understudy", (1280.0, 860.0))?;
     let window = empty.window();
-    let downloads = Rc::new(Downloads::for_session(app.clone(), open.session.clone()));
+    let limits = Arc::clone(&open.popups);
+    let downloads = Rc::new(Downloads::for_session(app.clone(), open.session.clone(), limits));
     let view = platform::attach_page(window, open, &downloads, |bare| configure_page(bare, app, open))
         .map_err(window_error)?;
     listen_to_window(app, window, &view, open);
+    let finder = watch_search(app, &view, open);
     platform::set_inspectable(&view, false);
     view.load_url(open.launch.to_url(&open.origin).as_str()).map_err(window_error)?;
-    empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
+    empty.fill_with(|window| PageView { finder, view, window, downloads, open: Arc::clone(open) });
     Ok(())
 }
 
@@ -115,10 +123,11 @@ pub(super) fn build_popup(
     })
     .map_err(window_error)?;
     listen_to_window(app, window, &view, open);
+    let finder = watch_search(app, &view, open);
     platform::set_inspectable(&view, true);
     let _ = view.zoom(*open.zoom.lock());
     platform::show_popup(window, &view)?;
-    empty.fill_with(|window| PageView { view, window, downloads, open: Arc::clone(open) });
+    empty.fill_with(|window| PageView { finder, view, window, downloads, open: Arc::clone(open) });
     Ok(())
 }
 
@@ -194,6 +203,14 @@ fn listen_to_window(app: &AppHandle, window: &WebviewWindow, view: &WebView, ope
     platform::listen_for_events(window, view, open, move |heard| react_to_event(&app_, &open_, heard));
 }
 
+/// Has the bar told what is found in the page.
+fn watch_search(app: &AppHandle, view: &WebView, open: &Arc<SessionWindow>) -> platform::Finder {
+    let (app, key) = (app.clone(), open.key.clone());
+    platform::Finder::for_page(view, move |found| {
+        let _ = app.emit_to(bar_label(&key), "found_text", found);
+    })
+}
+
 fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) {
     match heard {
         // The key that ends a session closes one of its further windows.
@@ -201,7 +218,15 @@ fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) 
             close_popup_later(app, &open.key);
         }
         PageEvent::Key(action) => run_bar_action(open, action),
+        PageEvent::Session(number) => {
+            let _ =
+                open.commands.send(SessionCommand::Turn(Some(open.key.clone()), WindowTurn::Session(number)));
+        }
         PageEvent::History => refresh_bar(app, &open.key),
+        PageEvent::Progress(progress) => {
+            let progress = progress.filter(|_| open.shows_application());
+            let _ = app.emit_to(bar_label(&open.key), "bar_progress", progress);
+        }
         PageEvent::Gone => {
             let _ = open.commands.send(SessionCommand::End(open.session.clone(), EndCause::WindowClosed));
         }

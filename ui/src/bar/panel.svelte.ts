@@ -4,7 +4,7 @@ import type { SessionView } from "../bindings/SessionView";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 
-export type PanelKind = "mode" | "held_back";
+export type PanelKind = "mode" | "held_back" | "page" | "find" | "contact" | "downloads";
 
 export class BarPanel {
   open: PanelKind | null = $state(null);
@@ -13,6 +13,15 @@ export class BarPanel {
   /** Why the mode could not be switched. */
   failure: Failure | null = $state.raw(null);
 
+  /** Counts how often the search was asked for: its field then has the focus. */
+  findAsked = $state(0);
+
+  show(kind: PanelKind): void {
+    if (this.open !== kind) this.close();
+    this.open = kind;
+    if (kind === "find") this.findAsked += 1;
+  }
+
   toggle(kind: PanelKind): void {
     const open = this.open === kind ? null : kind;
     this.close();
@@ -20,6 +29,8 @@ export class BarPanel {
   }
 
   close(): void {
+    // Where the page is gone, its marks are too.
+    if (this.open === "find") ipc.stopFinding().catch(() => undefined);
     this.open = null;
     this.failure = null;
   }

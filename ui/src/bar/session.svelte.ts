@@ -1,6 +1,11 @@
 // What the bar shows, as Rust tells it, and what its buttons ask for.
 import type { BarAction } from "../bindings/BarAction";
 import type { BarState } from "../bindings/BarState";
+import type { ContactLink } from "../bindings/ContactLink";
+import type { FindStep } from "../bindings/FindStep";
+import type { FoundText } from "../bindings/FoundText";
+import type { SavedFile } from "../bindings/SavedFile";
+import type { WaitingFiles } from "../bindings/WaitingFiles";
 import type { Toast } from "../bindings/Toast";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
@@ -8,6 +13,9 @@ import { Latest } from "../state/latest";
 
 /** Milliseconds: long enough for one line. */
 const SAID_FOR = 8000;
+
+/** Milliseconds: long enough to reach for its button. */
+const SAVED_FOR = 20_000;
 
 /** Of the bar with nothing unfolded, in px. */
 export const LINE_HEIGHT = 46;
@@ -20,18 +28,41 @@ export class BarSession {
   failure: Failure | null = $state.raw(null);
   /** What just happened in this window, for a while. */
   said: Toast | null = $state.raw(null);
+  /** How much of the page has loaded, from 0 to 1; `null`: it has. */
+  progress: number | null = $state(null);
+  /** What the search in the page has found. */
+  found: FoundText = $state.raw({ count: 0, at: null });
+  /** The file that was saved last, for a while. */
+  saved: SavedFile | null = $state.raw(null);
+  /** What waits for an answer whether it may be saved. */
+  waiting: WaitingFiles | null = $state.raw(null);
+  /** A link to an address that was pressed in the page. */
+  contact: ContactLink | null = $state.raw(null);
   readonly #latest = new Latest();
   /** What the window was last asked for. */
   #height = LINE_HEIGHT;
   #hushed: ReturnType<typeof setTimeout> | undefined;
 
-  /** Asks now and on every change, until the returned function is called. `pressMode`: the page has heard its key. */
-  async follow(pressMode: () => void): Promise<() => void> {
+  /** Asks now and on every change, until the returned function is called. What `asked` has is called when the page has
+   * heard its key, or when it leads to a contact. */
+  async follow(asked: Record<"mode" | "find" | "contact" | "downloads", () => void>): Promise<() => void> {
     // Hearing comes first: a change between asking and hearing would be lost.
     const stops = [
       await ipc.onBarChanged(() => void this.ask()),
       await ipc.onSaid((said) => this.#say(said)),
-      await ipc.onModeAsked(pressMode),
+      await ipc.onModeAsked(asked.mode),
+      await ipc.onFindAsked(asked.find),
+      await ipc.onFoundText((found) => (this.found = found)),
+      await ipc.onBarProgress((progress) => (this.progress = progress)),
+      await ipc.onFileSaved((file) => this.#saySaved(file)),
+      await ipc.onDownloadsAsked((files) => {
+        this.waiting = files;
+        asked.downloads();
+      }),
+      await ipc.onContactAsked((link) => {
+        this.contact = link;
+        asked.contact();
+      }),
     ];
     await this.ask();
     return () => {
@@ -46,13 +77,40 @@ export class BarSession {
       const state = await ipc.barState();
       if (!isLatest()) return;
       this.state = state;
+      this.progress = state.progress;
       this.failure = null;
     } catch (cause) {
       if (isLatest()) this.failure = asFailure(cause);
     }
   }
 
+  #saySaved(file: SavedFile): void {
+    this.said = null;
+    this.saved = file;
+    clearTimeout(this.#hushed);
+    this.#hushed = setTimeout(() => (this.saved = null), SAVED_FOR);
+  }
+
+  async showSaved(): Promise<void> {
+    if (!this.saved) return;
+    try {
+      await ipc.showSavedFile(this.saved.id);
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    }
+  }
+
+  async answerDownloads(wanted: boolean): Promise<void> {
+    this.waiting = null;
+    try {
+      await ipc.answerDownloads(wanted);
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    }
+  }
+
   #say(said: Toast): void {
+    this.saved = null;
     this.said = said;
     clearTimeout(this.#hushed);
     this.#hushed = setTimeout(() => (this.said = null), SAID_FOR);
@@ -64,6 +122,14 @@ export class BarSession {
     this.#height = height;
     try {
       await ipc.setBarHeight(height);
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    }
+  }
+
+  async find(text: string, step: FindStep): Promise<void> {
+    try {
+      await ipc.findInPage(text, step);
     } catch (cause) {
       this.failure = asFailure(cause);
     }

@@ -16,6 +16,14 @@ number: number | null, can_go_back: boolean, can_go_forward: boolean,
  */
 zoom: number, 
 /**
+ * How much of the page has loaded, from 0 to 1; `None` once it has.
+ */
+progress: number | null, 
+/**
+ * Whether text can be found from the bar; elsewhere, the system's webview has its own field.
+ */
+has_find: boolean, 
+/**
  * The origin of the page that is shown.
  */
 location: string, 

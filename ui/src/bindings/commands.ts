@@ -9,6 +9,7 @@ import type { Count } from "./Count";
 import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
 import type { Error } from "./Error";
+import type { FindStep } from "./FindStep";
 import type { FormChange } from "./FormChange";
 import type { HeldBackList } from "./HeldBackList";
 import type { Highlights } from "./Highlights";
@@ -30,6 +31,7 @@ import type { SignInTestReport } from "./SignInTestReport";
 import type { Suggestion } from "./Suggestion";
 import type { UserDetails } from "./UserDetails";
 import type { Wider } from "./Wider";
+import type { WindowTurn } from "./WindowTurn";
 
 /** What the windows may call: names in the page, and types. */
 export type Commands = {
@@ -56,6 +58,7 @@ export type Commands = {
   end_session: { args: { session: string }, result: null },
   extend_session: { args: { session: string }, result: SessionView },
   focus_session: { args: { session: string }, result: null },
+  turn_to_session: { args: { turn: WindowTurn }, result: null },
   retry_session: { args: { session: string }, result: null },
   secret_status: { args: { connection: string }, result: Array<SecretStatus> },
   store_secret: { args: { connection: string, name: string, value: string, thisRunOnly: boolean }, result: null },
@@ -84,6 +87,11 @@ export type Commands = {
   answer_leave: { args: { answer: LeaveAnswer }, result: null },
   bar_state: { args: {}, result: BarState },
   bar_act: { args: { action: BarAction }, result: null },
+  show_session: { args: { number: number }, result: null },
+  find_in_page: { args: { text: string, step: FindStep }, result: null },
+  stop_finding: { args: {}, result: null },
+  show_saved_file: { args: { id: number }, result: null },
+  answer_downloads: { args: { wanted: boolean }, result: null },
   set_session_mode: { args: { mode: SessionMode, reason: string | null }, result: SessionView },
   answer_off_site: { args: { url: string, choice: OffSiteChoice }, result: null },
   set_bar_height: { args: { height: number }, result: null },

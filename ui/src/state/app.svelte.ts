@@ -159,6 +159,7 @@ export class App {
       ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),
       ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
+      ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
     const stopAsking = ipc.onMoved((moved, asking) => this.destinations.decide(moved, asking));

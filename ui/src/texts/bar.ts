@@ -1,4 +1,5 @@
 // Texts of the session bar.
+import type { ContactKind } from "../bindings/ContactKind";
 import type { OffSiteChoice } from "../bindings/OffSiteChoice";
 import type { SessionMode } from "../bindings/SessionMode";
 import { locale } from "./shared";
@@ -9,6 +10,64 @@ export const bar = {
   back: "Back",
   forward: "Forward",
   reload: "Reload",
+  stop: "Stop loading",
+  loading: "Loading",
+  page: {
+    more: "More for this page",
+    actions: {
+      find: "Find in page",
+      copy_address: "Copy address",
+      open_in_browser: "Open in your browser",
+      print: "Print",
+      reload_fresh: "Reload without cache",
+      inspect: "Inspect",
+    },
+  },
+  find: {
+    label: "Find in page",
+    next: "Next match",
+    previous: "Previous match",
+    close: "Close",
+    /** `at`: which one is shown, as far as it is known. */
+    found: (count: number, at: number | null) =>
+      count === 0
+        ? "No matches"
+        : at !== null
+          ? `${at.toLocaleString(locale)} of ${count.toLocaleString(locale)}`
+          : count === 1
+            ? "1 match"
+            : `${count.toLocaleString(locale)} matches`,
+  },
+  saved: {
+    /** `from`: the host; empty if the page made the file. */
+    what: (name: string, size: string, from: string) =>
+      from ? `Saved ${name}, ${size}, from ${from}` : `Saved ${name}, ${size}`,
+    size: (bytes: number) => {
+      const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+      const step = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+      return (bytes / 1000 ** step).toLocaleString(locale, {
+        style: "unit",
+        unit: units[step] ?? "byte",
+        unitDisplay: step === 0 ? "long" : "short",
+        maximumSignificantDigits: step === 0 ? 3 : 2,
+      });
+    },
+    show: "Show in folder",
+  },
+  downloads: {
+    label: "Downloads",
+    asked: (count: number, name: string, from: string) =>
+      `This page wants to save ${count === 1 ? name : `${name} and ${(count - 1).toLocaleString(locale)} more`}` +
+      `${from ? ` from ${from}` : ""}, on its own.`,
+    save: (count: number) => (count === 1 ? "Save it" : "Save them"),
+    refuse: "Don't save",
+  },
+  contact: {
+    label: "Contact",
+    of: { email: "Email address", phone: "Phone number" } satisfies Record<ContactKind, string>,
+    copy: "Copy",
+    copied: "Copied",
+  },
   navigation: "Page navigation",
   zoom: "Zoom",
   zoomIn: "Zoom in",

@@ -21,6 +21,8 @@ interface Bar {
   prepare: Opening["prepare"];
   /** Something just happened in the page. */
   said?: boolean;
+  /** Something that the window tells it. */
+  event?: { topic: string; payload: unknown };
   /** Unfolds something under the line. */
   unfold?: (page: Page) => Promise<void>;
 }
@@ -61,6 +63,8 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,
+    progress: null,
+    has_find: true,
     location: "https://app.acme.example",
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
@@ -90,6 +94,8 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
     can_go_back: true,
     can_go_forward: true,
     zoom: 1.1,
+    progress: null,
+    has_find: true,
     location: "https://staging.acme.example",
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
@@ -124,6 +130,8 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
     can_go_back: false,
     can_go_forward: false,
     zoom: 3,
+    progress: null,
+    has_find: true,
     location: "http://127.0.0.1:4000",
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
@@ -153,6 +161,8 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
     can_go_back: false,
     can_go_forward: false,
     zoom: 1,
+    progress: null,
+    has_find: true,
     location: "",
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
@@ -257,6 +267,20 @@ const secondWindow: Opening["prepare"] = (fake, { NOW, barState }) => {
   fake.bar = barState({ deadline: NOW + 3_000_000 }, { number: 2 });
 };
 
+const loading: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState({ deadline: NOW + 3_000_000 }, { progress: 0.4 });
+};
+
+const unfoldMenu = async (page: Page) => {
+  await page.getByRole("button", { name: "More for this page" }).click();
+  await page.getByRole("toolbar").waitFor();
+};
+
+const find = async (page: Page) => {
+  await page.keyboard.press("Control+f");
+  await page.getByRole("textbox").fill("invoice");
+};
+
 const seeQuestion = (page: Page) => page.getByRole("button", { name: "Stay" }).waitFor();
 
 const bars: Bar[] = [
@@ -296,6 +320,40 @@ const bars: Bar[] = [
       await seeQuestion(page);
       await unlockWithReason(page);
     },
+  })),
+  ...[1280, 420].map((width) => ({ name: `loading-${width}`, width, prepare: loading })),
+  ...[1280, 960].map((width) => ({
+    name: `menu-${width}`,
+    width,
+    prepare: secondWindow,
+    unfold: unfoldMenu,
+  })),
+  ...[1280, 420].map((width) => ({ name: `find-${width}`, width, prepare: readOnly, unfold: find })),
+  ...[1280, 420].map((width) => ({
+    name: `contact-${width}`,
+    width,
+    prepare: readOnly,
+    event: { topic: "contact_asked", payload: { kind: "email", address: "ada.lovelace@acme.example" } },
+    unfold: (page: Page) => page.getByRole("region", { name: "Contact" }).waitFor(),
+  })),
+  ...[1280, 700, 420].map((width) => ({
+    name: `saved-${width}`,
+    width,
+    prepare: readOnly,
+    event: {
+      topic: "file_saved",
+      payload: { id: 1, name: "invoices.csv", size: 1_240_000, from: "app.acme.example" },
+    },
+  })),
+  ...[1280, 420].map((width) => ({
+    name: `downloads-${width}`,
+    width,
+    prepare: readOnly,
+    event: {
+      topic: "downloads_asked",
+      payload: { count: 12, name: "invoices-2026.csv", from: "app.acme.example" },
+    },
+    unfold: (page: Page) => page.getByRole("alert").waitFor(),
   })),
   ...[1280, 700, 420].map((width) => ({ name: `elsewhere-${width}`, width, prepare: elsewhere })),
   ...[1280, 700, 420].map((width) => ({ name: `second-window-${width}`, width, prepare: secondWindow })),
@@ -339,10 +397,17 @@ const compared = [
   "elsewhere-1280",
   "elsewhere-420",
   "second-window-1280",
+  "loading-1280",
+  "saved-1280",
+  "downloads-1280",
+  "menu-1280",
+  "find-1280",
+  "find-420",
+  "contact-1280",
 ];
 
 describe.each(themes)("in %s", (theme) => {
-  test.each(bars)("$name", async ({ name, width, prepare, said, unfold }) => {
+  test.each(bars)("$name", async ({ name, width, prepare, said, event, unfold }) => {
     const opened = await openPage(browser, {
       theme,
       width,
@@ -358,6 +423,12 @@ describe.each(themes)("in %s", (theme) => {
       await opened.fake((fake, toast) => fake.emit("said", toast), toast);
       await page.getByText(toast.text).waitFor();
     }
+    if (event) await opened.fake((fake, { topic, payload }) => fake.emit(topic, payload), event);
+    if (event?.topic === "file_saved")
+      await page
+        .getByText(/^Saved /)
+        .first()
+        .waitFor();
     await page.evaluate(() => document.fonts.ready);
     await unfold?.(page);
     const height = unfold ? await heightAsked(opened) : HEIGHT;

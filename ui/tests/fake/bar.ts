@@ -28,6 +28,8 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
     can_go_back: true,
     can_go_forward: false,
     zoom: 1,
+    progress: null,
+    has_find: true,
     location: "https://app.acme.example",
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },

@@ -343,6 +343,12 @@ function commands(fake: Fake): Answers {
     },
     answer_off_site: () => null,
     set_bar_height: () => null,
+    show_session: () => null,
+    find_in_page: () => null,
+    stop_finding: () => null,
+    show_saved_file: () => null,
+    answer_downloads: () => null,
+    turn_to_session: () => null,
   };
 }
 

@@ -196,7 +196,7 @@ describe("what it asks for", () => {
     render(Bar);
     await button("End session");
     await user.keyboard("{Control>}{Shift>}IR=_{/Shift}{F5}{/Control}i{Alt>}r{/Alt}");
-    expect(asked()).toEqual(["inspect", "reload", "zoom_in", "zoom_out", "reload"]);
+    expect(asked()).toEqual(["inspect", "reload_fresh", "zoom_in", "zoom_out", "reload_fresh"]);
   });
 
   test("and says when it could not be done", async () => {

@@ -59,13 +59,16 @@ describe("the sheet of keys", () => {
   test("has every chord of a session's window", async () => {
     const of = await sheet();
     const shown = of("In a session window");
-    expect(Object.values(shown)).toEqual(Object.values(sessionChords).map((chords) => chords.map(keyWords)));
+    const { "Session by its number": byNumber, ...others } = shown;
+    expect(byNumber).toEqual(["Ctrl 1 … 9"]);
+    expect(Object.values(others)).toEqual(Object.values(sessionChords).map((chords) => chords.map(keyWords)));
     expect(shown).toMatchObject({
       Back: ["Alt ←"],
       Reload: ["Ctrl R", "F5"],
       "Zoom in": ["Ctrl +"],
       "Inspect the page": ["F12", "Ctrl Shift I"],
       "End session": ["Ctrl W"],
+      "Next session window": ["Ctrl Tab"],
     });
   });
 

@@ -136,6 +136,11 @@ impl Console {
         self.impersonations.answer_off_site(session, url, choice)
     }
 
+    /// Whether a text contains a secret of the session's sign-in.
+    pub fn contains_secret(&self, session: &str, text: &str) -> Result<bool> {
+        self.impersonations.contains_secret(session, text)
+    }
+
     pub async fn end_session(&self, session: &str, cause: EndCause) {
         self.impersonations.end_session(session, cause).await;
     }

@@ -180,6 +180,10 @@ impl SessionGateway {
         self.gateway.held_back_count()
     }
 
+    pub(super) fn contains_secret(&self, text: &str) -> bool {
+        self.events.masks.read().mask_text(text) != text
+    }
+
     pub(super) fn off_site_page(&self) -> Option<OffSitePage> {
         self.events.off_site.lock().as_ref().map(|asked| asked.shown.clone())
     }

@@ -54,6 +54,12 @@ impl Impersonations {
         Ok(running.gateway().map(|gateway| gateway.list_held_back(name)).unwrap_or_default())
     }
 
+    /// Whether a text contains a secret of the session's sign-in, such as the token of a one-time link.
+    pub fn contains_secret(&self, id: &str, text: &str) -> Result<bool> {
+        let running = self.find_running(id)?;
+        Ok(running.gateway().is_some_and(|gateway| gateway.contains_secret(text)))
+    }
+
     /// The page that waits for the operator's answer because it leads out of the application.
     pub fn off_site_page(&self, id: &str) -> Result<Option<OffSitePage>> {
         let running = self.find_running(id)?;

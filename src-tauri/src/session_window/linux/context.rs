@@ -1,7 +1,7 @@
 //! The web context of one session: cookies, storage and cache in memory, its way to the gateway, its downloads, and the sandbox of
 //! its web processes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,14 +40,16 @@ fn watch_download(download: &webkit2gtk::Download, open: &Arc<SessionWindow>, do
     };
     let has_failed = Rc::new(std::cell::Cell::new(false));
     download.connect_decide_destination(glib::clone!(@strong open, @strong downloads => move |download, name| {
-        match downloads.accept_download(&open, &url(download), Path::new(name)) {
+        let decided = glib::clone!(@strong download, @weak downloads => move |place: Option<PathBuf>| match place {
             Some(place) => {
                 download.set_destination(&place.to_string_lossy());
                 let broken = download.downgrade();
                 downloads.breaks_by(move || if let Some(download) = broken.upgrade() { download.cancel() });
             }
             None => download.cancel(),
-        }
+        });
+        // WebKit waits for the destination.
+        downloads.decide_download(&open, &url(download), Path::new(name), Box::new(decided));
         true
     }));
     download.connect_failed(glib::clone!(@strong has_failed => move |_, _| has_failed.set(true)));

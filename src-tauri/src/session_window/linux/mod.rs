@@ -1,6 +1,7 @@
 //! Session windows on Linux: GTK 3 and WebKitGTK.
 
 mod context;
+mod find;
 mod keys;
 mod navigation;
 mod printing;
@@ -10,19 +11,30 @@ mod signals;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use gtk::glib;
 use gtk::prelude::*;
 use tauri::{AppHandle, LogicalSize, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
 use webkit2gtk::{SettingsExt, WebViewExt, WindowPropertiesExt};
 use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
+pub use self::find::Finder;
 pub use self::navigation::decide_navigation;
+pub use self::printing::print_page;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
 use super::stage::SessionWindow;
 use super::window::PageEvent;
 use super::{BAR_HEIGHT, window_error};
+
+/// Text is found from the bar.
+pub const HAS_FIND: bool = true;
+
+/// How often to look whether a bar that became lower has been laid out again, and how many times.
+const SHRINK_INTERVAL: Duration = Duration::from_millis(50);
+const SHRINK_CHECKS: u32 = 100;
 
 thread_local! {
     static CONSOLE_VIEW: Cell<Option<webkit2gtk::WebView>> = const { Cell::new(None) };
@@ -112,11 +124,53 @@ pub fn show_popup(window: &WebviewWindow, page: &WebView) -> Result<()> {
 }
 
 /// Gives the bar its height; the page gets the rest.
-pub fn fit_page(window: &WebviewWindow, _page: &WebView, bar_height: i32) {
+pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
     // The bar is the first of the column; the page packs itself behind it.
-    if let Some(bar) = window.default_vbox().ok().and_then(|column| column.children().into_iter().next()) {
-        bar.set_size_request(-1, bar_height);
+    let Ok(column) = window.default_vbox() else { return };
+    let Some(bar) = column.children().into_iter().next() else { return };
+    bar.set_size_request(-1, bar_height);
+    let view = page.webview();
+    if natural_height(&bar) > bar_height {
+        let rest = (column.allocated_height() - bar_height).max(-1);
+        view.set_size_request(-1, rest);
+        let (bar, view) = (bar.downgrade(), view.downgrade());
+        let mut checks_left = SHRINK_CHECKS;
+        glib::timeout_add_local(SHRINK_INTERVAL, move || {
+            let (Some(bar), Some(view)) = (bar.upgrade(), view.upgrade()) else {
+                return glib::ControlFlow::Break;
+            };
+            checks_left -= 1;
+            if natural_height(&bar) > bar.height_request() && checks_left > 0 {
+                return glib::ControlFlow::Continue;
+            }
+            view.set_size_request(-1, -1);
+            glib::ControlFlow::Break
+        });
     }
+}
+
+/// A webview wants to be as high as its content, and that is never less high than the webview itself. So a bar that has
+/// been higher keeps its height unless the page leaves it no more room, until the bar's content has followed.
+fn natural_height(bar: &gtk::Widget) -> i32 {
+    bar.preferred_height().1
+}
+
+/// How much of the page has loaded, from 0 to 1; `None` once it has.
+pub fn loading_progress(page: &WebView) -> Option<f64> {
+    let view = page.webview();
+    view.is_loading().then(|| view.estimated_load_progress())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+pub fn stop_loading(page: &WebView) -> wry::Result<()> {
+    page.webview().stop_loading();
+    Ok(())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+pub fn reload_without_cache(page: &WebView) -> wry::Result<()> {
+    page.webview().reload_bypass_cache();
+    Ok(())
 }
 
 /// Ends the page's web process, whatever it is doing. The cookies are in the network process.

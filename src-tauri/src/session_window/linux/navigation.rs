@@ -12,6 +12,7 @@ use webkit2gtk::{
 };
 use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewExtUnix};
 
+use super::super::contact::offer_contact;
 use super::super::popups::{PopupRequest, open_popup};
 use super::super::stage::{SessionWindow, is_web, may_navigate};
 use super::super::window::with_page;
@@ -37,7 +38,9 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         let action = policy.and_then(NavigationPolicyDecisionExt::navigation_action);
         let Some(action) = action.filter(|_| kind == PolicyDecisionType::NavigationAction) else { return false };
         let Some(url) = address_of(&action) else { return false };
-        if is_for_new_window(&action) && is_web(&url) && open.is_of_application() {
+        if offer_contact(&app, &open, &url, action.is_user_gesture()) {
+            decision.ignore();
+        } else if is_for_new_window(&action) && is_web(&url) && open.is_of_application() {
             decision.ignore();
             open_link(&app, &open, view, &action, url);
         } else if may_navigate(&open, &url) {
@@ -48,7 +51,11 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         true
     }));
     view.connect_create(glib::clone!(@strong app, @strong open => move |view, action| {
-        let request = request_popup(view, action, address_of(action).unwrap_or_default());
+        let url = address_of(action).unwrap_or_default();
+        if offer_contact(&app, &open, &url, action.is_user_gesture()) {
+            return None;
+        }
+        let request = request_popup(view, action, url);
         let opened = open_popup(&app, &open.key, request)?;
         with_page(&opened, |page| page.view.webview().upcast()).ok()
     }));

@@ -9,6 +9,7 @@ use gtk::glib;
 use gtk::glib::translate::{FromGlibPtrFull, FromGlibPtrNone, ToGlibPtr};
 use gtk::prelude::*;
 use webkit2gtk::{PrintOperation, PrintOperationExt, WebView, WebViewExt};
+use wry::WebViewExtUnix;
 
 use super::PageEvent;
 
@@ -43,6 +44,14 @@ pub fn intercept_printing(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard:
     });
 }
 
+/// Asks how to print the page, as if it had asked for that itself.
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+pub fn print_page(page: &wry::WebView) -> wry::Result<()> {
+    let view = page.webview();
+    let _: bool = view.emit_by_name("print", &[&PrintOperation::new(&view)]);
+    Ok(())
+}
+
 fn show_print_dialog(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(PageEvent)>) {
     let parent = view.toplevel().and_then(|top| top.downcast::<gtk::Window>().ok());
     let settings = gtk::PrintSettings::new();
@@ -61,7 +70,7 @@ fn show_print_dialog(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn 
     dialog.connect_response(move |dialog, response| {
         is_asking.set(false);
         if let (gtk::ResponseType::Ok, Some(view)) = (response, view.upgrade()) {
-            print_page(&view, dialog, &heard);
+            print_with_settings(&view, dialog, &heard);
         }
         // SAFETY: nothing of ours uses the dialog after its only response.
         unsafe { dialog.destroy() };
@@ -70,7 +79,7 @@ fn show_print_dialog(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn 
 }
 
 /// Prints with the dialog's settings, without blocking.
-fn print_page(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(PageEvent)>) {
+fn print_with_settings(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(PageEvent)>) {
     let operation = PrintOperation::new(view);
     let raw = dialog.upcast_ref::<gtk::Widget>().to_glib_none().0;
     // SAFETY: the dialog has this class; the settings are transferred, the page setup is borrowed.

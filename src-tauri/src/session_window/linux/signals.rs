@@ -15,7 +15,7 @@ use webkit2gtk::{
 use wry::{WebView, WebViewExtUnix};
 
 use super::super::stage::SessionWindow;
-use super::keys::to_bar_action;
+use super::keys::to_page_event;
 use super::{PageEvent, navigation, printing};
 
 pub fn listen_for_events(
@@ -51,15 +51,22 @@ pub fn listen_for_events(
             heard(PageEvent::ProcessEnded);
         }
     }));
+    let progress = glib::clone!(@strong heard => move |view: &webkit2gtk::WebView| {
+        heard(PageEvent::Progress(view.is_loading().then(|| view.estimated_load_progress())));
+    });
+    view.connect_estimated_load_progress_notify(progress.clone());
+    view.connect_is_loading_notify(progress);
     view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(PageEvent::History)));
     // The window handles keys before the page does.
     if let Ok(window) = window.gtk_window() {
         let popups = Arc::clone(&open.popups);
+        let page = view.downgrade();
         window.connect_key_press_event(move |_, event| {
             popups.note_input();
-            match to_bar_action(event) {
-                Some(action) => {
-                    heard(PageEvent::Key(action));
+            let is_loading = page.upgrade().is_some_and(|page| page.is_loading());
+            match to_page_event(event, is_loading && !is_ours()) {
+                Some(pressed) => {
+                    heard(pressed);
                     Propagation::Stop
                 }
                 None => Propagation::Proceed,

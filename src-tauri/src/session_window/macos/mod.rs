@@ -14,10 +14,11 @@ use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtMacos, WebV
 
 use super::BAR_HEIGHT;
 use super::downloads::Downloads;
-use super::macos_and_windows::{below_bar, save_downloads};
 pub use super::macos_and_windows::{
-    close_dialogs, decide_navigation, end_process, fit_page, missing_sandbox, share_process, show_popup,
+    Finder, HAS_FIND, close_dialogs, decide_navigation, end_process, fit_page, loading_progress,
+    missing_sandbox, print_page, reload_without_cache, share_process, show_popup, stop_loading,
 };
+use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;
 use super::window::PageEvent;
 

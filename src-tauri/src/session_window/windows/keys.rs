@@ -1,29 +1,50 @@
-//! Which keys of a session's page belong to the bar (`GetKeyState`).
+//! Which keys of a session's page belong to the bar (`GetKeyState`). Ctrl+F, F3 and Ctrl+P are WebView2's own.
 
-use windows::Win32::UI::Input::KeyboardAndMouse::{GetKeyState, VIRTUAL_KEY, VK_CONTROL, VK_MENU, VK_SHIFT};
+use windows::Win32::UI::Input::KeyboardAndMouse::{
+    GetKeyState, VIRTUAL_KEY, VK_CONTROL, VK_MENU, VK_SHIFT, VK_TAB,
+};
 
 use crate::session_window::BarAction;
+use crate::session_window::window::PageEvent;
 
-/// What this virtual key asks the bar for, together with the modifiers that are down.
-pub fn to_bar_action(key: u32) -> Option<BarAction> {
+/// What this virtual key asks for, together with the modifiers that are down.
+pub fn to_page_event(key: u32) -> Option<PageEvent> {
     const F5: u32 = 0x74;
     const F12: u32 = 0x7B;
     const LEFT: u32 = 0x25;
     const RIGHT: u32 = 0x27;
+    const TAB: u32 = VK_TAB.0 as u32;
     let (control, alt, shift) = (is_down(VK_CONTROL), is_down(VK_MENU), is_down(VK_SHIFT));
-    Some(match key {
+    let action = match key {
+        0x31..=0x39 if control && !alt && !shift => return Some(PageEvent::Session((key - 0x30) as usize)),
         F12 => BarAction::Inspect,
-        0x49 if control && shift => BarAction::Inspect,
-        0x4C if control && shift => BarAction::Extend,
-        0x4D if control && shift => BarAction::SwitchMode,
+        F5 if control || shift => BarAction::ReloadFresh,
         F5 => BarAction::Reload,
-        0x52 if control => BarAction::Reload,
-        0x57 if control => BarAction::End,
         LEFT if alt => BarAction::Back,
         RIGHT if alt => BarAction::Forward,
+        TAB if control && shift => BarAction::PreviousWindow,
+        TAB if control => BarAction::NextWindow,
         0xBB | 0x6B if control => BarAction::ZoomIn,
         0xBD | 0x6D if control => BarAction::ZoomOut,
         0x30 | 0x60 if control => BarAction::ZoomReset,
+        letter if control && !alt => to_letter_action(letter, shift)?,
+        _ => return None,
+    };
+    Some(PageEvent::Key(action))
+}
+
+/// What a letter's key asks for, with Ctrl.
+fn to_letter_action(key: u32, shift: bool) -> Option<BarAction> {
+    Some(match u8::try_from(key).ok()? {
+        b'I' if shift => BarAction::Inspect,
+        b'L' if shift => BarAction::Extend,
+        b'M' if shift => BarAction::SwitchMode,
+        b'C' if shift => BarAction::CopyAddress,
+        b'O' if shift => BarAction::OpenInBrowser,
+        b'R' if shift => BarAction::ReloadFresh,
+        b'R' => BarAction::Reload,
+        b'W' => BarAction::End,
+        b'K' if !shift => BarAction::OpenPalette,
         _ => return None,
     })
 }

@@ -19,13 +19,14 @@ use wry::{
     NewWindowOpener, WebContext, WebView, WebViewBuilder, WebViewBuilderExtWindows, WebViewExtWindows,
 };
 
-use self::keys::to_bar_action;
+use self::keys::to_page_event;
 use super::BAR_HEIGHT;
 use super::downloads::Downloads;
-use super::macos_and_windows::{below_bar, save_downloads};
 pub use super::macos_and_windows::{
-    close_dialogs, decide_navigation, end_process, fit_page, missing_sandbox, share_process, show_popup,
+    Finder, HAS_FIND, close_dialogs, decide_navigation, end_process, fit_page, loading_progress,
+    missing_sandbox, print_page, reload_without_cache, share_process, show_popup, stop_loading,
 };
+use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;
 use super::window::PageEvent;
 
@@ -108,10 +109,10 @@ pub fn listen_for_events(
             arguments.VirtualKey(&mut key)?;
             let pressed = [COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN, COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN];
             if pressed.contains(&kind)
-                && let Some(action) = to_bar_action(key)
+                && let Some(asked) = to_page_event(key)
             {
                 arguments.SetHandled(true)?;
-                on_key(PageEvent::Key(action));
+                on_key(asked);
             }
         }
         Ok(())
