@@ -122,22 +122,27 @@ impl Application {
         self.gate.lock().expect("no panic").told.clone()
     }
 
-    fn received(&self) -> Vec<String> {
+    pub fn received(&self) -> Vec<String> {
         std::mem::take(&mut *self.received.lock().expect("no panic"))
     }
 
     pub async fn desk(&self, sign_in: &str) -> Desk {
+        let text = self.write_connection(sign_in).await;
+        Desk::with_connection(|_| text).await
+    }
+
+    /// A connection to it, with three users of its own.
+    pub async fn write_connection(&self, sign_in: &str) -> String {
         // Each desk has users of its own.
         let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
         let folder = self.folder.path().join(made.to_string());
         std::fs::create_dir(&folder).expect("made");
         let users = three_users(&folder).await;
-        let text = format!(
+        format!(
             "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{users}\"\ntable = \"users\"\nid = \"id\"\n\
              email = \"email\"\n[policy]\nreason = \"optional\"\n{}\n",
             sign_in.replace("$app", &self.origin)
-        );
-        Desk::with_connection(|_| text).await
+        )
     }
 }
 

@@ -5,6 +5,8 @@
 mod action_forms;
 mod causes;
 mod checks;
+#[cfg(target_os = "linux")]
+mod chromium;
 mod cli;
 mod destinations;
 mod endings;

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 use understudy_core::audit::{AuditLog, EndCause, Event};
+use understudy_core::browser::Browser;
 use understudy_core::clock::Clock;
 use understudy_core::connection::ConnectionSource;
 use understudy_core::console::Console;
@@ -97,6 +98,16 @@ impl TestKeyring {
 impl Desk {
     /// A desk with the connection `shop`, whose text `edit` may change first.
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Self {
+        let plain = Arc::new(PlainBrowser::default());
+        Self::with_windows(edit, Arc::clone(&plain) as _, plain).await
+    }
+
+    /// A desk whose windows are `windows`; `browser` is what they are if they are no real ones.
+    pub async fn with_windows(
+        edit: impl FnOnce(String) -> String,
+        windows: Arc<dyn Browser>,
+        browser: Arc<PlainBrowser>,
+    ) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let place = Home::in_folder(home.path());
         let token = SecretString::from(TOKEN);
@@ -112,9 +123,8 @@ impl Desk {
         let vault = Vault::with_store(Arc::new(move || asked.answer().map(|()| Arc::clone(&store) as _)));
         let notices = Notices::default();
         let listening = notices.subscribe();
-        let browser = Arc::new(PlainBrowser::default());
         let clock = Clock::manual(NOON);
-        let console = Console::open(place, vault.clone(), browser.clone(), notices, clock.clone())
+        let console = Console::open(place, vault.clone(), windows, notices, clock.clone())
             .await
             .expect("the console opens");
         let list = console.connection_list();

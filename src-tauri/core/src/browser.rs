@@ -195,8 +195,8 @@ pub trait Browser: Send + Sync {
     /// else.
     async fn open_window(&self, session: &SessionView, opening: &WindowOptions<'_>) -> Result<()>;
 
-    /// Replaces the launch page, which does not stay in the history.
-    async fn show_page(&self, session: &str, page: FirstPage<'_>) -> Result<()>;
+    /// The launch page is about to be replaced by this page: from now on, pages may navigate.
+    async fn expect_page(&self, session: &str, page: FirstPage<'_>) -> Result<()>;
 
     /// Ends what the window shows, and everything it started. From now on no page navigates or asks anything there.
     /// Never fails; a window that is gone has no page.

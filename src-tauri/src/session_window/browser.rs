@@ -46,27 +46,15 @@ impl Browser for SessionWindows {
         self.on_page(&session.id, move |page| show_window(page, &shown)).await?
     }
 
-    async fn show_page(&self, session: &str, page: FirstPage<'_>) -> Result<()> {
+    async fn expect_page(&self, session: &str, page: FirstPage<'_>) -> Result<()> {
         let open = self.find_window(session)?;
-        let url = match page {
-            FirstPage::Start(url) => {
-                *open.start.lock() = Some(url.clone());
-                *open.stage.lock() = Stage::Application { is_there: false };
-                url
-            }
-            FirstPage::Link(link) => {
-                *open.start.lock() = None;
-                *open.stage.lock() = Stage::Link;
-                link
-            }
+        let (start, stage) = match page {
+            FirstPage::Start(url) => (Some(url.clone()), Stage::Application { is_there: false }),
+            FirstPage::Link(_) => (None, Stage::Link),
         };
-        // Replaced, so that the launch page does not stay in the history. All JSON is valid JavaScript.
-        let script = format!("location.replace({})", serde_json::Value::from(url.as_str()));
-        self.on_page(session, move |page| {
-            page.view.evaluate_script(&script).map_err(window_error)?;
-            page.view.focus().map_err(window_error)
-        })
-        .await?
+        *open.start.lock() = start;
+        *open.stage.lock() = stage;
+        self.on_page(session, |page| page.view.focus().map_err(window_error)).await?
     }
 
     async fn leave_page(&self, session: &str) {

@@ -177,7 +177,8 @@ impl Browser for PlainBrowser {
         Ok(())
     }
 
-    async fn show_page(&self, session: &str, page: FirstPage<'_>) -> Result<()> {
+    /// Loads it at once, and not when the launch page is told: so a story sees it when the session is active.
+    async fn expect_page(&self, session: &str, page: FirstPage<'_>) -> Result<()> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(Error::new(Code::WindowFailed, "The page cannot be shown."));
         }

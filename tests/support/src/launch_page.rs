@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use understudy_core::browser::Answer;
 use url::Url;
 
-/// Loads the launch page and acts as it does until the session ends or shows something else.
+/// Loads the launch page and acts as it does until the session ends, or another page replaces it.
 pub async fn play_launch_page(client: Client, page: Url) {
     let below = |what: &str| format!("{page}{what}");
     if client.get(page.clone()).send().await.is_err() {
@@ -37,6 +37,7 @@ pub async fn play_launch_page(client: Client, page: Url) {
                 let report = json!({ "status": 204, "headers": [], "body": "" });
                 let _ = client.post(done).body(report.to_string()).send().await;
             }
+            Some("leave") => return,
             Some("visit") => {
                 visit_hosts(&client, message["url"].as_str().expect("a URL")).await;
                 seen = 0;

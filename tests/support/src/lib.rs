@@ -10,6 +10,8 @@ pub mod browser;
 #[cfg(target_os = "linux")]
 pub mod certificates;
 #[cfg(target_os = "linux")]
+pub mod chromium;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod directory_bench;

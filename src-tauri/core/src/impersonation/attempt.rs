@@ -235,9 +235,7 @@ impl Impersonations {
         let in_words = |error: Error| Refusal::from(error);
         let gateway = running.opened_gateway().map_err(in_words)?;
         let arrival = gateway.open_for_link(origin);
-        gateway.launch().page().close();
-        *running.launch_page() = None;
-        self.browser.show_page(&running.id, FirstPage::Link(link)).await.map_err(in_words)?;
+        self.show_page(running, FirstPage::Link(link)).await.map_err(in_words)?;
         let arrived = match tokio::time::timeout(limit, arrival).await {
             Ok(arrived) => arrived.map_err(|_| Unanswered::Closed),
             Err(_) => Err(Unanswered::TimedOut),
@@ -246,6 +244,14 @@ impl Impersonations {
         // Wherever the link has led, from here on the session's own mode holds.
         gateway.set_mode(running.view().mode);
         arrived.map(drop).map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))
+    }
+
+    /// Replaces the launch page by this one.
+    pub(super) async fn show_page(&self, running: &RunningSession, page: FirstPage<'_>) -> Result<()> {
+        let (FirstPage::Start(url) | FirstPage::Link(url)) = page;
+        self.browser.expect_page(&running.id, page).await?;
+        *running.launch_page() = None;
+        running.opened_gateway()?.launch().page().leave_for(url).await
     }
 
     /// Discards what the window has of the application, and loads its launch page again.

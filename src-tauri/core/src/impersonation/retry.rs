@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::attempt::SignInSuccess;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
@@ -11,6 +9,7 @@ use crate::browser::{FirstPage, Refusal};
 use crate::error::Result;
 use crate::launch::LaunchView;
 use crate::notice::{Notice, Toast};
+use crate::session::Phase;
 
 impl Impersonations {
     /// Repeats the attempt until it succeeds or the session ends.
@@ -63,13 +62,17 @@ impl Impersonations {
             self.end_session(&running.id, EndCause::WindowClosed).await;
             return false;
         }
-        if running.lock_session().mark_refused(self.clock.now(), refusal.secrets.clone()).is_err() {
+        if running.view().phase != Phase::Opening {
             return false;
         }
+        // Logged and shown first: when the session says that it was refused, both can be seen.
         let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
         self.log_event(running, self.clock.now_ms(), refused).await;
         if let Some(gateway) = running.gateway() {
             gateway.launch().page().show_view(LaunchView::Refused(refusal.clone()));
+        }
+        if running.lock_session().mark_refused(self.clock.now(), refusal.secrets.clone()).is_err() {
+            return false;
         }
         self.notify_sessions();
         true
@@ -91,7 +94,7 @@ impl Impersonations {
     async fn show_application(&self, running: &RunningSession, arrived: SignInSuccess) {
         let SignInSuccess { begin, success, said, refresh } = arrived;
         if let Some(begin) = begin
-            && let Err(error) = self.show_first_page(running, &begin).await
+            && let Err(error) = self.show_page(running, FirstPage::Start(&begin)).await
         {
             self.notices.send(Notice::Toast(Toast::from_error(&error)));
         }
@@ -100,14 +103,5 @@ impl Impersonations {
         if refresh {
             self.notices.send(Notice::DirectoryChanged(running.request.connection.clone()));
         }
-    }
-
-    async fn show_first_page(&self, running: &RunningSession, begin: &Url) -> Result<()> {
-        self.browser.show_page(&running.id, FirstPage::Start(begin)).await?;
-        if let Some(gateway) = running.gateway() {
-            gateway.launch().page().close();
-        }
-        *running.launch_page() = None;
-        Ok(())
     }
 }

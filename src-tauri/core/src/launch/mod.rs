@@ -92,6 +92,8 @@ struct LaunchState {
     /// Counts up with every task.
     last_task: u64,
     hops: Vec<CookieHop>,
+    /// The message that leads the page away, once it is to go.
+    leaving: Option<SecretString>,
     /// Of the session's windows, the newest last.
     faults: Vec<LaunchFault>,
 }
@@ -107,6 +109,7 @@ impl LaunchPage {
             task: None,
             last_task: 0,
             hops: Vec::new(),
+            leaving: None,
             faults: Vec::new(),
         };
         (Self { state: Mutex::new(state), changes: watch::Sender::new(()), presses }, receiver)
@@ -140,10 +143,7 @@ impl LaunchPage {
                 let _ = changes.changed().await;
             }
         };
-        tokio::time::timeout(LOAD_LIMIT, ready).await.unwrap_or_else(|_| {
-            Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
-                .with_hint("Try again. If it keeps happening, restart Understudy."))
-        })
+        tokio::time::timeout(LOAD_LIMIT, ready).await.unwrap_or_else(|_| Err(stuck_error()))
     }
 
     /// Lets the page send a request to its own origin.
@@ -174,12 +174,28 @@ impl LaunchPage {
         });
     }
 
+    /// Replaces the page by this address, so that it does not stay in the history. Returns once the page has been told;
+    /// from then on, it counts as closed.
+    pub async fn leave_for(&self, url: &Url) -> Result<()> {
+        self.wait_until_ready().await?;
+        self.change(|state| state.leaving = Some(task::describe_leaving(url)));
+        let mut changes = self.changes.subscribe();
+        let gone = async {
+            while self.state.lock().leaving.is_some() {
+                // Cannot fail: `self` owns the sender.
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::time::timeout(LOAD_LIMIT, gone).await.map_err(|_| stuck_error())
+    }
+
     /// The page is no longer there. Nothing that is asked at its address is answered any more, except for a page about
     /// a fault.
     pub fn close(&self) {
         self.change(|state| {
             state.phase = LaunchPhase::Closed;
             state.hops.clear();
+            state.leaving = None;
             state.fail_task(Unanswered::Closed);
         });
     }
@@ -281,6 +297,11 @@ impl LaunchState {
 
 fn closed_error() -> Error {
     Error::new(Code::SessionUnknown, "This session window is closed.")
+}
+
+fn stuck_error() -> Error {
+    Error::new(Code::WindowFailed, "The session window did not finish loading.")
+        .with_hint("Try again. If it keeps happening, restart Understudy.")
 }
 
 fn keeps_stopping() -> Error {

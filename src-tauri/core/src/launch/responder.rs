@@ -89,6 +89,9 @@ impl LaunchPage {
                 if !self.is_open() {
                     return None;
                 }
+                if let Some(leaving) = self.take_leave() {
+                    return Some(leaving);
+                }
                 if let Some(message) = self.take_message(seen) {
                     return Some(message);
                 }
@@ -104,6 +107,13 @@ impl LaunchPage {
             Ok(None) => bare(StatusCode::NOT_FOUND),
             Err(_) => bare(StatusCode::NO_CONTENT),
         }
+    }
+
+    /// The message that leads the page away. From now on, the page counts as gone.
+    fn take_leave(&self) -> Option<String> {
+        let leaving = self.state.lock().leaving.take()?;
+        self.close();
+        Some(leaving.expose_secret().to_owned())
     }
 
     fn take_message(&self, seen: u64) -> Option<String> {

@@ -74,6 +74,10 @@ enum Message<'a> {
         number: u64,
         url: &'a str,
     },
+    /// Replace the page by this address, for good.
+    Leave {
+        url: &'a str,
+    },
 }
 
 impl Message<'_> {
@@ -101,6 +105,10 @@ pub(super) fn describe_storage(number: u64, stored: &PageStorage) -> SecretStrin
 
 pub(super) fn describe_visit(number: u64, url: &Url) -> SecretString {
     Message::Visit { number, url: url.as_str() }.to_json()
+}
+
+pub(super) fn describe_leaving(url: &Url) -> SecretString {
+    Message::Leave { url: url.as_str() }.to_json()
 }
 
 fn expose_pairs(pairs: &[(String, SecretString)]) -> Vec<(&str, &str)> {

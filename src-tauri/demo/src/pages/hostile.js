@@ -48,6 +48,8 @@ const COMMANDS = [
   ["stop_count", { connection, turn: 1e6 }],
   ["user_details", { connection, user: "10000600" }],
   ["recent_reasons", { connection }],
+  ["prepare_window", { connection }],
+  ["discard_window", {}],
   ["impersonate", { connection, user: "10000600", reason: "hostile page", given: {} }],
   ["try_session", { connection, user: "10000600" }],
   ["held_back", { session: "any" }],
