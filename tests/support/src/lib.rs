@@ -17,8 +17,8 @@ pub mod desktop;
 pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod keyring;
-#[cfg(target_os = "linux")]
 mod launch_page;
+#[cfg(target_os = "linux")]
 pub mod list_bench;
 #[cfg(target_os = "linux")]
 pub mod mariadb;

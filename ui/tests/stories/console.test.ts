@@ -554,6 +554,7 @@ describe("the palette", () => {
       "View this connection",
       "Export this connection",
       "Secrets of this connection",
+      "Clear this connection's cached files",
     ]);
   });
 });
