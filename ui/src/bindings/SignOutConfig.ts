@@ -8,7 +8,7 @@ import type { StepConfig } from "./StepConfig";
  */
 export type SignOutConfig = { 
 /**
- * The endpoint that the session's window calls, with its own cookies. https, or http on loopback. A template,
+ * The endpoint that the console calls with the window's cookies. https, or http on loopback. A template,
  * except for its origin.
  */
 url?: string | null, 

@@ -575,7 +575,7 @@ fn what_a_page_cannot_send_is_refused() {
         ),
         (
             "[sign_out]\nurl = 'https://app.acme.com/logout'\nheaders = { x-token = '{{ secret.t }}' }",
-            "acme.toml:12:23: sign_out.headers.x-token: the application's own pages may overhear what the window sends at the end (`[[sign_out.steps]]` are sent by the console), so `secret.t` is not available here",
+            "acme.toml:12:23: sign_out.headers.x-token: the sign-out has to work without the keyring (only `[[sign_out.steps]]` can use secrets), so `secret.t` is not available here",
         ),
         (
             "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",

@@ -184,7 +184,7 @@ pub fn render_outline(connection: &Connection, context: &Value) -> Result<SignIn
     })
 }
 
-/// Renders the sign-out that the session's window sends; `None` if it sends none.
+/// Renders `[sign_out]`, which is sent with the window's cookies; `None` if there is none.
 pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<PlannedRequest>> {
     connection
         .sign_out

@@ -116,7 +116,7 @@ pub enum Method {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignOutConfig {
-    /// The endpoint that the session's window calls, with its own cookies. https, or http on loopback. A template,
+    /// The endpoint that the console calls with the window's cookies. https, or http on loopback. A template,
     /// except for its origin.
     #[serde(default)]
     pub url: Option<String>,

@@ -21,9 +21,9 @@ use crate::template::{Expression, Template};
 /// The default time limit for each of the application's answers.
 const TIMEOUT_MS: u32 = 30_000;
 
-/// A page may have left a service worker behind, which sees whatever its origin sends from then on.
-const OVERHEARD: &str = "the application's own pages may overhear what the window sends at the end (`[[sign_out.steps]]` \
-                         are sent by the console)";
+/// A session must be able to end while the keyring is locked. Steps fall back to the values that the sign-in was given.
+const WITHOUT_KEYRING: &str =
+    "the sign-out has to work without the keyring (only `[[sign_out.steps]]` can use secrets)";
 
 impl ConnectionCompiler<'_> {
     pub(super) fn sign_in_and_out(&mut self, file: &ConnectionFile) -> Option<(SignIn, SignOut)> {
@@ -108,10 +108,7 @@ impl ConnectionCompiler<'_> {
             self.compile_request("sign_out", &described, RequestSender::Window, &BTreeSet::new())
         });
         if part.url.is_none() && (part.method.is_some() || !part.headers.is_empty() || part.body.is_some()) {
-            self.faults.add_fault(
-                "sign_out.url",
-                "is missing. It says where the session's window sends the sign-out",
-            );
+            self.faults.add_fault("sign_out.url", "is missing. It says where the sign-out is sent");
         }
         let steps = self.compile_steps("sign_out.steps", &part.steps, captured);
         Some(SignOut { request: request.flatten(), steps: steps? })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use url::{Origin, Url};
 
-use super::OVERHEARD;
+use super::WITHOUT_KEYRING;
 use crate::connection::parse::{ConnectionCompiler, SECRETS_IN_URL};
 use crate::connection::rules::{self, RequestSender};
 use crate::connection::{Encoding, Expected, Method, Request};
@@ -85,7 +85,7 @@ impl ConnectionCompiler<'_> {
         let method = described.method.unwrap_or(Method::Post);
         let url = self.compile_url(&format!("{key}.url"), described.url, captured);
         let scope = match key {
-            "sign_out" => self.session_scope(OVERHEARD),
+            "sign_out" => self.session_scope(WITHOUT_KEYRING),
             _ => self.session_scope(SECRETS_IN_URL).with_secrets().with_captured(captured),
         };
         let headers = self.compile_headers(key, described.headers, sender, &scope);
