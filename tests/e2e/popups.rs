@@ -180,7 +180,7 @@ async fn a_flood_of_windows_is_stopped_and_all_of_them_end_with_the_session() ->
     turn_to_bar(&console, None).await?;
     desktop.click(&window, row(1).0, row(1).1).await?;
     ensure!(site.told(2).await?["opened"] == 5, "eight are open now: {:?}", site.told(2).await?);
-    console.ui.with_text("status", "This page may open no more windows for now").await?;
+    console.ui.with_text("status", "This page can't open more windows for now").await?;
     // The console, the session's window and eight more.
     let count = async || Ok::<_, anyhow::Error>(desktop.windows().await?.len());
     until("ten windows", async || Ok((count().await? == 10).then_some(()))).await?;

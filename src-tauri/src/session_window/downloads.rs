@@ -133,7 +133,7 @@ impl Downloads {
         if self.row.take_one(self.limits.count_inputs()) {
             return self.begin_download(url, suggested);
         }
-        let hint = "The page saves one file after the other on its own. Start it again if you want it.";
+        let hint = "The page keeps saving files on its own. If you want this one, download it again.";
         self.show_toast(
             ToastKind::Bad,
             format!("{} was not saved", safe_file_name(suggested)),

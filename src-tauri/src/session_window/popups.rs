@@ -89,14 +89,13 @@ impl PopupRefusal {
     fn to_toast(self) -> Toast {
         let hint = match self {
             Self::TooManyOpen => {
-                format!("{MOST_OPEN} more windows of this session are open. Close one, then try again.")
+                format!("This session has {MOST_OPEN} more windows open. Close one, then try again.")
             }
             Self::TooManyInARow => {
-                "It opens one after the other on its own. Click in the page if you want more of them."
-                    .to_owned()
+                "It keeps opening them on its own. Click in the page to let it open more.".to_owned()
             }
         };
-        Toast::info("This page may open no more windows for now", hint)
+        Toast::info("This page can't open more windows for now", hint)
     }
 }
 

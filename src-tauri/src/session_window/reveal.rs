@@ -7,11 +7,11 @@ use understudy_core::error::{Code, Error, Result};
 /// Opens the folder of a file, with the file selected where the file manager can do that.
 pub(super) fn reveal_file(path: &Path) -> Result<()> {
     if !path.exists() {
-        let message = format!("{} is not there any more.", path.display());
+        let message = format!("{} is no longer there.", path.display());
         return Err(Error::new(Code::FileFailed, message).with_hint("Download it again."));
     }
     select_file(path).map_err(|cause| {
-        Error::new(Code::FileFailed, format!("The folder could not be opened: {cause}."))
+        Error::new(Code::FileFailed, format!("Can't open the folder: {cause}."))
             .with_hint(format!("The file is {}.", path.display()))
     })
 }

@@ -17,7 +17,7 @@ export const accessFields = {
   },
   "policy.allow": {
     label: "Requests that pass in read-only sessions",
-    hint: "For requests that look like writes but only read, such as a search by POST. In a path, * stands for one part, and /** at its end for everything below it. The server is only needed if it's not the application itself.",
+    hint: "For requests that look like writes but only read, such as a search by POST. In a path, * stands for one part, and /** at its end for everything below it. Enter a server only if it's not the application itself.",
   },
   "policy.hosts.block": {
     label: "Blocked hosts",
@@ -71,10 +71,10 @@ export const session = {
   full: (name: string) =>
     `The session as ${name} has full access, so nothing is held back. Make it read-only in its bar.`,
   ended: "The session has ended.",
-  none: "Nothing was held back so far.",
+  none: "Nothing has been held back so far.",
   list: "Requests that were held back",
   judge:
-    "Allow a request only if it reads, whatever it is sent with. It passes in sessions that begin after you save.",
+    "Allow a request only if it never does more than read, no matter what is sent with it. It passes in sessions that begin after you save.",
   allowOne: "Allow",
   allow: (method: string, address: string) => `Allow ${method} ${address}`,
   allowedOne: "Allowed",

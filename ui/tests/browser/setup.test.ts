@@ -686,7 +686,7 @@ const views: View[] = [
     name: "editor-session-empty",
     go: async (page) => {
       await trySession(page);
-      await centre(page.getByText("Nothing was held back so far."));
+      await centre(page.getByText("Nothing has been held back so far."));
     },
   },
   {

@@ -99,7 +99,7 @@ test("a session is tried with somebody, and is empty until something is held bac
   expect(await screen.findByText("Signing in…")).toBeInTheDocument();
   turn("active");
   expect(await screen.findByText(/What the session holds back appears here/)).toBeInTheDocument();
-  expect(screen.getByText("Nothing was held back so far.")).toBeInTheDocument();
+  expect(screen.getByText("Nothing has been held back so far.")).toBeInTheDocument();
   expect(await screen.findByRole("button", { name: "Show the session" })).toBeInTheDocument();
 
   turn("refused");
