@@ -128,7 +128,7 @@ for (const application of applications) {
   say(`   ${proposed} rules proposed, ${rules.length} taken`);
   isGood &&= rendered === all && rules.length <= MOST_RULES;
 }
-say(["", "| application | pages without a rule | rules taken | pages with them |", "|---|---|---|---|", ...rows].join("\n"));
+say(["", "| application | complete without rules | rules added | complete with them |", "|---|---|---|---|", ...rows].join("\n"));
 process.exitCode = isGood ? 0 : 1;
 // Otherwise, the open pipe would keep it running.
 process.stdin.destroy();
