@@ -245,5 +245,7 @@ async fn answer_second_start(app: &AppHandle, arguments: &[String]) {
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("UNDERSTUDY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // It logs the cookies that it keeps.
+    let filter = filter.add_directive("cookie_store=off".parse().expect("a directive"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -14,7 +14,8 @@ use understudy_core::notice::{self, Notice, Toast};
 
 use crate::quit::{bring_to_front, reopen_if_idle};
 use crate::session_window::{
-    AddressUse, SessionCommand, SessionWindows, WindowTurn, emit_to_bars, open_in_browser, show_in_bar,
+    AddressUse, BarAction, SessionCommand, SessionWindows, WindowTurn, emit_to_bars, open_in_browser,
+    show_in_bar,
 };
 use crate::{CONSOLE, notification};
 
@@ -106,6 +107,10 @@ pub async fn run_session_commands(
                         bring_to_front(&window);
                     }
                     let _ = app.emit_to(CONSOLE, "palette_asked", ());
+                }
+                SessionCommand::Reload(window) => {
+                    let _ =
+                        app.state::<Arc<SessionWindows>>().run_bar_action(&window, BarAction::Reload).await;
                 }
                 SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }

@@ -46,6 +46,8 @@ type Answers = Arc<Mutex<HashMap<&'static str, Said>>>;
 struct Gate {
     expected: Option<&'static str>,
     told: Vec<String>,
+    /// The cookies of each sign-out.
+    signed_out: Vec<String>,
 }
 
 /// What the application's handler has access to.
@@ -68,17 +70,19 @@ async fn answer(
     let what = format!("{method} {}", uri.path());
     received.lock().expect("no panic").push(what.clone());
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     {
         let mut gate = gate.lock().expect("no panic");
+        if what == "POST /logout" {
+            gate.signed_out.push(cookies.to_owned());
+        }
         gate.told.extend(authorization.map(str::to_owned));
         if gate.expected.is_some() && gate.expected != authorization {
             return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")], "gate")
                 .into_response();
         }
     }
-    let is_ada = headers
-        .get(header::COOKIE)
-        .is_some_and(|value| value.to_str().is_ok_and(|text| text.contains("sid=ada")));
+    let is_ada = cookies.contains("sid=ada");
     let said = answers.lock().expect("no panic").get(what.as_str()).copied();
     let said = said.unwrap_or(match what.as_str() {
         "POST /login" => OK,
@@ -124,6 +128,11 @@ impl Application {
 
     pub fn received(&self) -> Vec<String> {
         std::mem::take(&mut *self.received.lock().expect("no panic"))
+    }
+
+    /// The cookies of each sign-out so far.
+    pub fn signed_out_with(&self) -> Vec<String> {
+        self.gate.lock().expect("no panic").signed_out.clone()
     }
 
     pub async fn desk(&self, sign_in: &str) -> Desk {

@@ -11,6 +11,7 @@ use understudy_demo::Delay;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
+use crate::causes::{Application, Said};
 use crate::rogue::Rogue;
 use crate::slow_shop::SlowShop;
 use crate::test_console::{Desk, TOKEN, ended_by};
@@ -395,4 +396,36 @@ async fn a_secret_moved_meanwhile_still_signs_out_where_it_signed_in() {
     let heard = app.heard();
     assert!(heard.contains("POST /end") && heard.contains(TOKEN), "{heard}");
     assert_eq!(other.heard(), "", "that session was never there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_that_fails_is_tried_again_with_the_same_cookies_at_the_end() {
+    let application = Application::start().await;
+    let leads: &[(&str, &str)] = &[("location", "/home"), ("set-cookie", "sid=bob; Path=/; HttpOnly")];
+    application.says("GET /accept", Said { status: 302, headers: leads, body: b"" });
+    let answer = format!("{{\"link\":\"{}/accept?token=one-time-canary\"}}", application.origin);
+    let json: &[(&str, &str)] = &[("content-type", "application/json")];
+    application.says("POST /links", Said { status: 200, headers: json, body: answer.leak().as_bytes() });
+    application.says("POST /logout", Said { status: 500, headers: &[], body: b"" });
+    let mut desk = application
+        .desk(
+            "[sign_in]\nkind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/home\"\n\
+             [[sign_in.steps]]\nurl = \"$app/links\"\nbody = {}\ncapture.link.json = \"/link\"\n\
+             [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == 7\"\n\
+             [sign_out]\nurl = \"$app/logout\"\n",
+        )
+        .await;
+    // The link signs in someone else, so the page is taken away; the sign-out fails.
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Refused).await;
+    assert_eq!(application.signed_out_with(), ["sid=bob"]);
+    assert!(desk.told.iter().any(|told| told.contains("It is tried again when the window closes.")));
+    application.says("POST /logout", Said { status: 204, headers: &[], body: b"" });
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(
+        application.signed_out_with().last().map(String::as_str),
+        Some("sid=bob"),
+        "the promise is kept"
+    );
+    assert_eq!(desk.ended().await.sign_out_failed, None);
 }

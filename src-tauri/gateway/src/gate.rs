@@ -155,6 +155,10 @@ impl FenceGate {
         self.left.read().clone()
     }
 
+    pub(crate) fn set_application(&self, application: Vec<Origin>) {
+        self.state.write().rules.application = application;
+    }
+
     /// Lets this session's pages lead to a host.
     pub(crate) fn allow_host(&self, host: &str) {
         let rules = &mut self.state.write().rules;

@@ -179,6 +179,11 @@ impl Gateway {
         self.session.gate.set_full_until_arrival(origin);
     }
 
+    /// Replaces the application's origins, from the next request on.
+    pub fn set_application(&self, application: Vec<Origin>) {
+        self.session.gate.set_application(application);
+    }
+
     /// Lets the session's pages lead to a host from now on. Whatever else the fence says of it holds.
     pub fn allow_host(&self, host: &str) {
         self.session.gate.allow_host(host);

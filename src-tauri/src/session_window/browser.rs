@@ -28,7 +28,7 @@ impl Browser for SessionWindows {
             falls: AtomicU32::new(0),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
-            origin: origin.clone(),
+            origin: Mutex::new(origin.clone()),
             start: Mutex::default(),
             access: GatewayAccess::of(gateway),
             commands: self.commands.clone(),
@@ -76,6 +76,7 @@ impl Browser for SessionWindows {
     async fn return_to_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find_window(session)?;
         *open.stage.lock() = Stage::LaunchPage;
+        *open.origin.lock() = origin.clone();
         let (url, id) = (open.launch.to_url(origin), session.to_owned());
         self.on_main(move || close_popups(&id)).await?;
         self.on_page(session, move |page| {
@@ -110,8 +111,10 @@ impl Browser for SessionWindows {
                     downloads.break_off();
                     platform::close_dialogs(&window);
                     platform::discard_page(&app, &id, view);
-                    // Closed rather than destroyed: only then is it saved that the window was maximised.
-                    let _ = window.close();
+                    // Closed rather than destroyed: only then is it saved that the window was maximised. A spare one that
+                    // was never shown has nothing to save.
+                    let _ =
+                        if window.is_visible().unwrap_or(true) { window.close() } else { window.destroy() };
                 }
             })
             .await;

@@ -65,6 +65,8 @@ pub enum SessionCommand {
     /// Extend the session, as far as the policy allows.
     Extend(String),
     End(String, EndCause),
+    /// Load the page again whose process ended, in the window with this key.
+    Reload(String),
     /// Do something with the address of the page in a window.
     UseAddress {
         session: String,
@@ -126,7 +128,9 @@ impl SessionWindows {
             let (view, open) = (&page.view, &page.open);
             let url = view.url().ok().and_then(|url| Url::parse(&url).ok());
             let is_off_site = url.as_ref().is_some_and(|url| open.is_off_site(&url.origin()));
-            let shown = url.filter(|_| !open.is_ours()).map_or(open.origin.clone(), |url| url.origin());
+            let shown = url
+                .filter(|_| !open.is_ours())
+                .map_or_else(|| open.origin.lock().clone(), |url| url.origin());
             BarState {
                 is_off_site,
                 session,

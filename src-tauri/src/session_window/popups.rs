@@ -193,7 +193,7 @@ impl SessionWindow {
             falls: AtomicU32::new(0),
             zoom: Mutex::new(*self.zoom.lock()),
             bar_height: super::BAR_HEIGHT.into(),
-            origin: self.origin.clone(),
+            origin: Mutex::new(self.origin.lock().clone()),
             start: Mutex::new(self.start.lock().clone()),
             access: GatewayAccess {
                 address: access.address,

@@ -75,7 +75,7 @@ pub(super) struct SessionWindow {
     /// In logical pixels.
     pub bar_height: AtomicI32,
     /// The application's.
-    pub origin: Origin,
+    pub origin: Mutex<Origin>,
     /// The application's page that the session began with.
     pub start: Mutex<Option<Url>>,
     pub access: GatewayAccess,
@@ -96,7 +96,7 @@ impl SessionWindow {
     /// Whether a page of this origin belongs to another site than the application.
     pub fn is_off_site(&self, origin: &Origin) -> bool {
         let starts_there = self.start.lock().as_ref().is_some_and(|start| start.origin() == *origin);
-        self.is_of_application() && origin.is_tuple() && *origin != self.origin && !starts_there
+        self.is_of_application() && origin.is_tuple() && *origin != *self.origin.lock() && !starts_there
     }
 
     /// Handles the end of the page's web process; `url` is the page's. Returns what to load in its place, if anything.
@@ -108,35 +108,41 @@ impl SessionWindow {
                     self.launch.page().give_up();
                     return None;
                 }
-                Some(self.launch.to_url(&self.origin))
+                Some(self.launch.to_url(&self.origin.lock()))
             }
             Stage::Left => None,
-            Stage::Link | Stage::Application { .. } => {
-                Some(self.put_fault(&mut stage, FaultKind::PageEnded, url))
+            // A link is good for once, and its address is a secret.
+            Stage::Link => Some(self.put_fault(&mut stage, FaultKind::PageEnded, None)),
+            Stage::Application { .. } => {
+                // The launch page may still be there.
+                let is_launch_page = Url::parse(url).is_ok_and(|url| self.launch.holds(&url));
+                let start = self.start.lock().as_ref().map(Url::to_string).filter(|_| is_launch_page);
+                let url = start.unwrap_or_else(|| url.to_owned());
+                Some(self.put_fault(&mut stage, FaultKind::PageEnded, Some(&url)))
             }
             Stage::Fault { url } => {
-                let url = url.clone().unwrap_or_default();
-                Some(self.put_fault(&mut stage, FaultKind::PageEnded, &url))
+                let url = url.clone();
+                Some(self.put_fault(&mut stage, FaultKind::PageEnded, url.as_deref()))
             }
         }
     }
 
-    /// Handles the end of the process that keeps the cookies. Returns what to load in place of the page at `url`.
+    /// Handles the end of the process that keeps the cookies. Returns what to load in place of the page.
     #[cfg(target_os = "linux")]
-    pub fn replace_lost_session(&self, url: &str) -> Option<Url> {
+    pub fn replace_lost_session(&self) -> Option<Url> {
         let mut stage = self.stage.lock();
         match *stage {
             // The page that was about to sign in waits for an answer that never comes.
-            Stage::LaunchPage => Some(self.launch.to_url(&self.origin)),
+            Stage::LaunchPage => Some(self.launch.to_url(&self.origin.lock())),
             Stage::Link | Stage::Application { .. } => {
-                Some(self.put_fault(&mut stage, FaultKind::CookiesLost, url))
+                Some(self.put_fault(&mut stage, FaultKind::CookiesLost, None))
             }
             Stage::Fault { .. } | Stage::Left => None,
         }
     }
 
-    fn put_fault(&self, stage: &mut Stage, kind: FaultKind, url: &str) -> Url {
-        *stage = Stage::Fault { url: kind.may_reload().then(|| url.to_owned()) };
+    fn put_fault(&self, stage: &mut Stage, kind: FaultKind, url: Option<&str>) -> Url {
+        *stage = Stage::Fault { url: url.map(str::to_owned) };
         self.launch.add_fault(kind, url)
     }
 
@@ -158,7 +164,7 @@ impl SessionWindow {
         let is_awaited = match stage {
             Stage::Application { is_there } => !*is_there,
             Stage::Fault { url } => url.is_some(),
-            Stage::Link => url.origin() == self.origin,
+            Stage::Link => url.origin() == *self.origin.lock(),
             Stage::LaunchPage | Stage::Left => false,
         };
         if is_awaited {
@@ -174,7 +180,13 @@ pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
     let is_launch_page = Url::parse(url).is_ok_and(|url| open.launch.holds(&url));
     match &*open.stage.lock() {
         Stage::Application { .. } | Stage::Link => !is_launch_page && is_of_page(url),
-        Stage::Fault { url: page } => is_launch_page || page.is_some() && is_of_page(url),
+        Stage::Fault { url: page } => {
+            if is_launch_page && url.ends_with("/reload") {
+                let _ = open.commands.send(SessionCommand::Reload(open.key.clone()));
+                return false;
+            }
+            is_launch_page || page.is_some() && is_of_page(url)
+        }
         // A page that is being left may not navigate any more.
         Stage::LaunchPage => is_launch_page,
         Stage::Left => false,
@@ -213,7 +225,7 @@ mod tests {
             falls: AtomicU32::new(0),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
-            origin: parse("https://app.example/").origin(),
+            origin: Mutex::new(parse("https://app.example/").origin()),
             start: Mutex::default(),
             access: GatewayAccess {
                 address: ([127, 0, 0, 1], 1).into(),
@@ -232,7 +244,7 @@ mod tests {
         for url in ["https://app.example/", "http://127.0.0.1:1/x", "about:blank", "blob:https://a/1"] {
             assert!(may_navigate(&open, url), "{url}");
         }
-        let launch = open.launch.to_url(&open.origin);
+        let launch = open.launch.to_url(&open.origin.lock());
         for url in
             ["tauri://localhost/index.html", "ipc://localhost/x", "file:///etc/passwd", launch.as_str()]
         {
@@ -243,21 +255,21 @@ mod tests {
     #[test]
     fn a_page_that_is_being_left_goes_nowhere() {
         let open = open(Stage::LaunchPage);
-        assert!(may_navigate(&open, open.launch.to_url(&open.origin).as_str()));
+        assert!(may_navigate(&open, open.launch.to_url(&open.origin.lock()).as_str()));
         let elsewhere = open.launch.to_url(&parse("https://sso.example/").origin());
         assert!(may_navigate(&open, elsewhere.as_str()), "cookies of another host are set there");
         for url in ["https://app.example/", "https://app.example/slow?1", "about:blank", "blob:https://a/1"] {
             assert!(!may_navigate(&open, url), "{url}");
         }
         *open.stage.lock() = Stage::Left;
-        assert!(!may_navigate(&open, open.launch.to_url(&open.origin).as_str()));
+        assert!(!may_navigate(&open, open.launch.to_url(&open.origin.lock()).as_str()));
     }
 
     #[tokio::test]
     async fn a_launch_page_whose_process_keeps_ending_is_given_up() {
         let open = open(Stage::LaunchPage);
         for _ in 1..MOST_FALLS {
-            assert_eq!(open.replace_dead_page(""), Some(open.launch.to_url(&open.origin)));
+            assert_eq!(open.replace_dead_page(""), Some(open.launch.to_url(&open.origin.lock())));
         }
         assert_eq!(open.replace_dead_page(""), None);
         let error = open.launch.page().wait_until_ready().await.expect_err("it is not there");
@@ -267,7 +279,7 @@ mod tests {
     #[test]
     fn the_applications_first_page_comes_once() {
         let open = open(Stage::Application { is_there: false });
-        assert!(!open.mark_page_arrived(&open.launch.to_url(&open.origin)), "it is the launch page");
+        assert!(!open.mark_page_arrived(&open.launch.to_url(&open.origin.lock())), "it is the launch page");
         assert!(open.mark_page_arrived(&parse(PAGE)), "from now on it may be looked into");
         assert!(!open.mark_page_arrived(&parse(PAGE)));
         assert_eq!(open.start.lock().as_ref().map(Url::as_str), Some(PAGE));
@@ -291,6 +303,32 @@ mod tests {
         assert!(!open.mark_page_arrived(&fault) && open.is_ours());
         assert!(may_navigate(&open, PAGE) && open.mark_page_arrived(&parse(PAGE)) && !open.is_ours());
         assert_eq!(open.page_behind_fault(), None);
+    }
+
+    #[test]
+    fn the_page_about_a_fault_has_the_window_load_the_page_again() {
+        let (commands, mut heard) = mpsc::unbounded_channel();
+        let open = SessionWindow { commands, ..open(Stage::Application { is_there: true }) };
+        let fault = open.replace_dead_page(PAGE).expect("a page of ours");
+        assert!(!may_navigate(&open, &format!("{fault}/reload")));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(key)) if key == "s1"));
+    }
+
+    #[test]
+    fn a_page_that_never_came_is_loaded_again_from_its_start() {
+        let open = open(Stage::Application { is_there: false });
+        *open.start.lock() = Some(parse(PAGE));
+        let launch = open.launch.to_url(&open.origin.lock());
+        open.replace_dead_page(launch.as_str()).expect("a page of ours");
+        assert_eq!(open.page_behind_fault().as_deref(), Some(PAGE));
+    }
+
+    #[test]
+    fn a_link_whose_page_falls_is_not_opened_again() {
+        let open = open(Stage::Link);
+        open.replace_dead_page("https://sso.example/accept?token=canary").expect("a page of ours");
+        assert_eq!(open.page_behind_fault(), None);
+        assert!(!may_navigate(&open, "https://sso.example/accept?token=canary"));
     }
 
     #[test]

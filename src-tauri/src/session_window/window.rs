@@ -82,7 +82,7 @@ pub(super) fn build_window(app: &AppHandle, open: &Arc<SessionWindow>) -> Result
     listen_to_window(app, window, &view, open);
     let finder = watch_search(app, &view, open);
     platform::set_inspectable(&view, false);
-    view.load_url(open.launch.to_url(&open.origin).as_str()).map_err(window_error)?;
+    view.load_url(open.launch.to_url(&open.origin.lock()).as_str()).map_err(window_error)?;
     empty.fill_with(|window| PageView { finder, view, window, downloads, open: Arc::clone(open) });
     Ok(())
 }
@@ -259,8 +259,7 @@ pub fn network_ended(app: &AppHandle) {
         for page in pages.values() {
             // The bar may be waiting for answers from the process that ended.
             let _ = page.window.with_webview(|bar| bar.inner().reload());
-            let url = page.view.url().unwrap_or_default();
-            if let Some(instead) = page.open.replace_lost_session(&url) {
+            if let Some(instead) = page.open.replace_lost_session() {
                 load_own_page(page, &instead);
             }
             refresh_bar(app, &page.open.key);

@@ -1,9 +1,9 @@
 // The launch page, the page of a session's window while it signs in and when that was refused: photographed in light
-// and in dark, without a violation of axe, with what can be done always in sight. Rust fills in its marks
-// (launch_page.rs); here they are filled in as it does.
+// and in dark, without a violation of axe, with what can be done always in sight. Rust fills in its marks (document.rs)
+// and answers its requests (responder.rs); here the test does.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, picture, themes, violations, type Theme } from "./browser";
 
@@ -12,14 +12,16 @@ let source: string;
 beforeAll(async () => {
   browser = await launch();
   source = await readFile(
-    join(import.meta.dirname, "../../../src-tauri/src/session_window/launch_page.html"),
+    join(import.meta.dirname, "../../../src-tauri/core/src/launch/launch_page.html"),
     "utf8",
   );
 });
 afterAll(() => browser.close());
 
 const ORIGIN = "https://app.acme.example";
-const NONCE = "0123456789abcdef";
+const PAGE = `${ORIGIN}/launch`;
+const POLICY =
+  "default-src 'none'; script-src 'nonce-n0'; style-src 'nonce-n0'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 interface Refusal {
   title: string;
@@ -33,43 +35,21 @@ interface Refusal {
 interface Fault {
   title: string;
   hint: string;
-  /** Names of the buttons; without the first, nothing can be tried again. */
-  retry: string | null;
-  close: string;
+  /** Without it, nothing can be tried again. */
+  page: string | null;
 }
 
 interface LaunchPage {
   page: Page;
   refuse: (refusal: Refusal) => Promise<void>;
   busy: () => Promise<void>;
-  fault: (fault: Fault) => Promise<void>;
+  /** Has it do a task. */
+  give: (task: object) => void;
   /** What it reported, in order. */
   reports: string[];
+  /** Its reports of tasks, by number. */
+  done: Map<string, unknown>;
   close: () => Promise<void>;
-}
-
-function filled(title: string, subtitle: string): string {
-  const marks: Record<string, string> = {
-    csp: "c5b",
-    origin: ORIGIN,
-    // A browser has nobody who hears a scheme of ours: here reports go behind the page's own address.
-    scheme: "#understudy-launch",
-    nonce: NONCE,
-    title: escape(title),
-    subtitle: escape(subtitle),
-    // Nothing more is run before it is ready.
-    first: "",
-  };
-  return Object.entries(marks).reduce((html, [mark, value]) => html.replaceAll(`{${mark}}`, value), source);
-}
-
-function escape(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("{", "&#123;");
 }
 
 interface Opening {
@@ -78,6 +58,8 @@ interface Opening {
   height?: number;
   title?: string;
   subtitle?: string;
+  /** In place of a page that is gone. */
+  fault?: Fault;
 }
 
 async function open({
@@ -85,7 +67,8 @@ async function open({
   width = 1280,
   height = 800,
   title = "Signing in as Anna Svensson",
-  subtitle = "Acme · production",
+  subtitle = "Acme production",
+  fault,
 }: Opening = {}): Promise<LaunchPage> {
   const context = await browser.newContext({
     viewport: { width, height },
@@ -95,12 +78,9 @@ async function open({
   const page = await context.newPage();
   const complaints: string[] = [];
   const reports: string[] = [];
+  const done = new Map<string, unknown>();
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => complaints.push(message.text()));
-  page.on("framenavigated", () => {
-    const report = page.url().split(`#understudy-launch:${NONCE}/`)[1];
-    if (report !== undefined) reports.push(report);
-  });
   // What the launch page does after 400 ms, it does when the test says so. Other waits (of axe, too) are left alone.
   await page.addInitScript(() => {
     const [start, stop, held] = [setTimeout, clearTimeout, new Map<number, () => void>()];
@@ -120,18 +100,64 @@ async function open({
     };
     Object.assign(window, { setTimeout: wait, clearTimeout: forget, passTime });
   });
-  await page.route("**", (route) =>
-    route.request().url() === `${ORIGIN}/`
-      ? route.fulfill({ contentType: "text/html", body: filled(title, subtitle) })
-      : route.abort(),
-  );
-  await page.goto(`${ORIGIN}/`);
+
+  let revision = 0;
+  const waiting: object[] = [];
+  let asking: ((message: object) => void) | undefined;
+  const say = (message: object) => {
+    if (asking) asking(message);
+    else waiting.push(message);
+    asking = undefined;
+  };
+  const show = async (view: object, seen: string) => {
+    say({ revision: (revision += 1), view });
+    await page.locator("h1:visible", { hasText: seen.slice(0, 40) }).waitFor();
+  };
+  const busy = { kind: "busy", title, subtitle };
+
+  const answers: Record<string, (route: Route) => unknown> = {
+    "/next": async (route) => {
+      if (!reports.includes("ready")) reports.push("ready");
+      const message = waiting.shift() ?? (await new Promise<object>((resolve) => (asking = resolve)));
+      await route.fulfill({ json: message }).catch(() => {});
+    },
+    "/reload": (route) => {
+      reports.push("reload");
+      return route.fulfill({ status: 204 });
+    },
+    "/close": (route) => {
+      reports.push("close");
+      return route.fulfill({ status: 204 });
+    },
+  };
+  const html = source.replaceAll("{nonce}", "n0").replace("{fault}", JSON.stringify(fault ?? null));
+  await page.route("**", (route) => {
+    const below = route.request().url().slice(PAGE.length);
+    if (below === "") {
+      const headers = { "content-security-policy": POLICY };
+      return route.fulfill({ contentType: "text/html", headers, body: html });
+    }
+    const [, what, which = ""] = below.split("/");
+    if (what === "press") {
+      reports.push(which);
+      return route.fulfill({ status: 204 });
+    }
+    if (what === "done") {
+      reports.push(`done ${which}`);
+      done.set(which, route.request().postDataJSON());
+      return route.fulfill({ status: 204 });
+    }
+    return answers[below]?.(route) ?? route.abort();
+  });
+  await page.goto(PAGE);
+  if (!fault) await show(busy, title);
   return {
     page,
     reports,
-    refuse: (refusal) => page.evaluate(`understudy.refuse(${JSON.stringify({ secrets: [], ...refusal })})`),
-    busy: () => page.evaluate("understudy.busy()"),
-    fault: (fault) => page.evaluate(`understudy.fault(${JSON.stringify(fault)})`),
+    done,
+    refuse: (refusal) => show({ kind: "refused", secrets: [], ...refusal }, refusal.title),
+    busy: () => show(busy, title),
+    give: say,
     async close() {
       await context.close();
       expect(complaints).toEqual([]);
@@ -161,9 +187,8 @@ const refused: Refusal = {
 
 const stopped: Fault = {
   title: "This page stopped working",
-  hint: "Its process ended unexpectedly. Reload the page, or end the session, which signs out as usual.",
-  retry: "Reload",
-  close: "End session",
+  hint: "Its process ended unexpectedly. Reload the page, or end the session to sign out.",
+  page: `${ORIGIN}/invoices`,
 };
 
 interface View {
@@ -180,7 +205,7 @@ const views: View[] = [
   {
     name: "slow-long",
     opening: {
-      title: `Signing in as <b>bold</b> {nonce} ${"x".repeat(10_000)}`,
+      title: `Signing in as <b>bold</b> ${"x".repeat(10_000)}`,
       subtitle: `${"A very long name of an application ".repeat(40)} · production`,
     },
     go: slow,
@@ -218,16 +243,16 @@ const views: View[] = [
       }),
     buttons: ["Retry", "Close"],
   },
-  { name: "stopped", go: ({ fault }) => fault(stopped), buttons: ["Reload", "End session"] },
+  { name: "stopped", opening: { fault: stopped }, buttons: ["Reload", "End session"] },
   {
     name: "stopped-for-good",
-    go: ({ fault }) => fault({ ...stopped, title: "This session's cookies are gone", retry: null }),
+    opening: { fault: { ...stopped, title: "This session's cookies are gone", page: null } },
     buttons: ["End session"],
   },
   {
     name: "reloading",
+    opening: { fault: stopped },
     async go(launchPage) {
-      await launchPage.fault(stopped);
       await button(launchPage.page, "Reload").click();
       await passTime(launchPage.page);
       await button(launchPage.page, "End session").waitFor();
@@ -308,10 +333,8 @@ describe("the launch page", () => {
   });
 
   test("loads a page again that stopped, once, however long Return is held", async () => {
-    const launchPage = await open();
+    const launchPage = await open({ fault: stopped });
     const { page, reports } = launchPage;
-    await expect.poll(() => reports).toEqual(["ready"]);
-    await launchPage.fault(stopped);
     expect(await focused(page)).toBe("Reload");
     for (let press = 0; press < 3; press += 1) await page.keyboard.press("Enter");
     await passTime(page);
@@ -322,7 +345,7 @@ describe("the launch page", () => {
     await page.keyboard.press("Tab");
     expect(await focused(page)).toBe("End session");
     await page.keyboard.press("Enter");
-    await expect.poll(() => reports.slice(1)).toEqual(["retry", "close"]);
+    await expect.poll(() => reports).toEqual(["reload", "close"]);
     await launchPage.close();
   });
 
@@ -348,20 +371,18 @@ describe("the launch page", () => {
         body: latin1,
       }),
     );
-    const request = { method: "POST", url: `${ORIGIN}/login`, headers: [], body: "{}", timeout: 1000 };
-    await page.evaluate(`understudy.send(7, ${JSON.stringify(request)})`);
-    await expect.poll(() => reports.at(-1)).toMatch(/^answer\/7#/);
+    const url = `${ORIGIN}/login`;
+    launchPage.give({ task: "send", number: 7, method: "POST", url, headers: [], body: "{}", timeout: 1000 });
+    await expect.poll(() => reports.at(-1)).toBe("done 7");
 
-    const payload = reports.at(-1)?.split("#")[1] ?? "";
-    const report: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
-    expect(report).toMatchObject({
+    expect(launchPage.done.get("7")).toMatchObject({
       status: 202,
       headers: expect.arrayContaining([
         ["content-type", "text/html; charset=iso-8859-1"],
         ["x-amzn-waf-action", "challenge"],
       ]),
       // The first 64 KiB, and no more.
-      body: latin1.subarray(0, 65536).toString("base64url"),
+      body: latin1.subarray(0, 65536).toString("base64"),
     });
     await launchPage.close();
   });

@@ -58,6 +58,7 @@ impl Impersonations {
         running.set_has_cookies(false);
         let gateway = running.opened_gateway().map_err(in_words)?;
         gateway.set_credentials(connection.gateway_for(&context));
+        gateway.set_application(&connection);
         gateway.admit_pages();
         running.lock_session().mark_sent();
         *hidden = context.secret_values().cloned().collect();
@@ -141,7 +142,10 @@ impl Impersonations {
             }
         } else if running.launch_page().is_none() {
             // A link has led to the application's page.
-            running.send_as_window(&verify.request).await
+            match running.gateway() {
+                Some(gateway) => running.send_as_window(gateway.cookies(), &verify.request).await,
+                None => Err(Unanswered::Closed),
+            }
         } else {
             self.send_openly(running, &connection, &verify.request).await
         };
@@ -242,7 +246,9 @@ impl Impersonations {
         };
         running.record_answer(arrived.as_ref().err());
         // Wherever the link has led, from here on the session's own mode holds.
+        let switching = running.switching.lock().await;
         gateway.set_mode(running.view().mode);
+        drop(switching);
         arrived.map(drop).map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))
     }
 
@@ -262,7 +268,7 @@ impl Impersonations {
     ) -> Result<()> {
         let gateway = running.opened_gateway()?;
         gateway.launch().page().reopen();
-        gateway.cookies().forget_cookies();
+        drop(gateway.cookies().take_all());
         self.browser.return_to_launch_page(&running.id, origin).await?;
         gateway.launch().page().wait_until_ready().await?;
         *running.launch_page() = Some(origin.clone());

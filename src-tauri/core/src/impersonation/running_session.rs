@@ -21,7 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::launch::LaunchView;
 use crate::sanitize;
 use crate::session::{Session, SessionView};
-use crate::sign_in::Client;
+use crate::sign_in::{Client, WindowCookies};
 use crate::template::SignInContext;
 
 pub(super) struct RunningSession {
@@ -46,6 +46,8 @@ pub(super) struct RunningSession {
     unanswered: AtomicBool,
     /// The window has got the cookies from the console's steps.
     has_cookies: AtomicBool,
+    /// The window's cookies of sign-ins that could not be signed out.
+    owed_sign_outs: Mutex<Vec<WindowCookies>>,
     /// The application accepted something, or may have, so there may be something to end.
     has_begun: AtomicBool,
     /// The origin of the launch page in the window; `None` while the window shows the application.
@@ -106,6 +108,7 @@ impl RunningSession {
             sending: Arc::default(),
             unanswered: AtomicBool::new(false),
             has_cookies: AtomicBool::new(false),
+            owed_sign_outs: Mutex::default(),
             has_begun: AtomicBool::new(false),
             retry: Notify::new(),
             extended: Notify::new(),
@@ -199,20 +202,31 @@ impl RunningSession {
         gateway.send_request(request).await
     }
 
-    /// A client with the window's cookies, which sends like its pages, whatever they are doing.
-    pub(super) fn client_of_window(&self) -> Result<Client> {
-        let mut client = Client::in_place_of_window(&self.connection().network)?;
-        if let Some(gateway) = self.gateway() {
-            client.put_cookies(&gateway.cookies().list_cookies());
-        }
+    /// Sends a request as the application's page in the window would, with these cookies of the window, whatever that
+    /// page is doing.
+    pub(super) async fn send_as_window(
+        &self,
+        cookies: &WindowCookies,
+        request: &PlannedRequest,
+    ) -> Result<Answer, Unanswered> {
+        let failed = |error: Error| Unanswered::Failed(error.message);
+        let mut client = Client::in_place_of_window(&self.connection().network).map_err(failed)?;
         client.pass_gateway(self.gateway_login());
-        Ok(client)
+        let mut request = request.clone();
+        request
+            .headers
+            .extend(cookies.write_header(&request.url).map(|header| ("cookie".to_owned(), header)));
+        client.send_as_page(&request).await.map(|(answer, _)| answer)
     }
 
-    /// Sends a request as the application's page in the window would.
-    pub(super) async fn send_as_window(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
-        let mut client = self.client_of_window().map_err(|error| Unanswered::Failed(error.message))?;
-        client.send_as_page(request).await.map(|(answer, _)| answer)
+    /// Keeps the cookies of a sign-in that could not be signed out, to try again at the end.
+    pub(super) fn owe_sign_out(&self, cookies: WindowCookies) {
+        self.owed_sign_outs.lock().push(cookies);
+    }
+
+    /// Takes those cookies: each is tried once.
+    pub(super) fn take_owed_sign_outs(&self) -> Vec<WindowCookies> {
+        std::mem::take(&mut *self.owed_sign_outs.lock())
     }
 
     pub(super) async fn close_gateway(&self) {

@@ -12,7 +12,7 @@ use crate::connection::{Connection, Recipe};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::session::EndedSession;
-use crate::sign_in::{self, Client};
+use crate::sign_in::{self, Client, WindowCookies};
 
 impl Impersonations {
     /// Ends a session: signs out, closes its window, writes the audit log. If it is already ending, waits for that; if
@@ -49,8 +49,10 @@ impl Impersonations {
             self.quitting.cancel();
             running.keys().cloned().collect()
         };
-        self.discard_spare_window().await;
         let mut ends = JoinSet::new();
+        let this = Arc::clone(self);
+        // One that is still being made holds up no sign-out.
+        ends.spawn(async move { this.discard_spare_window().await });
         for id in ids {
             let this = Arc::clone(self);
             ends.spawn(async move { this.end_session(&id, EndCause::Quit).await });
@@ -75,12 +77,21 @@ impl Impersonations {
         }
         let step_cookies = self.find_step_cookies(running, &connection).await;
         let is_whole = step_cookies.as_ref().map(|_| ()).map_err(Clone::clone);
-        let step_cookies = step_cookies.unwrap_or_default();
-        let by_window = self.sign_out_as_window(running, &connection, &step_cookies);
+        let cookies = running.gateway().map(|gateway| gateway.cookies().take_all()).unwrap_or_default();
+        cookies.add_cookies(&step_cookies.unwrap_or_default());
+        let owed = running.take_owed_sign_outs();
+        let by_window = async {
+            let mut all = self.sign_out_as_window(running, &connection, &cookies).await;
+            for before in &owed {
+                let again = self.sign_out_as_window(running, &connection, before).await;
+                all = all.and(again);
+            }
+            all
+        };
         let by_window = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_window)
             .await
             .unwrap_or_else(|_| Err("the application did not answer in time".into()));
-        let by_console = self.sign_out_by_console(running, &connection);
+        let by_console = self.sign_out_by_console(running, &connection, &cookies);
         let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
             .await
             .unwrap_or_else(|_| Err("the application did not answer in time".into()));
@@ -90,10 +101,15 @@ impl Impersonations {
             // news.
             return Ok(());
         }
-        by_window
+        let outcome = by_window
             .and(by_console)
             .and(is_whole)
-            .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open))
+            .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open));
+        if outcome.is_err() {
+            // If the session goes on, this is tried once more at its end.
+            owed.into_iter().chain([cookies]).for_each(|cookies| running.owe_sign_out(cookies));
+        }
+        outcome
     }
 
     /// The cookies from the console's steps that the window has not got yet, because the session ends before the sign-in
@@ -125,13 +141,13 @@ impl Impersonations {
         sign_in::cookies_for_window(connection, &context.rendered(), client).map_err(|error| error.message)
     }
 
-    /// Sends the sign-out as the window would, with the cookies that it last had: the page may hang, and occupy every
-    /// connection to its host. Needs no vault: the request contains no secrets.
+    /// Sends the sign-out as the window would, with cookies that it had: the page may hang, and occupy every connection
+    /// to its host. Needs no vault: the request contains no secrets.
     async fn sign_out_as_window(
         &self,
         running: &RunningSession,
         connection: &Connection,
-        step_cookies: &[SessionCookie],
+        cookies: &WindowCookies,
     ) -> Result<(), String> {
         let words = |error: Error| error.message;
         let mut context = running.context();
@@ -144,9 +160,7 @@ impl Impersonations {
         let Some(request) = sign_in::plan_sign_out(connection, &context.rendered()).map_err(words)? else {
             return Ok(());
         };
-        let mut client = running.client_of_window().map_err(words)?;
-        client.put_cookies(step_cookies);
-        let answer = client.send_as_page(&request).await.map(|(answer, _)| answer);
+        let answer = running.send_as_window(cookies, &request).await;
         sign_in::judge_sign_out(&answer, &request)
     }
 
@@ -154,6 +168,7 @@ impl Impersonations {
         &self,
         running: &RunningSession,
         connection: &Connection,
+        cookies: &WindowCookies,
     ) -> Result<(), String> {
         if connection.sign_out.steps.is_empty() {
             return Ok(());
@@ -161,8 +176,11 @@ impl Impersonations {
         let mut kept = running.client.lock().await;
         let Some(client) = &mut *kept else { return Ok(()) };
         // The window holds the session: its own request or a link created it, or the page has replaced it since.
-        if let Some(gateway) = running.gateway() {
-            client.put_cookies(&gateway.cookies().list_cookies());
+        let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
+        // Some cookies are valid only below the start page.
+        places.extend(sign_in::redirect_to(connection, &running.context().rendered()).ok().map(String::from));
+        for place in places.iter().filter_map(|place| place.parse().ok()) {
+            client.put_cookies(&cookies.list_cookies(&place));
         }
         self.take_sign_out_steps(running, client).await
     }

@@ -162,6 +162,12 @@ impl SessionGateway {
         arrival
     }
 
+    /// Takes the application's origins as the connection has them now: the rest of what a window was opened with cannot
+    /// change.
+    pub(super) fn set_application(&self, connection: &Connection) {
+        self.gateway.set_application(plan_fence(connection).application);
+    }
+
     /// Lets pages of the window reach the application again, for another attempt.
     pub(super) fn admit_pages(&self) {
         self.gateway.admit_pages();

@@ -218,6 +218,10 @@ impl Impersonations {
         };
         self.listen_to_launch_page(&running.id, pressed);
         let gateway = running.opened_gateway()?;
+        // It may have been switched since the gateway started.
+        let switching = running.switching.lock().await;
+        gateway.set_mode(running.view().mode);
+        drop(switching);
         gateway.launch().page().show_view(running.busy_view());
         let opening = WindowOptions {
             origin: running.first_origin(),

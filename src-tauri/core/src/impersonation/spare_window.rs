@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::Impersonations;
 use super::session_gateway::SessionGateway;
+use super::{Impersonations, quitting_error};
 use crate::browser::WindowOptions;
 use crate::connection::Connection;
 use crate::error::Result;
@@ -84,7 +84,12 @@ impl Impersonations {
             self.browser.prepare_window(&spare.id, &opening).await?;
             spare.gateway.launch().page().wait_until_ready().await
         };
-        if let Err(error) = made.await {
+        let made = tokio::select! {
+            biased;
+            () = self.quitting.cancelled() => Err(quitting_error()),
+            made = made => made,
+        };
+        if let Err(error) = made {
             self.close_spare_window(spare).await;
             return Err(error);
         }

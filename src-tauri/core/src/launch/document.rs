@@ -14,18 +14,11 @@ pub enum FaultKind {
     CookiesLost,
 }
 
-impl FaultKind {
-    /// Whether loading the page again may help.
-    pub fn may_reload(self) -> bool {
-        self == Self::PageEnded
-    }
-}
-
 /// A page about a fault.
 pub(super) struct LaunchFault {
     pub(super) kind: FaultKind,
-    /// The address of the page that is gone.
-    pub(super) page: String,
+    /// The address of the page that is gone, if it may be loaded again.
+    pub(super) page: Option<String>,
     /// The end of its own address, which nobody can guess.
     pub(super) nonce: String,
 }
@@ -51,11 +44,14 @@ pub(super) fn write_launch_document() -> LaunchDocument {
 }
 
 pub(super) fn write_fault_document(fault: &LaunchFault) -> LaunchDocument {
-    let page = fault.kind.may_reload().then_some(fault.page.as_str());
+    let page = fault.page.as_deref();
     let words = match fault.kind {
         FaultKind::PageEnded => FaultWords {
             title: "This page stopped working",
-            hint: "Its process ended unexpectedly. Reload the page, or end the session to sign out.",
+            hint: match page {
+                Some(_) => "Its process ended unexpectedly. Reload the page, or end the session to sign out.",
+                None => "Its process ended unexpectedly. End the session and open it again.",
+            },
             page,
         },
         FaultKind::CookiesLost => FaultWords {
@@ -87,7 +83,7 @@ mod tests {
     #[test]
     fn an_address_stays_text_in_the_page_about_a_fault() {
         let page = "https://app.example/?q=</script><script>alert(1)</script>{nonce}{fault}".to_owned();
-        let fault = LaunchFault { kind: FaultKind::PageEnded, page, nonce: "n".into() };
+        let fault = LaunchFault { kind: FaultKind::PageEnded, page: Some(page), nonce: "n".into() };
         let document = write_fault_document(&fault);
         assert_eq!(document.html.matches("</script>").count(), 1);
         assert!(document.html.contains("This page stopped working"));
@@ -95,10 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_loaded_again_offers_no_address() {
-        let page = "https://app.example/canary".to_owned();
-        let fault = LaunchFault { kind: FaultKind::CookiesLost, page, nonce: "n".into() };
-        assert!(!write_fault_document(&fault).html.contains("canary"));
+    fn a_page_that_may_not_be_loaded_again_is_left_to_its_end() {
+        let fault = LaunchFault { kind: FaultKind::PageEnded, page: None, nonce: "n".into() };
+        let document = write_fault_document(&fault);
+        assert!(
+            document.html.contains("End the session and open it again.")
+                && document.html.contains("\"page\":null")
+        );
     }
 
     #[test]

@@ -205,6 +205,9 @@ impl LaunchPage {
         self.change(|state| {
             state.phase = LaunchPhase::Loading;
             state.faults.clear();
+            state.leaving = None;
+            state.hops.clear();
+            state.fail_task(Unanswered::Broken);
         });
     }
 
@@ -223,7 +226,11 @@ impl LaunchPage {
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Unanswered::Closed),
-            Err(_) => Err(Unanswered::TimedOut),
+            Err(_) => {
+                // A page that comes back must not begin it now.
+                self.state.lock().task = None;
+                Err(Unanswered::TimedOut)
+            }
         }
     }
 
@@ -263,15 +270,16 @@ impl LaunchSite {
         self.route.strip_path(url).is_some()
     }
 
-    /// The address of a page that says what happened to the one at `page`, which it can load again, if that helps.
-    pub fn add_fault(&self, kind: FaultKind, page: &str) -> Url {
+    /// The address of a page that says what happened to the application's. It can load the one at `page` again, if that
+    /// helps.
+    pub fn add_fault(&self, kind: FaultKind, page: Option<&str>) -> Url {
         let nonce = Uuid::new_v4().simple().to_string();
         let below = format!("/fault/{nonce}");
         let faults = &mut self.page.state.lock().faults;
         if faults.len() == MOST_FAULTS {
             faults.remove(0);
         }
-        faults.push(LaunchFault { kind, page: page.to_owned(), nonce });
+        faults.push(LaunchFault { kind, page: page.map(str::to_owned), nonce });
         self.route.to_url(&Url::parse(FAULT_ORIGIN).expect("a URL"), &below)
     }
 
@@ -282,6 +290,7 @@ impl LaunchSite {
         let Some(first) = hops.first().map(|hop| hop.at.clone()) else { return Ok(()) };
         self.page.state.lock().hops = hops;
         let visited = self.page.run_task(LOAD_LIMIT, |number| task::describe_visit(number, &first)).await;
+        self.page.state.lock().hops.clear();
         visited.map_err(|_| closed_error())?;
         self.page.wait_until_ready().await
     }

@@ -1,161 +1,281 @@
 //! The cookies of a session's window, as far as its gateway has seen them go by: what answers set, and what requests
 //! carry. The sign-out uses them, so it does not depend on the page, nor on the processes behind it.
+//!
+//! Pages write here what they like, as fast as they like: everything is bounded, and no page can change a cookie that
+//! its engine does not let it change.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use cookie_store::{CookieStore, RawCookie};
+use cookie_store::RawCookie;
 use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
 use understudy_gateway::SentCookies;
-use url::Url;
+use url::{Host, Url};
 
-use super::client::cookies::{cookie_key, in_full, to_raw_cookie};
 use super::cookie_rules::find_store_problem;
 use crate::browser::SessionCookie;
 
-/// The most cookies that are kept: a page may set as many as it likes.
-const MOST_COOKIES: usize = 3_000;
+/// The most cookies that are kept of one domain, about as many as browsers keep.
+const MOST_OF_DOMAIN: usize = 180;
+
+/// The most domains whose cookies are kept.
+const MOST_DOMAINS: usize = 300;
+
+/// The most bytes of a cookie's name and value; browsers keep no longer one.
+const LONGEST_COOKIE: usize = 4_096;
 
 /// A request that the window had under way when a cookie was set still has the old one.
 const UNDER_WAY: Duration = Duration::from_secs(2);
 
-/// A cookie's name, domain and path.
-type CookieKey = (String, String, String);
-
+/// The cookies by their domain.
 #[derive(Default)]
-pub struct WindowCookies(Mutex<SeenCookies>);
+pub struct WindowCookies(Mutex<HashMap<String, Vec<SeenCookie>>>);
 
-#[derive(Default)]
-struct SeenCookies {
-    store: CookieStore,
-    /// When an answer set or deleted a cookie.
-    set_at: HashMap<CookieKey, Instant>,
+#[derive(Clone)]
+struct SeenCookie {
+    cookie: SessionCookie,
+    /// When an answer set it; `None` if a request told of it.
+    set_at: Option<Instant>,
+}
+
+impl SeenCookie {
+    fn is_same_as(&self, other: &SessionCookie) -> bool {
+        let own = &self.cookie;
+        own.name == other.name && own.host_only == other.host_only && own.path == other.path
+    }
+
+    fn is_new(&self) -> bool {
+        self.set_at.is_some_and(|at| at.elapsed() < UNDER_WAY)
+    }
+
+    fn has_value(&self, value: &str) -> bool {
+        self.cookie.value.expose_secret() == value
+    }
 }
 
 impl WindowCookies {
     /// Records the `Set-Cookie` headers of an answer from `url`, as the window's engine takes them.
     pub fn record_set(&self, url: &Url, set: &[&str]) {
-        for text in set {
-            let Ok(raw) = RawCookie::parse((*text).to_owned()) else { continue };
-            if find_store_problem(&raw, url).is_none() {
-                self.0.lock().set_cookie(raw, url);
+        for text in set.iter().take(MOST_OF_DOMAIN) {
+            let Ok(raw) = RawCookie::parse(*text) else { continue };
+            if find_store_problem(&raw, url).is_some() {
+                continue;
             }
+            let Some((cookie, is_over)) = read_cookie(&raw, url) else { continue };
+            if is_over { self.remove_cookie(&cookie) } else { self.put_cookie(cookie, Some(Instant::now())) }
         }
     }
 
     /// Records the cookies of a request to `url`: scripts set and delete cookies, too.
     pub fn record_sent(&self, url: &Url, sent: SentCookies<'_>) {
-        let pairs: Vec<(&str, &str)> =
-            sent.header.unwrap_or_default().split("; ").filter_map(|pair| pair.split_once('=')).collect();
-        let seen = &mut *self.0.lock();
-        if sent.is_complete {
-            seen.remove_missing(url, &pairs);
+        let pairs = sent.header.unwrap_or_default().split("; ").filter_map(|pair| pair.split_once('='));
+        let pairs: Vec<(&str, &str)> = pairs.take(2 * MOST_OF_DOMAIN + 1).collect();
+        if sent.is_complete && pairs.len() <= 2 * MOST_OF_DOMAIN {
+            self.remove_missing(url, &pairs);
         }
-        for (name, value) in pairs {
-            seen.correct_value(url, name, value);
+        for (name, value) in &pairs {
+            self.correct_value(url, name, value, &pairs);
         }
     }
 
     /// Records cookies that the window was given.
     pub fn add_cookies(&self, cookies: &[SessionCookie]) {
-        let seen = &mut *self.0.lock();
         for cookie in cookies {
-            if let Some((raw, url)) = to_raw_cookie(cookie) {
-                seen.set_cookie(raw, &url);
-            }
+            self.put_cookie(cookie.clone(), Some(Instant::now()));
         }
     }
 
-    /// All of them, for any host.
-    pub fn list_cookies(&self) -> Vec<SessionCookie> {
-        self.0.lock().store.iter_unexpired().filter_map(|cookie| in_full(cookie, None)).collect()
+    /// What the window would send to `url`: those with longer paths first.
+    pub fn list_cookies(&self, url: &Url) -> Vec<SessionCookie> {
+        let now = jiff::Timestamp::now().as_second();
+        let mut found: Vec<SessionCookie> = Vec::new();
+        let all = self.0.lock();
+        for domain in list_domains(url) {
+            let sent = all.get(&domain).into_iter().flatten().map(|seen| &seen.cookie);
+            found.extend(sent.filter(|cookie| is_sent(cookie, url, &domain, now)).cloned());
+        }
+        found.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
+        found
+    }
+
+    /// The `Cookie` header of a request to `url`; `None` if it has none.
+    pub fn write_header(&self, url: &Url) -> Option<SecretString> {
+        let pairs: Vec<String> = self
+            .list_cookies(url)
+            .iter()
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value.expose_secret()))
+            .collect();
+        (!pairs.is_empty()).then(|| pairs.join("; ").into())
     }
 
     /// The names of those that the window would send to `url`, sorted.
     pub fn list_names(&self, url: &Url) -> Vec<String> {
-        let seen = self.0.lock();
-        let mut names: Vec<String> =
-            seen.store.matches(url).iter().map(|cookie| cookie.name().to_owned()).collect();
+        let mut names: Vec<String> = self.list_cookies(url).into_iter().map(|cookie| cookie.name).collect();
         names.sort();
         names.dedup();
         names
     }
 
-    /// Forgets them, because the window has none any more.
-    pub fn forget_cookies(&self) {
-        *self.0.lock() = SeenCookies::default();
+    /// Takes all of them away, because the window has none any more.
+    #[must_use]
+    pub fn take_all(&self) -> Self {
+        Self(Mutex::new(std::mem::take(&mut *self.0.lock())))
     }
-}
 
-impl SeenCookies {
-    fn set_cookie(&mut self, raw: RawCookie<'static>, url: &Url) {
-        let name = raw.name().to_owned();
-        if self.store.iter_any().count() < MOST_COOKIES
-            || self.store.matches(url).iter().any(|at| at.name() == name)
-        {
-            self.store.store_response_cookies(std::iter::once(raw), url);
-            let now = Instant::now();
-            if self.set_at.len() > 2 * MOST_COOKIES {
-                self.set_at.retain(|_, at| at.elapsed() < UNDER_WAY);
-            }
-            let own = self.store.iter_any().filter(|cookie| cookie.name() == name).map(cookie_key);
-            self.set_at.extend(own.map(|key| (key, now)).collect::<Vec<_>>());
+    fn put_cookie(&self, cookie: SessionCookie, set_at: Option<Instant>) {
+        if cookie.name.len() + cookie.value.expose_secret().len() > LONGEST_COOKIE {
+            return;
         }
+        let mut all = self.0.lock();
+        if all.len() >= MOST_DOMAINS && !all.contains_key(&cookie.domain) {
+            return;
+        }
+        let of_domain = all.entry(cookie.domain.clone()).or_default();
+        if let Some(seen) = of_domain.iter_mut().find(|seen| seen.is_same_as(&cookie)) {
+            *seen = SeenCookie { cookie, set_at };
+            return;
+        }
+        if of_domain.len() >= MOST_OF_DOMAIN {
+            // Scripts can fill it, but with cookies of this kind alone.
+            let Some(first) = of_domain.iter().position(|seen| !seen.cookie.http_only) else { return };
+            of_domain.remove(first);
+        }
+        of_domain.push(SeenCookie { cookie, set_at });
     }
 
-    fn is_new(&self, key: &CookieKey) -> bool {
-        self.set_at.get(key).is_some_and(|at| at.elapsed() < UNDER_WAY)
+    fn remove_cookie(&self, cookie: &SessionCookie) {
+        if let Some(of_domain) = self.0.lock().get_mut(&cookie.domain) {
+            of_domain.retain(|seen| !seen.is_same_as(cookie));
+        }
     }
 
     /// Removes what a script has deleted: scripts cannot see `HttpOnly` cookies.
-    fn remove_missing(&mut self, url: &Url, sent: &[(&str, &str)]) {
-        let is_missing = |name: &str| !sent.iter().any(|(sent, _)| *sent == name);
-        let gone: Vec<CookieKey> = self
-            .store
-            .matches(url)
-            .into_iter()
-            .filter(|cookie| !cookie.http_only().unwrap_or(false) && is_missing(cookie.name()))
-            .map(cookie_key)
-            .filter(|key| !self.is_new(key))
-            .collect();
-        for (name, domain, path) in gone {
-            self.store.remove(domain.trim_start_matches('.'), &path, &name);
+    fn remove_missing(&self, url: &Url, sent: &[(&str, &str)]) {
+        let now = jiff::Timestamp::now().as_second();
+        let mut all = self.0.lock();
+        for domain in list_domains(url) {
+            let Some(of_domain) = all.get_mut(&domain) else { continue };
+            of_domain.retain(|seen| {
+                seen.cookie.http_only
+                    || seen.is_new()
+                    || !is_sent(&seen.cookie, url, &domain, now)
+                    || sent.iter().any(|(name, _)| *name == seen.cookie.name)
+            });
         }
     }
 
-    /// Takes the value that the window sends for one that is not known.
-    fn correct_value(&mut self, url: &Url, name: &str, value: &str) {
-        let known: Vec<_> = self.store.matches(url).into_iter().filter(|it| it.name() == name).collect();
-        if known.iter().any(|cookie| cookie.value() == value || self.is_new(&cookie_key(cookie))) {
-            return;
-        }
-        let best = known.into_iter().max_by_key(|cookie| cookie.path.as_ref().len());
-        let mut cookie = match best.and_then(|cookie| in_full(cookie, None)) {
-            Some(cookie) => cookie,
-            None => SessionCookie {
-                name: name.to_owned(),
-                value: String::new().into(),
-                domain: url.host_str().unwrap_or_default().to_owned(),
-                host_only: true,
-                path: "/".into(),
-                secure: url.scheme() == "https",
-                http_only: false,
-                same_site: None,
-                expires_at: None,
-            },
+    /// Takes a value that the window sends and that is not known: a script has set it.
+    fn correct_value(&self, url: &Url, name: &str, value: &str, sent: &[(&str, &str)]) {
+        let now = jiff::Timestamp::now().as_second();
+        let is_still_sent = |seen: &SeenCookie| {
+            sent.iter().any(|(sent_name, sent_value)| *sent_name == name && seen.has_value(sent_value))
         };
-        cookie.value = value.to_owned().into();
-        if self.store.iter_any().count() < MOST_COOKIES
-            && let Some((raw, at)) = to_raw_cookie(&cookie)
+        let mut has_protected = false;
         {
-            self.store.store_response_cookies(std::iter::once(raw), &at);
+            let mut all = self.0.lock();
+            for domain in list_domains(url) {
+                for seen in all.get_mut(&domain).into_iter().flatten() {
+                    if seen.cookie.name != name || !is_sent(&seen.cookie, url, &domain, now) {
+                        continue;
+                    }
+                    if seen.has_value(value) || seen.is_new() {
+                        return;
+                    }
+                    // Only answers change those, and every answer passes here.
+                    if seen.cookie.http_only || is_still_sent(seen) {
+                        has_protected = true;
+                    } else {
+                        seen.cookie.value = value.to_owned().into();
+                        return;
+                    }
+                }
+            }
         }
+        let cookie = SessionCookie {
+            name: name.to_owned(),
+            value: value.to_owned().into(),
+            domain: host_of(url),
+            // One beside it, as only another domain or path allows.
+            host_only: !has_protected,
+            path: "/".into(),
+            secure: url.scheme() == "https",
+            http_only: false,
+            same_site: None,
+            expires_at: None,
+        };
+        self.put_cookie(cookie, None);
+    }
+}
+
+/// A cookie of an answer from `url` with all its attributes, and whether it deletes an existing one.
+fn read_cookie(raw: &RawCookie<'_>, url: &Url) -> Option<(SessionCookie, bool)> {
+    let host = url.host_str().map(|_| host_of(url))?;
+    let named = raw.domain().map(|domain| domain.trim_start_matches('.').to_lowercase());
+    let named = named.filter(|domain| !domain.is_empty() && matches!(url.host(), Some(Host::Domain(_))));
+    let now = jiff::Timestamp::now().as_second();
+    let expires_at = match (raw.max_age(), raw.expires_datetime()) {
+        (Some(age), _) => Some(now.saturating_add(age.whole_seconds())),
+        (None, Some(at)) => Some(at.unix_timestamp()),
+        (None, None) => None,
+    };
+    let path =
+        raw.path().filter(|path| path.starts_with('/')).map_or_else(|| default_path(url), str::to_owned);
+    let cookie = SessionCookie {
+        name: raw.name().to_owned(),
+        value: raw.value().to_owned().into(),
+        host_only: named.is_none(),
+        domain: named.unwrap_or(host),
+        path,
+        secure: raw.secure().unwrap_or(false),
+        http_only: raw.http_only().unwrap_or(false),
+        same_site: None,
+        expires_at,
+    };
+    Some((cookie, expires_at.is_some_and(|at| at <= now)))
+}
+
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_lowercase()
+}
+
+/// The URL's host, and the domains above it.
+fn list_domains(url: &Url) -> Vec<String> {
+    let host = host_of(url);
+    let mut domains = vec![host.clone()];
+    if matches!(url.host(), Some(Host::Domain(_))) {
+        let above = host.match_indices('.').map(|(at, _)| host[at + 1..].to_owned());
+        domains.extend(above.filter(|domain| !domain.is_empty()));
+    }
+    domains
+}
+
+/// Whether a cookie that is kept under `domain` is sent to `url`, now in seconds since the epoch.
+fn is_sent(cookie: &SessionCookie, url: &Url, domain: &str, now: i64) -> bool {
+    (!cookie.host_only || domain == host_of(url))
+        && (!cookie.secure || url.scheme() == "https" || (cfg!(windows) && crate::template::is_loopback(url)))
+        && cookie.expires_at.is_none_or(|at| at > now)
+        && matches_path(&cookie.path, url.path())
+}
+
+/// RFC 6265, 5.1.4.
+fn matches_path(cookie: &str, asked: &str) -> bool {
+    asked
+        .strip_prefix(cookie)
+        .is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))
+}
+
+/// RFC 6265, 5.1.4.
+fn default_path(url: &Url) -> String {
+    match url.path().rfind('/') {
+        None | Some(0) => "/".to_owned(),
+        Some(at) => url.path()[..at].to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -167,15 +287,15 @@ mod tests {
         SentCookies { header, is_complete }
     }
 
-    /// What would be sent to `url`, as `name=value`.
-    fn carried(cookies: &WindowCookies, at: &Url) -> Vec<String> {
-        let names = cookies.list_names(at);
-        let all = cookies.list_cookies();
-        let of = |name: &String| {
-            let found = all.iter().find(|cookie| cookie.name == *name).expect("it is listed");
-            format!("{name}={}", found.value.expose_secret())
-        };
-        names.iter().map(of).collect()
+    fn carried(cookies: &WindowCookies, at: &Url) -> String {
+        cookies.write_header(at).map(|header| header.expose_secret().to_owned()).unwrap_or_default()
+    }
+
+    /// As if the last answer was long ago.
+    fn grow_old(cookies: &WindowCookies) {
+        for seen in cookies.0.lock().values_mut().flatten() {
+            seen.set_at = None;
+        }
     }
 
     #[test]
@@ -183,11 +303,34 @@ mod tests {
         let cookies = WindowCookies::default();
         let login = url("https://app.example/login");
         cookies.record_set(&login, &["sid=1; Path=/; HttpOnly", "theme=dark", "x=1; Domain=other.example"]);
-        assert_eq!(carried(&cookies, &url("https://app.example/logout")), ["sid=1", "theme=dark"]);
+        assert_eq!(carried(&cookies, &url("https://app.example/logout")), "sid=1; theme=dark");
         cookies.record_set(&login, &["sid=; Path=/; Max-Age=0"]);
-        assert_eq!(carried(&cookies, &login), ["theme=dark"]);
-        cookies.forget_cookies();
-        assert!(carried(&cookies, &login).is_empty());
+        assert_eq!(carried(&cookies, &login), "theme=dark");
+        assert_eq!(carried(&cookies.take_all(), &login), "theme=dark");
+        assert_eq!(carried(&cookies, &login), "");
+    }
+
+    #[test]
+    fn cookies_go_where_engines_send_them() {
+        let cookies = WindowCookies::default();
+        cookies.record_set(
+            &url("https://app.acme.example/shop/cart"),
+            &["a=1; Domain=.acme.example; Path=/", "b=1", "c=1; Path=/shop", "d=1; Secure; Path=/"],
+        );
+        for (at, expected) in [
+            ("https://app.acme.example/shop/cart", "b=1; c=1; a=1; d=1"),
+            ("https://app.acme.example/shopping", "a=1; d=1"),
+            ("https://acme.example/", "a=1"),
+            ("https://other.acme.example/", "a=1"),
+            ("http://app.acme.example/", "a=1"),
+            ("https://notacme.example/", ""),
+        ] {
+            let mut pairs: Vec<_> = carried(&cookies, &url(at)).split("; ").map(str::to_owned).collect();
+            pairs.sort();
+            let mut wanted: Vec<_> = expected.split("; ").map(str::to_owned).collect();
+            wanted.sort();
+            assert_eq!(pairs, wanted, "{at}");
+        }
     }
 
     #[test]
@@ -195,13 +338,13 @@ mod tests {
         let cookies = WindowCookies::default();
         let app = url("https://app.example/home");
         cookies.record_sent(&app, sent(Some("tab=7; token=a=b"), false));
-        assert_eq!(carried(&cookies, &url("https://app.example/logout")), ["tab=7", "token=a=b"]);
+        assert_eq!(carried(&cookies, &url("https://app.example/logout")), "tab=7; token=a=b");
         cookies.record_sent(&app, sent(Some("tab=8"), false));
-        assert_eq!(carried(&cookies, &app), ["tab=8", "token=a=b"], "a fetch may leave some out");
+        assert_eq!(carried(&cookies, &app), "tab=8; token=a=b", "a fetch may leave some out");
         cookies.record_sent(&app, sent(Some("tab=8"), true));
-        assert_eq!(carried(&cookies, &app), ["tab=8"], "a script has deleted it");
+        assert_eq!(carried(&cookies, &app), "tab=8", "a script has deleted it");
         cookies.record_sent(&app, sent(None, true));
-        assert!(carried(&cookies, &app).is_empty());
+        assert_eq!(carried(&cookies, &app), "");
     }
 
     #[test]
@@ -210,28 +353,58 @@ mod tests {
         let app = url("https://app.example/");
         cookies.record_set(&app, &["sid=new; Path=/", "csrf=1; Path=/"]);
         cookies.record_sent(&app, sent(Some("sid=old"), true));
-        assert_eq!(carried(&cookies, &app), ["csrf=1", "sid=new"]);
+        assert_eq!(carried(&cookies, &app), "sid=new; csrf=1");
     }
 
     #[test]
-    fn a_cookie_that_scripts_cannot_see_is_deleted_by_answers_alone() {
+    fn no_script_takes_the_place_of_a_cookie_that_it_cannot_see() {
         let cookies = WindowCookies::default();
         let app = url("https://app.example/");
-        cookies.record_set(&app, &["sid=1; Path=/; HttpOnly"]);
-        cookies.0.lock().set_at.clear();
+        cookies.record_set(&app, &["sid=real; Path=/; HttpOnly"]);
+        grow_old(&cookies);
         cookies.record_sent(&app, sent(None, true));
-        assert_eq!(carried(&cookies, &app), ["sid=1"]);
+        assert_eq!(carried(&cookies, &app), "sid=real");
+        // A script of the page: document.cookie = "sid=fake; Domain=app.example".
+        cookies.record_sent(&app, sent(Some("sid=real; sid=fake"), true));
+        cookies.record_sent(&app, sent(Some("sid=real; sid=fake"), true));
+        assert_eq!(carried(&cookies, &app), "sid=real; sid=fake");
+        cookies.record_sent(&app, sent(Some("sid=fake"), true));
+        assert!(carried(&cookies, &app).contains("sid=real"));
+        // An answer sets another one for the domain, and takes it away again.
+        cookies.record_set(&app, &["sid=wide; Domain=app.example; Path=/"]);
+        cookies.record_set(&app, &["sid=; Domain=app.example; Path=/; Max-Age=0"]);
+        assert_eq!(carried(&cookies, &app), "sid=real");
     }
 
     #[test]
-    fn a_page_cannot_fill_the_memory() {
+    fn a_page_can_fill_neither_the_memory_nor_the_place_of_the_session() {
         let cookies = WindowCookies::default();
         let app = url("https://app.example/");
-        for number in 0..MOST_COOKIES + 10 {
-            cookies.record_set(&app, &[&format!("c{number}=1")]);
+        cookies.record_set(&app, &["sid=real; Path=/; HttpOnly"]);
+        for number in 0..10 * MOST_OF_DOMAIN {
+            cookies.record_sent(&app, sent(Some(&format!("c{number}=1")), false));
+            cookies.record_set(&url(&format!("https://t{number}.example/")), &["a=1"]);
         }
-        assert_eq!(cookies.list_cookies().len(), MOST_COOKIES);
-        cookies.record_set(&app, &["c1=2"]);
-        assert!(carried(&cookies, &app).contains(&"c1=2".to_owned()), "what is there can still change");
+        cookies.record_set(&app, &[&format!("long={}", "x".repeat(5_000))]);
+        let all = cookies.list_cookies(&app);
+        assert!(all.len() == MOST_OF_DOMAIN && all.iter().any(|cookie| cookie.name == "sid"));
+        assert_eq!(cookies.0.lock().len(), MOST_DOMAINS);
+        cookies.record_set(&app, &["sid=next; Path=/; HttpOnly"]);
+        assert!(carried(&cookies, &app).contains("sid=next"));
+    }
+
+    proptest! {
+        /// Whatever requests carry, a cookie that scripts cannot see stays as the answer set it.
+        #[test]
+        fn requests_never_change_what_scripts_cannot_see(headers in prop::collection::vec("(sid|a)=[a-c]{1,2}(; (sid|a)=[a-c]{1,2}){0,3}", 0..12), complete in any::<bool>()) {
+            let cookies = WindowCookies::default();
+            let app = url("https://app.example/");
+            cookies.record_set(&app, &["sid=the-real-one; Path=/; HttpOnly"]);
+            grow_old(&cookies);
+            for header in &headers {
+                cookies.record_sent(&app, sent(Some(header), complete));
+            }
+            prop_assert!(carried(&cookies, &app).contains("sid=the-real-one"));
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Client {
         // The store takes loopback for https.
         let is_sent = |cookie: &&Cookie<'static>| {
             !self.is_window
-                || in_full(cookie, Some(url)).is_some_and(|cookie| find_send_problem(&cookie, url).is_none())
+                || in_full(cookie, url).is_some_and(|cookie| find_send_problem(&cookie, url).is_none())
         };
         let cookies = self.cookies.matches(url).into_iter().filter(is_sent);
         let pairs: Vec<String> =
@@ -82,7 +82,7 @@ impl Client {
         };
         let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         let found = of_host.filter(|cookie| cookie.name() == name && counts(cookie)).min_by_key(rank)?;
-        in_full(found, Some(url))
+        in_full(found, url)
     }
 
     /// The cookies in `wanted` that belong to the application, whose session begins at `begin`: those that are sent
@@ -104,7 +104,7 @@ impl Client {
                         && !unwanted.iter().any(|pattern| is_named(pattern, name))
                         && hosts.into_iter().any(|host| cookie.domain.matches(host))
                 });
-                found.extend(any.filter_map(|cookie| in_full(cookie, Some(begin))));
+                found.extend(any.filter_map(|cookie| in_full(cookie, begin)));
             } else {
                 let of_application =
                     self.find_best_cookie(pattern, begin, |cookie| cookie.path.matches(begin));
@@ -127,13 +127,21 @@ impl Client {
     /// All cookies of the host of `url`, for any path.
     pub fn cookies_of(&self, url: &Url) -> Vec<SessionCookie> {
         let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
-        of_host.filter_map(|cookie| in_full(cookie, Some(url))).collect()
+        of_host.filter_map(|cookie| in_full(cookie, url)).collect()
     }
 
     /// Puts cookies among those kept here, in the place of those with the same name, domain and path.
     pub fn put_cookies(&mut self, cookies: &[SessionCookie]) {
         for cookie in cookies {
-            let Some((raw, url)) = to_raw_cookie(cookie) else { continue };
+            let scheme = if cookie.secure { "https" } else { "http" };
+            let Ok(url) = Url::parse(&format!("{scheme}://{}/", cookie.domain)) else { continue };
+            let mut raw = RawCookie::new(cookie.name.clone(), cookie.value.expose_secret().to_owned());
+            raw.set_path(cookie.path.clone());
+            raw.set_secure(cookie.secure);
+            raw.set_http_only(cookie.http_only);
+            if !cookie.host_only {
+                raw.set_domain(cookie.domain.clone());
+            }
             // The window's rules are applied when a cookie is sent.
             let is_window = std::mem::take(&mut self.is_window);
             self.store_cookies(vec![raw], &url);
@@ -142,7 +150,7 @@ impl Client {
     }
 }
 
-pub(in crate::sign_in) fn cookie_key(cookie: &Cookie<'_>) -> (String, String, String) {
+fn cookie_key(cookie: &Cookie<'_>) -> (String, String, String) {
     let domain = match &cookie.domain {
         CookieDomain::HostOnly(host) => host.clone(),
         CookieDomain::Suffix(suffix) => format!(".{suffix}"),
@@ -151,26 +159,11 @@ pub(in crate::sign_in) fn cookie_key(cookie: &Cookie<'_>) -> (String, String, St
     (cookie.name().to_owned(), domain, cookie.path.as_ref().to_owned())
 }
 
-/// A cookie as an answer sets it, and the address of such an answer.
-pub(in crate::sign_in) fn to_raw_cookie(cookie: &SessionCookie) -> Option<(RawCookie<'static>, Url)> {
-    let scheme = if cookie.secure { "https" } else { "http" };
-    let url = Url::parse(&format!("{scheme}://{}/", cookie.domain)).ok()?;
-    let mut raw = RawCookie::new(cookie.name.clone(), cookie.value.expose_secret().to_owned());
-    raw.set_path(cookie.path.clone());
-    raw.set_secure(cookie.secure);
-    raw.set_http_only(cookie.http_only);
-    if !cookie.host_only {
-        raw.set_domain(cookie.domain.clone());
-    }
-    Some((raw, url))
-}
-
-/// With all attributes; `url` is the answer that set it, if it is for no other host.
-pub(in crate::sign_in) fn in_full(cookie: &Cookie<'_>, url: Option<&Url>) -> Option<SessionCookie> {
+fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
     let (domain, host_only) = match &cookie.domain {
         CookieDomain::HostOnly(host) => (host.clone(), true),
         CookieDomain::Suffix(suffix) => (suffix.clone(), false),
-        CookieDomain::NotPresent | CookieDomain::Empty => (url?.host_str()?.to_owned(), true),
+        CookieDomain::NotPresent | CookieDomain::Empty => (url.host_str()?.to_owned(), true),
     };
     Some(SessionCookie {
         name: cookie.name().to_owned(),

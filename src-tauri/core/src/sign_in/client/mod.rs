@@ -5,7 +5,7 @@
 //! `sending` sends requests, `cookies` keeps the cookies of their answers, `reply` reads an answer, `secrets` collects
 //! what to mask.
 
-pub(super) mod cookies;
+mod cookies;
 mod reply;
 mod secrets;
 mod sending;
