@@ -131,6 +131,12 @@ impl Gateway {
         Ok(Self { address, session })
     }
 
+    /// Opens a connection to an https server that the session's first requests will need, and sends nothing on it.
+    pub fn preconnect(&self, server: &Url) {
+        let Some(opening) = self.session.upstream.preconnect(server) else { return };
+        inbound::spawn_until_end(&self.session.tasks, &self.session.ended, opening);
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

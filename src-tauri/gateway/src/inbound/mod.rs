@@ -61,7 +61,8 @@ pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<Sessi
     }
 }
 
-fn spawn_until_end(
+/// Runs `work` until it is done or the session ends.
+pub(crate) fn spawn_until_end(
     tasks: &TaskTracker,
     ended: &CancellationToken,
     work: impl Future<Output = ()> + Send + 'static,

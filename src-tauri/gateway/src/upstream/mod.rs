@@ -1,6 +1,7 @@
 //! The way out: HTTP/1.1 and HTTP/2, pooled, over connections that are verified.
 
 mod connector;
+mod preconnect;
 mod trust;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
+use url::Url;
 
 use crate::body::Body;
 use crate::buffers::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW};
@@ -22,6 +24,7 @@ use crate::outbound_proxy::ProxyRoute;
 use crate::{GatewayError, OutboundProxy};
 use connector::ServerConnector;
 pub(crate) use connector::{NameNotFound, ProxyFault};
+use preconnect::{Preconnections, Sent};
 pub use trust::read_certificates;
 
 /// As long as browsers keep idle connections.
@@ -30,6 +33,8 @@ const IDLE: Duration = Duration::from_secs(90);
 type HttpClient = Client<HttpsConnector<ServerConnector>, Body>;
 
 pub(crate) struct Upstream {
+    preconnected: Preconnections,
+    connector: HttpsConnector<ServerConnector>,
     pooled: HttpClient,
     /// For upgrades, which need HTTP/1.1.
     upgradable: HttpClient,
@@ -45,11 +50,21 @@ impl Upstream {
         let tls = trust::make_client_config(extra_roots)?;
         let route = ProxyRoute::new(proxy);
         let connector = ServerConnector::new(route.clone());
+        let over_tls = wrap_in_tls(&tls, connector.clone(), true);
         Ok(Self {
-            pooled: make_client(&tls, connector.clone(), true),
-            upgradable: make_client(&tls, connector, false),
+            preconnected: Preconnections::default(),
+            pooled: make_client(over_tls.clone()),
+            upgradable: make_client(wrap_in_tls(&tls, connector, false)),
+            connector: over_tls,
             route,
         })
+    }
+
+    /// What opens a connection to this https server, for its first request; `None` if that has been done.
+    pub(crate) fn preconnect(&self, server: &Url) -> Option<impl Future<Output = ()> + Send + use<>> {
+        // Without TLS there is little to gain, and small development servers serve one connection at a time.
+        let uri = Some(server).filter(|server| server.scheme() == "https")?.as_str().parse().ok()?;
+        self.preconnected.open(self.connector.clone(), uri)
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ReachFault> {
@@ -60,11 +75,20 @@ impl Upstream {
         if let Some(credentials) = forward_proxy.as_ref().and_then(OutboundProxy::to_basic_header) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, credentials);
         }
-        let client = if request.headers().contains_key(UPGRADE) { &self.upgradable } else { &self.pooled };
-        let response = client
-            .request(request)
-            .await
-            .map_err(|error| ReachFault::from_error(&error, &uri, self.route.find_proxy(&uri).as_ref()))?;
+        let fault = |error: &(dyn std::error::Error + 'static)| {
+            ReachFault::from_error(error, &uri, self.route.find_proxy(&uri).as_ref())
+        };
+        let response = if request.headers().contains_key(UPGRADE) {
+            self.upgradable.request(request).await.map_err(|error| fault(&error))?
+        } else {
+            match self.preconnected.send(request).await {
+                Sent::Answered(response) => response,
+                Sent::Failed(error) => return Err(fault(&error)),
+                Sent::NotSent(request) => {
+                    self.pooled.request(request).await.map_err(|error| fault(&error))?
+                }
+            }
+        };
         match forward_proxy {
             Some(proxy) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Err(ReachFault::ProxyCredentialsRefused { proxy: proxy.address().to_owned() })
@@ -74,14 +98,21 @@ impl Upstream {
     }
 }
 
-fn make_client(tls: &Arc<ClientConfig>, connector: ServerConnector, with_http2: bool) -> HttpClient {
+fn wrap_in_tls(
+    tls: &Arc<ClientConfig>,
+    connector: ServerConnector,
+    with_http2: bool,
+) -> HttpsConnector<ServerConnector> {
     let builder =
         HttpsConnectorBuilder::new().with_tls_config(ClientConfig::clone(tls)).https_or_http().enable_http1();
-    let connector = if with_http2 {
+    if with_http2 {
         builder.enable_http2().wrap_connector(connector)
     } else {
         builder.wrap_connector(connector)
-    };
+    }
+}
+
+fn make_client(connector: HttpsConnector<ServerConnector>) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())

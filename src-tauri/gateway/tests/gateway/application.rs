@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -62,6 +63,7 @@ pub struct Application {
     pub seen: Arc<Mutex<Vec<Seen>>>,
     /// `/finished` is answered when a test says so.
     pub finish: Arc<Notify>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Company {
@@ -125,6 +127,16 @@ impl Application {
         Self::start(Some(company.issue(Shown::Good)), pages).await
     }
 
+    #[allow(dead_code, reason = "only the tests choose the protocols")]
+    pub async fn start_with_tls(tls: ServerConfig) -> Self {
+        Self::start(Some(tls), &[]).await
+    }
+
+    #[allow(dead_code, reason = "only the tests count them")]
+    pub fn count_connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     async fn start(tls: Option<ServerConfig>, pages: Pages) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -133,8 +145,11 @@ impl Application {
         let seen_here = Arc::clone(&seen);
         let finish: Arc<Notify> = Arc::default();
         let finish_here = Arc::clone(&finish);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let counted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 // As web servers do.
                 let _ = stream.set_nodelay(true);
                 let (acceptor, seen, finish) =
@@ -164,7 +179,7 @@ impl Application {
                 });
             }
         });
-        Self { address, seen, finish }
+        Self { address, seen, finish, connections }
     }
 
     pub fn https(&self, path: &str) -> String {

@@ -37,6 +37,56 @@ async fn both_ways_in_reach_the_application_over_http_2() {
 }
 
 #[tokio::test]
+async fn the_first_request_finds_a_connection_open_on_which_nothing_was_sent() {
+    let company = Company::found("Example");
+    for with_http2 in [true, false] {
+        let mut tls = company.issue(Shown::Good);
+        if !with_http2 {
+            tls.alpn_protocols.clear();
+        }
+        let application = Application::start_with_tls(tls).await;
+        let gateway = start_gateway(&company).await;
+        let server = application.https("/").parse().unwrap();
+        gateway.preconnect(&server);
+        gateway.preconnect(&server);
+        let client = webkit(&gateway);
+        for _ in 0..3 {
+            let answer = client.get(application.https("/page")).send().await.unwrap();
+            assert_eq!(answer.text().await.unwrap(), "the application");
+        }
+        let version = if with_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        let seen = application.seen.lock().clone();
+        assert_eq!(seen.iter().map(|seen| seen.version).collect::<Vec<_>>(), [version; 3]);
+        assert!(
+            seen.iter().all(|seen| with_http2 || seen.headers["host"].as_bytes().starts_with(b"localhost:"))
+        );
+        assert_eq!(application.count_connections(), 1, "with HTTP/2: {with_http2}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_before_its_first_request_is_replaced() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let gateway = start_gateway(&company).await;
+    gateway.preconnect(&format!("https://localhost:{port}/").parse().unwrap());
+    // The first connection ends before it is of use; the second one leads to the application.
+    drop(listener.accept().await.unwrap());
+    let relay = async {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = tokio::net::TcpStream::connect(application.address).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    };
+    let asked = webkit(&gateway).get(format!("https://localhost:{port}/page")).send();
+    tokio::select! {
+        () = relay => panic!("the application has closed"),
+        answer = asked => assert_eq!(answer.unwrap().status(), StatusCode::OK),
+    }
+}
+
+#[tokio::test]
 async fn a_plain_http_application_is_reached_too() {
     let company = Company::found("Example");
     let application = Application::start_plain().await;
