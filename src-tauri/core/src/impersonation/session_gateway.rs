@@ -101,7 +101,12 @@ impl SessionGateway {
                 Arc::new(move |text| masks.read().mask_text(text))
             },
         };
+        let origins = config.rules.application.clone();
         let gateway = Gateway::start(config).await.map_err(failed)?;
+        // While the window opens, or the operator still types: it takes a distant application two or three round trips.
+        for url in origins.iter().filter_map(|origin| origin.ascii_serialization().parse().ok()) {
+            gateway.preconnect(&url);
+        }
         Ok(Self { gateway, launch, events, masks })
     }
 

@@ -1,7 +1,8 @@
 //! A window made ready while the operator gives a reason: opening one takes longer than everything else of a sign-in.
 //!
-//! It is hidden, belongs to no user and to no entry of the audit log, and sends nothing: its launch page has nothing to
-//! do until a session takes the window over. There is one at most.
+//! It is hidden, belongs to no user and to no entry of the audit log, and sends no request: its launch page has nothing
+//! to do until a session takes the window over. Only its gateway opens a connection to the application. There is one at
+//! most.
 
 use std::sync::Arc;
 
