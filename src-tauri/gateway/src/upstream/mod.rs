@@ -24,7 +24,7 @@ use crate::outbound_proxy::ProxyRoute;
 use crate::{GatewayError, OutboundProxy};
 use connector::ServerConnector;
 pub(crate) use connector::{NameNotFound, ProxyFault};
-use preconnect::{Preconnections, Sent};
+use preconnect::{Preconnections, SendOutcome};
 pub use trust::read_certificates;
 
 /// As long as browsers keep idle connections.
@@ -82,9 +82,9 @@ impl Upstream {
             self.upgradable.request(request).await.map_err(|error| fault(&error))?
         } else {
             match self.preconnected.send(request).await {
-                Sent::Answered(response) => response,
-                Sent::Failed(error) => return Err(fault(&error)),
-                Sent::NotSent(request) => {
+                SendOutcome::Answered(response) => response,
+                SendOutcome::Failed(error) => return Err(fault(&error)),
+                SendOutcome::NotSent(request) => {
                     self.pooled.request(request).await.map_err(|error| fault(&error))?
                 }
             }

@@ -39,7 +39,7 @@ enum Sender {
 }
 
 /// What became of a request.
-pub(super) enum Sent {
+pub(super) enum SendOutcome {
     Answered(Response<Incoming>),
     Failed(hyper::Error),
     /// No connection is open and free, so nothing has left the computer.
@@ -71,26 +71,26 @@ impl Preconnections {
     }
 
     /// Sends a request over the connection to its server.
-    pub(super) async fn send(&self, request: Request<Body>) -> Sent {
+    pub(super) async fn send(&self, request: Request<Body>) -> SendOutcome {
         let slot = server_of(request.uri()).and_then(|server| self.0.lock().get(&server).cloned());
-        let Some(slot) = slot else { return Sent::NotSent(request) };
+        let Some(slot) = slot else { return SendOutcome::NotSent(request) };
         let mut held = slot.lock().await;
         let Some(open) = held.take().filter(OpenConnection::is_usable) else {
-            return Sent::NotSent(request);
+            return SendOutcome::NotSent(request);
         };
         match open.sender {
             Sender::Http2(mut sender) => {
                 *held = Some(OpenConnection::used_now(Sender::Http2(sender.clone())));
                 drop(held);
-                to_sent(sender.try_send_request(request).await)
+                to_outcome(sender.try_send_request(request).await)
             }
             Sender::Http1(mut sender) => {
                 drop(held);
                 let uri = request.uri().clone();
-                match to_sent(sender.try_send_request(to_origin_form(request)).await) {
-                    Sent::NotSent(request) => Sent::NotSent(to_absolute_form(request, uri)),
-                    sent @ Sent::Failed(_) => sent,
-                    answered @ Sent::Answered(_) => {
+                match to_outcome(sender.try_send_request(to_origin_form(request)).await) {
+                    SendOutcome::NotSent(request) => SendOutcome::NotSent(to_absolute_form(request, uri)),
+                    failed @ SendOutcome::Failed(_) => failed,
+                    answered @ SendOutcome::Answered(_) => {
                         tokio::spawn(async move {
                             // Once the answer has been read to its end.
                             if sender.ready().await.is_ok() {
@@ -142,12 +142,12 @@ async fn connect(mut connector: HttpsConnector<ServerConnector>, uri: Uri) -> Re
     }
 }
 
-fn to_sent(answer: Result<Response<Incoming>, TrySendError<Request<Body>>>) -> Sent {
+fn to_outcome(answer: Result<Response<Incoming>, TrySendError<Request<Body>>>) -> SendOutcome {
     match answer {
-        Ok(response) => Sent::Answered(response),
+        Ok(response) => SendOutcome::Answered(response),
         Err(mut error) => match error.take_message() {
-            Some(request) => Sent::NotSent(request),
-            None => Sent::Failed(error.into_error()),
+            Some(request) => SendOutcome::NotSent(request),
+            None => SendOutcome::Failed(error.into_error()),
         },
     }
 }
