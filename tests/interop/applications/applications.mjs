@@ -1,6 +1,6 @@
 // Applications with a sign-in: how each is started, signed in to, and which pages it has on its first level.
 // `reads` are the rules that a person would take from what was proposed.
-import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { createHash, pbkdf2Sync, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPort, installFromNpm, installFromPyPI, makeHome, runOnce, startServer } from "./installed.mjs";
@@ -166,4 +166,53 @@ const nodeRed = {
   reads: [],
 };
 
-export const applications = [radicale, octoprint, changedetection, nodeRed];
+const jupyterLab = {
+  name: "JupyterLab",
+  version: "4.6.6",
+  async start() {
+    const bin = installFromPyPI(`jupyterlab==${this.version}`);
+    const [home, port] = [makeHome(), await findPort()];
+    writeFileSync(join(home, "notes.md"), "# Bernoulli numbers\n");
+    const salt = randomBytes(6).toString("hex");
+    const hash = createHash("sha256").update(PASSWORD + salt).digest("hex");
+    const settings = {
+      "ServerApp.ip": "127.0.0.1",
+      "ServerApp.port": port,
+      "ServerApp.root_dir": home,
+      "ServerApp.open_browser": "False",
+      "ServerApp.allow_root": "True",
+      "PasswordIdentityProvider.hashed_password": `sha256:${salt}:${hash}`,
+      "LabApp.news_url": "None",
+      "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
+    };
+    const args = Object.entries(settings).map(([key, value]) => `--${key}=${value}`);
+    const env = { HOME: home, JUPYTER_CONFIG_DIR: join(home, ".config"), JUPYTER_DATA_DIR: join(home, ".data") };
+    const origin = `http://127.0.0.1:${port}`;
+    return { origin, stop: await startServer(join(bin, "jupyter-lab"), args, home, origin, env) };
+  },
+  async signIn(page, origin) {
+    await page.goto(origin);
+    await fillIn(page, null, "#password_input");
+    await page.keyboard.press("Enter");
+    await page.getByText("notes.md").first().waitFor();
+  },
+  pages: Object.fromEntries(
+    [
+      ["Files and launcher", "filebrowser"],
+      ["Running terminals and kernels", "jp-running-sessions"],
+      ["Table of contents", "table-of-contents"],
+      ["Property inspector", "jp-property-inspector"],
+      ["Debugger", "jp-debugger-sidebar"],
+    ].map(([name, tab]) => [
+      name,
+      async (page, origin) => {
+        await page.goto(`${origin}/lab?reset`);
+        await page.getByText("Python 3").first().waitFor();
+        await page.locator(`.lm-TabBar-tab[data-id="${tab}"]`).click();
+      },
+    ]),
+  ),
+  reads: [],
+};
+
+export const applications = [radicale, octoprint, changedetection, nodeRed, jupyterLab];
