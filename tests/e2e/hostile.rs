@@ -28,6 +28,9 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
             let name = format!("invoke {command}");
             assert!(attempts.iter().any(|attempt| attempt["name"] == *name), "{place} did not try {command}");
         }
+        for way in ["launch page POST /next", "launch page by the navigation history"] {
+            assert!(attempts.iter().any(|attempt| attempt["name"] == way), "{place} did not try {way}");
+        }
         for way in ["paste by command", "clipboard.readText", "copy by command", "clipboard.writeText"] {
             for place_ in ["", ", in a foreign frame"] {
                 let name = format!("{way}{place_}");

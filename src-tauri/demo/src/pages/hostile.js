@@ -128,16 +128,31 @@ const FORBIDDEN_PAGES = ON_WINDOWS
     ]
   : ["tauri://localhost/index.html", "tauri://localhost/bar.html", "asset://localhost/etc/passwd", "file:///etc/passwd"];
 
-// Reports that only the launch page may send, with guessed nonces.
-const ANSWER = btoa(JSON.stringify({ status: 200, content_type: "application/json", body: "{}" }));
+// What the launch page asks and reports, at an address whose name is guessed.
+const LAUNCH_PAGE = `/${"A".repeat(43)}`;
+const ANSWER = JSON.stringify({ status: 200, headers: [], body: btoa("{}") });
 const FORGED_REPORTS = [
-  "understudy-launch:",
-  "understudy-launch:/close",
-  `understudy-launch:${"0".repeat(32)}/close`,
-  `understudy-launch:${"0".repeat(32)}/retry`,
-  `understudy-launch:${"0".repeat(32)}/answer/1#${ANSWER}`,
-  "understudy-report:close",
+  ["GET", "", undefined],
+  ["POST", "/next", "0"],
+  ["POST", "/done/1", ANSWER],
+  ["POST", "/press/retry", ""],
+  ["POST", "/press/close", ""],
+  ["GET", "/cookies", undefined],
 ];
+// Where the page could have been told the launch page's real address.
+const TRACES = {
+  "the referrer": () => [document.referrer],
+  "the performance timeline": () => performance.getEntries().map(({ name }) => name),
+  "the navigation history": () => (window.navigation?.entries() ?? []).map(({ url }) => url),
+  "the opener": () => [window.opener?.location.href],
+  "the parent": () => [window.parent.location.href],
+  "the caches": async () => {
+    const names = await caches.keys();
+    const kept = names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url));
+    return [...names, ...(await Promise.all(kept)).flat()];
+  },
+  "the storage": () => [JSON.stringify(localStorage), JSON.stringify(sessionStorage), window.name],
+};
 
 const MESSAGES = [
   { kind: "bar_act", action: "end" },
@@ -326,6 +341,13 @@ function clickLink(address, target) {
   link.remove();
 }
 
+// Its name is 256 random bits: 43 characters that no address of the application has.
+async function findLaunchPage(look) {
+  const found = (await look()).filter((text) => /\/[\w-]{43}(?![\w-])/.test(text ?? ""));
+  if (found.length === 0) throw "it is not there";
+  return found;
+}
+
 // ---- The attempts, one after the other ----------------------------------------------------------
 
 const report = { place, done: false, attempts: [], sent: [], controls: [] };
@@ -383,6 +405,17 @@ async function attack() {
     await attempt(`fetch ${address}`, async () => (await fetch(address)).text());
     if (place === "top") await attempt(`frame ${address}`, () => inFrame(address));
   }
+  // Before the guesses, which leave traces of their own.
+  for (const [place, look] of Object.entries(TRACES)) {
+    await attempt(`launch page by ${place}`, () => findLaunchPage(look));
+  }
+  for (const [method, below, body] of FORGED_REPORTS) {
+    await attempt(`launch page ${method} ${below}`, async () => {
+      const { ok, status } = await fetch(LAUNCH_PAGE + below, { method, body });
+      if (!ok) throw `status ${status}`;
+      return status;
+    });
+  }
   const others = { parent: window.parent, top: window.top, opener: window.opener };
   for (const [who, other] of Object.entries(others)) {
     if (!other) continue;
@@ -418,7 +451,7 @@ async function depart() {
     "top.location to": (address) => (window.top.location = address),
     "link to": (address) => clickLink(address, "_self"),
   };
-  for (const address of [...FORBIDDEN_PAGES, ...FORGED_REPORTS]) {
+  for (const address of FORBIDDEN_PAGES) {
     for (const [way, go] of Object.entries(ways)) {
       leavingFor = `${way} ${address}`;
       await attempt(leavingFor, async () => {
