@@ -1,5 +1,5 @@
-//! The admin token appears nowhere: not on disk, not in the UI or what crosses to it, not in the process's arguments or
-//! environment.
+//! The admin token and the session's cookies appear nowhere: not on disk, not in the UI or what crosses to it, not in the
+//! process's arguments or environment, not in the log.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use understudy_test_support::stage::Console;
 use crate::shop::{Shop, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Result<()> {
+async fn token_and_cookies_go_to_the_application_alone() -> Result<()> {
     let mut shop = Shop::open().await?;
     shop.stage.set_env("UNDERSTUDY_LOG", "trace");
     let console = shop.stage.open(&[]).await?;
@@ -26,6 +26,14 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     console.press_until(&window, &["Return"], &["active"]).await?;
     let login = shop.received(|one| one.path == "/login" && one.status == Some(200)).await?;
     assert!(login.admin_token_ok, "the canary did sing once");
+    let asked = shop.received(|one| one.path == "/api/me" && one.cookies.contains_key("ledgerline_api")).await?;
+    let mut canaries = vec![TOKEN.to_owned()];
+    for name in ["ledgerline_session", "ledgerline_api"] {
+        canaries.push(asked.cookies.get(name).context(name)?.clone());
+    }
+    let find = |text: &[u8]| {
+        canaries.iter().find(|canary| text.windows(canary.len()).any(|window| window == canary.as_bytes()))
+    };
     console.ask("secret_status", "{ connection: 'shop' }").await?;
     console.ask("read_connection", "{ connection: 'shop' }").await?;
 
@@ -34,13 +42,13 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     for heard in ["console_state", "event sessions", "event toast", "event bar_changed"] {
         assert!(crossed.contains(heard), "{heard} was not overheard: {crossed:.300}");
     }
-    assert!(!crossed.contains(TOKEN));
+    assert_eq!(find(crossed.as_bytes()), None);
     for page in ["the console", "the bar"] {
         if page == "the bar" {
             console.ui.switch_to("bar.html").await?;
         }
         let html = console.ui.evaluate("return document.documentElement.outerHTML").await?;
-        assert!(!html.to_string().contains(TOKEN), "{page}");
+        assert_eq!(find(html.to_string().as_bytes()), None, "{page}");
     }
 
     let mut programs = Vec::new();
@@ -50,7 +58,7 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
             let file = processes::of(pid).join(file);
             let text = std::fs::read(&file)
                 .with_context(|| format!("{} of {}", file.display(), program.display()))?;
-            assert!(!contains(&text), "{} of {}", file.display(), program.display());
+            assert_eq!(find(&text), None, "{} of {}", file.display(), program.display());
         }
         programs.extend(program.file_name().map(|name| name.to_string_lossy().into_owned()));
     }
@@ -59,18 +67,20 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     }
     let log = console.ui.log();
     assert!(log.contains("TRACE"), "everything is logged");
-    // A message of bytes is logged as numbers.
-    let bytes = format!("{:?}", TOKEN.as_bytes());
-    let bytes = bytes.trim_matches(['[', ']']);
-    let spilt: Vec<_> = log.lines().filter(|line| line.contains(TOKEN) || line.contains(bytes)).collect();
-    assert!(spilt.is_empty(), "the log: {spilt:#?}");
+    for canary in &canaries {
+        // A message of bytes is logged as numbers.
+        let bytes = format!("{:?}", canary.as_bytes());
+        let bytes = bytes.trim_matches(['[', ']']);
+        let spilt: Vec<_> = log.lines().filter(|line| line.contains(canary) || line.contains(bytes)).collect();
+        assert!(spilt.is_empty(), "the log: {spilt:#?}");
+    }
     console.ui.quit().await?;
 
     for folder in [shop.stage.home_path().to_owned(), PathBuf::from(&shop.stage.keyring.env()["HOME"])] {
         for file in files_below(&folder)? {
             // The keyring's own file is encrypted, and searched too.
             let content = std::fs::read(&file).with_context(|| file.display().to_string())?;
-            assert!(!contains(&content), "the token is in {}", file.display());
+            assert_eq!(find(&content), None, "{}", file.display());
         }
     }
     Ok(())
@@ -98,10 +108,6 @@ async fn overhear(console: &Console<'_>) -> Result<()> {
     );
     console.ui.evaluate(&script).await?;
     Ok(())
-}
-
-fn contains(content: &[u8]) -> bool {
-    content.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
 }
 
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
