@@ -50,7 +50,7 @@ pub(crate) async fn exchange(
     let (parts, body) = request.into_parts();
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();
-    let left = session.gate.left();
+    let pages = session.gate.pages();
     let permit = session.gate.take_permit(&parts.method, &url);
     let passed = match &permit {
         Some(_) => Ok(stream_body(body)),
@@ -70,10 +70,9 @@ pub(crate) async fn exchange(
             if permit.is_some() {
                 forwarded.await
             } else {
-                tokio::select! {
-                    biased;
-                    () = left.cancelled() => return give_up_request(&record, &session),
-                    answer = forwarded => answer,
+                match pages.run(forwarded).await {
+                    Some(answer) => answer,
+                    None => return give_up_request(&record, &session),
                 }
             }
         }

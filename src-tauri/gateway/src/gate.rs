@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::{Origin, Url};
 
 use crate::fault::ReachFault;
@@ -71,8 +72,31 @@ pub(crate) struct FenceGate {
     permits: Arc<Mutex<Permits>>,
     /// Cancelled when the session becomes read-only: an open web socket could go on writing.
     sockets: RwLock<CancellationToken>,
-    /// Cancelled when the session is about to be signed out: from then on, only permits count.
-    left: RwLock<CancellationToken>,
+    /// The pages of now, until the session is about to be signed out: from then on, only permits count.
+    pages: RwLock<PageTurn>,
+}
+
+/// The requests of pages until those are left.
+#[derive(Clone, Default)]
+pub(crate) struct PageTurn {
+    left: CancellationToken,
+    under_way: TaskTracker,
+}
+
+impl PageTurn {
+    /// The result of a request, or `None` once its page has been left. What is there by then counts, with the cookies
+    /// that it sets.
+    pub(crate) async fn run<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        let _under_way = self.under_way.token();
+        if self.left.is_cancelled() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            result = request => Some(result),
+            () = self.left.cancelled() => None,
+        }
+    }
 }
 
 struct GateState {
@@ -98,7 +122,7 @@ impl FenceGate {
             refused: HeldBackSummary::default(),
             permits: Arc::default(),
             sockets: RwLock::default(),
-            left: RwLock::default(),
+            pages: RwLock::default(),
         }
     }
 
@@ -136,23 +160,27 @@ impl FenceGate {
         }
     }
 
-    /// Gives up what pages have requested and have no answer to yet, and whatever they request from now on.
-    pub(crate) fn leave_pages(&self) {
-        self.left.read().cancel();
+    /// Gives up what pages have requested and have no answer to yet, and whatever they request from now on. Returns once
+    /// nothing is under way.
+    pub(crate) async fn leave_pages(&self) {
+        let pages = self.pages();
+        pages.left.cancel();
         std::mem::take(&mut *self.sockets.write()).cancel();
+        pages.under_way.close();
+        pages.under_way.wait().await;
     }
 
     /// Lets pages ask again, because another sign-in begins.
     pub(crate) fn admit_pages(&self) {
-        let mut left = self.left.write();
-        if left.is_cancelled() {
-            *left = CancellationToken::new();
+        let mut pages = self.pages.write();
+        if pages.left.is_cancelled() {
+            *pages = PageTurn::default();
         }
     }
 
-    /// Cancelled when nothing of the pages of now passes any longer.
-    pub(crate) fn left(&self) -> CancellationToken {
-        self.left.read().clone()
+    /// The pages of now.
+    pub(crate) fn pages(&self) -> PageTurn {
+        self.pages.read().clone()
     }
 
     pub(crate) fn set_application(&self, application: Vec<Origin>) {

@@ -216,9 +216,10 @@ impl Gateway {
     }
 
     /// Gives up the requests of pages that are not answered yet, and every later one: what a page sends must not arrive
-    /// after the sign-out. The console's own requests still pass.
-    pub fn leave_pages(&self) {
-        self.session.gate.leave_pages();
+    /// after the sign-out. The console's own requests still pass. When this returns, no request of a page is under way,
+    /// and the observer knows every cookie that an answer has set.
+    pub async fn leave_pages(&self) {
+        self.session.gate.leave_pages().await;
     }
 
     /// Lets pages ask again after [`Self::leave_pages`], because another sign-in begins.

@@ -73,7 +73,7 @@ impl Impersonations {
         let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
         self.browser.leave_page(&running.id).await;
         if let Some(gateway) = running.gateway() {
-            gateway.leave_pages();
+            gateway.leave_pages().await;
         }
         let step_cookies = self.find_step_cookies(running, &connection).await;
         let is_whole = step_cookies.as_ref().map(|_| ()).map_err(Clone::clone);

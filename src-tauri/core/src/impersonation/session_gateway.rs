@@ -211,8 +211,8 @@ impl SessionGateway {
     }
 
     /// Lets nothing of a page reach the application any longer, not even what is under way.
-    pub(super) fn leave_pages(&self) {
-        self.gateway.leave_pages();
+    pub(super) async fn leave_pages(&self) {
+        self.gateway.leave_pages().await;
     }
 
     /// Ends every connection of the session's window, and everything that waits for its launch page.

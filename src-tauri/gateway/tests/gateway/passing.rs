@@ -209,7 +209,9 @@ async fn a_page_that_is_left_sends_nothing_more_and_the_sign_out_does() {
         tokio::task::yield_now().await;
     }
 
-    gateway.leave_pages();
+    gateway.leave_pages().await;
+    let outcome = gateway.journal().list_entries().remove(0).outcome;
+    assert!(matches!(outcome, RequestOutcome::Refused { .. }), "nothing is under way any more: {outcome:?}");
     let upload = upload.await.unwrap().map(|answer| answer.status());
     assert!(upload.as_ref().is_err() || upload.is_ok_and(|status| status == StatusCode::SERVICE_UNAVAILABLE));
     let late = client.post(application.https("/late")).send().await.unwrap();
