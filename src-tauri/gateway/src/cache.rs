@@ -9,6 +9,7 @@ mod shareable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -32,6 +33,8 @@ const COUNT_LIMIT: usize = 4_096;
 pub struct PublicCache {
     limit: usize,
     files: Mutex<Files>,
+    /// Whether the application wants a cookie for files that its documents declare, or does not share them.
+    is_refused: AtomicBool,
 }
 
 #[derive(Default)]
@@ -66,12 +69,23 @@ pub(crate) struct StaleFile {
 impl PublicCache {
     /// `limit` is in bytes of content.
     pub fn new(limit: usize) -> Self {
-        Self { limit, files: Mutex::default() }
+        Self { limit, files: Mutex::default(), is_refused: AtomicBool::new(false) }
     }
 
     /// Forgets every file.
     pub fn clear(&self) {
         *self.files.lock() = Files::default();
+        self.is_refused.store(false, Ordering::Relaxed);
+    }
+
+    /// Records that a file that was loaded ahead may not be shared.
+    pub(crate) fn refuse(&self) {
+        self.is_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether files that documents declare need not be loaded ahead.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
     }
 
     /// Files and their bytes.
@@ -139,15 +153,7 @@ impl PublicCache {
         head: &response::Parts,
         body: Body,
     ) -> Result<Body, Body> {
-        if !is_plain(request) || !may_be_shared(head) {
-            return Err(body);
-        }
-        let policy = CachePolicy::new(&to_anonymous(request), head);
-        if !policy.is_storable()
-            || policy.time_to_live(SystemTime::now()).is_zero() && !has_validator(&head.headers)
-        {
-            return Err(body);
-        }
+        let Some(policy) = find_policy(request, head) else { return Err(body) };
         let expected = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let keeper = FileKeeper {
             address: request.uri.clone(),
@@ -157,6 +163,11 @@ impl PublicCache {
             cache: Arc::clone(self),
         };
         Ok(WatchedBody::new(body, keeper).boxed_unsync())
+    }
+
+    /// Whether an answer is one that may be stored.
+    pub(crate) fn may_keep(request: &request::Parts, head: &response::Parts) -> bool {
+        find_policy(request, head).is_some()
     }
 
     fn store(&self, address: Uri, policy: CachePolicy, content: Bytes) {
@@ -180,6 +191,16 @@ impl PublicCache {
             files.size -= removed.content.len();
         }
     }
+}
+
+/// How an answer may be stored; `None` if it may not.
+fn find_policy(request: &request::Parts, head: &response::Parts) -> Option<CachePolicy> {
+    if !is_plain(request) || !may_be_shared(head) {
+        return None;
+    }
+    let policy = CachePolicy::new(&to_anonymous(request), head);
+    let is_of_use = !policy.time_to_live(SystemTime::now()).is_zero() || has_validator(&head.headers);
+    (policy.is_storable() && is_of_use).then_some(policy)
 }
 
 trait RetainNames {

@@ -63,6 +63,7 @@ pub(crate) async fn exchange(
                 record: &record,
                 session: &session,
                 is_announced: permit.is_some(),
+                is_ahead: false,
                 preferences: &preferences,
                 sockets_closed,
             };

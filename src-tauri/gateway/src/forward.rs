@@ -25,6 +25,7 @@ use crate::fence::is_top_level;
 use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
 use crate::journal::{Record, RequestOutcome};
 use crate::observer::SentCookies;
+use crate::preload::watch_document;
 use crate::session::SessionState;
 
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
@@ -36,6 +37,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) session: &'a Arc<SessionState>,
     /// Whether the console itself has announced the request.
     pub(crate) is_announced: bool,
+    /// Whether the gateway makes it before the webview does.
+    pub(crate) is_ahead: bool,
     pub(crate) preferences: &'a Preferences,
     /// Cancelled when the web sockets of this time have to close.
     pub(crate) sockets_closed: CancellationToken,
@@ -51,12 +54,16 @@ impl Passage<'_> {
         let upgrade = wanted_upgrade(&request);
         let from_webview = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         let (mut parts, body) = request.into_parts();
+        let came_by = parts.version;
         self.prepare_request(&mut parts, uri, upgrade);
         let mut asked = parts.clone();
         asked.extensions.clear();
         let shares = self.shares_files();
         let mut stale = None;
         if shares {
+            if !self.is_ahead {
+                self.session.preloads.wait_for(&asked.uri).await;
+            }
             match self.session.cache.look_up(&asked, SystemTime::now()) {
                 CacheLookup::Miss => {}
                 CacheLookup::Fresh(file) => return Ok(self.answer_from_cache(file)),
@@ -68,7 +75,9 @@ impl Passage<'_> {
         }
         self.tell_sent_cookies(&asked);
         let mut response = self.send(parts, body).await?;
-        self.tell_set_cookies(response.headers());
+        if !self.is_ahead {
+            self.tell_set_cookies(response.headers());
+        }
         self.record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(from_webview) = from_webview
@@ -109,6 +118,7 @@ impl Passage<'_> {
         } else {
             body
         };
+        let body = watch_document(self.session, self.url, came_by, &asked, &head, body);
         Ok(Response::from_parts(head, body))
     }
 

@@ -23,6 +23,7 @@ mod journal;
 mod launch;
 mod observer;
 mod outbound_proxy;
+mod preload;
 mod random;
 mod session;
 mod target;
@@ -57,6 +58,7 @@ use credentials::CredentialStore;
 use fence::{FenceRules, HostPattern, SessionMode};
 use gate::FenceGate;
 use inbound::Admission;
+use preload::PendingPreloads;
 use session::SessionState;
 use upstream::Upstream;
 pub use upstream::read_certificates;
@@ -120,6 +122,7 @@ impl Gateway {
             launch: config.launch,
             cache: config.cache,
             static_hosts: config.static_hosts,
+            preloads: PendingPreloads::default(),
             gate: FenceGate::new(config.rules),
             observer: config.observer,
             ended: CancellationToken::new(),

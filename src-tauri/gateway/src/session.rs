@@ -14,6 +14,7 @@ use crate::gate::FenceGate;
 use crate::inbound::Admission;
 use crate::journal::RequestJournal;
 use crate::launch::LaunchRoute;
+use crate::preload::PendingPreloads;
 use crate::upstream::Upstream;
 
 pub(crate) struct SessionState {
@@ -22,6 +23,7 @@ pub(crate) struct SessionState {
     pub(crate) upstream: Upstream,
     pub(crate) cache: Arc<PublicCache>,
     pub(crate) static_hosts: Vec<HostPattern>,
+    pub(crate) preloads: PendingPreloads,
     pub(crate) gate: FenceGate,
     pub(crate) observer: Arc<dyn SessionObserver>,
     pub(crate) journal: Arc<RequestJournal>,

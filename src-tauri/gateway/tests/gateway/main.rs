@@ -14,5 +14,6 @@ mod faults;
 mod fence;
 mod launch;
 mod passing;
+mod preload;
 mod proxies;
 mod session;

@@ -1,0 +1,246 @@
+//! Finds the scripts and styles that a document declares, while it passes. It need not understand every page: what it
+//! misses, the browser loads itself.
+
+/// What a document declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeclaredFile {
+    /// As the document has it, so possibly relative.
+    pub(super) url: String,
+    pub(super) kind: FileKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Script,
+    Module,
+    Style,
+}
+
+/// Elements whose text is no markup, or is none of the page's own.
+const OPAQUE: [&str; 7] = ["script", "style", "noscript", "template", "textarea", "title", "svg"];
+
+/// Looks for tags in a document that comes in pieces.
+#[derive(Default)]
+pub(super) struct TagScanner {
+    text: Vec<u8>,
+    /// What comes before has been looked at.
+    at: usize,
+    /// The opaque element that has begun.
+    inside: Option<&'static str>,
+    /// What follows is relative to another address.
+    has_base: bool,
+}
+
+impl TagScanner {
+    /// How much of the document has come.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        self.text.extend_from_slice(piece);
+    }
+
+    /// What has been declared since the last call.
+    pub(super) fn take_files(&mut self) -> Vec<DeclaredFile> {
+        let mut files = Vec::new();
+        while !self.has_base
+            && let Some(after) = self.step(&mut files)
+        {
+            self.at = after;
+        }
+        files
+    }
+
+    /// Looks at the next tag; returns where it ends, or `None` if it has not come yet.
+    fn step(&mut self, files: &mut Vec<DeclaredFile>) -> Option<usize> {
+        if let Some(name) = self.inside {
+            let end = find_end_tag(&self.text, self.at, name)?;
+            self.inside = None;
+            return Some(end);
+        }
+        let start = self.at + self.text[self.at..].iter().position(|byte| *byte == b'<')?;
+        let rest = &self.text[start..];
+        if b"<!--".starts_with(rest) {
+            return None;
+        }
+        if rest.starts_with(b"<!--") {
+            return find(rest, 4, b"-->").map(|end| start + end + 3);
+        }
+        if !rest.get(1)?.is_ascii_alphabetic() {
+            return Some(start + 1);
+        }
+        let (tag, length) = Tag::read(rest)?;
+        self.inside = OPAQUE.into_iter().find(|name| tag.name == *name);
+        self.has_base = tag.name == "base";
+        files.extend(tag.declared_file());
+        Some(start + length)
+    }
+}
+
+struct Tag {
+    name: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    /// The tag at the start of a text, and its length; `None` if it is not whole.
+    fn read(text: &[u8]) -> Option<(Self, usize)> {
+        let mut at = 1;
+        let name = read_while(text, &mut at, |byte| !byte.is_ascii_whitespace() && !b"/>".contains(&byte))?;
+        let mut tag = Self { name: name.to_ascii_lowercase(), attributes: Vec::new() };
+        loop {
+            read_while(text, &mut at, |byte| byte.is_ascii_whitespace() || byte == b'/')?;
+            if text[at] == b'>' {
+                return Some((tag, at + 1));
+            }
+            let is_name = |byte: u8| !byte.is_ascii_whitespace() && !b"/>=".contains(&byte);
+            let from = at;
+            let name = read_while(text, &mut at, is_name)?.to_ascii_lowercase();
+            read_while(text, &mut at, |byte| byte.is_ascii_whitespace())?;
+            let mut value = String::new();
+            if text[at] == b'=' {
+                at += 1;
+                read_while(text, &mut at, |byte| byte.is_ascii_whitespace())?;
+                value = read_value(text, &mut at)?;
+            }
+            tag.attributes.push((name, value));
+            // A character that begins no name must not stop us.
+            at = at.max(from + 1);
+        }
+    }
+
+    fn declared_file(&self) -> Option<DeclaredFile> {
+        let (url, kind) = match self.name.as_str() {
+            "script" if !self.has("nomodule") => match self.get("type").unwrap_or_default().trim() {
+                "" | "text/javascript" | "application/javascript" => (self.get("src")?, FileKind::Script),
+                "module" => (self.get("src")?, FileKind::Module),
+                _ => return None,
+            },
+            "link" if !self.has("disabled") && self.get("media").is_none_or(|media| media == "all") => {
+                let relations = self.get("rel")?.to_ascii_lowercase();
+                let is = |name: &str| relations.split_ascii_whitespace().any(|one| one == name);
+                let kind = match self.get("as") {
+                    _ if is("alternate") => return None,
+                    _ if is("stylesheet") => FileKind::Style,
+                    _ if is("modulepreload") => FileKind::Module,
+                    Some("script") if is("preload") => FileKind::Script,
+                    Some("style") if is("preload") => FileKind::Style,
+                    _ => return None,
+                };
+                (self.get("href")?, kind)
+            }
+            _ => return None,
+        };
+        let url = url.trim().replace("&amp;", "&");
+        // Another reference might stand in it; the browser knows them all.
+        (!url.is_empty() && !url.contains(';')).then_some(DeclaredFile { url, kind })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What stands at `at` as long as it is wanted; `None` if the text ends with it.
+fn read_while(text: &[u8], at: &mut usize, is_wanted: impl Fn(u8) -> bool) -> Option<String> {
+    let rest = text.get(*at..)?;
+    let length = rest.iter().position(|byte| !is_wanted(*byte))?;
+    *at += length;
+    Some(String::from_utf8_lossy(&rest[..length]).into_owned())
+}
+
+fn read_value(text: &[u8], at: &mut usize) -> Option<String> {
+    match *text.get(*at)? {
+        quote @ (b'"' | b'\'') => {
+            *at += 1;
+            let value = read_while(text, at, |byte| byte != quote)?;
+            *at += 1;
+            Some(value)
+        }
+        _ => read_while(text, at, |byte| !byte.is_ascii_whitespace() && byte != b'>'),
+    }
+}
+
+/// Where the end tag of an element ends.
+fn find_end_tag(text: &[u8], from: usize, name: &str) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at = find(text, at, b"</")? + 2;
+        let end = text.get(at..at + name.len() + 1)?;
+        if end[..name.len()].eq_ignore_ascii_case(name.as_bytes()) && !end[name.len()].is_ascii_alphanumeric()
+        {
+            return find(text, at, b">").map(|end| end + 1);
+        }
+    }
+}
+
+fn find(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
+    text.get(from..)?.windows(wanted.len()).position(|window| window == wanted).map(|at| from + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PAGE: &str = r#"<!DOCTYPE html><html><head><title>a <script src=/no-title.js></title>
+        <!-- <script src="/no-comment.js"></script> --><base target=_top2
+        ><link rel="stylesheet" href="/a.css?x=1&amp;y=2"><LINK REL=modulepreload HREF=/chunk.js crossorigin>
+        <link rel=preload as=font href=/no.woff2><link rel="alternate stylesheet" href=/no.css>
+        <link rel=stylesheet media=print href=/no-print.css><link as='script' rel='preload' href='/p.js'>
+        <script>document.write("<script src='/no-text.js'><\/script>")</script>
+        <script type=module src='app.js'></script><script nomodule src=/no-module.js></script>
+        <noscript><link rel=stylesheet href=/no-noscript.css></noscript>
+        <script type="text/template" src=/no-template></script></head>
+        <body><p title="a > b"><img src=/no.png><script async src=/z.js></script>"#;
+
+    fn scan(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<DeclaredFile> {
+        let mut scanner = TagScanner::default();
+        let mut files = Vec::new();
+        for piece in pieces {
+            scanner.push(piece.as_ref());
+            files.extend(scanner.take_files());
+        }
+        files
+    }
+
+    #[test]
+    fn scripts_and_styles_are_found_and_nothing_that_the_page_does_not_load() {
+        let page = PAGE.replace("<base target=_top2\n        >", "");
+        let found: Vec<_> = scan([&page]).into_iter().map(|file| (file.url, file.kind)).collect();
+        let expected = [
+            ("/a.css?x=1&y=2", FileKind::Style),
+            ("/chunk.js", FileKind::Module),
+            ("/p.js", FileKind::Script),
+            ("app.js", FileKind::Module),
+            ("/z.js", FileKind::Script),
+        ];
+        assert_eq!(found, expected.map(|(url, kind)| (url.to_owned(), kind)));
+    }
+
+    #[test]
+    fn after_another_base_nothing_is_certain() {
+        assert_eq!(scan([PAGE]), []);
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_in_which_a_page_comes_make_no_difference(size in 1_usize..80) {
+            let page = PAGE.replace("<base target=_top2\n        >", "");
+            prop_assert_eq!(scan(page.as_bytes().chunks(size)), scan([&page]));
+        }
+
+        #[test]
+        fn no_page_stops_it(page in "[<>/!='\"a-z -]{0,200}") {
+            let mut scanner = TagScanner::default();
+            scanner.push(page.as_bytes());
+            let _ = scanner.take_files();
+        }
+    }
+}
