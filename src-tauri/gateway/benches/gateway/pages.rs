@@ -12,24 +12,40 @@ use crate::{browsers, session};
 
 const FAR: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 3;
-const PAGES: Pages = &[("/page-of-60-files", "text/html", include_str!("page.html"), None)];
+/// A page whose document declares its files, and one whose script adds them.
+const DECLARED: &str = "/declared";
+const ADDED: &str = "/added";
+
+fn write_pages() -> Pages {
+    let declared: String = (0..60).map(|at| format!("<script defer src=/file/{at}.js></script>")).collect();
+    let added = "<script>for (let at = 0; at < 60; at++) {
+        document.head.append(Object.assign(document.createElement('script'), { src: `/file/${at}.js` }));
+    }</script>";
+    let page = |path, files: &str| {
+        let content: &str = include_str!("page.html").replace("FILES", files).leak();
+        (path, "text/html", content, None)
+    };
+    vec![page(DECLARED, &declared), page(ADDED, added)].leak()
+}
 
 pub async fn measure(company: &Company) {
     for delay in [Duration::ZERO, FAR] {
-        let application = Application::start_with_pages(company, PAGES).await;
+        let application = Application::start_with_pages(company, write_pages()).await;
         let port = delay_all(application.address, delay).await;
-        let page = format!("https://localhost:{port}/page-of-60-files");
+        let origin = format!("https://localhost:{port}").parse::<url::Url>().expect("a URL");
         let distance = if delay.is_zero() { "near" } else { "far " };
         let cache = Arc::new(PublicCache::new(64 << 20));
         let start = async || {
-            let rules = FenceRules {
-                application: vec![page.parse::<url::Url>().expect("a URL").origin()],
-                ..session::rules(SessionMode::Full)
-            };
+            let rules =
+                FenceRules { application: vec![origin.origin()], ..session::rules(SessionMode::Full) };
             let config = GatewayConfig { cache: cache.clone(), rules, ..session::config(company) };
-            Gateway::start(config).await.expect("a gateway")
+            let gateway = Gateway::start(config).await.expect("a gateway");
+            // As while the operator types.
+            gateway.preconnect(&origin);
+            gateway
         };
-        for engine in ["webkit", "chromium"] {
+        for (engine, path) in [("webkit", DECLARED), ("webkit", ADDED), ("chromium", DECLARED)] {
+            let page = origin.join(path).expect("a path").to_string();
             let (mut direct, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
             // In turns, and each in a session of its own: what a first session has to load, the second shares.
             for _ in 0..ROUNDS {
@@ -40,7 +56,7 @@ pub async fn measure(company: &Company) {
             }
             let (direct, first, second) = (median(direct), median(first), median(second));
             println!(
-                "{distance} {engine}: direct {direct:.0} ms; first session {first:.0} ms ({:.2}x); second {second:.0} ms ({:.2}x)",
+                "{distance} {engine} {path}: direct {direct:.0} ms; first session {first:.0} ms ({:.2}x); second {second:.0} ms ({:.2}x)",
                 first / direct,
                 second / direct
             );

@@ -12,7 +12,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::application::{Company, Shown};
 
-/// Delays what passes, in each direction, without a limit to how much.
+/// Delays what passes, in each direction, without a limit to how much. A connection takes a round trip to open.
 pub async fn delay_all(to: SocketAddr, delay: Duration) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -22,8 +22,9 @@ pub async fn delay_all(to: SocketAddr, delay: Duration) -> u16 {
                 let far = TcpStream::connect(to).await?;
                 let _ = (near.set_nodelay(true), far.set_nodelay(true));
                 let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                tokio::spawn(pass_late(from_near, to_far, delay));
-                pass_late(from_far, to_near, delay).await
+                let open = Instant::now() + 2 * delay;
+                tokio::spawn(pass_late(from_near, to_far, delay, open));
+                pass_late(from_far, to_near, delay, open).await
             });
         }
     });
@@ -34,12 +35,13 @@ async fn pass_late(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     delay: Duration,
+    open: Instant,
 ) -> std::io::Result<()> {
     let (sender, mut pieces) = tokio::sync::mpsc::channel::<(Instant, Vec<u8>)>(4096);
     tokio::spawn(async move {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            if sender.send((Instant::now() + delay, buffer[..length].to_vec())).await.is_err() {
+            if sender.send((open.max(Instant::now()) + delay, buffer[..length].to_vec())).await.is_err() {
                 return;
             }
         }
