@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::screen::ScreenRecording;
 use crate::wait::{PATIENCE, until};
 
 /// Width and height of the screen, in pixels.
@@ -23,7 +24,7 @@ pub struct Desktop {
     display: String,
     _window_manager: Child,
     _server: Child,
-    _log: TempDir,
+    folder: TempDir,
 }
 
 /// A top-level window, as listed by the window manager.
@@ -37,11 +38,28 @@ pub struct Window {
 impl Desktop {
     /// Starts both on a free display and returns when windows can be opened on it.
     pub async fn start() -> Result<Self> {
-        let log = tempfile::tempdir()?;
-        let server_log = log.path().join("xvfb.log");
+        Self::start_in(tempfile::tempdir()?, &[]).await
+    }
+
+    /// The same, with a screen that can be recorded.
+    pub async fn start_recordable() -> Result<Self> {
+        // In memory, so that no disk is busy with it.
+        let folder = tempfile::tempdir_in("/dev/shm")?;
+        let path = folder.path().display().to_string();
+        Self::start_in(folder, &["-fbdir", &path]).await
+    }
+
+    /// Records what is on the screen from now on.
+    pub fn record_screen(&self) -> Result<ScreenRecording> {
+        ScreenRecording::start(&self.folder.path().join("Xvfb_screen0"))
+    }
+
+    async fn start_in(folder: TempDir, more: &[&str]) -> Result<Self> {
+        let server_log = folder.path().join("xvfb.log");
         let screen = format!("{}x{}x24", SCREEN.0, SCREEN.1);
         let mut server = dies_with_us("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", &screen, "-dpi", "96", "-nolisten", "tcp", "-noreset"])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&server_log)?)
             .spawn()
@@ -63,11 +81,11 @@ impl Desktop {
             .arg("--sm-disable")
             .env("DISPLAY", &display)
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(log.path().join("openbox.log"))?)
+            .stderr(std::fs::File::create(folder.path().join("openbox.log"))?)
             .spawn()
             .context("openbox cannot be started: script/bootstrap installs it")?;
 
-        let desktop = Self { display, _window_manager: window_manager, _server: server, _log: log };
+        let desktop = Self { display, _window_manager: window_manager, _server: server, folder };
         until("openbox to manage windows", async || {
             // EWMH 1.5, "_NET_SUPPORTING_WM_CHECK": set on the root window once a window manager runs.
             let answer = desktop.x("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).await?;

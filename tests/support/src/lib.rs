@@ -34,6 +34,8 @@ pub mod processes;
 pub mod program;
 pub mod proxy;
 #[cfg(target_os = "linux")]
+pub mod screen;
+#[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
 pub mod sshd;

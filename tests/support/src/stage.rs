@@ -36,6 +36,12 @@ impl Stage {
         Self::on(desktop, keyring, binary)
     }
 
+    /// A stage whose screen can be recorded.
+    pub async fn set_recordable(binary: &Path) -> Result<Self> {
+        let (desktop, keyring) = tokio::try_join!(Desktop::start_recordable(), Keyring::start())?;
+        Self::on(desktop, keyring, binary)
+    }
+
     /// A stage without a keyring and without a D-Bus session to find one on.
     pub async fn without_keyring(binary: &Path) -> Result<Self> {
         Self::on(Desktop::start().await?, Keyring::absent()?, binary)
