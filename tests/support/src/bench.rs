@@ -206,7 +206,10 @@ async fn become_and_time(
     console.ui.press(Key::Control + Key::Enter).await?;
     let application = &demo.application;
     let login = application
-        .wait_for(|one| one.path == "/login" && one.json_body()["reason"] == *reason, PATIENCE)
+        .wait_for(
+            |one| one.path == "/login" && one.at_ms >= began && one.json_body()["reason"] == *reason,
+            PATIENCE,
+        )
         .await?;
     let asked = |one: &understudy_demo::ReceivedRequest| one.path == "/" && one.at_ms >= began;
     let page = application.wait_for(asked, PATIENCE).await?;

@@ -17,7 +17,8 @@ const DECLARED: &str = "/declared";
 const ADDED: &str = "/added";
 
 fn write_pages() -> Pages {
-    let declared: String = (0..60).map(|at| format!("<script defer src=/file/{at}.js></script>")).collect();
+    let tags = (0..60).map(|at| format!("<script defer src=/file/{at}.js></script>"));
+    let declared = tags.collect::<Vec<_>>().concat();
     let added = "<script>for (let at = 0; at < 60; at++) {
         document.head.append(Object.assign(document.createElement('script'), { src: `/file/${at}.js` }));
     }</script>";
