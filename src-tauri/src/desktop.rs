@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tauri::utils::config::AppDirectoriesOverride;
-use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{
+    AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+};
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use tauri_plugin_global_shortcut::ShortcutState;
 use understudy_core::clock::Clock;
@@ -167,6 +169,8 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     let notices = Notices::default();
     let listening = notices.subscribe();
     let (windows, commands) = SessionWindows::new(app.clone());
+    // The window's processes start while the console opens. What its page asks is heard only after this has returned.
+    let window = open_window(app)?;
     let console = tauri::async_runtime::block_on(async {
         let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::system()).await?;
         if start.demo {
@@ -185,14 +189,6 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
     tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), commands));
     tauri::async_runtime::spawn(quit_on_signal(app.clone()));
-    let window = WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
-        .title("Understudy")
-        .inner_size(1280.0, 800.0)
-        .min_inner_size(560.0, 360.0)
-        .build()
-        .map_err(|cause| {
-            Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}"))
-        })?;
     reload_on_crash(&window);
     watch_network(&window);
     let handle = app.clone();
@@ -208,7 +204,23 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
         }
         _ => {}
     });
-    Ok(())
+    window.show().and_then(|()| window.set_focus()).map_err(window_error)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn window_error(cause: tauri::Error) -> Error {
+    Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}"))
+}
+
+fn open_window(app: &AppHandle) -> Result<WebviewWindow> {
+    WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
+        .title("Understudy")
+        .inner_size(1280.0, 800.0)
+        .min_inner_size(560.0, 360.0)
+        // Shown once there is a console: opening it may take a while, and may fail.
+        .visible(false)
+        .build()
+        .map_err(window_error)
 }
 
 /// The console cannot open, so the error goes to a native dialog and to stderr.
