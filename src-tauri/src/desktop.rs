@@ -23,6 +23,7 @@ use crate::commands::handle_commands;
 use crate::crash_recovery::{reload_on_crash, watch_network};
 use crate::demo::RunningDemo;
 use crate::events::{pass_on, run_session_commands};
+use crate::links::{EarlyLinks, find_link, open_early_links, open_link};
 use crate::quit::{
     Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
 };
@@ -34,9 +35,11 @@ use crate::succession::Predecessor;
 use crate::windows_start::has_webview as windows_can_open;
 
 /// How the console starts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct StartOptions {
     pub demo: bool,
+    /// A link to a customer, as it came; the console says so if it can't be read.
+    pub link: Option<String>,
 }
 
 fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -60,7 +63,7 @@ pub fn run_desktop(start: StartOptions) -> Result<ExitCode> {
     outcome
 }
 
-fn stay_open(start: StartOptions) -> Result<ExitCode> {
+fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
     let home = Home::locate()?;
     windows_can_open()?;
     let runtime = start_runtime().map_err(|cause| Error::out_of_resources("start", cause))?;
@@ -98,10 +101,11 @@ fn stay_open(start: StartOptions) -> Result<ExitCode> {
         .invoke_handler(handle_commands)
         .manage(Leaving::default())
         .manage(RunningDemo::default())
+        .manage(EarlyLinks::new(link))
         .setup(move |app| {
             #[cfg(target_os = "linux")]
             crate::session_bus::outlive_session_bus();
-            open_in_turn(app.handle(), home, start);
+            open_in_turn(app.handle(), home, demo);
             Ok(())
         })
         .build(context)
@@ -111,6 +115,9 @@ fn stay_open(start: StartOptions) -> Result<ExitCode> {
             )
         })?;
     app.run(|app, event| match event {
+        // Elsewhere, a link is an argument.
+        #[cfg(target_os = "macos")]
+        RunEvent::Opened { urls } => urls.iter().for_each(|link| open_link(app, link.as_str())),
         RunEvent::ExitRequested { api, .. } if !app.state::<Leaving>().is_quitting() => {
             api.prevent_exit();
             close_console(app);
@@ -146,9 +153,9 @@ fn windows_can_open() -> Result<()> {
 }
 
 /// Opens the console once its predecessor has ended.
-fn open_in_turn(app: &AppHandle, home: Home, start: StartOptions) {
+fn open_in_turn(app: &AppHandle, home: Home, demo: bool) {
     let open = move |app: &AppHandle| {
-        if let Err(error) = set_up(app, home, start) {
+        if let Err(error) = set_up(app, home, demo) {
             exit_with_error(app, &error);
         }
     };
@@ -165,7 +172,7 @@ fn open_in_turn(app: &AppHandle, home: Home, start: StartOptions) {
     });
 }
 
-fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
+fn set_up(app: &AppHandle, home: Home, demo: bool) -> Result<()> {
     let notices = Notices::default();
     let listening = notices.subscribe();
     let (windows, commands) = SessionWindows::new(app.clone());
@@ -173,13 +180,14 @@ fn set_up(app: &AppHandle, home: Home, start: StartOptions) -> Result<()> {
     let window = open_window(app)?;
     let console = tauri::async_runtime::block_on(async {
         let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::system()).await?;
-        if start.demo {
+        if demo {
             app.state::<RunningDemo>().start(&console).await?;
         }
         Ok::<_, Error>(console)
     })?;
     app.manage(windows);
     app.manage(Arc::clone(&console));
+    open_early_links(app, &console);
     let settings = console.settings();
     if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error:#}");
@@ -244,6 +252,9 @@ async fn quit_on_signal(app: AppHandle) {
 
 /// Handles another start of `understudy`, in the running one.
 async fn answer_second_start(app: &AppHandle, arguments: &[String]) {
+    if let Some(link) = find_link(arguments) {
+        return open_link(app, link);
+    }
     // Without a console, this start has failed and says so itself.
     let Some(console) = app.try_state::<Arc<Console>>() else { return };
     if arguments.iter().any(|argument| argument == "demo")

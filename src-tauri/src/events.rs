@@ -58,6 +58,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             app.emit_to(CONSOLE, "renew_secret", session)
         }
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
+        Notice::CustomerLink(link) => app.emit_to(CONSOLE, "customer_link", link),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),

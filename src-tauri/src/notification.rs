@@ -116,6 +116,7 @@ mod tests {
                 company: Some("Lindenhof".into()),
             },
             reason: "a private matter".into(),
+            ticket: String::new(),
             phase: Phase::Active,
             started_at: 0,
             active_at: Some(0),

@@ -84,7 +84,7 @@ async fn a_second_console_on_the_same_home_leaves_the_sessions_of_the_first_alon
     desk.until(&session.id, Phase::Active).await;
 
     let (second, mut told) = another_console(&desk).await;
-    second.send_queued_toasts();
+    second.send_queued_notices();
     assert!(toasts(&mut told).is_empty(), "nothing crashed");
     assert!(ends(&entries(&desk).await).is_empty());
     let past = second.user_details("shop", &user.id).await.expect("details").past;
@@ -113,7 +113,7 @@ async fn killed_sessions_are_closed_at_the_next_start_and_running_ones_are_not()
 
     killed.kill().await.expect("killed");
     let (third, mut told) = another_console(&desk).await;
-    third.send_queued_toasts();
+    third.send_queued_notices();
     let said = "Understudy stopped unexpectedly while you were signed in as ada@example.com (Slow).";
     assert_eq!(toasts(&mut told), [said]);
     let log = entries(&desk).await;
@@ -123,7 +123,7 @@ async fn killed_sessions_are_closed_at_the_next_start_and_running_ones_are_not()
     assert_eq!(past[0].outcome, Outcome::Crashed);
 
     // It is reported once, and the live session still ends normally.
-    third.send_queued_toasts();
+    third.send_queued_notices();
     assert!(toasts(&mut told).is_empty());
     desk.console.end_session(&running.id, EndCause::Operator).await;
     assert_eq!(ends(&entries(&desk).await)[0], (running.id.as_str(), EndCause::Operator));

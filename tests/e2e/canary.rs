@@ -26,7 +26,8 @@ async fn token_and_cookies_go_to_the_application_alone() -> Result<()> {
     console.press_until(&window, &["Return"], &["active"]).await?;
     let login = shop.received(|one| one.path == "/login" && one.status == Some(200)).await?;
     assert!(login.admin_token_ok, "the canary did sing once");
-    let asked = shop.received(|one| one.path == "/api/me" && one.cookies.contains_key("ledgerline_api")).await?;
+    let asked =
+        shop.received(|one| one.path == "/api/me" && one.cookies.contains_key("ledgerline_api")).await?;
     let mut canaries = vec![TOKEN.to_owned()];
     for name in ["ledgerline_session", "ledgerline_api"] {
         canaries.push(asked.cookies.get(name).context(name)?.clone());
@@ -71,7 +72,8 @@ async fn token_and_cookies_go_to_the_application_alone() -> Result<()> {
         // A message of bytes is logged as numbers.
         let bytes = format!("{:?}", canary.as_bytes());
         let bytes = bytes.trim_matches(['[', ']']);
-        let spilt: Vec<_> = log.lines().filter(|line| line.contains(canary) || line.contains(bytes)).collect();
+        let spilt: Vec<_> =
+            log.lines().filter(|line| line.contains(canary) || line.contains(bytes)).collect();
         assert!(spilt.is_empty(), "the log: {spilt:#?}");
     }
     console.ui.quit().await?;

@@ -10,6 +10,7 @@ import FileText from "@lucide/svelte/icons/file-text";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import KeyRound from "@lucide/svelte/icons/key-round";
+import Link from "@lucide/svelte/icons/link";
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import PanelRight from "@lucide/svelte/icons/panel-right";
 import Pencil from "@lucide/svelte/icons/pencil";
@@ -171,6 +172,15 @@ export const actions: Action[] = [
     ofList: true,
     possible: hasUser,
     run: (app) => void app.copySelected("email"),
+  },
+  {
+    id: "copy-link",
+    label: texts.actions.copyLink,
+    icon: Link,
+    chords: [],
+    ofList: true,
+    possible: hasUser,
+    run: (app) => void app.copyLink(),
   },
   {
     id: "search",

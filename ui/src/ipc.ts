@@ -6,6 +6,7 @@ import { getCurrentWebview } from "@tauri-apps/api/webview";
 import { writeText } from "@tauri-apps/plugin-clipboard-manager";
 import { open, save } from "@tauri-apps/plugin-dialog";
 import type { BarAction } from "./bindings/BarAction";
+import type { CustomerLink } from "./bindings/CustomerLink";
 import type { ConnectionFile } from "./bindings/ConnectionFile";
 import type { ConnectionList } from "./bindings/ConnectionList";
 import type { ContactLink } from "./bindings/ContactLink";
@@ -21,6 +22,7 @@ import type { ListRequest } from "./bindings/ListRequest";
 import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
+import type { TicketContext } from "./bindings/TicketContext";
 import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { SavedFile } from "./bindings/SavedFile";
@@ -148,7 +150,12 @@ export const impersonate = (
   user: string,
   reason: string,
   given: Record<string, unknown>,
-) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given }));
+  ticket: TicketContext,
+) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given, ticket }));
+
+/** A link that leads to this user. */
+export const linkToCustomer = (connection: string, user: string) =>
+  call("link_to_customer", { connection, user });
 
 /** A session that is read-only whatever the connection says. */
 export const trySession = (connection: string, user: string) =>
@@ -314,6 +321,9 @@ export const onDirectoryWaking = (tell: (waking: WakingDirectory) => void) => on
 
 /** In the window of this session, which was refused, the agent wants to give another secret. */
 export const onRenewSecret = (tell: (session: string) => void) => on("renew_secret", tell);
+
+/** A link from outside, such as from a helpdesk, was opened. Nothing of it has been looked up. */
+export const onCustomerLink = (tell: (link: CustomerLink) => void) => on("customer_link", tell);
 
 export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 

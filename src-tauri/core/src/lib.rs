@@ -12,6 +12,7 @@ pub mod check;
 pub mod clock;
 pub mod connection;
 pub mod console;
+pub mod customer_link;
 pub mod destination;
 pub mod directories;
 pub mod error;

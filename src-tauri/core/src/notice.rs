@@ -7,6 +7,7 @@ use ts_rs::TS;
 
 use crate::audit::Entry;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
+use crate::customer_link::CustomerLink;
 use crate::error::Error;
 use crate::sanitize;
 use crate::session::{EndedSession, SessionView};
@@ -114,6 +115,8 @@ pub enum Notice {
     /// The operator wants to replace the secret that the session with this ID was refused for.
     RenewSecret(String),
     Toast(Toast),
+    /// A link from outside names a customer. Nothing of it has been looked up.
+    CustomerLink(CustomerLink),
     Connections(ConnectionList),
     /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),

@@ -76,6 +76,8 @@ pub struct SessionView {
     pub user: UserLabel,
     /// What the operator entered; may be empty if the policy does not require a reason.
     pub reason: String,
+    /// The ticket that it is for, as a link named it; may be empty.
+    pub ticket: String,
     pub phase: Phase,
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number")]
@@ -324,7 +326,8 @@ mod tests {
                 connection_name: "Acme".into(),
                 environment: Environment::Staging,
                 user: UserLabel { id: "7".into(), name: None, email: None, company: None },
-                reason: "ticket 1".into(),
+                reason: "cannot pay".into(),
+                ticket: "4711".into(),
                 phase: Phase::Active,
                 started_at: 1_000,
                 active_at: Some(5),

@@ -12,6 +12,7 @@ use crate::audit::{AuditLog, EndCause, Entry, Event, OperatorIdentity, Subject};
 use crate::check::{TypedSecrets, UNSAVED};
 use crate::clock::Clock;
 use crate::connection::{Connection, ConnectionSource};
+use crate::customer_link::TicketContext;
 use crate::directory::{self, Directory, Info, ListRequest, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, SessionFacts};
@@ -123,7 +124,7 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
     let secrets = from.of_sign_in(&connection).await?;
     let (info, row) = read_user(&connection, trial, &from).await?;
     let session = Uuid::now_v7().to_string();
-    let given = Map::new();
+    let (given, ticket) = (Map::new(), TicketContext::default());
     let about = SessionFacts {
         connection: &connection,
         operator: &trial.operator,
@@ -131,6 +132,7 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
         given: &given,
         session: &session,
         mode: connection.policy.access.mode,
+        ticket: &ticket,
     };
     let mut context = impersonation::template_context(&about, &info, &row);
     policy::enforce_policy(&connection.policy, REASON, &context.rendered(), &info, &row)?;

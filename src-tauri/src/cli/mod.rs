@@ -20,6 +20,8 @@ use self::check::check_connection;
 use self::connections::{add_connection, remove_connection};
 use self::output::{check_written, print_sanitized, say_wrong};
 use self::secrets::on_secret;
+use crate::desktop::StartOptions;
+use crate::links::is_link;
 use crate::{core_dumps, desktop, signals};
 
 const WHERE_THINGS_ARE: &str = if cfg!(windows) {
@@ -63,6 +65,11 @@ struct Arguments {
 enum Command {
     /// Open the console on 100,000 invented users and a small application, all on this computer.
     Demo,
+    /// Open the console at the customer that a link names, ready to sign in.
+    Open {
+        /// `understudy://open?connection=NAME&user=WHO`, with `ticket`, `reason` and `page` if there are any.
+        link: String,
+    },
     /// Check a connection file and copy it to your connections.
     Add {
         /// The connection file.
@@ -144,16 +151,26 @@ enum Secret {
 }
 
 pub fn main() -> ExitCode {
+    // A desktop starts the program with nothing but the link.
+    let link = std::env::args().nth(1).filter(|argument| is_link(argument));
+    if link.is_some() {
+        return exit_with(desktop::run_desktop(StartOptions { demo: false, link }), false);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => return print_clap_message(&told),
     };
     let verbose = arguments.verbose;
     let outcome = match arguments.command {
-        None => desktop::run_desktop(desktop::StartOptions { demo: false }),
-        Some(Command::Demo) => desktop::run_desktop(desktop::StartOptions { demo: true }),
+        None => desktop::run_desktop(StartOptions::default()),
+        Some(Command::Demo) => desktop::run_desktop(StartOptions { demo: true, link: None }),
+        Some(Command::Open { link }) => desktop::run_desktop(StartOptions { demo: false, link: Some(link) }),
         Some(command) => in_terminal(command),
     };
+    exit_with(outcome, verbose)
+}
+
+fn exit_with(outcome: Result<ExitCode>, verbose: bool) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         say_wrong(&error, verbose);
         ExitCode::FAILURE
@@ -179,7 +196,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     runtime.block_on(async {
         signals::outlive_full_files().map_err(startup_error)?;
         match command {
-            Command::Demo => Ok(ExitCode::SUCCESS),
+            Command::Demo | Command::Open { .. } => Ok(ExitCode::SUCCESS),
             Command::Add { file, replace } => add_connection(&home, &file, replace).await,
             Command::Remove { connection, keep_secrets, yes } => {
                 remove_connection(&home, &connection, keep_secrets, yes).await

@@ -22,6 +22,7 @@ use understudy_core::connection::{
     Preset,
 };
 use understudy_core::console::{Console, ListedPage, UserDetails};
+use understudy_core::customer_link::{CustomerLink, TicketContext};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
 use understudy_core::error::{Error, Result};
@@ -62,7 +63,7 @@ commands! {
         console_state [core: Core<'_>] () -> ConsoleState {
             let list = core.connection_list();
             // The window listens for events before it asks for the state.
-            core.send_queued_toasts();
+            core.send_queued_notices();
             Ok(ConsoleState {
                 connections: list.connections,
                 problems: list.problems,
@@ -142,8 +143,14 @@ commands! {
             user: String,
             reason: String,
             given: Map<String, Value> as "Record<string, unknown>",
+            ticket: TicketContext,
         ) -> SessionView {
-            core.impersonate(&connection, &user, &reason, given).await
+            core.impersonate_for_ticket(&connection, &user, &reason, given, ticket).await
+        }
+
+        /// A link that leads to this user, for a ticket.
+        link_to_customer [_core: Core<'_>] (connection: String, user: String) -> String {
+            Ok(CustomerLink { connection, user, ..CustomerLink::default() }.to_url())
         }
 
         /// A read-only session that shows what such sessions hold back.

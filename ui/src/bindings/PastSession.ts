@@ -5,7 +5,11 @@ import type { PastUnlock } from "./PastUnlock";
 /**
  * One session of a user, from the audit log. Lists have the newest first.
  */
-export type PastSession = { session: string, operator: string, reason: string, outcome: Outcome, 
+export type PastSession = { session: string, operator: string, reason: string, 
+/**
+ * The ticket that it was for; may be empty.
+ */
+ticket: string, outcome: Outcome, 
 /**
  * Milliseconds since the Unix epoch.
  */

@@ -16,7 +16,11 @@ connection: string, connection_name: string, environment: Environment, user: Use
 /**
  * What the operator entered; may be empty if the policy does not require a reason.
  */
-reason: string, phase: Phase, 
+reason: string, 
+/**
+ * The ticket that it is for, as a link named it; may be empty.
+ */
+ticket: string, phase: Phase, 
 /**
  * Milliseconds since the Unix epoch.
  */

@@ -29,6 +29,7 @@ import type { Settings } from "./Settings";
 import type { SignInForm } from "./SignInForm";
 import type { SignInTestReport } from "./SignInTestReport";
 import type { Suggestion } from "./Suggestion";
+import type { TicketContext } from "./TicketContext";
 import type { UserDetails } from "./UserDetails";
 import type { Wider } from "./Wider";
 import type { WindowTurn } from "./WindowTurn";
@@ -50,7 +51,8 @@ export type Commands = {
   recent_reasons: { args: { connection: string }, result: Array<string> },
   prepare_window: { args: { connection: string }, result: null },
   discard_window: { args: {}, result: null },
-  impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown> }, result: SessionView },
+  impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown>, ticket: TicketContext }, result: SessionView },
+  link_to_customer: { args: { connection: string, user: string }, result: string },
   try_session: { args: { connection: string, user: string }, result: SessionView },
   held_back: { args: { session: string }, result: HeldBackList },
   clear_cache: { args: { connection: string }, result: number },

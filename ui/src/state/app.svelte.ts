@@ -5,10 +5,12 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionList } from "../bindings/ConnectionList";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
+import type { TicketContext } from "../bindings/TicketContext";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
@@ -156,6 +158,7 @@ export class App {
       }),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
+      ipc.onCustomerLink((link) => void this.openLink(link)),
       ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),
       ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
@@ -316,7 +319,50 @@ export class App {
       const who = whoIs(search.info.columns, row);
       return toasts.info(texts.users.isProtected(who, shortName(rule)), texts.details.protectedHint);
     }
-    this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
+    const link = this.link?.connection === connection.id ? this.link : undefined;
+    this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row, link });
+  }
+
+  // Links
+
+  /** The link that led here, until a session has begun with it or it is put away. */
+  link: CustomerLink | null = $state.raw(null);
+
+  /** Goes where a link leads: to its connection, to whom it names, and if that is one user, to the question why. It
+   * signs nobody in. */
+  async openLink(link: CustomerLink): Promise<void> {
+    // What lies over the list may hold something unsaved: it is finished first.
+    if (this.layers.open)
+      return toasts.show(
+        { kind: "info", text: texts.link.waits(shortName(link.user)), hint: texts.link.waitsHow, said: [] },
+        { stays: true, offer: { label: texts.link.open, run: () => void this.openLink(link) } },
+      );
+    if (!this.connections.some(({ id }) => id === link.connection))
+      return this.layers.show({ kind: "unknown_link", link });
+    this.link = link;
+    this.goTo(link.connection);
+    const { search } = this;
+    search?.type(link.user);
+    await search?.settled();
+    if (!search || this.link !== link || this.search !== search || this.layers.open) return;
+    const isNamed = search.answered?.named === 1 && search.answered.text === link.user;
+    if (isNamed && search.row) this.impersonate(search.row);
+    else this.focusSearch(false);
+  }
+
+  putLinkAway(): void {
+    this.link = null;
+  }
+
+  /** A link to the selected user, to the clipboard. */
+  async copyLink(): Promise<void> {
+    const { search, connection } = this;
+    const row = search?.row;
+    if (!row || !connection) return;
+    await this.#orSay(async () => {
+      await ipc.copyText(await ipc.linkToCustomer(connection.id, row.id));
+      toasts.good(texts.link.copied);
+    });
   }
 
   /** The session of this user that runs, but for one that is ending. */
@@ -366,9 +412,11 @@ export class App {
     user: string,
     reason: string,
     given: Record<string, unknown>,
+    ticket: TicketContext = { ticket: "", page: "" },
   ): Promise<void> {
     const told = this.#sessionsTold;
-    const session = await ipc.impersonate(connection, user, reason, given);
+    const session = await ipc.impersonate(connection, user, reason, given, ticket);
+    this.link = null;
     // What was told meanwhile is newer than this answer: the session may be over already.
     const known = this.sessions.some(({ id }) => id === session.id);
     if (told === this.#sessionsTold && !known) this.sessions = [...this.sessions, session];

@@ -2,6 +2,7 @@
 import type { Column } from "../bindings/Column";
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
 import type { Row } from "../bindings/Row";
 import type { SecretName } from "../bindings/SecretName";
@@ -13,7 +14,15 @@ export type Layer =
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
-  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row; reason?: string };
+  | { kind: "unknown_link"; link: CustomerLink }
+  | {
+      kind: "impersonate";
+      connection: ConnectionSummary;
+      columns: Column[];
+      row: Row;
+      reason?: string;
+      link?: CustomerLink | undefined;
+    };
 
 export interface AskedSecret {
   name: SecretName;

@@ -30,7 +30,13 @@ describe("keys alone", () => {
     await page.keyboard.press("Control+Enter");
     await page.getByRole("region", { name: "Running sessions" }).getByText("Bogdan Ionescu").waitFor();
     expect(await begun(opened)).toEqual([
-      { connection: "acme", user: "48213914", reason: "Ticket 88240", given: {} },
+      {
+        connection: "acme",
+        user: "48213914",
+        reason: "Ticket 88240",
+        given: {},
+        ticket: { ticket: "", page: "" },
+      },
     ]);
     // And the focus is back where the next search begins.
     await expect.poll(() => field(page).evaluate((node) => node === document.activeElement)).toBe(true);

@@ -14,6 +14,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
       environment: "production",
       user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example", company: null },
       reason: "Ticket 88240",
+      ticket: "",
       phase: "active",
       started_at: NOW - 66_000,
       active_at: NOW - 65_000,

@@ -239,6 +239,7 @@ function commands(fake: Fake): Answers {
     prepare_window: () => null,
     discard_window: () => null,
     impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
+    link_to_customer: ({ connection, user }) => `understudy://open?connection=${connection}&user=${user}`,
     try_session: ({ connection, user }) => {
       const session = {
         ...begin(fake, connection, user, "Trying a read-only session"),
@@ -451,7 +452,14 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: List
     previous: begin > 0 ? String(begin) : null,
     next: end < found.length ? String(end) : null,
     how: {
-      tier: text === "" ? "all" : found.length > 0 ? "prefix" : "contains",
+      tier:
+        text === ""
+          ? "all"
+          : found.length === 1 && found[0]?.cells.includes(text)
+            ? "email"
+            : found.length > 0
+              ? "prefix"
+              : "contains",
       by: null,
       elapsed_ms: 1.3,
     },
@@ -472,6 +480,7 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     environment,
     user: { id: user, name: cell("name"), email: cell("email"), company: null },
     reason,
+    ticket: "",
     phase: "opening",
     started_at: Date.now(),
     active_at: null,

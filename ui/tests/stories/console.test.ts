@@ -31,6 +31,7 @@ const session = (change: Partial<SessionView>): SessionView => ({
   environment: "production",
   user: { id: "1", name: "Ada Lindqvist", email: null, company: null },
   reason: "",
+  ticket: "",
   phase: "active",
   started_at: NOW - 65_000,
   active_at: NOW - 65_000,
@@ -180,6 +181,7 @@ describe("copying", () => {
     const past = {
       operator: "Robin",
       reason: "Ticket 7",
+      ticket: "",
       outcome: "ended" as const,
       started_at: NOW - 90_000,
       ended_at: NOW - 60_000,
@@ -201,6 +203,7 @@ describe("copying", () => {
     const past = {
       operator: "Robin",
       reason: "Ticket 7",
+      ticket: "",
       outcome: "ended" as const,
       started_at: NOW - 3_600_000,
       ended_at: NOW - 60_000,

@@ -27,6 +27,7 @@ const session = (change: Partial<SessionView> = {}): SessionView => ({
   environment: "production",
   user: bogdan,
   reason: "Ticket 88240",
+  ticket: "",
   phase: "active",
   started_at: NOW - 60_000,
   active_at: NOW - 60_000,
@@ -123,7 +124,13 @@ describe("opening it again", () => {
     await user.keyboard("{Control>}{Enter}{/Control}");
     await waitFor(() =>
       expect(fake.called("impersonate").map(({ args }) => args)).toEqual([
-        { connection: "acme", user: "48213914", reason: "Ticket 88240", given: {} },
+        {
+          connection: "acme",
+          user: "48213914",
+          reason: "Ticket 88240",
+          given: {},
+          ticket: { ticket: "", page: "" },
+        },
       ]),
     );
   });
@@ -181,6 +188,7 @@ test("history calls a session that a crash cut off by that name", async () => {
       session: "s0",
       operator: "Kim",
       reason: "Ticket 1",
+      ticket: "",
       outcome: "crashed",
       started_at: NOW - 600_000,
       ended_at: NOW - 500_000,

@@ -37,7 +37,15 @@ describe("becoming a user", () => {
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
-    expect(begun()).toEqual([{ connection: "acme", user: "48213914", reason: "Ticket 1", given: {} }]);
+    expect(begun()).toEqual([
+      {
+        connection: "acme",
+        user: "48213914",
+        reason: "Ticket 1",
+        given: {},
+        ticket: { ticket: "", page: "" },
+      },
+    ]);
     const running = screen.getByRole("region", { name: "Running sessions" });
     expect(within(running).getByText("Bogdan Ionescu")).toBeInTheDocument();
     expect(within(running).getByText("signing in…")).toBeInTheDocument();
@@ -181,6 +189,7 @@ describe("what the application asks beside the reason", () => {
       user: "48213914",
       reason: "Ticket 1",
       given: { Why: "cannot pay", Channel: "E-mail", Seats: 4 },
+      ticket: { ticket: "", page: "" },
     });
   });
 
@@ -263,6 +272,7 @@ describe("a refused secret", () => {
     environment: "production",
     user: { id: "48213914", name: "Bogdan Ionescu", email: null, company: null },
     reason: "",
+    ticket: "",
     phase: "refused",
     started_at: 0,
     active_at: null,
@@ -309,6 +319,7 @@ describe("a user whose session runs already", () => {
       environment: "production" as const,
       user: { id: "48213914", name: "Bogdan Ionescu", email: null, company: null },
       reason: "Ticket 1",
+      ticket: "",
       phase: "active" as const,
       started_at: 0,
       active_at: 0,

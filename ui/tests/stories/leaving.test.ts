@@ -20,6 +20,7 @@ const session = (id: string, change: Partial<SessionView> = {}): SessionView => 
   environment: "production",
   user: { id, name: `User ${id}`, email: null, company: null },
   reason: "",
+  ticket: "",
   phase: "active",
   started_at: 0,
   active_at: 0,

@@ -25,6 +25,9 @@ pub struct Entry {
     /// sign-in test), and in entries before format 4.
     #[serde(default)]
     pub mode: Option<SessionMode>,
+    /// The ticket that the session is for, as a link named it. `None` if there was none, and in entries before format 5.
+    #[serde(default)]
+    pub ticket: Option<String>,
     /// The version of Understudy that wrote the entry.
     pub app_version: String,
 }
@@ -46,6 +49,7 @@ impl Entry {
             whom,
             reason: reason.into(),
             mode: None,
+            ticket: None,
             app_version: env!("CARGO_PKG_VERSION").into(),
         }
     }
@@ -54,6 +58,12 @@ impl Entry {
     #[must_use]
     pub fn with_mode(self, mode: SessionMode) -> Self {
         Self { mode: Some(mode), ..self }
+    }
+
+    /// The same, of a session for this ticket; empty: for none.
+    #[must_use]
+    pub fn with_ticket(self, ticket: &str) -> Self {
+        Self { ticket: Some(ticket.to_owned()).filter(|ticket| !ticket.is_empty()), ..self }
     }
 
     /// The next event of the same session.
@@ -240,7 +250,7 @@ pub struct Subject {
 /// The columns that [`read_entry`] needs.
 pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
      connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, \
-     sign_out_failed, held_back, mode, app_version";
+     sign_out_failed, held_back, mode, ticket, app_version";
 
 /// Reads one row of `SELECT COLUMNS`.
 pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
@@ -300,6 +310,7 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
         },
         reason: text("reason")?,
         mode: maybe("mode")?.map(|word| parse_mode(&word)).transpose()?,
+        ticket: maybe("ticket")?,
         app_version: text("app_version")?,
     })
 }

@@ -16,8 +16,13 @@ const APPLICATION_ID: i32 = 0x5541_7564;
 
 /// The migrations: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`). Never edit the statements of a
 /// released step; add another step for a new format.
-const STEPS: &[&str] =
-    &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
+const STEPS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+    include_str!("v4.sql"),
+    include_str!("v5.sql"),
+];
 
 /// How long to wait for another process that has the file locked.
 const BUSY: Duration = Duration::from_secs(5);

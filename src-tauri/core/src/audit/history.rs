@@ -34,6 +34,8 @@ pub struct PastSession {
     pub session: String,
     pub operator: String,
     pub reason: String,
+    /// The ticket that it was for; may be empty.
+    pub ticket: String,
     pub outcome: Outcome,
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number")]
@@ -71,7 +73,7 @@ impl AuditLog {
         limit: u32,
     ) -> Result<Vec<PastSession>> {
         let rows = sqlx::query(
-            "SELECT session, operator, reason, at_ms AS started_at,
+            "SELECT session, operator, reason, coalesce(ticket, '') AS ticket, at_ms AS started_at,
                 (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
                 (SELECT sign_out_failed FROM entries AS e
                  WHERE e.session = b.session AND e.event = 'ended') AS sign_out_failed,
@@ -144,6 +146,7 @@ impl AuditLog {
             session,
             operator: row.try_get("operator")?,
             reason: row.try_get("reason")?,
+            ticket: row.try_get("ticket")?,
             outcome: match (ended_at, signed_in) {
                 (None, _) => Outcome::Running,
                 _ if cause.as_deref() == Some(EndCause::Crash.as_str()) => Outcome::Crashed,

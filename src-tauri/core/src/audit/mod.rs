@@ -85,8 +85,8 @@ impl AuditLog {
         let inserted = sqlx::query(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, status, detail, sign_out_failed, held_back, mode, app_version, run)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                reason, status, detail, sign_out_failed, held_back, mode, ticket, app_version, run)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(entry.at_ms)
         .bind(&entry.session)
@@ -107,6 +107,7 @@ impl AuditLog {
         .bind(sign_out_failed)
         .bind(entry.event.held_back())
         .bind(entry.mode.map(entry::mode_word))
+        .bind(&entry.ticket)
         .bind(&entry.app_version)
         .bind(&self.run.id)
         .execute(&self.held.current_pool().await?)

@@ -7,8 +7,10 @@ use serde_json::json;
 use super::report::{Report, Status};
 use crate::access::{SessionMode, UnlockRule};
 use crate::connection::{Connection, Environment};
+use crate::customer_link::TicketContext;
 use crate::directory::{Info, Row};
 use crate::error::Error;
+use crate::impersonation::describe_session;
 use crate::sign_in;
 use crate::template::MASK;
 
@@ -92,7 +94,7 @@ pub(super) fn check_sign_in(connection: &Connection, info: &Info, report: &mut R
         "operator": { "name": "operator", "email": "operator@example.com" },
         "secret": secrets,
         "reason": "check",
-        "session": { "id": "check", "mode": connection.policy.access.mode },
+        "session": describe_session("check", connection.policy.access.mode, &TicketContext::default()),
         "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
     });
     match sign_in::render_outline(connection, &context) {

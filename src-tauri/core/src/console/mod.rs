@@ -24,6 +24,7 @@ use crate::audit::AuditLog;
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::{Connection, ConnectionProblem, Connections};
+use crate::customer_link::CustomerLink;
 use crate::directories::{Directories, OpenConnection};
 use crate::directory;
 use crate::error::Result;
@@ -57,8 +58,8 @@ pub struct Console {
     trials: LatestOnly,
     /// Sign-in tests under way.
     trying: TaskTracker,
-    /// Messages from before there was a window to show them in.
-    waiting: Mutex<Vec<Toast>>,
+    /// What has happened before there was a window to show it in; `None` once it listens.
+    waiting: Mutex<Option<Vec<Notice>>>,
     settings: RwLock<Settings>,
     /// Held from reading the settings until the changed ones are written.
     changing_settings: Mutex<()>,
@@ -85,13 +86,13 @@ impl Console {
         let loaded = Settings::load(&home);
         let settings_are_faulty = AtomicBool::new(loaded.is_err());
         let settings = loaded.unwrap_or_else(|error| {
-            waiting.push(Toast::from_error(&error));
+            waiting.push(Notice::Toast(Toast::from_error(&error)));
             Settings::default()
         });
         directory::sweep_tunnel_folders();
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
-        waiting.extend(Toast::after_crash(&lost));
+        waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
         let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
             impersonations: Impersonations::new(
                 vault.clone(),
@@ -114,7 +115,7 @@ impl Console {
             previews: LatestOnly::default(),
             trials: LatestOnly::default(),
             trying: TaskTracker::new(),
-            waiting: Mutex::new(waiting),
+            waiting: Mutex::new(Some(waiting)),
             settings: RwLock::new(settings),
             changing_settings: Mutex::default(),
             settings_are_faulty,
@@ -127,18 +128,32 @@ impl Console {
         Ok(console)
     }
 
-    /// Shows what happened before there was a window: faults of the settings, and sessions that a crash cut off. Each
-    /// is shown once.
-    pub fn send_queued_toasts(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        for toast in waiting {
-            self.notices.send(Notice::Toast(toast));
+    /// The window listens now: sends what has waited for it, such as faults of the settings, sessions that a crash cut
+    /// off, and the link that Understudy was started with.
+    pub fn send_queued_notices(&self) {
+        for notice in self.waiting.lock().take().into_iter().flatten() {
+            self.notices.send(notice);
         }
     }
 
-    /// Queues a message for [`Self::send_queued_toasts`].
+    /// Sends a message as soon as the window listens.
     pub fn queue_toast(&self, toast: Toast) {
-        self.waiting.lock().push(toast);
+        self.queue_notice(Notice::Toast(toast));
+    }
+
+    /// Hands a link from outside to the window, as soon as it listens; if it can't be read, says why.
+    pub fn receive_link(&self, text: &str) {
+        self.queue_notice(match CustomerLink::parse(text) {
+            Ok(link) => Notice::CustomerLink(link),
+            Err(error) => Notice::Toast(Toast::from_error(&error)),
+        });
+    }
+
+    fn queue_notice(&self, notice: Notice) {
+        match &mut *self.waiting.lock() {
+            Some(waiting) => waiting.push(notice),
+            None => self.notices.send(notice),
+        }
     }
 
     /// The current state as notices, for a listener that missed some.

@@ -6,6 +6,7 @@ use url::Url;
 use super::Console;
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{EndCause, OperatorIdentity};
+use crate::customer_link::TicketContext;
 use crate::error::Result;
 use crate::held_back::HeldBackList;
 use crate::impersonation::{self, ImpersonationRequest};
@@ -36,8 +37,21 @@ impl Console {
         reason: &str,
         given: Map<String, Value>,
     ) -> Result<SessionView> {
-        let request =
-            ImpersonationRequest { reason: reason.to_owned(), given, ..self.impersonation_request(id, user) };
+        self.impersonate_for_ticket(id, user, reason, given, TicketContext::default()).await
+    }
+
+    /// The same, in a session that is for a ticket.
+    pub async fn impersonate_for_ticket(
+        &self,
+        id: &str,
+        user: &str,
+        reason: &str,
+        given: Map<String, Value>,
+        ticket: TicketContext,
+    ) -> Result<SessionView> {
+        ticket.check()?;
+        let reason = reason.to_owned();
+        let request = ImpersonationRequest { reason, given, ticket, ..self.impersonation_request(id, user) };
         self.impersonations.begin(request).await
     }
 
@@ -85,6 +99,7 @@ impl Console {
             given: Map::new(),
             operator: self.operator(),
             read_only: false,
+            ticket: TicketContext::default(),
         }
     }
 

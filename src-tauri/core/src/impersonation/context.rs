@@ -6,6 +6,7 @@ use super::RunningSession;
 use crate::access::SessionMode;
 use crate::audit::{OperatorIdentity, Subject};
 use crate::connection::Connection;
+use crate::customer_link::TicketContext;
 use crate::directory::{Info, Row};
 use crate::error::{Code, Error};
 use crate::session::{SessionView, UserLabel};
@@ -20,11 +21,12 @@ pub(crate) struct SessionFacts<'a> {
     pub session: &'a str,
     /// What the session may do in the application when it is signed in.
     pub mode: SessionMode,
+    pub ticket: &'a TicketContext,
 }
 
 /// The context for templates and expressions, without secrets.
 pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row) -> SignInContext {
-    let SessionFacts { connection, operator: who, reason, given, session, mode } = about;
+    let SessionFacts { connection, operator: who, reason, given, session, mode, ticket } = about;
     let mut operator = json!({ "name": who.display_name() });
     if !who.operator_email.is_empty() {
         operator["email"] = who.operator_email.clone().into();
@@ -33,7 +35,7 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
         "user": info.user_context(row),
         "operator": operator,
         "reason": reason,
-        "session": { "id": session, "mode": mode },
+        "session": describe_session(session, *mode, ticket),
         "connection": {
             "id": connection.id,
             "name": connection.file.name,
@@ -41,6 +43,12 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
         },
     });
     SignInContext::new(open, (*given).clone())
+}
+
+/// `session` in templates. Its `page` is a path in any case, so that it can follow an application's origin.
+pub(crate) fn describe_session(id: &str, mode: SessionMode, ticket: &TicketContext) -> Value {
+    let page = if ticket.page.is_empty() { "/" } else { &ticket.page };
+    json!({ "id": id, "mode": mode, "ticket": ticket.ticket, "page": page })
 }
 
 pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {

@@ -33,7 +33,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::context::{SessionFacts, template_context, to_subject, user_label};
+pub(crate) use self::context::{SessionFacts, describe_session, template_context, to_subject, user_label};
 pub(crate) use self::form::FORM_REASON;
 use self::running_session::RunningSession;
 use self::session_gateway::PublicCaches;
@@ -44,6 +44,7 @@ use crate::audit::{AuditLog, OperatorIdentity};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::customer_link::TicketContext;
 use crate::directories::OpenConnection;
 use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
@@ -98,6 +99,7 @@ pub struct ImpersonationRequest {
     pub operator: OperatorIdentity,
     /// The session begins read-only, whatever the connection says.
     pub read_only: bool,
+    pub ticket: TicketContext,
 }
 
 impl ImpersonationRequest {
@@ -118,8 +120,8 @@ impl ImpersonationRequest {
         session: &'a str,
         mode: SessionMode,
     ) -> SessionFacts<'a> {
-        let Self { operator, given, .. } = self;
-        SessionFacts { connection, operator, reason, given, session, mode }
+        let Self { operator, given, ticket, .. } = self;
+        SessionFacts { connection, operator, reason, given, session, mode, ticket }
     }
 }
 

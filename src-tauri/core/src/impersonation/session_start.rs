@@ -121,6 +121,7 @@ impl Impersonations {
             deadline: None,
             extensions_left: 0,
             refused_secrets: Vec::new(),
+            ticket: request.ticket.ticket.clone(),
             mode: connection.policy.access.mode,
             may_unlock: connection.policy.access.may_unlock,
         };
@@ -131,7 +132,8 @@ impl Impersonations {
             to_subject(&view),
             &view.reason,
         )
-        .with_mode(view.mode);
+        .with_mode(view.mode)
+        .with_ticket(&view.ticket);
         let session = Session::new(view, SessionLimit::from(&connection.policy));
         let view = session.view().clone();
         let running = Arc::new(RunningSession::new(request, begun, session, connection, context));

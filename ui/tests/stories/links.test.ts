@@ -1,0 +1,130 @@
+// A link from a ticket leads to its customer, and to nothing else.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import App from "../../src/App.svelte";
+import type { CustomerLink } from "../../src/bindings/CustomerLink";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  fake = installFake();
+  user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
+});
+afterEach(() => vi.useRealTimers());
+
+const BOGDAN = "bogdan@carpati.example";
+const link = (change: Partial<CustomerLink> = {}): CustomerLink => ({
+  connection: "acme",
+  user: BOGDAN,
+  ticket: "4711",
+  reason: "Cannot pay",
+  page: "/orders/42",
+  ...change,
+});
+async function open(change: Partial<CustomerLink> = {}) {
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  fake.emit("customer_link", link(change));
+}
+const dialog = () => screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" });
+const begun = () => fake.called("impersonate").map(({ args }) => args);
+
+describe("a link that names one customer", () => {
+  test("asks why, with everything filled in, and one key signs in", async () => {
+    await open();
+    const asked = await dialog();
+    expect(within(asked).getByText("4711")).toBeInTheDocument();
+    expect(within(asked).getByText("/orders/42")).toBeInTheDocument();
+    expect(within(asked).getByRole("textbox", { name: "Reason" })).toHaveValue("Cannot pay");
+    expect(begun()).toEqual([]);
+    vi.advanceTimersByTime(1000);
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(begun()).toEqual([
+      {
+        connection: "acme",
+        user: "48213914",
+        reason: "Cannot pay",
+        given: {},
+        ticket: { ticket: "4711", page: "/orders/42" },
+      },
+    ]);
+    expect(screen.queryByText("From a link")).toBeNull();
+  });
+
+  test("takes its ticket for the reason if it brought none", async () => {
+    await open({ reason: "" });
+    expect(within(await dialog()).getByRole("textbox", { name: "Reason" })).toHaveValue("4711");
+  });
+
+  test("takes no key that was meant for what was in front before", async () => {
+    await open();
+    await dialog();
+    await user.keyboard("{Enter}");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(begun()).toEqual([]);
+    expect(await dialog()).toBeInTheDocument();
+  });
+
+  test("goes to the connection it names", async () => {
+    await open({ connection: "acme-staging" });
+    await dialog();
+    expect(fake.called("search_users").at(-1)?.args).toMatchObject({ connection: "acme-staging" });
+  });
+});
+
+describe("a link that names no one for certain", () => {
+  test("shows whom it finds, and keeps what it brought until a session begins", async () => {
+    await open({ user: "o", reason: "" });
+    const banner = await screen.findByRole("region", { name: "From a link" });
+    expect(banner).toHaveTextContent("ticket 4711");
+    await waitFor(() => expect(fake.called("search_users").length).toBeGreaterThan(1));
+    expect(screen.queryByRole("dialog")).toBeNull();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    const asked = await screen.findByRole("dialog");
+    expect(within(asked).getByText("4711")).toBeInTheDocument();
+  });
+
+  test("can be put away", async () => {
+    await open({ user: "nobody at all" });
+    const banner = await screen.findByRole("region", { name: "From a link" });
+    await user.click(within(banner).getByRole("button", { name: "Forget what the link brought" }));
+    expect(screen.queryByRole("region", { name: "From a link" })).toBeNull();
+  });
+});
+
+describe("a link that cannot be followed as it is", () => {
+  test("to an unknown connection shows what it came with, and asks which one is meant", async () => {
+    await open({ connection: "acme-eu" });
+    const asked = await screen.findByRole("dialog", { name: "This link's connection is unknown" });
+    for (const part of ["acme-eu", BOGDAN, "4711", "Cannot pay", "/orders/42"])
+      expect(within(asked).getByText(part)).toBeInTheDocument();
+    await user.click(within(asked).getByRole("button", { name: /Acme.*production/i }));
+    expect(await dialog()).toBeInTheDocument();
+  });
+
+  test("waits while something is open, and loses nothing", async () => {
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("dialog");
+    fake.emit("customer_link", link());
+    const message = await screen.findByText(`A link to ${BOGDAN} is waiting.`);
+    await user.keyboard("{Escape}");
+    await user.click(screen.getByRole("button", { name: "Open it" }));
+    expect(await dialog()).toBeInTheDocument();
+    expect(message).not.toBeInTheDocument();
+  });
+});
+
+test("a link to a user is copied from the row's menu's action", async () => {
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  await user.keyboard("{Control>}k{/Control}");
+  await user.type(await screen.findByRole("combobox"), "copy a link");
+  await user.keyboard("{Enter}");
+  await waitFor(() => expect(fake.clipboard[0]).toMatch(/^understudy:\/\/open\?connection=acme&user=\d+$/));
+});
