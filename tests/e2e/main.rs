@@ -24,6 +24,7 @@ mod hostile;
 mod journey;
 mod keyring;
 mod leaving;
+mod links;
 mod popups;
 mod read_only;
 mod recipes;

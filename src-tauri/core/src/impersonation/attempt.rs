@@ -94,6 +94,7 @@ impl Impersonations {
             Some(url) => url,
             None => sign_in::redirect_to(&connection, &seen).map_err(in_words)?,
         };
+        let begin = running.request.ticket.choose_start(begin);
         let verify = sign_in::plan_verification(&connection, &seen).map_err(in_words)?;
         if let Some(link) = &handoff.link {
             self.follow_link(running, &connection, link).await?;

@@ -45,10 +45,9 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
     SignInContext::new(open, (*given).clone())
 }
 
-/// `session` in templates. Its `page` is a path in any case, so that it can follow an application's origin.
+/// `session` in templates.
 pub(crate) fn describe_session(id: &str, mode: SessionMode, ticket: &TicketContext) -> Value {
-    let page = if ticket.page.is_empty() { "/" } else { &ticket.page };
-    json!({ "id": id, "mode": mode, "ticket": ticket.ticket, "page": page })
+    json!({ "id": id, "mode": mode, "ticket": ticket.ticket })
 }
 
 pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {

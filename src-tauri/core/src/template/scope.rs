@@ -38,7 +38,7 @@ impl Scope {
     pub fn for_session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {
         let mut scope = Self::for_user(fields)
             .with_group("operator", ["name", "email"])
-            .with_group("session", ["id", "mode", "page", "ticket"])
+            .with_group("session", ["id", "mode", "ticket"])
             .with_group("connection", ["id", "name", "environment"]);
         scope.names.insert("reason".into(), ScopeNames::Value);
         scope.no_secrets = why;

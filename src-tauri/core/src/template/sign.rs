@@ -191,7 +191,7 @@ mod tests {
         json!({
             "user": { "id": 7, "email": "ada@example.com" },
             "operator": { "name": "Olga", "email": "olga@example.com" },
-            "session": { "id": "s-1", "mode": "read_only", "page": "/", "ticket": "" },
+            "session": { "id": "s-1", "mode": "read_only", "ticket": "" },
             "reason": "ticket 12",
             "secret": { "key": key },
             FACTS: { "now": 1_772_452_800, "audience": "https://app.example.com" },
