@@ -106,7 +106,7 @@ impl CustomerLink {
         if name == "page" {
             check_page(value)?;
         }
-        *(part.place)(self) = value.to_owned();
+        value.clone_into((part.place)(self));
         Ok(())
     }
 }
@@ -186,15 +186,13 @@ fn find_query(text: &str) -> Result<&str> {
 
 /// A value as text. A plus is a plus, because helpdesks often put addresses into links as they are; only in a reason, it
 /// is the space of a form's encoding.
-fn decode_value<'a>(name: &str, value: &'a str) -> Result<Cow<'a, str>> {
+fn decode_value(name: &str, value: &str) -> Result<String> {
     let spaced = if name == "reason" { Cow::Owned(value.replace('+', " ")) } else { Cow::Borrowed(value) };
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(text) => Ok(Cow::Owned(text.into_owned())),
-        Err(_) => {
-            let message = format!("`{}` of the link is not text in UTF-8.", quote(name));
-            Err(link_error(message).with_hint(HOW_TO_ENCODE))
-        }
-    }
+    let Ok(text) = percent_decode_str(&spaced).decode_utf8() else {
+        let message = format!("`{}` of the link is not text in UTF-8.", quote(name));
+        return Err(link_error(message).with_hint(HOW_TO_ENCODE));
+    };
+    Ok(text.into_owned())
 }
 
 /// Whether a browser would stay at the application with this path.
