@@ -33,5 +33,8 @@ mod rows;
 mod setup;
 mod shop;
 mod site;
+mod ways_of_writing;
 mod webhook;
 mod windows;
+#[path = "../../src-tauri/gateway/tests/gateway/writes.rs"]
+mod writes;

@@ -17,3 +17,4 @@ mod passing;
 mod preload;
 mod proxies;
 mod session;
+mod writes;
