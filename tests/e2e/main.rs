@@ -15,6 +15,7 @@ mod canary;
 mod certificates;
 mod challenges;
 mod clipboard;
+mod conformance;
 mod cookies;
 mod downloads;
 mod endings;

@@ -99,8 +99,8 @@ async fn a_page_writes_in_no_way_while_the_window_is_read_only_and_in_every_way_
     let expected: Vec<_> = WRITES.into_iter().filter(|path| can_prefetch || *path != PREFETCHED).collect();
     let held_back = async |path: &str| {
         until(&format!("{path} to be held back"), async || {
-            let state = console.ask("bar_state", "{}").await?;
-            let groups = state["held_back"]["groups"].as_array().context("what was held back")?;
+            let bar = console.ask("bar_state", "{}").await?;
+            let groups = bar["held_back"]["groups"].as_array().context("what was held back")?;
             let is_it = |address: &str| address.ends_with(path);
             Ok(groups.iter().any(|one| one["address"].as_str().is_some_and(is_it)).then_some(()))
         })

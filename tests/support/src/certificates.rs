@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use tempfile::TempDir;
 
 /// An authority in a folder of its own, which is removed when the value is dropped.
@@ -41,6 +43,13 @@ impl Authority {
         self.path("ca.pem")
     }
 
+    /// The same in DER.
+    pub fn certificate_der(&self) -> Vec<u8> {
+        let pem = std::fs::read_to_string(self.certificate()).expect("a PEM file");
+        let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        BASE64_STANDARD.decode(lines).expect("base64")
+    }
+
     /// A certificate for a server on this host, or for a client with this name.
     pub fn sign(&self, name: &str) -> Certificate {
         self.sign_for(name, "-days 2")
@@ -72,6 +81,13 @@ impl Authority {
         std::fs::write(&signed.both, [read(&signed.certificate), read(&signed.key)].concat())
             .expect("both are written");
         signed
+    }
+
+    /// The SHA-256 of a certificate's public key, in base64, as Chromium's list of keys to trust has it.
+    pub fn key_hash(&self, of: &Certificate) -> String {
+        self.openssl(&format!("pkey -in {} -pubout -outform DER -out public.key", of.key.display()));
+        self.openssl("dgst -sha256 -binary -out public.hash public.key");
+        BASE64_STANDARD.encode(std::fs::read(self.path("public.hash")).expect("the hash"))
     }
 
     fn path(&self, name: &str) -> PathBuf {

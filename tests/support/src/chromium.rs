@@ -40,11 +40,8 @@ impl ChromiumBrowser {
 
     async fn end_process(&self, session: &str) {
         let window = self.0.lock().expect("no panic").remove(session);
-        let Some(mut window) = window else { return };
-        if let Some(group) = window.process.id() {
-            let _ = Command::new("kill").args(["-9", "--", &format!("-{group}")]).status().await;
-        }
-        let _ = window.process.wait().await;
+        let Some(window) = window else { return };
+        end_chromium(window.process).await;
     }
 }
 
@@ -55,19 +52,41 @@ fn find_chromium() -> &'static str {
     ["chromium", "chromium-browser", "google-chrome"].into_iter().find(is_installed).unwrap_or("chromium")
 }
 
-async fn start_chromium(gateway: &Gateway, page: &str, profile: &Path) -> std::io::Result<Child> {
+/// How Chromium reaches an application.
+pub enum WayThere<'a> {
+    Gateway(&'a Gateway),
+    /// As a plain browser, which trusts the server with this key (the SHA-256 in base64).
+    Direct(&'a str),
+}
+
+/// Opens a page in headless Chromium, with a profile of its own.
+pub async fn start_chromium(way: WayThere<'_>, page: &str, profile: &Path) -> std::io::Result<Child> {
     let mut command = Command::new(find_chromium());
     command.args(["--headless=new", "--no-sandbox", "--no-first-run", "--disable-gpu"]);
     command.args(["--remote-debugging-port=0", "--disable-background-networking", "--disable-sync"]);
     command.arg("--disable-component-update");
     command.arg(format!("--user-agent={}", user_agent()));
     command.arg(format!("--user-data-dir={}", profile.display()));
-    command.arg(format!("--proxy-server=http://{}", add_credentials(gateway).await?));
-    command.arg("--proxy-bypass-list=<-loopback>");
-    command.arg(format!("--ignore-certificate-errors-spki-list={}", gateway.key_hash()));
+    let key_hash = match way {
+        WayThere::Gateway(gateway) => {
+            command.arg(format!("--proxy-server=http://{}", add_credentials(gateway).await?));
+            command.arg("--proxy-bypass-list=<-loopback>");
+            gateway.key_hash()
+        }
+        WayThere::Direct(key_hash) => key_hash.to_owned(),
+    };
+    command.arg(format!("--ignore-certificate-errors-spki-list={key_hash}"));
     command.arg(page).env("HOME", profile).env("XDG_RUNTIME_DIR", profile);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.process_group(0).kill_on_drop(true).spawn()
+}
+
+/// Ends Chromium with the processes that it started.
+pub async fn end_chromium(mut process: Child) {
+    if let Some(group) = process.id() {
+        let _ = Command::new("kill").args(["-9", "--", &format!("-{group}")]).status().await;
+    }
+    let _ = process.wait().await;
 }
 
 /// Puts the credentials into what Chromium asks its proxy, as WebView2 does when it is asked for them.
@@ -109,7 +128,9 @@ impl Browser for ChromiumBrowser {
         };
         let profile = tempfile::tempdir().map_err(failed)?;
         let page = opening.launch.to_url(opening.origin);
-        let process = start_chromium(opening.gateway, page.as_str(), profile.path()).await.map_err(failed)?;
+        let process = start_chromium(WayThere::Gateway(opening.gateway), page.as_str(), profile.path())
+            .await
+            .map_err(failed)?;
         let window = ChromiumWindow { process, _profile: profile };
         self.0.lock().expect("no panic").insert(session.to_owned(), window);
         Ok(())

@@ -221,7 +221,31 @@ impl Desktop {
     async fn click_with(&self, button: &str, window: &Window, x: u32, y: u32) -> Result<()> {
         self.focus(window).await?;
         let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
-        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", button]).await?;
+        // Without `--sync`, which waits 15 s for a pointer that is there already. The server takes both in order anyway.
+        self.x("xdotool", &["mousemove", "--window", &id, &x, &y, "click", button]).await?;
+        Ok(())
+    }
+
+    /// Presses the left button at a point relative to the window's content, and keeps it pressed.
+    pub async fn hold(&self, window: &Window, x: u32, y: u32) -> Result<()> {
+        self.focus(window).await?;
+        let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
+        self.x("xdotool", &["mousemove", "--window", &id, &x, &y, "mousedown", "1"]).await?;
+        Ok(())
+    }
+
+    /// Moves the pointer by so many pixels, step by step.
+    pub async fn move_pointer(&self, by: (u32, u32)) -> Result<()> {
+        for _ in 0..5 {
+            let [x, y] = [by.0, by.1].map(|way| (way / 5).to_string());
+            self.x("xdotool", &["mousemove_relative", &x, &y]).await?;
+        }
+        Ok(())
+    }
+
+    /// Releases the left button.
+    pub async fn release(&self) -> Result<()> {
+        self.x("xdotool", &["mouseup", "1"]).await?;
         Ok(())
     }
 

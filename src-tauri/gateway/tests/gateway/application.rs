@@ -25,8 +25,6 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-use crate::writes::Page;
-
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// A company's authority, which the gateway is told to trust.
@@ -56,8 +54,9 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
-/// Pages of an application, besides what it answers to all.
-pub type Pages = &'static [Page];
+/// Pages of an application, besides what it answers to all: path, content type, content, and one more header.
+pub type Pages =
+    &'static [(&'static str, &'static str, &'static str, Option<(&'static str, &'static str)>)];
 
 pub struct Application {
     pub address: SocketAddr,

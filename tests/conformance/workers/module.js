@@ -1,0 +1,2 @@
+import { answer } from '/workers/answer.js';
+postMessage(answer);

@@ -1,0 +1,1 @@
+new Worker('/workers/plain.js').onmessage = ({ data }) => postMessage(data);

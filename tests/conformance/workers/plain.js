@@ -1,0 +1,1 @@
+postMessage([typeof importScripts, self.isSecureContext]);
