@@ -1,4 +1,4 @@
-// An application whose pages try some fifty features of browsers, and what those need of a server: HTTP/2 and HTTP/1.1
+// An application whose pages try about a hundred features of browsers, and what those need of a server: HTTP/2 and HTTP/1.1
 // with TLS, all kinds of cookies, events, ranges, compressed answers, a web socket. CERTIFICATE and KEY name PEM files.
 //
 // It keeps what it is told: `POST /told/NAME`. `GET /__test/told` lists that; tests wait for it.

@@ -1,4 +1,4 @@
-//! What a customer sees is what the agent sees: some eighty features of browsers, tried by the pages in
+//! What a customer sees is what the agent sees: about a hundred features of browsers, tried by the pages in
 //! `tests/conformance`, give the same results in a session's window as in a plain window of the same engine. What
 //! differs is listed in `docs/session-window.md`, which these stories read.
 
