@@ -339,6 +339,19 @@ impl Desktop {
         .await
     }
 
+    /// Returns when the window looks the same twice in a row.
+    pub async fn wait_until_still(&self, window: &Window) -> Result<()> {
+        let id = window.id.to_string();
+        let mut before = String::new();
+        until(&format!("{:?} to stand still", window.title), async || {
+            let now = self.x("import", &["-window", &id, "-format", "%#", "info:"]).await?;
+            let is_still = now == before;
+            before = now;
+            Ok(is_still.then_some(()))
+        })
+        .await
+    }
+
     /// The colour at a point relative to the window's content, such as `FBFBFA`.
     pub async fn colour_at(&self, window: &Window, x: u32, y: u32) -> Result<String> {
         let (id, crop) = (window.id.to_string(), format!("1x1+{x}+{y}"));

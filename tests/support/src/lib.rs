@@ -38,6 +38,8 @@ pub mod screen;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
+pub mod session_pictures;
+#[cfg(target_os = "linux")]
 pub mod sshd;
 #[cfg(target_os = "linux")]
 pub mod stage;

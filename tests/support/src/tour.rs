@@ -1,11 +1,12 @@
 //! A walk through the main job on a screen of its own: `tour PATH-OF-UNDERSTUDY [FOLDER]`.
 //!
 //! Starts the demo, searches, signs in as a user and ends the session. Prints what the demo's application received, and
-//! takes the screenshots for the README.
+//! takes the screenshots for the README and the docs.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::session_pictures::take_pictures;
 use crate::stage::{Console, Stage};
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
@@ -23,6 +24,7 @@ pub async fn main() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     for theme in ["light", "dark"] {
         walk(&binary, &folder, theme).await.with_context(|| format!("the tour in {theme}"))?;
+        take_pictures(&binary, &folder, theme).await.with_context(|| format!("the sessions in {theme}"))?;
     }
     say(&format!("\nPictures are in {}", folder.display()));
     Ok(())
