@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::body::{Body, full_body, stream_body};
 use crate::fault_page::{Preferences, answer_fault, answer_held_back};
-use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts};
+use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts, is_top_level};
 use crate::forward::Passage;
 use crate::held_back::HeldBack;
 use crate::held_back_summary::RefusedRequest;
@@ -52,6 +52,7 @@ pub(crate) async fn exchange(
     let sockets_closed = session.gate.sockets();
     let pages = session.gate.pages();
     let permit = session.gate.take_permit(&parts.method, &url);
+    let is_of_link = session.gate.awaits_link() && is_top_level(&parts.headers);
     let passed = match &permit {
         Some(_) => Ok(stream_body(body)),
         None => pass_fence(&parts, body, &url, &session).await,
@@ -84,9 +85,15 @@ pub(crate) async fn exchange(
             return answer_held_back(&held_back, &preferences);
         }
     };
+    if let Some(permit) = &permit {
+        match &answer {
+            Ok(answer) => permit.record_answer(answer.status(), answer.headers()),
+            Err(fault) => permit.record_fault(fault),
+        }
+    }
     answer.unwrap_or_else(|fault| {
-        if let Some(permit) = &permit {
-            permit.record_fault(&fault);
+        if is_of_link {
+            session.observer.on_link_fault(&url, &fault);
         }
         record.set_outcome(RequestOutcome::Failed { reason: fault.to_string() });
         session.journal.end_entry(&record);

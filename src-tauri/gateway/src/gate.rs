@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::LOCATION;
 use http::request::Parts;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,16 +23,32 @@ use crate::held_back_summary::HeldBackSummary;
 pub struct RequestPermit {
     number: u64,
     permits: Arc<Mutex<Permits>>,
-    fault: PermitFault,
+    outcome: SharedOutcome,
 }
 
-/// Why the permitted request was not answered, once that is known.
-type PermitFault = Arc<Mutex<Option<ReachFault>>>;
+/// What has come of a request that the console announced. A page sees less of it than the gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PermitOutcome {
+    /// The gateway has not got the request.
+    #[default]
+    Unused,
+    /// It has passed, and there is no answer yet.
+    Sent,
+    /// The application has answered; its body may still be on the way.
+    Answered {
+        /// Where the answer redirects to, as an absolute address.
+        redirect: Option<Url>,
+    },
+    /// The application was not reached, or gave no answer.
+    Failed(ReachFault),
+}
+
+type SharedOutcome = Arc<Mutex<PermitOutcome>>;
 
 impl RequestPermit {
-    /// Why the application was not reached; `None` if it answered, or has not been asked.
-    pub fn fault(&self) -> Option<ReachFault> {
-        self.fault.lock().clone()
+    /// As far as it is known by now.
+    pub fn outcome(&self) -> PermitOutcome {
+        self.outcome.lock().clone()
     }
 }
 
@@ -47,15 +63,24 @@ struct OpenPermit {
     number: u64,
     method: Method,
     url: Url,
-    fault: PermitFault,
+    outcome: SharedOutcome,
 }
 
 /// A permit that a request has used.
-pub(crate) struct UsedPermit(PermitFault);
+pub(crate) struct UsedPermit {
+    url: Url,
+    outcome: SharedOutcome,
+}
 
 impl UsedPermit {
     pub(crate) fn record_fault(&self, fault: &ReachFault) {
-        *self.0.lock() = Some(fault.clone());
+        *self.outcome.lock() = PermitOutcome::Failed(fault.clone());
+    }
+
+    pub(crate) fn record_answer(&self, status: StatusCode, headers: &HeaderMap) {
+        let location = headers.get(LOCATION).filter(|_| status.is_redirection());
+        let redirect = location.and_then(|to| to.to_str().ok()).and_then(|to| self.url.join(to).ok());
+        *self.outcome.lock() = PermitOutcome::Answered { redirect };
     }
 }
 
@@ -152,6 +177,11 @@ impl FenceGate {
         is_there
     }
 
+    /// Whether a one-time link is still on its way.
+    pub(crate) fn awaits_link(&self) -> bool {
+        self.state.read().arrival.is_some()
+    }
+
     fn apply_mode(&self, state: &mut GateState) {
         state.rules.mode = state.mode;
         state.arrival = None;
@@ -206,16 +236,18 @@ impl FenceGate {
         let mut permits = self.permits.lock();
         permits.last += 1;
         let number = permits.last;
-        let fault = PermitFault::default();
-        permits.open.push(OpenPermit { number, method, url, fault: Arc::clone(&fault) });
-        RequestPermit { number, permits: Arc::clone(&self.permits), fault }
+        let outcome = SharedOutcome::default();
+        permits.open.push(OpenPermit { number, method, url, outcome: Arc::clone(&outcome) });
+        RequestPermit { number, permits: Arc::clone(&self.permits), outcome }
     }
 
     /// The permit for this request, if the console has announced it. That uses it up.
     pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> Option<UsedPermit> {
         let open = &mut self.permits.lock().open;
         let found = open.iter().position(|permit| permit.method == *method && permit.url == *url);
-        found.map(|at| UsedPermit(open.remove(at).fault))
+        let OpenPermit { url, outcome, .. } = open.remove(found?);
+        *outcome.lock() = PermitOutcome::Sent;
+        Some(UsedPermit { url, outcome })
     }
 
     pub(crate) fn needs_body(&self, request: &RequestFacts<'_>) -> bool {
@@ -296,12 +328,33 @@ mod tests {
     fn a_permit_holds_once_and_ends_when_it_is_dropped() {
         let gate = gate(SessionMode::ReadOnly);
         let url = |path: &str| Url::parse(&format!("https://app.example/{path}")).expect("a URL");
-        let _permit = gate.permit_once(Method::POST, url("sign-in#top"));
+        let permit = gate.permit_once(Method::POST, url("sign-in#top"));
         assert!(gate.take_permit(&Method::PUT, &url("sign-in")).is_none());
+        assert_eq!(permit.outcome(), PermitOutcome::Unused);
         assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_some(), "requests have no fragment");
+        assert_eq!(permit.outcome(), PermitOutcome::Sent);
         assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_none());
         drop(gate.permit_once(Method::POST, url("sign-in")));
         assert!(gate.take_permit(&Method::POST, &url("sign-in")).is_none(), "the sign-in was given up");
+    }
+
+    #[test]
+    fn a_permit_tells_where_the_answer_leads() {
+        let gate = gate(SessionMode::ReadOnly);
+        let url = Url::parse("https://app.example/sign-in/now").expect("a URL");
+        let outcome_of = |status: u16, location: &'static str| {
+            let permit = gate.permit_once(Method::POST, url.clone());
+            let used = gate.take_permit(&Method::POST, &url).expect("it is open");
+            let headers = [(LOCATION, HeaderValue::from_static(location))].into_iter().collect();
+            used.record_answer(StatusCode::from_u16(status).expect("a status"), &headers);
+            match permit.outcome() {
+                PermitOutcome::Answered { redirect } => redirect.map(String::from),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(outcome_of(302, "../home").as_deref(), Some("https://app.example/home"));
+        assert_eq!(outcome_of(307, "//other.example/x").as_deref(), Some("https://other.example/x"));
+        assert_eq!(outcome_of(201, "/users/7"), None, "that is where something was made");
     }
 
     #[test]

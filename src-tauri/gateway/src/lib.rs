@@ -45,7 +45,7 @@ pub use cache::PublicCache;
 pub use credentials::HostCredentials;
 pub use fault::{CertificateReason, ReachFault};
 pub use fault_page::escape_html;
-pub use gate::RequestPermit;
+pub use gate::{PermitOutcome, RequestPermit};
 pub use held_back::HeldBack;
 pub use held_back_summary::HeldBackGroup;
 pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};

@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::JournalEntry;
+use crate::fault::ReachFault;
 use crate::held_back::HeldBack;
 
 /// Is notified of what passes a session's gateway, and of what does not. Must not wait.
@@ -12,6 +13,9 @@ pub trait SessionObserver: Send + Sync {
 
     /// A one-time link has led to its first page, whose answer has not reached the window yet.
     fn on_arrival(&self, _url: &Url) {}
+
+    /// A one-time link has led to an address that could not be reached.
+    fn on_link_fault(&self, _url: &Url, _fault: &ReachFault) {}
 
     /// A page's request goes to `url` with these cookies.
     fn on_cookies_sent(&self, _url: &Url, _sent: SentCookies<'_>) {}

@@ -10,8 +10,8 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
-    Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy, PublicCache, ReachFault,
-    RequestPermit, SentCookies, SessionObserver, read_certificates,
+    Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy, PermitOutcome,
+    PublicCache, ReachFault, RequestPermit, SentCookies, SessionObserver, read_certificates,
 };
 use url::{Origin, Url};
 
@@ -137,9 +137,9 @@ impl SessionGateway {
     pub(super) async fn send_request(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
         let permit = self.permit_request(request);
         let answer = self.launch.page().send_request(request).await;
-        match permit.as_ref().and_then(RequestPermit::fault) {
-            Some(fault) => Err(to_unanswered(&fault)),
-            None => answer,
+        match permit.as_ref().map(RequestPermit::outcome) {
+            Some(PermitOutcome::Failed(fault)) => Err(to_unanswered(&fault)),
+            _ => answer,
         }
     }
 
