@@ -1,9 +1,9 @@
-//! Which cookies the session's window keeps and sends. A sign-in test has no window, so its client refuses what the
-//! window's engine refuses. Measured with WebKitGTK 2.50 (libsoup 3) on `localhost`, `app.localhost`, `127.0.0.1` and
-//! `[::1]`: it never keeps `Secure` cookies over http, not even on loopback; it refuses a `Domain` that does not cover
-//! the host or has no dot (`localhost`); it ignores the prefixes `__Host-` and `__Secure-`; and it accepts
-//! `SameSite=None` without `Secure`. Chromium (WebView2) treats loopback as secure and enforces both the prefixes and
-//! `SameSite`.
+//! Which cookies the session's window keeps and sends. The console knows them from its gateway (`WindowCookies`), so it
+//! has to refuse what the window's engine refuses. Measured with WebKitGTK 2.50 (libsoup 3) on `localhost`,
+//! `app.localhost`, `127.0.0.1` and `[::1]`: it never keeps `Secure` cookies over http, not even on loopback; it
+//! refuses a `Domain` that does not cover the host or has no dot (`localhost`); it ignores the prefixes `__Host-` and
+//! `__Secure-`; and it accepts `SameSite=None` without `Secure`. Chromium (WebView2) treats loopback as secure and
+//! enforces both the prefixes and `SameSite`.
 
 use cookie_store::{Cookie, RawCookie};
 use url::{Host, Url};

@@ -34,6 +34,7 @@ use url::Url;
 
 pub(crate) use authorities::check_authorities;
 pub use client::Client;
+pub use cookie_rules::CookieProblem;
 pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};
 pub use handoff::{Handoff, cookies_for_window, hand_off, render_storage};
@@ -51,6 +52,9 @@ use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
 use crate::template::{Expression, MASK, SignInContext, Template};
 use crate::zeroizing_json::ZeroizingJson;
+
+/// The shortest cookie or captured value that is masked, in bytes. Masking shorter ones would mask ordinary words.
+const SHORTEST_SECRET: usize = 6;
 
 /// How long a sign-out may take before the window closes without an answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Client;
+use crate::sign_in::SHORTEST_SECRET;
 
 impl Client {
     /// All values to mask in what is shown: cookies, captures, and what links in them carry.
@@ -15,8 +16,7 @@ impl Client {
         let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
         let carried: Vec<String> = values.iter().flat_map(|value| values_in_link(value)).collect();
         values.extend(carried);
-        // Anything shorter is not a secret, and masking it would mask ordinary words.
-        values.into_iter().filter(|value| value.len() >= 6).map(SecretString::from).collect()
+        values.into_iter().filter(|value| value.len() >= SHORTEST_SECRET).map(SecretString::from).collect()
     }
 }
 

@@ -16,8 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 use understudy_gateway::SentCookies;
 use url::{Host, Url};
 
-use super::cookie_rules::find_store_problem;
+use super::cookie_rules::{CookieProblem, find_deletion, find_store_problem, of_path};
 use crate::browser::SessionCookie;
+use crate::sign_in::SHORTEST_SECRET;
 
 /// The most cookies that are kept of one domain, about as many as browsers keep.
 const MOST_OF_DOMAIN: usize = 180;
@@ -31,13 +32,37 @@ const LONGEST_COOKIE: usize = 4_096;
 /// A request that the window had under way when a cookie was set still has the old one.
 const UNDER_WAY: Duration = Duration::from_secs(2);
 
-/// The cookies by their domain.
+/// The most cookies that are remembered as not kept or deleted. Only a sign-in asks for them.
+const MOST_LOST: usize = 60;
+
 #[derive(Default)]
-pub struct WindowCookies(Mutex<HashMap<String, Vec<SeenCookie>>>);
+pub struct WindowCookies {
+    /// By their domain.
+    kept: Mutex<HashMap<String, Vec<SeenCookie>>>,
+    lost: Mutex<LostCookies>,
+}
+
+/// Cookies of answers that the window does not have.
+#[derive(Default)]
+struct LostCookies {
+    /// The window does not keep them.
+    unkept: Vec<CookieProblem>,
+    /// Deleted, and not set again.
+    deleted: Vec<CookieProblem>,
+}
+
+impl LostCookies {
+    fn forget(&mut self, name: &str) {
+        self.unkept.retain(|before| before.name != name);
+        self.deleted.retain(|before| before.name != name);
+    }
+}
 
 #[derive(Clone)]
 struct SeenCookie {
     cookie: SessionCookie,
+    /// Its path was not in the answer: it is the request's.
+    has_default_path: bool,
     /// When an answer set it; `None` if a request told of it.
     set_at: Option<Instant>,
 }
@@ -62,12 +87,60 @@ impl WindowCookies {
     pub fn record_set(&self, url: &Url, set: &[&str]) {
         for text in set.iter().take(MOST_OF_DOMAIN) {
             let Ok(raw) = RawCookie::parse(*text) else { continue };
-            if find_store_problem(&raw, url).is_some() {
+            if let Some(unkept) = find_store_problem(&raw, url) {
+                let all = &mut self.lost.lock().unkept;
+                all.retain(|before| before.name != unkept.name);
+                push_bounded(all, unkept);
                 continue;
             }
-            let Some((cookie, is_over)) = read_cookie(&raw, url) else { continue };
-            if is_over { self.remove_cookie(&cookie) } else { self.put_cookie(cookie, Some(Instant::now())) }
+            self.record_kept(&raw, url);
         }
+    }
+
+    fn record_kept(&self, raw: &RawCookie<'_>, url: &Url) {
+        {
+            let mut lost = self.lost.lock();
+            lost.forget(raw.name());
+            if let Some(deleted) = find_deletion(raw, url) {
+                push_bounded(&mut lost.deleted, deleted);
+            }
+        }
+        let Some((seen, is_over)) = read_cookie(raw, url) else { return };
+        if is_over { self.remove_cookie(&seen.cookie) } else { self.put_cookie(seen) }
+    }
+
+    /// Cookies of answers that the window does not keep, and why.
+    pub fn list_unkept(&self) -> Vec<CookieProblem> {
+        self.lost.lock().unkept.clone()
+    }
+
+    /// Cookies of answers that the window does not send to `url`, and why: those for other paths of its host, and those
+    /// that were deleted.
+    pub fn list_unsent(&self, url: &Url) -> Vec<CookieProblem> {
+        let sent = self.list_names(url);
+        let mut unsent = Vec::new();
+        {
+            let all = self.kept.lock();
+            for domain in list_domains(url) {
+                let of_host = all.get(&domain).into_iter().flatten();
+                let elsewhere = of_host.filter(|SeenCookie { cookie, .. }| {
+                    (!cookie.host_only || domain == host_of(url)) && !matches_path(&cookie.path, url.path())
+                });
+                unsent.extend(elsewhere.map(|SeenCookie { cookie, has_default_path, .. }| {
+                    of_path(&cookie.name, &cookie.path, !has_default_path, url)
+                }));
+            }
+        }
+        unsent.extend(self.lost.lock().deleted.iter().cloned());
+        unsent.retain(|cookie| !sent.contains(&cookie.name));
+        unsent
+    }
+
+    /// Their values, to be masked.
+    pub fn collect_values(&self) -> Vec<SecretString> {
+        let all = self.kept.lock();
+        let values = all.values().flatten().map(|seen| &seen.cookie.value);
+        values.filter(|value| value.expose_secret().len() >= SHORTEST_SECRET).cloned().collect()
     }
 
     /// Records the cookies of a request to `url`: scripts set and delete cookies, too.
@@ -85,7 +158,11 @@ impl WindowCookies {
     /// Records cookies that the window was given.
     pub fn add_cookies(&self, cookies: &[SessionCookie]) {
         for cookie in cookies {
-            self.put_cookie(cookie.clone(), Some(Instant::now()));
+            self.put_cookie(SeenCookie {
+                cookie: cookie.clone(),
+                has_default_path: false,
+                set_at: Some(Instant::now()),
+            });
         }
     }
 
@@ -93,7 +170,7 @@ impl WindowCookies {
     pub fn list_cookies(&self, url: &Url) -> Vec<SessionCookie> {
         let now = jiff::Timestamp::now().as_second();
         let mut found: Vec<SessionCookie> = Vec::new();
-        let all = self.0.lock();
+        let all = self.kept.lock();
         for domain in list_domains(url) {
             let sent = all.get(&domain).into_iter().flatten().map(|seen| &seen.cookie);
             found.extend(sent.filter(|cookie| is_sent(cookie, url, &domain, now)).cloned());
@@ -123,20 +200,22 @@ impl WindowCookies {
     /// Takes all of them away, because the window has none any more.
     #[must_use]
     pub fn take_all(&self) -> Self {
-        Self(Mutex::new(std::mem::take(&mut *self.0.lock())))
+        let (kept, lost) = (std::mem::take(&mut *self.kept.lock()), std::mem::take(&mut *self.lost.lock()));
+        Self { kept: Mutex::new(kept), lost: Mutex::new(lost) }
     }
 
-    fn put_cookie(&self, cookie: SessionCookie, set_at: Option<Instant>) {
+    fn put_cookie(&self, new: SeenCookie) {
+        let cookie = &new.cookie;
         if cookie.name.len() + cookie.value.expose_secret().len() > LONGEST_COOKIE {
             return;
         }
-        let mut all = self.0.lock();
+        let mut all = self.kept.lock();
         if all.len() >= MOST_DOMAINS && !all.contains_key(&cookie.domain) {
             return;
         }
         let of_domain = all.entry(cookie.domain.clone()).or_default();
-        if let Some(seen) = of_domain.iter_mut().find(|seen| seen.is_same_as(&cookie)) {
-            *seen = SeenCookie { cookie, set_at };
+        if let Some(seen) = of_domain.iter_mut().find(|seen| seen.is_same_as(cookie)) {
+            *seen = new;
             return;
         }
         if of_domain.len() >= MOST_OF_DOMAIN {
@@ -144,11 +223,11 @@ impl WindowCookies {
             let Some(first) = of_domain.iter().position(|seen| !seen.cookie.http_only) else { return };
             of_domain.remove(first);
         }
-        of_domain.push(SeenCookie { cookie, set_at });
+        of_domain.push(new);
     }
 
     fn remove_cookie(&self, cookie: &SessionCookie) {
-        if let Some(of_domain) = self.0.lock().get_mut(&cookie.domain) {
+        if let Some(of_domain) = self.kept.lock().get_mut(&cookie.domain) {
             of_domain.retain(|seen| !seen.is_same_as(cookie));
         }
     }
@@ -156,7 +235,7 @@ impl WindowCookies {
     /// Removes what a script has deleted: scripts cannot see `HttpOnly` cookies.
     fn remove_missing(&self, url: &Url, sent: &[(&str, &str)]) {
         let now = jiff::Timestamp::now().as_second();
-        let mut all = self.0.lock();
+        let mut all = self.kept.lock();
         for domain in list_domains(url) {
             let Some(of_domain) = all.get_mut(&domain) else { continue };
             of_domain.retain(|seen| {
@@ -176,7 +255,7 @@ impl WindowCookies {
         };
         let mut has_protected = false;
         {
-            let mut all = self.0.lock();
+            let mut all = self.kept.lock();
             for domain in list_domains(url) {
                 for seen in all.get_mut(&domain).into_iter().flatten() {
                     if seen.cookie.name != name || !is_sent(&seen.cookie, url, &domain, now) {
@@ -207,12 +286,19 @@ impl WindowCookies {
             same_site: None,
             expires_at: None,
         };
-        self.put_cookie(cookie, None);
+        self.put_cookie(SeenCookie { cookie, has_default_path: false, set_at: None });
     }
 }
 
+fn push_bounded(all: &mut Vec<CookieProblem>, new: CookieProblem) {
+    if all.len() >= MOST_LOST {
+        all.remove(0);
+    }
+    all.push(new);
+}
+
 /// A cookie of an answer from `url` with all its attributes, and whether it deletes an existing one.
-fn read_cookie(raw: &RawCookie<'_>, url: &Url) -> Option<(SessionCookie, bool)> {
+fn read_cookie(raw: &RawCookie<'_>, url: &Url) -> Option<(SeenCookie, bool)> {
     let host = url.host_str().map(|_| host_of(url))?;
     let named = raw.domain().map(|domain| domain.trim_start_matches('.').to_lowercase());
     let named = named.filter(|domain| !domain.is_empty() && matches!(url.host(), Some(Host::Domain(_))));
@@ -222,20 +308,20 @@ fn read_cookie(raw: &RawCookie<'_>, url: &Url) -> Option<(SessionCookie, bool)> 
         (None, Some(at)) => Some(at.unix_timestamp()),
         (None, None) => None,
     };
-    let path =
-        raw.path().filter(|path| path.starts_with('/')).map_or_else(|| default_path(url), str::to_owned);
+    let path = raw.path().filter(|path| path.starts_with('/'));
     let cookie = SessionCookie {
         name: raw.name().to_owned(),
         value: raw.value().to_owned().into(),
         host_only: named.is_none(),
         domain: named.unwrap_or(host),
-        path,
+        path: path.map_or_else(|| default_path(url), str::to_owned),
         secure: raw.secure().unwrap_or(false),
         http_only: raw.http_only().unwrap_or(false),
         same_site: None,
         expires_at,
     };
-    Some((cookie, expires_at.is_some_and(|at| at <= now)))
+    let seen = SeenCookie { cookie, has_default_path: path.is_none(), set_at: Some(Instant::now()) };
+    Some((seen, expires_at.is_some_and(|at| at <= now)))
 }
 
 fn host_of(url: &Url) -> String {

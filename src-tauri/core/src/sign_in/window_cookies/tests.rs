@@ -18,7 +18,7 @@ fn carried(cookies: &WindowCookies, at: &Url) -> String {
 
 /// As if the last answer was long ago.
 fn grow_old(cookies: &WindowCookies) {
-    for seen in cookies.0.lock().values_mut().flatten() {
+    for seen in cookies.kept.lock().values_mut().flatten() {
         seen.set_at = None;
     }
 }
@@ -33,6 +33,33 @@ fn what_answers_set_is_sent_and_what_they_delete_is_not() {
     assert_eq!(carried(&cookies, &login), "theme=dark");
     assert_eq!(carried(&cookies.take_all(), &login), "theme=dark");
     assert_eq!(carried(&cookies, &login), "");
+}
+
+#[test]
+fn what_the_window_lacks_is_told_with_the_reason() {
+    let cookies = WindowCookies::default();
+    let login = url("http://127.0.0.1/hooks/login");
+    cookies.record_set(&login, &["sid=1", "lax=1; Secure", "old=; Max-Age=0; Path=/", "all=1; Path=/"]);
+    let told = |problems: Vec<CookieProblem>| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert!(told(cookies.list_unkept()).starts_with("the cookie `lax` is marked `Secure`"));
+    let unsent = told(cookies.list_unsent(&url("http://127.0.0.1/api/me")));
+    assert_eq!(
+        unsent,
+        "the cookie `sid` was set without `Path`, so it is for `/hooks` and what is below it, but `/api/me` is \
+         not: set it with `Path=/`\nthe cookie `old` was deleted by the answer, whose `Max-Age` makes it expire at once"
+    );
+    assert!(cookies.list_unsent(&url("http://127.0.0.1/hooks/x")).iter().all(|cookie| cookie.name == "old"));
+    cookies.record_set(&login, &["lax=1; Path=/", "old=1; Path=/"]);
+    assert!(cookies.list_unkept().is_empty());
+    assert!(!told(cookies.list_unsent(&login)).contains("old"));
+    for number in 0..2 * MOST_LOST {
+        cookies.record_set(&login, &[&format!("c{number}=1; Secure")]);
+    }
+    assert_eq!(cookies.list_unkept().len(), MOST_LOST, "a page cannot fill the memory");
+    drop(cookies.take_all());
+    assert!(cookies.list_unkept().is_empty() && cookies.list_unsent(&login).is_empty());
 }
 
 #[test]
@@ -113,7 +140,7 @@ fn a_page_can_fill_neither_the_memory_nor_the_place_of_the_session() {
     cookies.record_set(&app, &[&format!("long={}", "x".repeat(5_000))]);
     let all = cookies.list_cookies(&app);
     assert!(all.len() == MOST_OF_DOMAIN && all.iter().any(|cookie| cookie.name == "sid"));
-    assert_eq!(cookies.0.lock().len(), MOST_DOMAINS);
+    assert_eq!(cookies.kept.lock().len(), MOST_DOMAINS);
     cookies.record_set(&app, &["sid=next; Path=/; HttpOnly"]);
     assert!(carried(&cookies, &app).contains("sid=next"));
 }
