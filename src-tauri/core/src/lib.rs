@@ -9,6 +9,7 @@ pub mod audit;
 pub mod browser;
 pub(crate) mod charset;
 pub mod check;
+pub mod client_window;
 pub mod clock;
 pub mod connection;
 pub mod console;

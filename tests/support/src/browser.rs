@@ -1,25 +1,24 @@
-//! A stand-in for session windows: an HTTP client with a cookie jar for each session, behind the core's `Browser`
-//! trait. Like a window, it reaches everything through the session's gateway, and acts as the launch page does. What a
-//! real webview adds (the page's document, the bar, isolation) is covered by the end-to-end tests.
+//! A stand-in for session windows: a [`ClientWindow`] for each session, with a cookie jar that knows nothing of what the
+//! gateway has recorded, behind the core's `Browser` trait. What a real webview adds (the page's document, the bar,
+//! isolation) is covered by the end-to-end tests.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use reqwest::Method;
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use understudy_core::browser::{Answer, Browser, FirstPage, Refusal, WindowOptions};
+use understudy_core::client_window::{ClientWindow, WindowJar, WindowReply};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::launch::{LaunchSite, LaunchView};
 use understudy_core::session::SessionView;
-use understudy_core::user_agent::user_agent;
-use url::Origin;
-
-use crate::launch_page::{play_launch_page, read_answer};
+use understudy_gateway::Gateway;
+use url::{Origin, Url};
 
 /// What a session's window would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,28 +29,26 @@ pub enum Shown {
     Page(String),
 }
 
-/// How a window reaches its gateway.
-#[derive(Clone)]
-struct WayOut {
-    socks_url: SecretString,
-    authority: Vec<u8>,
+/// The cookies of one window.
+#[derive(Default)]
+struct PlainJar(Jar);
+
+impl WindowJar for PlainJar {
+    fn write_header(&self, url: &Url) -> Option<SecretString> {
+        self.0.cookies(url).map(|value| value.to_str().expect("text").to_owned().into())
+    }
+
+    fn record_set(&self, url: &Url, set: &[&HeaderValue]) {
+        self.0.set_cookies(&mut set.iter().copied(), url);
+    }
 }
 
 struct Window {
-    way: WayOut,
     launch: LaunchSite,
-    client: reqwest::Client,
-    jar: Arc<Jar>,
+    client: Arc<ClientWindow>,
+    jar: Arc<PlainJar>,
     /// The body of the application's page, in place of the launch page.
     page: Option<String>,
-    /// What the launch page does.
-    playing: AbortHandle,
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        self.playing.abort();
-    }
 }
 
 /// The windows by session; `focused` has the order in which they came to the front.
@@ -88,24 +85,28 @@ impl PlainBrowser {
     pub fn sent_cookies(&self, session: &str, url: &str) -> String {
         let windows = self.windows.lock().expect("no panic");
         let jar = &windows.get(session).expect("the window is open").jar;
-        let header = jar.cookies(&url.parse().expect("a URL"));
-        header.map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
+        let header = jar.write_header(&url.parse().expect("a URL"));
+        header.map(|value| value.expose_secret().to_owned()).unwrap_or_default()
     }
 
-    /// Fetches another page of the application with the session's cookies.
+    /// Fetches another page of the application with the session's cookies; of a redirect, a page sees nothing.
     pub async fn visit(&self, session: &str, url: &str) -> Answer {
-        let client = self.client(session).expect("the window is open");
-        read_answer(client.get(url).send().await.expect("an answer")).await
+        let reply = self.send(session, Method::GET, url, None).await;
+        see_as_page(&reply)
     }
 
     /// Sends what a script of the session's page would; returns the status.
     pub async fn post(&self, session: &str, url: &str) -> u16 {
-        let client = self.client(session).expect("the window is open");
-        client.post(url).body("{}").send().await.expect("an answer").status().as_u16()
+        self.send(session, Method::POST, url, Some("{}".into())).await.status
     }
 
-    fn client(&self, session: &str) -> Option<reqwest::Client> {
-        self.windows.lock().expect("no panic").get(session).map(|window| window.client.clone())
+    async fn send(&self, session: &str, method: Method, url: &str, body: Option<String>) -> WindowReply {
+        let client = self.client(session).expect("the window is open");
+        client.send_from_page(method, &url.parse().expect("a URL"), body).await.expect("an answer")
+    }
+
+    fn client(&self, session: &str) -> Option<Arc<ClientWindow>> {
+        self.windows.lock().expect("no panic").get(session).map(|window| Arc::clone(&window.client))
     }
 
     fn change(&self, session: &str, change: impl FnOnce(&mut Window)) -> Result<()> {
@@ -118,48 +119,22 @@ fn closed() -> Error {
     Error::new(Code::SessionUnknown, "This session window is closed.")
 }
 
-impl WayOut {
-    fn build_client(&self) -> Result<(reqwest::Client, Arc<Jar>)> {
-        let jar = Arc::new(Jar::default());
-        // Like WebKit, it leaves the names of hosts to the gateway.
-        let proxy = self.socks_url.expose_secret().replacen("socks5:", "socks5h:", 1);
-        let proxy = reqwest::Proxy::all(proxy).map_err(Error::internal)?;
-        let authority = reqwest::Certificate::from_der(&self.authority).map_err(Error::internal)?;
-        let accepted = (ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
-        let client = reqwest::Client::builder()
-            .cookie_provider(Arc::clone(&jar))
-            .proxy(proxy)
-            .tls_certs_only([authority])
-            .user_agent(user_agent())
-            .default_headers([accepted].into_iter().collect())
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::internal)?;
-        Ok((client, jar))
-    }
-
-    fn open(self, launch: LaunchSite, origin: &Origin) -> Result<Window> {
-        let (client, jar) = self.build_client()?;
-        let playing = tokio::spawn(play_launch_page(client.clone(), launch.to_url(origin))).abort_handle();
-        Ok(Window { way: self, launch, client, jar, page: None, playing })
-    }
+fn see_as_page(reply: &WindowReply) -> Answer {
+    if (300..400).contains(&reply.status) { Answer::default() } else { reply.to_answer() }
 }
 
-/// How a browser asks for a page.
-fn headers_of_load() -> HeaderMap {
-    [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-origin")]
-        .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)))
-        .into_iter()
-        .collect()
+impl Window {
+    fn open(gateway: &Gateway, launch: &LaunchSite, origin: &Origin) -> Result<Self> {
+        let jar = Arc::new(PlainJar::default());
+        let client = ClientWindow::open(gateway, launch, origin, Arc::clone(&jar) as _)?;
+        Ok(Self { launch: launch.clone(), client: Arc::new(client), jar, page: None })
+    }
 }
 
 #[async_trait]
 impl Browser for PlainBrowser {
     async fn prepare_window(&self, session: &str, opening: &WindowOptions<'_>) -> Result<()> {
-        let gateway = opening.gateway;
-        let way =
-            WayOut { socks_url: gateway.socks_url(), authority: gateway.authority_certificate().to_vec() };
-        let window = way.open(opening.launch.clone(), opening.origin)?;
+        let window = Window::open(opening.gateway, opening.launch, opening.origin)?;
         self.windows.lock().expect("no panic").insert(session.to_owned(), window);
         Ok(())
     }
@@ -187,12 +162,11 @@ impl Browser for PlainBrowser {
         let mut url = first.clone();
         let mut shown = String::new();
         for _ in 0..10 {
-            let Ok(response) = client.get(url.clone()).headers(headers_of_load()).send().await else { break };
-            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-            match location.and_then(|location| url.join(location).ok()) {
-                Some(next) if matches!(page, FirstPage::Link(_)) => url = next,
+            let Ok(reply) = client.load_page(&url).await else { break };
+            match &reply.redirect {
+                Some(next) if matches!(page, FirstPage::Link(_)) => url = next.clone(),
                 _ => {
-                    shown = read_answer(response).await.body;
+                    shown = see_as_page(&reply).body;
                     break;
                 }
             }
@@ -203,13 +177,11 @@ impl Browser for PlainBrowser {
     async fn leave_page(&self, _session: &str) {}
 
     async fn return_to_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
-        let (way, launch) = {
-            let windows = self.windows.lock().expect("no panic");
-            let window = windows.get(session).ok_or_else(closed)?;
-            (window.way.clone(), window.launch.clone())
-        };
-        let anew = way.open(launch, origin)?;
-        self.change(session, |window| *window = anew)
+        self.change(session, |window| {
+            let jar = Arc::new(PlainJar::default());
+            let client = window.client.open_anew(&window.launch, origin, Arc::clone(&jar) as _);
+            *window = Window { launch: window.launch.clone(), client: Arc::new(client), jar, page: None };
+        })
     }
 
     async fn focus_window(&self, session: &str) -> Result<()> {

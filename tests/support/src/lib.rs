@@ -17,7 +17,6 @@ pub mod desktop;
 pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod keyring;
-mod launch_page;
 #[cfg(target_os = "linux")]
 pub mod list_bench;
 #[cfg(target_os = "linux")]

@@ -27,13 +27,13 @@ enum Coding {
 
 /// The `Accept-Encoding` for `url`, as `WebKit` and Chromium send it: Brotli only over TLS, because some proxies break
 /// what they don't know.
-pub(super) fn accept_encoding(url: &Url) -> &'static str {
+pub(crate) fn accept_encoding(url: &Url) -> &'static str {
     if url.scheme() == "https" { "gzip, deflate, br" } else { "gzip, deflate" }
 }
 
 /// The decoded body, and whether it is longer than `longest` bytes. Fails with a sentence if the body claims to be
 /// Brotli and is not, because a browser fails too.
-pub(super) fn decode_body(
+pub(crate) fn decode_body(
     body: Zeroizing<Vec<u8>>,
     headers: &HeaderMap,
     longest: usize,

@@ -7,7 +7,7 @@ mod authorities;
 mod capture;
 mod causes;
 mod client;
-mod content_coding;
+pub(crate) mod content_coding;
 mod cookie_rules;
 mod csrf;
 mod exchange;
@@ -34,6 +34,7 @@ use url::Url;
 
 pub(crate) use authorities::check_authorities;
 pub use client::Client;
+pub(crate) use client::{MOST_HEADERS, describe_failure, encode_latin1};
 pub use cookie_rules::CookieProblem;
 pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};

@@ -32,9 +32,10 @@ use crate::zeroizing_json::wipe_fields;
 pub use reply::Reply;
 pub(super) use secrets::collect_texts;
 pub use sending::LONGEST;
+pub(crate) use sending::encode_latin1;
 
 /// The most headers of an answer.
-const MOST_HEADERS: usize = 2_000;
+pub(crate) const MOST_HEADERS: usize = 2_000;
 
 /// The requests of one session, with the cookies and captured values so far.
 pub struct Client {
@@ -91,7 +92,7 @@ impl Client {
         // Nothing else can fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
         let http = http
             .build()
-            .map_err(|cause| authorities::explain_lack(&in_words(&cause), network.ca.as_deref()))?;
+            .map_err(|cause| authorities::explain_lack(&describe_failure(&cause), network.ca.as_deref()))?;
         Ok(Self {
             http,
             cookies: CookieStore::new(),
@@ -167,7 +168,7 @@ impl Drop for Client {
 }
 
 /// The innermost cause, which says what happened without the URL.
-fn in_words(cause: &reqwest::Error) -> String {
+pub(crate) fn describe_failure(cause: &reqwest::Error) -> String {
     if cause.is_timeout() {
         return "it took too long".into();
     }

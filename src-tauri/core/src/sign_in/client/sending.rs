@@ -9,7 +9,7 @@ use secrecy::zeroize::Zeroizing;
 use url::Url;
 
 use super::reply::Reply;
-use super::{Client, in_words};
+use super::{Client, describe_failure};
 use crate::browser::{Answer, PlannedRequest, Unanswered};
 use crate::charset;
 use crate::connection::Method;
@@ -67,7 +67,7 @@ impl Client {
         url: &Url,
         request: Option<&PlannedRequest>,
     ) -> Result<Reply, Unanswered> {
-        let failed = |cause: reqwest::Error| match in_words(&cause) {
+        let failed = |cause: reqwest::Error| match describe_failure(&cause) {
             words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
             words => Unanswered::BrokenOff(words),
         };
@@ -139,6 +139,6 @@ impl Client {
     }
 }
 
-fn encode_latin1(text: &str) -> Vec<u8> {
+pub(crate) fn encode_latin1(text: &str) -> Vec<u8> {
     text.chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
 }
