@@ -3,16 +3,18 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Map;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{EndCause, Entry, Event};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
-use understudy_core::sign_in::SignInTestReport;
+use understudy_core::settings::Settings;
+use understudy_core::sign_in_test::{self, SignInTest, SignInTestReport};
 use understudy_test_support::browser::Shown;
 
 use crate::test_console::{Desk, three_users};
@@ -28,24 +30,30 @@ enum Does {
 }
 
 /// An application with scripted answers to login and logout; the signed-in user is always 7.
+#[derive(Clone)]
 struct Application {
     origin: String,
     /// Notified when it receives a request that it will not answer.
     is_kept: Arc<Notify>,
+    /// Notified when whoever sent such a request has gone.
+    is_left: Arc<Notify>,
+    /// The paths of all requests.
+    received: Arc<Mutex<Vec<String>>>,
 }
 
 impl Application {
     async fn start(login: Does, logout: Does) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let is_kept = Arc::new(Notify::new());
-        let keeps = Arc::clone(&is_kept);
+        let this =
+            Self { origin, is_kept: Arc::default(), is_left: Arc::default(), received: Arc::default() };
+        let own = this.clone();
         tokio::spawn(async move {
             while let Ok((peer, _)) = listener.accept().await {
-                tokio::spawn(serve(peer, login, logout, Arc::clone(&keeps)));
+                tokio::spawn(serve(peer, login, logout, own.clone()));
             }
         });
-        Self { origin, is_kept }
+        this
     }
 
     async fn connection(&self, folder: &Path) -> String {
@@ -59,20 +67,23 @@ impl Application {
     }
 }
 
-async fn serve(mut peer: TcpStream, login: Does, logout: Does, keeps: Arc<Notify>) {
+async fn serve(mut peer: TcpStream, login: Does, logout: Does, application: Application) {
     let mut bytes = vec![0; 8192];
     while let Ok(read @ 1..) = peer.read(&mut bytes).await {
         let request = String::from_utf8_lossy(&bytes[..read]).into_owned();
-        let does = match request.split(' ').nth(1) {
-            Some("/login") => login,
-            Some("/logout") => logout,
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        application.received.lock().expect("no panic").push(path.to_owned());
+        let does = match path {
+            "/login" => login,
+            "/logout" => logout,
             _ => Does::Answer(200),
         };
         match does {
             Does::Cut => return,
             Does::Keep => {
-                keeps.notify_one();
-                return std::future::pending().await;
+                application.is_kept.notify_one();
+                let _ = peer.read(&mut bytes).await;
+                return application.is_left.notify_one();
             }
             Does::Answer(status) => {
                 let body = "{\"id\":7}";
@@ -114,7 +125,8 @@ async fn a_sign_in_that_never_arrived_needs_no_sign_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let nobody = Application { origin, is_kept: Arc::default() };
+    let (is_kept, is_left) = (Arc::default(), Arc::default());
+    let nobody = Application { origin, is_kept, is_left, received: Arc::default() };
     let text = nobody.connection(folder.path()).await;
     let mut desk = Desk::with_connection(|_| text).await;
     let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
@@ -170,6 +182,38 @@ async fn a_stopped_test_is_reported_as_stopped_even_if_its_last_request_fails() 
     let log = events(&desk).await;
     let stopped = |event: &Event| matches!(event, Event::Refused { status: None, cause } if cause == "The test was stopped");
     assert!(stopped(&log[1]), "{log:#?}");
+}
+
+/// The second Ctrl+C of `check --user`: what is under way is let go, and nothing follows it.
+#[tokio::test]
+async fn an_abandoned_test_lets_go_of_everything_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let application = Application::start(Does::Keep, Does::Answer(200)).await;
+    let text = application.connection(folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    let (audit, abandon) = (desk.audit().await, CancellationToken::new());
+    let trial = SignInTest {
+        id: None,
+        text: &text,
+        saved: None,
+        typed: &HashMap::new(),
+        user: "7",
+        operator: Settings::default().operator(),
+        stop: CancellationToken::new(),
+        abandon: abandon.clone(),
+    };
+    let trying = sign_in_test::run_sign_in_test(trial, &desk.vault, &audit, &desk.clock);
+    let abandoning = async {
+        application.is_kept.notified().await;
+        abandon.cancel();
+    };
+    let (tried, ()) = tokio::join!(trying, abandoning);
+    assert_eq!(tried.expect_err("it is abandoned").code, Code::Cancelled);
+    application.is_left.notified().await;
+    assert_eq!(*application.received.lock().expect("no panic"), ["/login"]);
+    let log = events(&desk).await;
+    let Some(Event::Ended { sign_out_failed: Some(why), .. }) = log.last() else { panic!("{log:#?}") };
+    assert!(why.starts_with("not confirmed"), "{why}");
 }
 
 /// `check --user` accepts what a support ticket says: an email address in any spelling, but not just its beginning.

@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Map, json};
 use understudy_core::audit::EndCause;
 use understudy_core::session::Phase;
-use understudy_core::sign_in::SignInTestReport;
+use understudy_core::sign_in_test::SignInTestReport;
 use understudy_core::user_agent::user_agent;
 use understudy_test_support::browser::Shown;
 

@@ -9,7 +9,7 @@ use understudy_core::check::{self, Report, Status};
 use understudy_core::directory::{self, Info};
 use understudy_core::error::Result;
 use understudy_core::home::Home;
-use understudy_core::sign_in::SignInTestReport;
+use understudy_core::sign_in_test::SignInTestReport;
 use understudy_core::vault::Vault;
 
 use super::agreement::{let_run, run_with_consent};

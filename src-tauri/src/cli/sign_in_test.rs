@@ -9,8 +9,7 @@ use understudy_core::clock::Clock;
 use understudy_core::error::Result;
 use understudy_core::home::Home;
 use understudy_core::settings::Settings;
-use understudy_core::sign_in::SignInTestReport;
-use understudy_core::sign_in_test::{self, SignInTest};
+use understudy_core::sign_in_test::{self, SignInTest, SignInTestReport};
 use understudy_core::vault::Vault;
 use understudy_core::{check, directory};
 

@@ -30,7 +30,8 @@ use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
-use understudy_core::sign_in::{FormChange, SignInForm, SignInTestReport};
+use understudy_core::sign_in::{FormChange, SignInForm};
+use understudy_core::sign_in_test::SignInTestReport;
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;

@@ -13,8 +13,7 @@ use crate::error::Result;
 use crate::introspection::{self, DirectoryDraft, Preview};
 use crate::latest_only::superseded_error;
 use crate::notice::{Notice, WakingDirectory};
-use crate::sign_in::SignInTestReport;
-use crate::sign_in_test::{self, SignInTest};
+use crate::sign_in_test::{self, SignInTest, SignInTestReport};
 
 /// The key of the form's requests: there is only one form.
 const FORM: &str = "form";

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::RunningSession;
 use crate::access::SessionMode;
 use crate::audit::{OperatorIdentity, Subject};
 use crate::connection::Connection;
@@ -60,9 +59,9 @@ pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> Use
 
 /// If a template fails because the operator's email address is missing, the operator can fix that, and the
 /// connection's maintainer can't. So the hint changes.
-pub(super) fn add_email_hint(error: Error, running: &RunningSession) -> Error {
+pub(super) fn add_email_hint(error: Error, operator_email: &str) -> Error {
     let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
-    if wants_email && running.request.operator.operator_email.is_empty() {
+    if wants_email && operator_email.is_empty() {
         let hint = "The connection uses {{ operator.email }}: enter your email address in Settings.";
         return Error { hint: Some(hint.into()), ..error };
     }

@@ -4,25 +4,26 @@
 //! show the application → … → sign out → close the window → audit *ended*.
 //!
 //! This file keeps the running sessions. `form` has what a sign-in asks for first, and `spare_window` is opened
-//! meanwhile. `session_start` begins a session;
-//! `attempt` signs it in, as often as needed (`retry`), with the console's own `steps`. `deadline` ends it on time, and
-//! every way of ending goes through `session_end`. `session_gateway` is what the window's requests pass, and
-//! `session_mode` what the operator may change about it. `audit_entries` writes the audit log; `context` has what templates
-//! see.
+//! meanwhile. `session_start` begins a session; `attempt` signs it in, as often as needed (`retry`). `deadline` ends it
+//! on time, and every way of ending goes through `session_end`. `driver` is the sign-in and the sign-out themselves, which
+//! sign-in tests share. `session_gateway` is what the window's requests pass, and `session_mode` what the operator may
+//! change about it. `audit_entries` writes the audit log; `context` has what templates see, and `session_secrets` adds
+//! the secrets.
 
 mod attempt;
 mod audit_entries;
 mod context;
 mod deadline;
+pub(crate) mod driver;
 mod form;
 mod retry;
 mod running_session;
 mod session_end;
-mod session_gateway;
+pub(crate) mod session_gateway;
 mod session_mode;
+mod session_secrets;
 mod session_start;
 mod spare_window;
-mod steps;
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::attempt::SignInSuccess;
+use super::driver::SignedIn;
 use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
 use crate::browser::{FirstPage, Refusal};
@@ -91,8 +91,8 @@ impl Impersonations {
     }
 
     /// Shows the application. The user is signed in, so the deadline holds even if something fails from here on.
-    async fn show_application(&self, running: &RunningSession, arrived: SignInSuccess) {
-        let SignInSuccess { begin, success, said, refresh } = arrived;
+    async fn show_application(&self, running: &RunningSession, arrived: SignedIn) {
+        let SignedIn { begin, success, said, refresh, .. } = arrived;
         if let Some(begin) = begin
             && let Err(error) = self.show_page(running, FirstPage::Start(&begin)).await
         {

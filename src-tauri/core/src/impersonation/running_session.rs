@@ -2,7 +2,6 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use secrecy::SecretString;
@@ -12,16 +11,16 @@ use understudy_gateway::HostCredentials;
 use url::Origin;
 
 use super::ImpersonationRequest;
+use super::driver::{DriverRun, SignInDriver, SignInProgress};
 use super::session_gateway::SessionGateway;
 use crate::access::AccessPolicy;
 use crate::audit::Entry;
-use crate::browser::{Answer, PlannedRequest, Unanswered};
+use crate::clock::Clock;
 use crate::connection::{Connection, GATEWAY_PASSWORD, Network};
 use crate::error::{Code, Error, Result};
 use crate::launch::LaunchView;
 use crate::sanitize;
 use crate::session::{Session, SessionView};
-use crate::sign_in::{Client, WindowCookies};
 use crate::template::SignInContext;
 
 pub(super) struct RunningSession {
@@ -36,20 +35,9 @@ pub(super) struct RunningSession {
     /// What its window was opened with; this cannot change.
     window: WindowSetup,
     /// What the window's requests pass; from before the window opens until it is closed.
-    gateway: OnceLock<SessionGateway>,
-    /// The console's HTTP client, with its cookies and captures; new for each attempt. Locked while a step runs, so a
-    /// sign-out waits for that step.
-    pub(super) client: Arc<tokio::sync::Mutex<Option<Client>>>,
-    /// Locked while the window's sign-in waits for its answer.
-    pub(super) sending: Arc<tokio::sync::Mutex<()>>,
-    /// A sign-in was sent and never answered; the application may still complete it.
-    unanswered: AtomicBool,
-    /// The window has got the cookies from the console's steps.
-    has_cookies: AtomicBool,
-    /// The window's cookies of sign-ins that could not be signed out.
-    owed_sign_outs: Mutex<Vec<WindowCookies>>,
-    /// The application accepted something, or may have, so there may be something to end.
-    has_begun: AtomicBool,
+    gateway: OnceLock<Arc<SessionGateway>>,
+    /// What its sign-in has done so far.
+    pub(super) progress: Arc<SignInProgress>,
     /// The origin of the launch page in the window; `None` while the window shows the application.
     launch_page: Mutex<Option<Origin>>,
     pub(super) retry: Notify,
@@ -104,12 +92,7 @@ impl RunningSession {
             released: Mutex::default(),
             window,
             gateway: OnceLock::new(),
-            client: Arc::default(),
-            sending: Arc::default(),
-            unanswered: AtomicBool::new(false),
-            has_cookies: AtomicBool::new(false),
-            owed_sign_outs: Mutex::default(),
-            has_begun: AtomicBool::new(false),
+            progress: Arc::default(),
             retry: Notify::new(),
             extended: Notify::new(),
             extending: tokio::sync::Mutex::default(),
@@ -170,7 +153,7 @@ impl RunningSession {
 
     /// Gives the session its gateway; once.
     pub(super) fn attach_gateway(&self, gateway: SessionGateway) {
-        self.gateway.get_or_init(|| gateway);
+        self.gateway.get_or_init(|| Arc::new(gateway));
     }
 
     /// What the launch page shows during an attempt.
@@ -187,46 +170,32 @@ impl RunningSession {
     }
 
     /// The session's gateway; `None` until its window is about to open.
-    pub(super) fn gateway(&self) -> Option<&SessionGateway> {
+    pub(super) fn gateway(&self) -> Option<&Arc<SessionGateway>> {
         self.gateway.get()
     }
 
     /// The gateway of a session whose window has been opened.
-    pub(super) fn opened_gateway(&self) -> Result<&SessionGateway> {
+    pub(super) fn opened_gateway(&self) -> Result<&Arc<SessionGateway>> {
         self.gateway().ok_or_else(|| Error::new(Code::SessionUnknown, "This session window is closed."))
     }
 
-    /// Lets the launch page send a request of the console's own.
-    pub(super) async fn send_by_window(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
-        let gateway = self.opened_gateway().map_err(|_| Unanswered::Closed)?;
-        gateway.send_request(request).await
-    }
-
-    /// Sends a request as the application's page in the window would, with these cookies of the window, whatever that
-    /// page is doing.
-    pub(super) async fn send_as_window(
-        &self,
-        cookies: &WindowCookies,
-        request: &PlannedRequest,
-    ) -> Result<Answer, Unanswered> {
-        let failed = |error: Error| Unanswered::Failed(error.message);
-        let mut client = Client::in_place_of_window(&self.connection().network).map_err(failed)?;
-        client.pass_gateway(self.gateway_login());
-        let mut request = request.clone();
-        request
-            .headers
-            .extend(cookies.write_header(&request.url).map(|header| ("cookie".to_owned(), header)));
-        client.send_as_page(&request).await.map(|(answer, _)| answer)
-    }
-
-    /// Keeps the cookies of a sign-in that could not be signed out, to try again at the end.
-    pub(super) fn owe_sign_out(&self, cookies: WindowCookies) {
-        self.owed_sign_outs.lock().push(cookies);
-    }
-
-    /// Takes those cookies: each is tried once.
-    pub(super) fn take_owed_sign_outs(&self) -> Vec<WindowCookies> {
-        std::mem::take(&mut *self.owed_sign_outs.lock())
+    /// What drives its sign-in, and its sign-out, with the connection as the last attempt had it. Fails before the window
+    /// is about to open.
+    pub(super) fn driver(&self, clock: &Clock) -> Result<SignInDriver> {
+        let session = self.id.clone();
+        Ok(SignInDriver {
+            connection: self.connection(),
+            gateway: Arc::clone(self.opened_gateway()?),
+            progress: Arc::clone(&self.progress),
+            clock: clock.clone(),
+            login: self.gateway_login(),
+            stop: self.stop.clone(),
+            observer: Arc::new(move |exchange| {
+                tracing::debug!(%session, "{}: {:?}", exchange.title, exchange.status);
+            }),
+            operator_email: self.request.operator.operator_email.clone(),
+            run: DriverRun::default(),
+        })
     }
 
     pub(super) async fn close_gateway(&self) {
@@ -269,41 +238,6 @@ impl RunningSession {
             return changed("what its sessions may do");
         }
         Ok(())
-    }
-
-    pub(super) fn mark_sent(&self) {
-        self.unanswered.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn mark_begun(&self) {
-        self.has_begun.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the window has done something for which the application may have a session.
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun.load(Ordering::SeqCst)
-    }
-
-    /// Records how the sign-in request ended. If it was never answered, the application may have acted on it, or still
-    /// do.
-    pub(super) fn record_answer(&self, unanswered: Option<&Unanswered>) {
-        if !unanswered.is_some_and(Unanswered::may_have_acted) {
-            self.unanswered.store(false, Ordering::SeqCst);
-        }
-    }
-
-    /// Records whether the window has got the cookies from this attempt's steps.
-    pub(super) fn set_has_cookies(&self, has: bool) {
-        self.has_cookies.store(has, Ordering::SeqCst);
-    }
-
-    pub(super) fn has_cookies(&self) -> bool {
-        self.has_cookies.load(Ordering::SeqCst)
-    }
-
-    /// Whether a sign-in was sent and never answered.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.unanswered.load(Ordering::SeqCst)
     }
 
     /// The origin of the launch page in the window; `None` while the window shows the application.

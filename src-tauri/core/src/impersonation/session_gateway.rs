@@ -15,6 +15,7 @@ use understudy_gateway::{
 };
 use url::{Origin, Url};
 
+use super::driver::LinkArrival;
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::browser::{Answer, PlannedRequest, SessionCookie, Unanswered};
 use crate::connection::Connection;
@@ -23,7 +24,7 @@ use crate::held_back::HeldBackList;
 use crate::launch::{LaunchPage, LaunchSite};
 use crate::masks::Masks;
 use crate::notice::{Notice, Notices};
-use crate::sign_in::{self, WindowCookies};
+use crate::sign_in::{self, Exchange, WindowCookies};
 
 /// The public files of one connection's application, for all its sessions, in bytes.
 const CACHE_LIMIT: usize = 64 << 20;
@@ -33,7 +34,7 @@ const TELL_AFTER: Duration = Duration::from_millis(100);
 
 /// The public files of each connection's application, by the connection's ID.
 #[derive(Default)]
-pub(super) struct PublicCaches(Mutex<HashMap<String, Arc<PublicCache>>>);
+pub(crate) struct PublicCaches(Mutex<HashMap<String, Arc<PublicCache>>>);
 
 impl PublicCaches {
     fn find_cache(&self, connection: &str) -> Arc<PublicCache> {
@@ -52,17 +53,41 @@ impl PublicCaches {
     }
 }
 
-pub(super) struct SessionGateway {
+pub(crate) struct SessionGateway {
     gateway: Gateway,
     launch: LaunchSite,
     events: Arc<SessionEvents>,
     masks: Arc<RwLock<Masks>>,
 }
 
+/// The answer to a request of the window, with what only the gateway sees of it.
+pub(crate) struct ObservedAnswer {
+    /// As a page's script has it.
+    pub(crate) answer: Result<Answer, Unanswered>,
+    /// Where it redirects to.
+    pub(crate) redirect: Option<Url>,
+}
+
+impl ObservedAnswer {
+    /// Records it in its exchange.
+    pub(crate) fn record_in(&self, exchange: &mut Exchange) {
+        exchange.record_answer(&self.answer);
+        if let Some(to) = &self.redirect {
+            exchange.record_redirect(to);
+        }
+    }
+}
+
+impl From<Result<Answer, Unanswered>> for ObservedAnswer {
+    fn from(answer: Result<Answer, Unanswered>) -> Self {
+        Self { answer, redirect: None }
+    }
+}
+
 impl SessionGateway {
     /// Starts the gateway of a session with this ID, which answers for this launch page. Fails if no port can be opened
     /// or the connection's authority or proxy cannot be used.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         session: &str,
         launch_page: LaunchPage,
         connection: &Connection,
@@ -80,7 +105,7 @@ impl SessionGateway {
             notices: notices.clone(),
             masks: Arc::clone(&masks),
             off_site: Mutex::default(),
-            cookies: WindowCookies::default(),
+            cookies: Arc::default(),
             arrival: Mutex::default(),
             is_telling: AtomicBool::new(false),
         });
@@ -111,45 +136,50 @@ impl SessionGateway {
     }
 
     /// What the session's window connects to.
-    pub(super) fn gateway(&self) -> &Gateway {
+    pub(crate) fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
     /// The launch page in the session's window.
-    pub(super) fn launch(&self) -> &LaunchSite {
+    pub(crate) fn launch(&self) -> &LaunchSite {
         &self.launch
     }
 
     /// The cookies of the session's window.
-    pub(super) fn cookies(&self) -> &WindowCookies {
+    pub(crate) fn cookies(&self) -> &Arc<WindowCookies> {
         &self.events.cookies
     }
 
     /// Puts cookies into the window, by its launch page at `origin`.
-    pub(super) async fn set_cookies(&self, origin: &Origin, cookies: &[SessionCookie]) -> Result<()> {
+    pub(crate) async fn set_cookies(&self, origin: &Origin, cookies: &[SessionCookie]) -> Result<()> {
         self.launch.set_cookies(origin, cookies).await?;
         self.events.cookies.add_cookies(cookies);
         Ok(())
     }
 
-    /// Lets the launch page send a request of the console's own, which passes the fence in any mode. If the gateway did
-    /// not reach the application, that is the answer, and not the gateway's page about it.
-    pub(super) async fn send_request(&self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+    /// Lets the launch page send a request of the console's own, which passes the fence in any mode. The gateway knows
+    /// better than the page why there is no answer, and where a redirect leads.
+    pub(crate) async fn send_request(&self, request: &PlannedRequest) -> ObservedAnswer {
         let permit = self.permit_request(request);
         let answer = self.launch.page().send_request(request).await;
-        match permit.as_ref().map(RequestPermit::outcome) {
-            Some(PermitOutcome::Failed(fault)) => Err(to_unanswered(&fault)),
-            _ => answer,
+        match (answer, permit.as_ref().map(RequestPermit::outcome).unwrap_or_default()) {
+            (_, PermitOutcome::Failed(fault)) => Err(to_unanswered(&fault)).into(),
+            // All that a page can say is that it failed. It has arrived, and what came back is not whole.
+            (Err(Unanswered::Failed(words)), PermitOutcome::Sent | PermitOutcome::Answered { .. }) => {
+                Err(Unanswered::BrokenOff(words)).into()
+            }
+            (answer, PermitOutcome::Answered { redirect }) => ObservedAnswer { answer, redirect },
+            (answer, PermitOutcome::Unused | PermitOutcome::Sent) => answer.into(),
         }
     }
 
     /// Masks these values in the journal and in the bar from now on.
-    pub(super) fn mask_secrets(&self, secrets: &[SecretString]) {
+    pub(crate) fn mask_secrets(&self, secrets: &[SecretString]) {
         *self.masks.write() = Masks::for_secrets(secrets);
     }
 
     /// What to send from now on to a service in front of the application that asks for HTTP Basic.
-    pub(super) fn set_credentials(&self, credentials: Option<HostCredentials>) {
+    pub(crate) fn set_credentials(&self, credentials: Option<HostCredentials>) {
         self.gateway.set_credentials(credentials.into_iter().collect());
     }
 
@@ -159,8 +189,8 @@ impl SessionGateway {
     }
 
     /// Lets a one-time link's pages do what they have to until a page of `origin` is there, and returns who tells that
-    /// page's address.
-    pub(super) fn open_for_link(&self, origin: &Origin) -> oneshot::Receiver<Url> {
+    /// page's address, or what could not be reached on the way.
+    pub(crate) fn open_for_link(&self, origin: &Origin) -> LinkArrival {
         let (arrived, arrival) = oneshot::channel();
         *self.events.arrival.lock() = Some(arrived);
         self.gateway.set_full_until_arrival(origin.clone());
@@ -169,16 +199,16 @@ impl SessionGateway {
 
     /// Takes the application's origins as the connection has them now: the rest of what a window was opened with cannot
     /// change.
-    pub(super) fn set_application(&self, connection: &Connection) {
+    pub(crate) fn set_application(&self, connection: &Connection) {
         self.gateway.set_application(plan_fence(connection).application);
     }
 
     /// Lets pages of the window reach the application again, for another attempt.
-    pub(super) fn admit_pages(&self) {
+    pub(crate) fn admit_pages(&self) {
         self.gateway.admit_pages();
     }
 
-    pub(super) fn set_mode(&self, mode: SessionMode) {
+    pub(crate) fn set_mode(&self, mode: SessionMode) {
         self.gateway.set_mode(mode);
     }
 
@@ -211,19 +241,19 @@ impl SessionGateway {
     }
 
     /// Lets nothing of a page reach the application any longer, not even what is under way.
-    pub(super) async fn leave_pages(&self) {
+    pub(crate) async fn leave_pages(&self) {
         self.gateway.leave_pages().await;
     }
 
     /// Ends every connection of the session's window, and everything that waits for its launch page.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.launch.page().close();
         self.gateway.close().await;
     }
 }
 
 /// Why a request of the console's own was not answered, in the words of a window.
-fn to_unanswered(fault: &ReachFault) -> Unanswered {
+pub(crate) fn to_unanswered(fault: &ReachFault) -> Unanswered {
     match fault {
         ReachFault::BrokenOff { .. } | ReachFault::NotHttp { .. } => Unanswered::BrokenOff(fault.to_string()),
         _ => Unanswered::Failed(fault.to_string()),
@@ -252,9 +282,9 @@ struct SessionEvents {
     notices: Notices,
     masks: Arc<RwLock<Masks>>,
     off_site: Mutex<Option<OffSiteQuestion>>,
-    cookies: WindowCookies,
+    cookies: Arc<WindowCookies>,
     /// Waits for the page that a one-time link leads to.
-    arrival: Mutex<Option<oneshot::Sender<Url>>>,
+    arrival: Mutex<Option<oneshot::Sender<Result<Url, ReachFault>>>>,
     is_telling: AtomicBool,
 }
 
@@ -307,7 +337,13 @@ impl SessionObserver for SessionObservation {
 
     fn on_arrival(&self, url: &Url) {
         if let Some(arrived) = self.0.arrival.lock().take() {
-            let _ = arrived.send(url.clone());
+            let _ = arrived.send(Ok(url.clone()));
+        }
+    }
+
+    fn on_link_fault(&self, _url: &Url, fault: &ReachFault) {
+        if let Some(arrived) = self.0.arrival.lock().take() {
+            let _ = arrived.send(Err(fault.clone()));
         }
     }
 
@@ -341,7 +377,7 @@ mod tests {
             notices: Notices::default(),
             masks: Arc::new(RwLock::new(Masks::for_secrets([&secret]))),
             off_site: Mutex::default(),
-            cookies: WindowCookies::default(),
+            cookies: Arc::default(),
             arrival: Mutex::default(),
             is_telling: AtomicBool::new(false),
         });

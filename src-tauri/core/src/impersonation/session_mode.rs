@@ -2,7 +2,6 @@
 
 use url::Url;
 
-use super::session_gateway::SessionGateway;
 use super::{Impersonations, RunningSession};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::Event;
@@ -63,7 +62,7 @@ impl Impersonations {
     /// The page that waits for the operator's answer because it leads out of the application.
     pub fn off_site_page(&self, id: &str) -> Result<Option<OffSitePage>> {
         let running = self.find_running(id)?;
-        Ok(running.gateway().and_then(SessionGateway::off_site_page))
+        Ok(running.gateway().and_then(|gateway| gateway.off_site_page()))
     }
 
     /// Takes the operator's answer about the page that is shown with this URL; returns where it leads, or `None` if

@@ -204,7 +204,7 @@ impl Impersonations {
             secrets = self.with_secrets(running) => secrets?,
         };
         sign_in::render_outline(&running.connection(), &context.rendered())
-            .map_err(|error| add_email_hint(error, running))?;
+            .map_err(|error| add_email_hint(error, &running.request.operator.operator_email))?;
         if running.stop.is_cancelled() {
             return Err(was_ended());
         }

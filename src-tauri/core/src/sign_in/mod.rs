@@ -1,7 +1,7 @@
 //! Turns a recipe into what the session's window does, with a small file for each part.
 //!
 //! The console takes its steps (`steps`, with its own `client`), `handoff` determines what the window gets from them,
-//! and `judge` interprets answers. `test_run` does all of it without a window.
+//! and `judge` interprets answers. `impersonation::driver` puts them together.
 
 mod authorities;
 mod capture;
@@ -10,19 +10,17 @@ mod client;
 pub(crate) mod content_coding;
 mod cookie_rules;
 mod csrf;
-mod exchange;
+pub(crate) mod exchange;
 mod forest;
 mod form;
 mod guards;
 mod handoff;
 mod judge;
 mod page_text;
-mod reachability;
 mod reason;
 mod redirects;
 mod safe_html;
 mod steps;
-mod test_run;
 mod verify_evidence;
 mod window_cookies;
 
@@ -40,15 +38,14 @@ pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};
 pub use handoff::{Handoff, cookies_for_window, hand_off, render_storage};
 pub use judge::{confirm_sign_out, judge_sign_in, judge_sign_out, judge_verify, link_failed};
-pub use reachability::name_cause;
+pub(crate) use judge::{is_stopped, link_refused};
 pub use redirects::Redirect;
 pub use safe_html::SafeHtml;
 pub use steps::{sign_out as take_sign_out_steps, take_step};
-pub use test_run::{SignInTestReport, SignInTestResult, TestRefusal, perform_sign_in_test, to_response};
 pub use verify_evidence::VerifyEvidence;
 pub use window_cookies::WindowCookies;
 
-use crate::browser::PlannedRequest;
+use crate::browser::{Answer, PlannedRequest};
 use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
 use crate::template::{Expression, MASK, SignInContext, Template};
@@ -279,8 +276,14 @@ fn parse_url(key: &str, text: &str) -> Result<Url> {
     })
 }
 
+/// An answer as templates see it.
+pub fn to_response(answer: &Answer) -> Value {
+    let json = serde_json::from_str::<Value>(&answer.body).ok();
+    serde_json::json!({ "status": answer.status, "json": json, "text": answer.body })
+}
+
 /// What sentences call the user.
-fn describe_user(context: &Value) -> String {
+pub(crate) fn describe_user(context: &Value) -> String {
     ["name", "email", "id"]
         .iter()
         .find_map(|key| match &context["user"][*key] {

@@ -9,16 +9,9 @@ use url::Url;
 
 use super::Client;
 use crate::browser::{SameSite, SessionCookie};
-use crate::sign_in::cookie_rules::{
-    CookieProblem, find_deletion, find_send_problem, find_store_problem, of_path,
-};
+use crate::sign_in::cookie_rules::{CookieProblem, find_deletion, of_path};
 
 impl Client {
-    /// Cookies that were set and that a window would not keep, and why.
-    pub fn cookie_problems(&self) -> &[CookieProblem] {
-        &self.unkept
-    }
-
     /// Cookies that were set but are not sent to `url`, and why: those for other paths of its host, and those that were
     /// deleted.
     pub fn unsent_to(&self, url: &Url) -> Vec<CookieProblem> {
@@ -33,14 +26,9 @@ impl Client {
     }
 
     pub(super) fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
-        // The store takes loopback for https.
-        let is_sent = |cookie: &&Cookie<'static>| {
-            !self.is_window
-                || in_full(cookie, url).is_some_and(|cookie| find_send_problem(&cookie, url).is_none())
-        };
-        let cookies = self.cookies.matches(url).into_iter().filter(is_sent);
+        let cookies = self.cookies.matches(url);
         let pairs: Vec<String> =
-            cookies.map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
+            cookies.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
         let mut header = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|_| !pairs.is_empty())?;
         header.set_sensitive(true);
         Some(header)
@@ -48,14 +36,6 @@ impl Client {
 
     pub(super) fn store_cookies(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {
         for raw in set {
-            if self.is_window
-                && let Some(unkept) = find_store_problem(&raw, url)
-            {
-                self.unkept.retain(|before| before.name != unkept.name);
-                self.unkept.push(unkept);
-                continue;
-            }
-            self.unkept.retain(|before| before.name != raw.name());
             self.deleted.retain(|before| before.name != raw.name());
             self.deleted.extend(find_deletion(&raw, url));
             self.cookies.store_response_cookies(std::iter::once(raw), url);
@@ -142,10 +122,7 @@ impl Client {
             if !cookie.host_only {
                 raw.set_domain(cookie.domain.clone());
             }
-            // The window's rules are applied when a cookie is sent.
-            let is_window = std::mem::take(&mut self.is_window);
             self.store_cookies(vec![raw], &url);
-            self.is_window = is_window;
         }
     }
 }

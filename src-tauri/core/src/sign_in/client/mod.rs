@@ -46,10 +46,6 @@ pub struct Client {
     captured: Map<String, Value>,
     /// Not captured, but secret all the same: signed tokens, values that a refused step captured.
     hidden: Vec<SecretString>,
-    /// Whether it stands in for a window: then it keeps and sends cookies like one.
-    is_window: bool,
-    /// Cookies that were set and that a window would not keep.
-    unkept: Vec<CookieProblem>,
     /// Cookies that were deleted and not set again.
     deleted: Vec<CookieProblem>,
     /// Where answers led unexpectedly, in sentences.
@@ -66,15 +62,6 @@ impl Client {
     /// The console's own client. Fails with [`FileFailed`](crate::error::Code::FileFailed) if `network.ca` cannot be
     /// read.
     pub fn new(network: &Network) -> Result<Self> {
-        Self::build_client(network, false)
-    }
-
-    /// A client in place of a session's window.
-    pub fn in_place_of_window(network: &Network) -> Result<Self> {
-        Self::build_client(network, true)
-    }
-
-    fn build_client(network: &Network, is_window: bool) -> Result<Self> {
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
             // A window accepts this many, and some applications set a cookie for everything.
@@ -99,8 +86,6 @@ impl Client {
             first_set: Vec::new(),
             captured: Map::new(),
             hidden: Vec::new(),
-            is_window,
-            unkept: Vec::new(),
             deleted: Vec::new(),
             astray: Vec::new(),
             has_begun: false,

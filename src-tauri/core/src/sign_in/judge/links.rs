@@ -10,7 +10,7 @@ use crate::sign_in::exchange::excerpt_answer;
 use crate::sign_in::guards;
 
 /// The refusal for a one-time link that was answered with an error.
-pub(in crate::sign_in) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
+pub(crate) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
     let words = status_words(answer.status);
     let cause = guards::in_front(answer);
     let said = cause.as_ref().and_then(|cause| cause.said.clone());

@@ -23,7 +23,7 @@ use crate::masks::Masks;
 use crate::zeroizing_json::ZeroizingJson;
 
 pub use links::link_failed;
-pub(super) use links::link_refused;
+pub(crate) use links::link_refused;
 pub(super) use no_answer::unanswered_refusal;
 pub(super) use status::{hint_for, status_words};
 pub use verification::judge_verify;
@@ -58,7 +58,7 @@ pub fn judge_sign_in(
 }
 
 /// Whether another service answered in the application's place, whatever the status is.
-pub(super) fn is_stopped(answer: &Answer) -> bool {
+pub(crate) fn is_stopped(answer: &Answer) -> bool {
     guards::in_front(answer).is_some()
 }
 

@@ -1,7 +1,6 @@
 //! Why a request was not answered, and what to do about it.
 
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::sign_in::reachability;
 
 /// The refusal for a step without an answer.
 pub(in crate::sign_in) fn unanswered_refusal(
@@ -25,7 +24,7 @@ pub(super) fn require_answer<'a>(
             format!("{origin} did not answer within {} s", request.timeout.as_secs()),
             "Try again. If the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
         )),
-        Err(Unanswered::Failed(words)) if reachability::is_certificate(words) => Err(refusal(
+        Err(Unanswered::Failed(words)) if is_about_certificate(words) => Err(refusal(
             format!("{origin} has a certificate that is not trusted here ({words})"),
             "If your company has an authority of its own, name its certificate under `[network] ca` in the connection \
              file. If not, ask the application's administrator.",
@@ -45,4 +44,9 @@ pub(super) fn require_answer<'a>(
         )),
         Err(Unanswered::Closed) => Err(refusal("The window was closed".into(), "Sign in as the user again.")),
     }
+}
+
+/// Whether a failure's words are the gateway's or rustls's about a certificate.
+fn is_about_certificate(words: &str) -> bool {
+    words.contains("certificate")
 }

@@ -12,6 +12,7 @@ use self::pages::{
 };
 use super::causes::RefusalCause;
 use super::exchange;
+use crate::browser::Refusal;
 
 /// An observed redirect, for the message if no one turns out to be signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,14 @@ impl Redirect {
             }
             PathSpelling::Host => format!("It leads to {place}, the same address at another host, {lost}"),
         })
+    }
+
+    /// The refusal for a login endpoint whose URL is another one; `to` is where it redirects.
+    pub(crate) fn refuse_move(&self, to: &Url) -> Option<Refusal> {
+        let hint = self.explain_move()?;
+        let title =
+            format!("The login endpoint is elsewhere: the answer leads to {}", exchange::redact_link(to));
+        Some(Refusal::new(title, hint))
     }
 
     /// A sentence for a note, without a full stop: `whose` leads there.

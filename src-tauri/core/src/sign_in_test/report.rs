@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::TestStage;
 use crate::browser::Refusal;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::masks::Masks;
-use crate::sign_in::exchange::Exchange;
+use crate::sign_in::Exchange;
 
 /// The report of a sign-in test, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -52,24 +51,23 @@ pub struct TestRefusal {
     pub cause: String,
 }
 
-impl TestStage<'_> {
-    pub(super) fn into_result(
-        mut self,
+impl SignInTestResult {
+    /// What came of a test, with everything masked: the value captured last may appear in the first answer.
+    pub(super) fn from_outcome(
         signed_in: Result<String, Refusal>,
         signed_out: Result<(), String>,
-    ) -> SignInTestResult {
-        // The value captured last may appear in the first answer.
-        let masks = Masks::for_secrets(&self.collect_secrets());
-        for exchange in &mut self.exchanges {
-            exchange.mask_for_good(&masks);
+        (mut exchanges, notes): (Vec<Exchange>, Vec<String>),
+        masks: &Masks,
+    ) -> Self {
+        for exchange in &mut exchanges {
+            exchange.mask_for_good(masks);
         }
-        let (exchanges, notes) =
-            (self.exchanges, self.notes.iter().map(|note| masks.mask_text(note)).collect());
         let sign_out_failed = signed_out.err().map(|why| masks.mask_text(&why));
         let signed_in = signed_in.map_err(|refusal| masks.mask_refusal(refusal));
         let refused = signed_in.as_ref().err();
         let refused =
             refused.map(|refusal| TestRefusal { status: refusal.status, cause: refusal.title.clone() });
+        let notes = notes.iter().map(|note| masks.mask_text(note)).collect();
         let outcome = signed_in.and_then(|said| match &sign_out_failed {
             None => Ok(masks.mask_text(&said)),
             Some(why) => Err(Refusal::new(
@@ -84,6 +82,13 @@ impl TestStage<'_> {
                 SignInTestReport { exchanges, outcome, hint, notes, ok: false }
             }
         };
-        SignInTestResult { shown, refused, sign_out_failed }
+        Self { shown, refused, sign_out_failed }
+    }
+
+    /// A test that could not begin.
+    pub(super) fn from_failure(error: Error) -> Self {
+        let shown = SignInTestReport::of_failure(&error);
+        let refused = Some(TestRefusal { status: None, cause: error.message });
+        Self { shown, refused, sign_out_failed: None }
     }
 }

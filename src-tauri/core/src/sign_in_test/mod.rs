@@ -1,6 +1,13 @@
 //! A sign-in test with one user, request by request, before anyone relies on the connection: *Test sign-in* in the form
 //! and `understudy check --user`. It really signs in and out again, without a window, and is in the audit log like any
 //! other session.
+//!
+//! This file decides whether a test may begin, and writes the audit log. `run` signs in and out, with a client in the
+//! place of a window (`window`); `report` has what people read of it.
+
+mod report;
+mod run;
+mod window;
 
 use std::sync::Arc;
 
@@ -19,9 +26,13 @@ use crate::impersonation::{self, SessionFacts};
 use crate::policy;
 use crate::sanitize;
 use crate::secrets::Secrets;
-use crate::sign_in::{self, SignInTestReport, SignInTestResult, TestRefusal};
+use crate::sign_in;
 use crate::template::SignInContext;
 use crate::vault::Vault;
+
+pub use self::report::SignInTestReport;
+use self::report::{SignInTestResult, TestRefusal};
+use self::run::{PlannedTest, perform_sign_in_test};
 
 /// The reason in the audit log.
 pub(crate) const REASON: &str = "Trying the sign-in";
@@ -78,7 +89,14 @@ pub async fn run_sign_in_test(
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
-    let rehearsing = Box::pin(sign_in::perform_sign_in_test(&connection, context, clock, &trial.stop));
+    let connection = Arc::new(connection);
+    let planned = PlannedTest {
+        session: &begun.session,
+        connection: &connection,
+        context,
+        operator_email: &trial.operator.operator_email,
+    };
+    let rehearsing = Box::pin(perform_sign_in_test(planned, clock, &trial.stop));
     let tried = tokio::select! {
         biased;
         tried = rehearsing => tried,
