@@ -21,8 +21,8 @@ pub async fn measure(company: &Company) {
     let ways = [
         ("direct", direct_client(company), &server),
         ("encrypted again", direct_client(company), &relay),
-        ("through, as Chromium", session::chromium(&gateway), &server),
-        ("through, as WebKit", session::webkit_http1(&gateway), &server),
+        ("through, by its HTTP proxy", session::chromium(&gateway), &server),
+        ("through, by SOCKS5", session::webkit_http1(&gateway), &server),
     ];
     let before = resident_kilobytes();
     for (what, gigabytes) in [("down", 1), ("down", 2), ("up", 2)] {
