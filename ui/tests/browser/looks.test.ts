@@ -592,6 +592,67 @@ const views: View[] = [
     },
   },
   {
+    name: "link",
+    opening: {
+      prepare: (fake) => {
+        (window as unknown as { openLink: () => void }).openLink = () =>
+          fake.emit("customer_link", {
+            connection: "acme",
+            user: "bogdan@carpati.example",
+            ticket: "4711",
+            reason: "Cannot find the invoice of October",
+            page: "/invoices?month=2026-10",
+          });
+      },
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate(() => (window as unknown as { openLink: () => void }).openLink());
+      await page.getByRole("dialog").getByText("4711").waitFor();
+      await page.locator("[type=submit][aria-disabled=false]").waitFor();
+    },
+  },
+  {
+    name: "link-without-user",
+    opening: {
+      prepare: (fake) => {
+        (window as unknown as { openLink: () => void }).openLink = () =>
+          fake.emit("customer_link", {
+            connection: "acme",
+            user: "an",
+            ticket: "4711",
+            reason: "",
+            page: "/invoices?month=2026-10",
+          });
+      },
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate(() => (window as unknown as { openLink: () => void }).openLink());
+      await page.getByRole("region", { name: "From a link" }).waitFor();
+    },
+  },
+  {
+    name: "link-unknown",
+    opening: {
+      prepare: (fake) => {
+        (window as unknown as { openLink: () => void }).openLink = () =>
+          fake.emit("customer_link", {
+            connection: "acme-eu",
+            user: "bogdan@carpati.example",
+            ticket: "4711",
+            reason: "Cannot find the invoice of October",
+            page: "",
+          });
+      },
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate(() => (window as unknown as { openLink: () => void }).openLink());
+      await page.getByRole("dialog").getByText("acme-eu").waitFor();
+    },
+  },
+  {
     name: "impersonate-refused",
     opening: {
       prepare: (fake) =>
