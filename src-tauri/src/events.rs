@@ -51,6 +51,14 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             emit_to_bars(app, &session, "bar_changed", ());
             app.emit_to(CONSOLE, "session_access", session)
         }
+        Notice::SessionPassword(session) => {
+            let question = app.state::<Arc<Console>>().password_question(&session);
+            if let Ok(Some(question)) = question {
+                focus_bar(app, &session, question.host.split(':').next().unwrap_or_default());
+            }
+            emit_to_bars(app, &session, "bar_changed", ());
+            Ok(())
+        }
         Notice::RenewSecret(session) => {
             if let Some(window) = app.get_webview_window(CONSOLE) {
                 bring_to_front(&window);
@@ -68,10 +76,17 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
 
 /// A bar that asks where a page may lead hears the keys: without the focus, Escape would go to the page.
 fn focus_asking_bar(app: &AppHandle, session: &str) {
-    let Ok(Some(page)) = app.state::<Arc<Console>>().off_site_page(session) else { return };
-    let (windows, session) = (Arc::clone(&app.state::<Arc<SessionWindows>>()), session.to_owned());
+    if let Ok(Some(page)) = app.state::<Arc<Console>>().off_site_page(session) {
+        focus_bar(app, session, &page.host);
+    }
+}
+
+/// Gives the keys to the bar of the session's window at this host, or of its first.
+fn focus_bar(app: &AppHandle, session: &str, host: &str) {
+    let windows = Arc::clone(&app.state::<Arc<SessionWindows>>());
+    let (session, host) = (session.to_owned(), host.to_owned());
     tauri::async_runtime::spawn(async move {
-        let _ = windows.focus_bar(&session, &page.host).await;
+        let _ = windows.focus_bar(&session, &host).await;
     });
 }
 

@@ -14,6 +14,7 @@ use understudy_core::browser::Refusal;
 use understudy_core::session::Phase;
 use understudy_core::sign_in_test::SignInTestReport;
 use understudy_test_support::browser::Shown;
+use understudy_test_support::digest::DigestGuard;
 
 use crate::test_console::{Desk, three_users};
 
@@ -45,6 +46,8 @@ type Answers = Arc<Mutex<HashMap<&'static str, Said>>>;
 #[derive(Default)]
 struct Gate {
     expected: Option<&'static str>,
+    /// What it asks for in place of that.
+    digest: Option<DigestGuard>,
     told: Vec<String>,
     /// The cookies of each sign-out.
     signed_out: Vec<String>,
@@ -77,6 +80,11 @@ async fn answer(
             gate.signed_out.push(cookies.to_owned());
         }
         gate.told.extend(authorization.map(str::to_owned));
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        if let Some(digest) = gate.digest.filter(|it| !it.accepts(authorization, method.as_str(), target)) {
+            return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, digest.challenge())], "gate")
+                .into_response();
+        }
         if gate.expected.is_some() && gate.expected != authorization {
             return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")], "gate")
                 .into_response();
@@ -120,6 +128,10 @@ impl Application {
 
     fn expects(&self, authorization: &'static str) {
         self.gate.lock().expect("no panic").expected = Some(authorization);
+    }
+
+    fn asks_for_digest(&self, guard: DigestGuard) {
+        self.gate.lock().expect("no panic").digest = Some(guard);
     }
 
     fn was_told(&self) -> Vec<String> {
@@ -548,4 +560,51 @@ async fn a_gateways_password_goes_to_the_application_alone() {
     let wrong = text.replace("gateway_user = \"staging\"", "gateway_user = \"sta:ging\"");
     let error = desk.console.try_sign_in(Some("shop"), &wrong, "7", HashMap::new(), 2).await.unwrap_err();
     assert!(error.to_string().contains("network.gateway_user"), "{error}");
+}
+
+const GUARD: DigestGuard = DigestGuard { realm: "staging", user: "support", password: "canary-digest-pw" };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_host_that_asks_for_a_password_gets_its_own() {
+    let (application, elsewhere) = (Application::start().await, Application::start().await);
+    let api = elsewhere.origin.clone();
+    let exchange = format!(
+        "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+         [[sign_in.steps]]\nurl = \"{api}/token\"\nbody = {{}}\n[[sign_in.steps]]\nurl = \"$app/login\"\nbody = {{}}\n\
+         [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n\
+         [[sign_out.steps]]\nurl = \"$app/logout\"\nmethod = \"POST\"\n\
+         [[network.credentials]]\norigin = \"$app\"\nuser = \"support\"\npassword = \"{{{{ secret.app_pw }}}}\"\n\
+         [[network.credentials]]\norigin = \"{api}\"\nuser = \"staging\"\npassword = \"{{{{ secret.api_pw }}}}\"\n"
+    );
+    let mut desk = application.desk(&exchange).await;
+    // They are secrets like any others: if one is missing, it is asked for.
+    let error = desk.console.impersonate("shop", "7", "", Map::new()).await.unwrap_err();
+    assert_eq!(error.secret.map(|secret| secret.name).as_deref(), Some("api_pw"));
+    desk.keep("app_pw", "canary-digest-pw").await;
+    desk.keep("api_pw", "canary-gateway-pw").await;
+    application.asks_for_digest(GUARD);
+    elsewhere.expects("Basic c3RhZ2luZzpjYW5hcnktZ2F0ZXdheS1wdw==");
+    let text = desk.console.read_draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
+    assert!(tried.ok && !serde_json::to_string(&tried).expect("JSON").contains("canary"), "{tried:#?}");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    application.received();
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+    assert_eq!(application.received(), ["POST /logout"], "what was asked for once is sent at once");
+    let told = |application: &Application, scheme: &str| {
+        let told = application.was_told();
+        assert!(!told.is_empty() && told.iter().all(|it| it.starts_with(scheme)), "{told:?}");
+    };
+    told(&application, "Digest ");
+    told(&elsewhere, "Basic ");
+
+    // Another password is refused by the server, and that is said.
+    desk.keep("app_pw", "canary-an-old-one").await;
+    let (tried, refusal) = both(&mut desk).await;
+    let refusal = refusal.expect("a refusal");
+    assert!(refusal.hint.contains("HTTP Digest for “staging”"), "{refusal:#?}");
+    assert!(!format!("{tried:?}{refusal:?}").contains("canary"), "{tried:#?}");
 }

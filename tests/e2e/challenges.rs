@@ -1,9 +1,13 @@
-//! An application that answers 401 with a challenge, for which browsers ask for a password: here, no one is asked.
+//! An application that answers 401 with a challenge, for which browsers ask for a password: during the sign-in, no one
+//! is asked; afterwards, the bar asks.
+
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use understudy_core::audit::Event;
+use understudy_test_support::digest::DigestGuard;
 
-use crate::site::Site;
+use crate::site::{Guard, Site};
 
 const PAGE: &str = "<!doctype html><title>Shop</title><h1>Signed in</h1>";
 
@@ -38,5 +42,129 @@ async fn a_challenge_is_a_refusal_at_once() -> Result<()> {
             "{last:?}"
         );
     }
+    console.ui.quit().await
+}
+
+/// `gate:canary-basic-pw`
+const BASIC: Guard = Guard::Basic("Basic Z2F0ZTpjYW5hcnktYmFzaWMtcHc=");
+const DIGEST: Guard =
+    Guard::Digest(DigestGuard { realm: "archive", user: "gate", password: "canary-digest-pw" });
+
+/// A page that reports what it shows, and then leads on.
+fn report_and_go(shows: &str, next: &str) -> String {
+    format!(
+        "<!doctype html><title>Shop</title><h1>{shows}</h1><script>addEventListener('load', async () => {{\
+           await fetch('/tell', {{ method: 'POST', body: JSON.stringify(document.querySelector('h1').textContent) }});\
+           if ('{next}') location.href = '{next}';\
+         }});</script>"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_wants_a_password_is_asked_about_in_the_bar() -> Result<()> {
+    let site = Site::showing(&report_and_go("Signed in", "/reports")).await?;
+    let staff_only: &str = Box::leak(report_and_go("Staff only", "/frames").into_boxed_str());
+    site.set(|now| {
+        now.guards = vec![
+            ("GET /reports", BASIC, "<h1>no</h1>"),
+            ("GET /archive", DIGEST, "<h1>no</h1>"),
+            ("GET /staff", BASIC, staff_only),
+            ("GET /framed", BASIC, "<h1>no</h1>"),
+        ];
+        let frames = "<!doctype html><title>Shop</title><iframe></iframe><script>\
+             document.querySelector('iframe').src = location.origin.replace('127.0.0.1', 'localhost') + '/framed';\
+             </script>";
+        now.pages = vec![
+            ("GET /reports", report_and_go("Reports", "/archive")),
+            ("GET /archive", report_and_go("Archive", "/staff")),
+            ("GET /frames", frames.into()),
+            ("GET /framed", report_and_go("In a frame", "")),
+        ];
+    });
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    console.ui.switch_to("bar.html").await?;
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    let desktop = &site.stage.desktop;
+    // What the bar asks, with the keyboard where it belongs.
+    let asks = async |text: &str, field: &str| {
+        let script = format!(
+            "return document.hasFocus() && document.activeElement?.id.endsWith('-{field}') \
+             && document.querySelector('[role=alert]')?.textContent.includes({text:?})"
+        );
+        console.ui.wait_for(&format!("the bar to ask: {text}"), &script).await
+    };
+
+    asks("“GET /reports”", "user").await?;
+    desktop.type_text(&window, "gate").await?;
+    desktop.press(&window, &["Tab"]).await?;
+    desktop.type_text(&window, "canary-wrong-pw").await?;
+    desktop.press(&window, &["Return"]).await?;
+    asks("did not accept", "password").await?;
+    desktop.type_text(&window, "canary-basic-pw").await?;
+    desktop.press(&window, &["Return"]).await?;
+    ensure!(site.told(2).await? == "Reports");
+
+    asks("“archive”", "user").await?;
+    desktop.type_text(&window, "gate").await?;
+    desktop.press(&window, &["Tab"]).await?;
+    desktop.type_text(&window, "canary-digest-pw").await?;
+    desktop.press(&window, &["Return"]).await?;
+    ensure!(site.told(3).await? == "Archive");
+
+    // Another realm is another question. Cancelled, the page is the server's own.
+    asks("“GET /staff”", "user").await?;
+    desktop.press(&window, &["Escape"]).await?;
+    ensure!(site.told(4).await? == "Staff only");
+
+    asks("localhost:", "user").await?;
+    desktop.type_text(&window, "gate").await?;
+    desktop.press(&window, &["Tab"]).await?;
+    desktop.type_text(&window, "canary-basic-pw").await?;
+    desktop.press(&window, &["Return"]).await?;
+    ensure!(site.told(5).await? == "In a frame");
+    let state = console.ask("bar_state", "{}").await?;
+    ensure!(state["password"].is_null() && !state.to_string().contains("canary"), "{state:#}");
+
+    console.press_until(&window, &["ctrl+w"], &[]).await?;
+    ensure!(!format!("{:?}", site.audit().await?).contains("canary"));
+    console.ui.quit().await?;
+    let found = find_in_files(site.stage.home_path(), b"canary-");
+    ensure!(found.is_empty(), "a password was written to {found:?}");
+    Ok(())
+}
+
+/// The files below a folder that contain this.
+fn find_in_files(folder: &Path, text: &[u8]) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.flat_map(|entry| {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => find_in_files(&path, text),
+            Ok(kind) if kind.is_file() => {
+                let has =
+                    std::fs::read(&path).is_ok_and(|it| it.windows(text.len()).any(|part| part == text));
+                if has { vec![path] } else { Vec::new() }
+            }
+            _ => Vec::new(),
+        }
+    });
+    found.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_while_a_host_waits_for_a_password() -> Result<()> {
+    let site = Site::showing(&report_and_go("Signed in", "/reports")).await?;
+    site.set(|now| now.guards = vec![("GET /reports", BASIC, "<h1>no</h1>")]);
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    console.ui.switch_to("bar.html").await?;
+    console.ui.by_role("button", "Sign in").await?;
+    console.press_until(&window, &["ctrl+w"], &[]).await?;
+    ensure!(site.count("POST /logout") == 1, "{:#?}", site.sent());
+    ensure!(site.count("GET /reports") == 1, "nothing of it was sent again: {:#?}", site.sent());
     console.ui.quit().await
 }

@@ -8,12 +8,13 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use tokio::sync::Notify;
 use understudy_core::audit::{AuditLog, EndCause, Event};
+use understudy_test_support::digest::DigestGuard;
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::until;
 
@@ -38,6 +39,8 @@ pub struct Behaviour {
     pub headers: Vec<(&'static str, &'static str)>,
     /// Requests (`POST /login`) that are answered 401, with a challenge for which browsers ask for a password.
     pub challenges: Vec<&'static str>,
+    /// Requests (`GET /reports`) that want a password of their own, and what they say to those without it.
+    pub guards: Vec<(&'static str, Guard, &'static str)>,
     /// Requests that are never answered.
     pub silent: Vec<&'static str>,
     /// The session cookie that `/login` sets. If empty: `sid=7; Path=/; HttpOnly; SameSite=Lax`.
@@ -46,6 +49,31 @@ pub struct Behaviour {
     pub gate: Option<&'static str>,
     /// Whether the session is only valid for the browser that began it, by its `User-Agent`.
     pub is_bound: bool,
+}
+
+/// What lets a request in.
+#[derive(Debug, Clone, Copy)]
+pub enum Guard {
+    /// This `Authorization`, for a realm with the request's name.
+    Basic(&'static str),
+    Digest(DigestGuard),
+}
+
+impl Guard {
+    fn accepts(&self, authorization: Option<&str>, method: &Method, uri: &Uri) -> bool {
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        match self {
+            Self::Basic(expected) => authorization == Some(*expected),
+            Self::Digest(guard) => guard.accepts(authorization, method.as_str(), target),
+        }
+    }
+
+    fn challenge(&self, what: &str) -> String {
+        match self {
+            Self::Basic(_) => format!("Basic realm=\"{what}\""),
+            Self::Digest(guard) => guard.challenge(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -184,6 +212,12 @@ async fn answer(
     if is_kept_out || now.challenges.contains(&what.as_str()) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"shop\"")], "no")
             .into_response();
+    }
+    if let Some((_, guard, refusal)) = now.guards.iter().find(|(guarded, ..)| *guarded == what)
+        && !guard.accepts(authorization, &method, &uri)
+    {
+        let challenge = [(header::WWW_AUTHENTICATE, guard.challenge(&what))];
+        return (StatusCode::UNAUTHORIZED, challenge, Html(*refusal)).into_response();
     }
     if let Some((_, page)) = now.pages.iter().find(|(request, _)| *request == what) {
         return Html(page.clone()).into_response();

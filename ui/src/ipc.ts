@@ -282,6 +282,11 @@ export const barAct = (action: BarAction) => call("bar_act", { action });
 export const setSessionMode = (mode: SessionMode, reason: string | null) =>
   call("set_session_mode", { mode, reason });
 export const answerOffSite = (url: string, choice: OffSiteChoice) => call("answer_off_site", { url, choice });
+/** `number`: the question's. The password goes to the host that asks, and is kept until the session ends. */
+export const enterPassword = (number: number, user: string, password: string) =>
+  call("enter_password", { number, user, password });
+/** The page gets the host's own answer. */
+export const declinePassword = (number: number) => call("decline_password", { number });
 /** The first window of the session with this number, the oldest first, comes to the front. */
 export const showSession = (number: number) => call("show_session", { number });
 /** What was found comes with {@link onFoundText}. */

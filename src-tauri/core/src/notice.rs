@@ -109,6 +109,8 @@ pub enum Notice {
     SessionEndsSoon(SessionView),
     /// What the fence of the session with this ID held back, or about what its bar has to ask, has changed.
     SessionAccess(String),
+    /// A host asks in the session with this ID for a user name and a password, or no longer does.
+    SessionPassword(String),
     /// A session has ended, for whatever reason. Not sent if its window never opened; then beginning it returns the
     /// error.
     SessionEnded(EndedSession),

@@ -2,6 +2,7 @@
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
+use http_auth::{ChallengeParser, DigestClient, digest};
 
 /// For each of these, an engine opens a dialog of its own in front of the page: for a load as for a fetch, since it
 /// asks on behalf of the origin and not of the script. That dialog belongs to the system's window, cannot be told from
@@ -9,10 +10,66 @@ use http::{HeaderMap, HeaderValue};
 /// status, and challenges that only a script answers (`Bearer`, `DPoP`, …) stay.
 const ANSWERED_BY_ENGINES: [&str; 4] = ["basic", "digest", "negotiate", "ntlm"];
 
-/// Whether a server would take a user name and a password.
-pub(crate) fn asks_for_basic(headers: &HeaderMap) -> bool {
-    let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    challenges.any(|value| split_challenges(value).iter().any(|(scheme, _)| scheme == "basic"))
+/// A server's question for a user name and a password.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    /// What the password is for, in the server's words; may be anything.
+    pub(crate) realm: String,
+    pub(crate) scheme: ChallengeScheme,
+}
+
+#[derive(Debug)]
+pub(crate) enum ChallengeScheme {
+    Basic,
+    Digest(DigestClient),
+}
+
+impl Challenge {
+    /// The strongest challenge of an answer that a user name and a password can meet (RFC 7616, 3.7): the first Digest
+    /// whose algorithm is known, before Basic. `None` if there is no such challenge.
+    pub(crate) fn find(headers: &HeaderMap) -> Option<Self> {
+        let mut found = None;
+        for value in headers.get_all(WWW_AUTHENTICATE) {
+            // Not every server sticks to ASCII.
+            let text: String = match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => text.to_owned(),
+                Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+            };
+            for (scheme, text) in split_challenges(&text) {
+                match scheme.as_str() {
+                    "digest" => {
+                        if let Some(digest) = Self::read_digest(text) {
+                            return Some(digest);
+                        }
+                    }
+                    "basic" if found.is_none() => {
+                        found = Some(Self { realm: read_realm(text), scheme: ChallengeScheme::Basic });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
+    fn read_digest(text: &str) -> Option<Self> {
+        let parsed = ChallengeParser::new(text).next()?.ok()?;
+        let client = DigestClient::try_from(&parsed).ok()?;
+        // The other kind (`auth-int`) would need the whole body first.
+        (client.qop() & digest::Qop::Auth)
+            .then(|| Self { realm: client.realm().to_owned(), scheme: ChallengeScheme::Digest(client) })
+    }
+}
+
+/// The realm of one challenge; empty if it has none.
+fn read_realm(text: &str) -> String {
+    if let Some(Ok(parsed)) = ChallengeParser::new(text).next() {
+        let realm = parsed.params.iter().find(|(name, _)| name.eq_ignore_ascii_case("realm"));
+        return realm.map(|(_, value)| value.to_unescaped()).unwrap_or_default();
+    }
+    // With letters that are not ASCII, which that parser refuses.
+    let rest = text.split_once("realm=").map(|(_, rest)| rest.trim_start_matches('"'));
+    rest.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
 }
 
 /// Takes out what an engine would ask the operator about, and says whether there was any.
@@ -96,14 +153,52 @@ mod tests {
             for value in &told {
                 headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(value).expect("a value"));
             }
-            let had_basic = told.iter().any(|value| {
-                let outside = !value.starts_with("Bearer realm=\"a, ") && !value.starts_with("Digest");
-                outside && value.to_ascii_lowercase().contains("basic")
-            });
-            assert_eq!(asks_for_basic(&headers), had_basic, "{told:?}");
             let has_removed = remove_dialog_challenges(&mut headers);
             assert_eq!(headers.get_all(WWW_AUTHENTICATE).iter().collect::<Vec<_>>(), left, "{told:?}");
             assert_eq!(has_removed, told != left, "{told:?}");
         }
+    }
+
+    fn find(told: &[&[u8]]) -> Option<(String, &'static str)> {
+        let mut headers = HeaderMap::new();
+        for value in told {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(value).expect("a value"));
+        }
+        let found = Challenge::find(&headers)?;
+        let scheme = match found.scheme {
+            ChallengeScheme::Basic => "Basic",
+            ChallengeScheme::Digest(digest) if digest.algorithm() == digest::Algorithm::Md5 => "MD5",
+            ChallengeScheme::Digest(_) => "SHA",
+        };
+        Some((found.realm, scheme))
+    }
+
+    #[test]
+    fn the_strongest_challenge_that_a_password_meets_counts() {
+        let digest = |more: &str| format!("Digest realm=\"d\", nonce=\"n\", qop=\"auth\"{more}");
+        let (md5, sha) = (digest(""), digest(", algorithm=SHA-256"));
+        let (unknown, whole) = (digest(", algorithm=SHA3"), md5.replace("\"auth\"", "\"auth-int\""));
+        for (told, found) in [
+            (vec!["Bearer realm=\"a, Basic b\""], None),
+            (vec!["Negotiate", "NTLM"], None),
+            (vec!["Basic"], Some(("", "Basic"))),
+            (vec!["basic REALM=\"a \\\"b\\\", c\""], Some(("a \"b\", c", "Basic"))),
+            (vec!["Basic realm=unquoted, charset=\"UTF-8\""], Some(("unquoted", "Basic"))),
+            (vec!["Basic realm=\"Geschützt\""], Some(("Geschützt", "Basic"))),
+            (vec!["NTLM TlRMTVNTUAACAAAA==", "Basic realm=\"b\""], Some(("b", "Basic"))),
+            (vec!["NTLM TlRMTVNTUAACAAAA==, Basic realm=\"b\""], Some(("b", "Basic"))),
+            (vec!["Basic realm=\"b\"", &md5], Some(("d", "MD5"))),
+            (vec![&sha, &md5], Some(("d", "SHA"))),
+            (vec![&unknown, &md5], Some(("d", "MD5"))),
+            (vec![&unknown], None),
+            (vec![&whole], None),
+            (vec![&whole, "Basic realm=\"b\""], Some(("b", "Basic"))),
+            (vec!["Digest realm=\"d\""], None),
+        ] {
+            let bytes: Vec<&[u8]> = told.iter().map(|value| value.as_bytes()).collect();
+            let found = found.map(|(realm, scheme)| (realm.to_owned(), scheme));
+            assert_eq!(find(&bytes), found, "{told:?}");
+        }
+        assert_eq!(find(&[b"Basic realm=\"Gesch\xfctzt\""]), Some(("Geschützt".into(), "Basic")));
     }
 }

@@ -18,6 +18,7 @@ use crate::forward::Passage;
 use crate::held_back::HeldBack;
 use crate::held_back_summary::RefusedRequest;
 use crate::journal::{Record, RequestOutcome};
+use crate::questions::is_in_advance;
 use crate::session::SessionState;
 use crate::target::Target;
 
@@ -119,10 +120,7 @@ fn tell_observer(held_back: &HeldBack, asked: &Parts, url: &Url, record: &Record
         };
         session.gate.refused.add(&refused, SystemTime::now());
     }
-    // A browser that fetches a page in advance asks again if a person follows the link.
-    let is_in_advance =
-        asked.headers.get("sec-purpose").is_some_and(|it| it.as_bytes().starts_with(b"prefetch"));
-    if !(is_in_advance && matches!(held_back, HeldBack::LeadsElsewhere(_))) {
+    if !(is_in_advance(&asked.headers) && matches!(held_back, HeldBack::LeadsElsewhere(_))) {
         session.observer.on_held_back(&record.to_entry(), held_back);
     }
 }

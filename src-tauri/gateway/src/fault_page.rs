@@ -55,21 +55,46 @@ pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) 
     answer_in_words(held_back.status(), &words, preferences)
 }
 
-/// In place of an empty page, where something in front of the application wants a password.
-pub(crate) fn answer_password_wanted(url: &Url, was_sent: bool, preferences: &Preferences) -> Response<Body> {
+/// Why a host's question for a password remained without a good answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PasswordWanted {
+    /// There is none for it.
+    Unknown,
+    /// The host does not accept the one that the connection has.
+    Refused,
+    /// It has one, but the request was too long to be sent again with it.
+    TooLong,
+}
+
+/// In place of an answer that does not say it.
+pub(crate) fn answer_password_wanted(
+    url: &Url,
+    wanted: PasswordWanted,
+    preferences: &Preferences,
+) -> Response<Body> {
     let host = url.host_str().unwrap_or_default();
-    let (why, hint) = if was_sent {
-        (
-            format!("{host} does not accept the user name and password that this connection has for it."),
-            "Ask the person who looks after the connection to check `gateway_user` in `[network]` and the password.",
-        )
-    } else {
-        (
+    let (title, why, hint) = match wanted {
+        PasswordWanted::Unknown => (
+            "This page is behind a password",
             format!("{host} wants a user name and a password before it answers."),
-            "Ask the person who looks after the connection to set `gateway_user` in `[network]` and the password.",
-        )
+            "Load the page again to enter them. If every session needs them, ask the person who looks after the \
+             connection to add `[[network.credentials]]` for this host.",
+        ),
+        PasswordWanted::Refused => (
+            "This page is behind a password",
+            format!("{host} does not accept the user name and password that this connection has for it."),
+            "Load the page again to enter others, and ask the person who looks after the connection to correct them \
+             in `[network]`.",
+        ),
+        PasswordWanted::TooLong => (
+            "The request was not sent again",
+            format!(
+                "{host} asked for a user name and a password only after it had received the request, which is longer \
+                 than the 1 MiB that Understudy keeps to send again."
+            ),
+            "Send it once more. This time, Understudy sends the user name and the password with it.",
+        ),
     };
-    let title = "The application is behind a password";
     answer_in_words(StatusCode::UNAUTHORIZED, &Words { title, why: &why, hint, again: true }, preferences)
 }
 

@@ -5,8 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Request, Response, StatusCode, Uri, Version, request, response};
 use http_body::Body as _;
@@ -18,14 +17,15 @@ use url::Url;
 
 use crate::body::{Body, ByteCounter, WatchedBody, full_body};
 use crate::cache::CacheLookup;
-use crate::challenges::{asks_for_basic, remove_dialog_challenges};
+use crate::challenges::remove_dialog_challenges;
 use crate::fault::ReachFault;
-use crate::fault_page::{Preferences, answer_password_wanted};
+use crate::fault_page::{PasswordWanted, Preferences, answer_password_wanted};
 use crate::fence::is_top_level;
 use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
 use crate::journal::{Record, RequestOutcome};
 use crate::observer::SentCookies;
 use crate::preload::watch_document;
+use crate::sending::SentRequest;
 use crate::session::SessionState;
 
 const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
@@ -74,7 +74,7 @@ impl Passage<'_> {
             }
         }
         self.tell_sent_cookies(&asked);
-        let mut response = self.send(parts, body).await?;
+        let SentRequest { mut response, is_for_session, lacks_repeat } = self.send(parts, body).await?;
         if !self.is_ahead {
             self.tell_set_cookies(response.headers());
         }
@@ -105,21 +105,32 @@ impl Passage<'_> {
         if head.status == StatusCode::UNAUTHORIZED
             && !self.is_announced
             && remove_dialog_challenges(&mut head.headers)
-            && is_top_level(&asked.headers)
-            && body.is_end_stream()
         {
-            self.session.journal.end_entry(self.record);
-            let was_sent = self.session.credentials.find_for(self.url).is_some();
-            return Ok(answer_password_wanted(self.url, was_sent, self.preferences));
+            let is_empty_page = is_top_level(&asked.headers) && body.is_end_stream();
+            if lacks_repeat || is_empty_page {
+                self.session.journal.end_entry(self.record);
+                return Ok(self.answer_password_wanted(lacks_repeat));
+            }
         }
         let body = self.watch_answer(body);
-        let body = if shares && has_known_end {
+        // What a password has opened for this session is not for others.
+        let body = if shares && has_known_end && !is_for_session {
             self.session.cache.keep_while_passing(&asked, &head, body).unwrap_or_else(|body| body)
         } else {
             body
         };
         let body = watch_document(self.session, self.url, came_by, &asked, &head, body);
         Ok(Response::from_parts(head, body))
+    }
+
+    /// In place of a server's 401 that has no words, or none for this case.
+    fn answer_password_wanted(&self, lacks_repeat: bool) -> Response<Body> {
+        let why = match () {
+            () if lacks_repeat => PasswordWanted::TooLong,
+            () if self.session.credentials.has_stored(self.url) => PasswordWanted::Refused,
+            () => PasswordWanted::Unknown,
+        };
+        answer_password_wanted(self.url, why, self.preferences)
     }
 
     fn prepare_request(&self, parts: &mut request::Parts, uri: Uri, upgrade: Option<HeaderValue>) {
@@ -162,32 +173,6 @@ impl Passage<'_> {
         let host = self.url.host_str().unwrap_or_default();
         self.session.gate.is_of_application(self.url)
             || self.session.static_hosts.iter().any(|pattern| pattern.matches(host))
-    }
-
-    /// Sends the request with the credentials for what stands in front of the application. A request with credentials
-    /// of its own keeps them, unless they're refused and there is no body that would have to be sent again.
-    async fn send(&self, mut parts: request::Parts, body: Body) -> Result<Response<Incoming>, ReachFault> {
-        let mut second_try = None;
-        if let Some(basic) = self.session.credentials.find_for(self.url) {
-            if parts.headers.contains_key(AUTHORIZATION) && body.is_end_stream() {
-                let mut parts = parts.clone();
-                parts.headers.insert(AUTHORIZATION, basic);
-                second_try = Some(parts);
-            } else {
-                parts.headers.entry(AUTHORIZATION).or_insert(basic);
-            }
-        }
-        let upstream = &self.session.upstream;
-        let body = WatchedBody::new(body, ByteCounter::new(Arc::clone(&self.record.sent), || {}));
-        let response = upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
-        match second_try {
-            Some(parts)
-                if response.status() == StatusCode::UNAUTHORIZED && asks_for_basic(response.headers()) =>
-            {
-                upstream.send(Request::from_parts(parts, full_body(""))).await
-            }
-            _ => Ok(response),
-        }
     }
 
     /// Counts an answer's bytes, and ends the journal's entry with it.

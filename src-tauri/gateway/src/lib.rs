@@ -24,7 +24,10 @@ mod launch;
 mod observer;
 mod outbound_proxy;
 mod preload;
+mod questions;
 mod random;
+mod replay;
+mod sending;
 mod session;
 mod target;
 mod upstream;
@@ -42,7 +45,7 @@ use tokio_util::task::TaskTracker;
 use url::{Origin, Url};
 
 pub use cache::PublicCache;
-pub use credentials::HostCredentials;
+pub use credentials::{Authorization, ChallengeAnswer, CredentialStore, HostCredentials};
 pub use fault::{CertificateReason, ReachFault};
 pub use fault_page::escape_html;
 pub use gate::{PermitOutcome, RequestPermit};
@@ -52,13 +55,14 @@ pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
 pub use observer::{SentCookies, SessionObserver};
 pub use outbound_proxy::OutboundProxy;
+pub use questions::PasswordQuestion;
 
 use authority::SessionAuthority;
-use credentials::CredentialStore;
 use fence::{FenceRules, HostPattern, SessionMode};
 use gate::FenceGate;
 use inbound::Admission;
 use preload::PendingPreloads;
+use questions::PasswordQuestions;
 use session::SessionState;
 use upstream::Upstream;
 pub use upstream::read_certificates;
@@ -72,7 +76,7 @@ pub struct GatewayConfig {
     pub extra_roots: Vec<Vec<u8>>,
     /// The way out. `None`: as the system says.
     pub proxy: Option<OutboundProxy>,
-    /// For what stands in front of the application and wants a password of its own.
+    /// For hosts that want a password of their own.
     pub credentials: Vec<HostCredentials>,
     pub launch: Option<LaunchRoute>,
     /// The public files of the connection, shared by its sessions.
@@ -118,7 +122,8 @@ impl Gateway {
             authority: SessionAuthority::create()?,
             upstream: Upstream::create(extra_roots, config.proxy)?,
             journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.mask_secrets)),
-            credentials: CredentialStore::new(config.credentials),
+            credentials: Arc::new(CredentialStore::new(config.credentials)),
+            questions: Arc::new(PasswordQuestions::new(Arc::clone(&config.observer))),
             launch: config.launch,
             cache: config.cache,
             static_hosts: config.static_hosts,
@@ -198,9 +203,36 @@ impl Gateway {
         self.session.gate.allow_host(host);
     }
 
-    /// Replaces the credentials that are sent to what stands in front of the application, from the next request on.
+    /// Replaces the credentials that hosts get, from the next request on. What the operator has entered stays.
     pub fn set_credentials(&self, credentials: Vec<HostCredentials>) {
         self.session.credentials.replace(credentials);
+    }
+
+    /// The session's credentials, with those that the operator has entered.
+    pub fn credentials(&self) -> &Arc<CredentialStore> {
+        &self.session.credentials
+    }
+
+    /// Whether the operator may be asked for a password from now on. At first, no one is asked; questions that wait when
+    /// this ends are declined.
+    pub fn set_asks_for_passwords(&self, asks: bool) {
+        self.session.questions.set_open(asks);
+    }
+
+    /// The question for a password that has waited longest.
+    pub fn password_question(&self) -> Option<PasswordQuestion> {
+        self.session.questions.first()
+    }
+
+    /// Answers the question with this number: the user name and the password are sent to its host, and kept for this
+    /// session and that realm. Returns whether it still waited.
+    pub fn enter_password(&self, number: u32, user: String, password: SecretString) -> bool {
+        self.session.questions.answer(number, Some((user, password)), &self.session.credentials)
+    }
+
+    /// Declines the question with this number: the page gets the server's own answer. Returns whether it still waited.
+    pub fn decline_password(&self, number: u32) -> bool {
+        self.session.questions.answer(number, None, &self.session.credentials)
     }
 
     /// What was refused so far, newest first. A page that leads elsewhere is not in it: that is a question.

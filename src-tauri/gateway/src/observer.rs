@@ -17,6 +17,9 @@ pub trait SessionObserver: Send + Sync {
     /// A one-time link has led to an address that could not be reached.
     fn on_link_fault(&self, _url: &Url, _fault: &ReachFault) {}
 
+    /// Another question for a password waits first, or none does any longer.
+    fn on_password_question(&self) {}
+
     /// A page's request goes to `url` with these cookies.
     fn on_cookies_sent(&self, _url: &Url, _sent: SentCookies<'_>) {}
 

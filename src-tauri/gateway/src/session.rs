@@ -15,6 +15,7 @@ use crate::inbound::Admission;
 use crate::journal::RequestJournal;
 use crate::launch::LaunchRoute;
 use crate::preload::PendingPreloads;
+use crate::questions::PasswordQuestions;
 use crate::upstream::Upstream;
 
 pub(crate) struct SessionState {
@@ -27,7 +28,8 @@ pub(crate) struct SessionState {
     pub(crate) gate: FenceGate,
     pub(crate) observer: Arc<dyn SessionObserver>,
     pub(crate) journal: Arc<RequestJournal>,
-    pub(crate) credentials: CredentialStore,
+    pub(crate) credentials: Arc<CredentialStore>,
+    pub(crate) questions: Arc<PasswordQuestions>,
     pub(crate) launch: Option<LaunchRoute>,
     /// Cancelled when the session ends: every connection closes, with the requests in flight.
     pub(crate) ended: CancellationToken,

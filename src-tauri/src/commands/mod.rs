@@ -342,9 +342,10 @@ commands! {
     bar {
         bar_state [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> BarState {
             let session = core.find_session(session_of_bar(webview.label()).unwrap_or_default())?;
-            let (held_back, off_site) = (core.held_back(&session.id)?, core.off_site_page(&session.id)?);
+            let held_back = core.held_back(&session.id)?;
+            let asked = (core.off_site_page(&session.id)?, core.password_question(&session.id)?);
             let window = window_of_bar(webview.label()).unwrap_or_default();
-            windows.bar_state(window, session, held_back, off_site).await
+            windows.bar_state(window, session, held_back, asked).await
         }
 
         bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
@@ -396,6 +397,20 @@ commands! {
                 windows.open_off_site(session, &target, choice).await?;
             }
             Ok(())
+        }
+
+        /// The user name and password for the host whose question has this number.
+        enter_password [core: Core<'_>, webview: Webview] (
+            number: u32,
+            user: String,
+            password: SecretString as "string",
+        ) -> () {
+            let session = session_of_bar(webview.label()).unwrap_or_default();
+            core.answer_password(session, number, Some((user, password)))
+        }
+
+        decline_password [core: Core<'_>, webview: Webview] (number: u32) -> () {
+            core.answer_password(session_of_bar(webview.label()).unwrap_or_default(), number, None)
         }
 
         /// Makes room for what unfolds in the bar: its height in logical pixels.

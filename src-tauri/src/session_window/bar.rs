@@ -7,6 +7,7 @@ use understudy_core::access::OffSitePage;
 use understudy_core::held_back::HeldBackList;
 use understudy_core::notice::Toast;
 use understudy_core::session::SessionView;
+use understudy_gateway::PasswordQuestion;
 
 /// Height of the bar in logical pixels; `ui/src/bar` is laid out for it.
 pub const BAR_HEIGHT: i32 = 46;
@@ -82,6 +83,8 @@ pub struct BarState {
     pub held_back: HeldBackList,
     /// A page that leads out of the application and waits for the operator's answer.
     pub off_site: Option<OffSitePage>,
+    /// A host that waits for a user name and a password.
+    pub password: Option<PasswordQuestion>,
 }
 
 /// Makes the bar of this window fetch its state again.

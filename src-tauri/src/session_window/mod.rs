@@ -43,6 +43,7 @@ use understudy_core::audit::EndCause;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::held_back::HeldBackList;
 use understudy_core::session::SessionView;
+use understudy_gateway::PasswordQuestion;
 use url::Url;
 
 use self::actions::run_bar_action;
@@ -122,7 +123,7 @@ impl SessionWindows {
         key: &str,
         session: SessionView,
         held_back: HeldBackList,
-        off_site: Option<OffSitePage>,
+        (off_site, password): (Option<OffSitePage>, Option<PasswordQuestion>),
     ) -> Result<BarState> {
         self.on_page_of(key, move |page| {
             let (view, open) = (&page.view, &page.open);
@@ -143,6 +144,7 @@ impl SessionWindows {
                 location: shown.ascii_serialization(),
                 held_back,
                 off_site,
+                password,
             }
         })
         .await

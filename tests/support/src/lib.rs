@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod chromium;
 #[cfg(target_os = "linux")]
 pub mod desktop;
+pub mod digest;
 #[cfg(target_os = "linux")]
 pub mod directory_bench;
 #[cfg(target_os = "linux")]

@@ -96,5 +96,7 @@ export type Commands = {
   answer_downloads: { args: { wanted: boolean }, result: null },
   set_session_mode: { args: { mode: SessionMode, reason: string | null }, result: SessionView },
   answer_off_site: { args: { url: string, choice: OffSiteChoice }, result: null },
+  enter_password: { args: { number: number, user: string, password: string }, result: null },
+  decline_password: { args: { number: number }, result: null },
   set_bar_height: { args: { height: number }, result: null },
 };

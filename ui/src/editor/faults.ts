@@ -40,6 +40,7 @@ export const FIELDS: Record<string, FieldName> = {
   "network.proxy": "network.proxy",
   "network.ca": "network.ca",
   "network.gateway_user": "network.gateway_user",
+  "network.credentials": "network.credentials",
   "policy.max_minutes": "policy.max_minutes",
   "policy.max_extensions": "policy.max_extensions",
   "policy.protect": "policy.protect",
@@ -54,6 +55,7 @@ export const FIELDS: Record<string, FieldName> = {
 const ROWS: Partial<Record<string, (n: number) => string>> = {
   "policy.allow": texts.setup.editor.access.request,
   "sign_in.steps": texts.setup.editor.steps.step,
+  "network.credentials": texts.setup.editor.credentials.host,
 };
 
 const SETTINGS = "sign_in.settings.";

@@ -1,6 +1,7 @@
 // A connection file as a form holds it: everything as it is typed. To a form and back, without losing what the
 // form does not show.
 import type { ConnectionFile } from "../bindings/ConnectionFile";
+import type { CredentialsConfig } from "../bindings/CredentialsConfig";
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Environment } from "../bindings/Environment";
 import type { Preset } from "../bindings/Preset";
@@ -27,7 +28,7 @@ export interface ConnectionForm extends WaysForm {
     timeout_ms: string;
     patience: string;
   };
-  network: { proxy: string; ca: string; gateway_user: string };
+  network: { proxy: string; ca: string; gateway_user: string; credentials: CredentialsConfig[] };
   policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
   /** The rest of the policy. */
   access: AccessForm;
@@ -66,6 +67,7 @@ export function toForm(file: ConnectionFile): ConnectionForm {
       proxy: file.network?.proxy ?? "",
       ca: file.network?.ca ?? "",
       gateway_user: file.network?.gateway_user ?? "",
+      credentials: (file.network?.credentials ?? []).map((login) => ({ ...login })),
     },
     policy: {
       reason: policy?.reason ?? "required",
@@ -140,5 +142,14 @@ function toNetwork(form: ConnectionForm["network"], base: ConnectionFile): Pick<
   for (const key of ["proxy", "ca", "gateway_user"] as const) {
     if (said(form[key]) !== null || key in network) network[key] = said(form[key]);
   }
+  const credentials = form.credentials
+    .map(({ origin, user, password }) => ({
+      origin: origin.trim(),
+      user: user.trim(),
+      password: password.trim(),
+    }))
+    .filter(({ origin, user, password }) => origin !== "" || user !== "" || password !== "");
+  if (credentials.length > 0) network.credentials = credentials;
+  else delete network.credentials;
   return base.network || Object.keys(network).length > 0 ? { network } : {};
 }

@@ -49,6 +49,7 @@ export function secretsOfForm(form: ConnectionForm, base: ConnectionFile, preset
     ...(sign_in.preset === "" && sign_in.kind === "forest" ? [FOREST_SECRET] : []),
     ...secretsIn(
       ...(byHand ? own : []),
+      ...form.network.credentials.flatMap(({ user, password }) => [user, password]),
       ...[...hidden, ...out, said?.steps].map((part) => JSON.stringify(part ?? null)),
     ),
   ];

@@ -145,5 +145,23 @@ export const bar = {
       stay: "Stay",
     } satisfies Record<OffSiteChoice, string>,
   },
+  password: {
+    asks: "asks for a user name and a password",
+    /** Around what the server says that they are for. */
+    realmBefore: ": “",
+    realmAfter: "”.",
+    refused: "It did not accept the last ones.",
+    way: (isEncrypted: boolean, sendsPassword: boolean) =>
+      isEncrypted
+        ? "The connection is encrypted."
+        : sendsPassword
+          ? "The connection is not encrypted: others on the network can read the password."
+          : "The connection is not encrypted. The password itself is not sent, but others on the network can read the pages.",
+    kept: "Kept until this session ends, and used for this host only.",
+    user: "User name",
+    password: "Password",
+    signIn: "Sign in",
+    missing: "Enter the user name.",
+  },
   onPage: (location: string) => `On ${location}`,
 };

@@ -146,6 +146,10 @@ const fields = {
     label: "User name for HTTP Basic",
     hint: "For a gateway in front of the application that asks for a password. The password is the secret gateway_password.",
   },
+  "network.credentials": {
+    label: "Hosts that ask for a password",
+    hint: "HTTP Basic or Digest. Each host gets its own user name and password, and no other host does. The password is a secret: {{ secret.name }}.",
+  },
   "policy.protect": {
     label: "Users that can never be impersonated",
     hint: "One expression per line. A user is protected if any of them is true.",
@@ -221,6 +225,14 @@ export const setup = {
     headerName: (n: number) => `Name of header ${n}`,
     headerValue: (n: number) => `Value of header ${n}`,
     addHeader: "Add a header",
+    credentials: {
+      add: "Add a host",
+      host: (n: number) => `Host ${n}`,
+      origin: (n: number) => `Origin of host ${n}`,
+      user: (n: number) => `User name for host ${n}`,
+      password: (n: number) => `Password for host ${n}`,
+      remove: (origin: string) => (origin ? `Remove ${origin}` : "Remove this host"),
+    },
     removeHeader: (name: string) => (name ? `Remove header ${name}` : "Remove this header"),
     faults: {
       whole: (least: number, most: number) =>

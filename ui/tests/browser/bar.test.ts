@@ -70,6 +70,7 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
   };
 };
 
@@ -102,6 +103,7 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
   };
 };
 
@@ -139,6 +141,7 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
   };
 };
 
@@ -171,6 +174,7 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
   };
 };
 
@@ -287,7 +291,53 @@ const find = async (page: Page) => {
 
 const seeQuestion = (page: Page) => page.getByRole("button", { name: "Stay" }).waitFor();
 
+const asksForPassword: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState(
+    { environment: "staging", deadline: NOW + 3_000_000 },
+    {
+      password: {
+        number: 1,
+        host: "staging.acme.example",
+        realm: "Acme staging",
+        is_encrypted: true,
+        sends_password: true,
+        refused_user: null,
+      },
+    },
+  );
+};
+
+const asksForPasswordAgain: Opening["prepare"] = (fake, { NOW, barState }) => {
+  fake.bar = barState(
+    { environment: "staging", deadline: NOW + 3_000_000 },
+    {
+      password: {
+        number: 2,
+        host: "reports.a-rather-long-name.internal.acme.example:8443",
+        realm: "Reports of the finance department: for its members only",
+        is_encrypted: false,
+        sends_password: true,
+        refused_user: "support",
+      },
+    },
+  );
+};
+
+const seePassword = (page: Page) => page.getByRole("button", { name: "Sign in" }).waitFor();
+
 const bars: Bar[] = [
+  ...[1280, 700, 420].map((width) => ({
+    name: `password-${width}`,
+    width,
+    prepare: asksForPassword,
+    unfold: seePassword,
+  })),
+  ...[1280, 420].map((width) => ({
+    name: `password-again-${width}`,
+    width,
+    prepare: asksForPasswordAgain,
+    unfold: seePassword,
+  })),
   ...[1280, 700, 420].map((width) => ({
     name: `held-back-1-${width}`,
     width,

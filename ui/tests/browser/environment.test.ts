@@ -50,6 +50,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
   };
 };
 

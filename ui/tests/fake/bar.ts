@@ -35,6 +35,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
     is_off_site: false,
     held_back: { total: 0, groups: [], rules: null },
     off_site: null,
+    password: null,
     ...change,
   };
 }

@@ -343,6 +343,8 @@ function commands(fake: Fake): Answers {
       return fake.bar.session;
     },
     answer_off_site: () => null,
+    enter_password: () => null,
+    decline_password: () => null,
     set_bar_height: () => null,
     show_session: () => null,
     find_in_page: () => null,

@@ -100,6 +100,30 @@ test("the way to the application has its fields, and a gateway's password its pl
   expect(written().policy?.max_extensions).toBe(0);
 });
 
+test("hosts that ask for a password get their rows, and each password its place among the secrets", async () => {
+  await nameDatabase();
+  await put("Name", "Acme");
+  await user.click(screen.getByRole("button", { name: "Add a host" }));
+  expect(screen.getByLabelText("Origin of host 1")).toHaveFocus();
+  await put("Origin of host 1", " https://reports.acme.example ");
+  await put("User name for host 1", "{{ operator.email }}");
+  await put("Password for host 1", "{{ secret.reports_password }}");
+  expect(await field("reports_password")).toHaveAttribute("type", "password");
+  await user.click(screen.getByRole("button", { name: "Add a host" }));
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() =>
+    expect(written().network).toEqual({
+      credentials: [
+        {
+          origin: "https://reports.acme.example",
+          user: "{{ operator.email }}",
+          password: "{{ secret.reports_password }}",
+        },
+      ],
+    }),
+  );
+});
+
 test("a connection of production begins read-only, until its form says something else", async () => {
   await nameDatabase();
   const mode = await screen.findByRole("combobox", { name: "Sessions begin" });

@@ -23,16 +23,17 @@ mod tests;
 pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
 pub use access::{render_allow_rule, to_allow_config};
 pub use config::{
-    AllowConfig, CaptureConfig, ConnectionFile, Encoding, Environment, Expected, ForestConfig,
-    ForestFieldConfig, FormFieldKind, HostsConfig, Method, NetworkConfig, PolicyConfig, ReasonRule,
-    SignInConfig, SignInKind, SignOutConfig, StepConfig, StorageConfig, UnlockCondition, UnlockConfig,
-    VerifyConfig,
+    AllowConfig, CaptureConfig, ConnectionFile, CredentialsConfig, Encoding, Environment, Expected,
+    ForestConfig, ForestFieldConfig, FormFieldKind, HostsConfig, Method, NetworkConfig, PolicyConfig,
+    ReasonRule, SignInConfig, SignInKind, SignOutConfig, StepConfig, StorageConfig, UnlockCondition,
+    UnlockConfig, VerifyConfig,
 };
 pub use edit::write_into;
 pub use listing::{ConnectionDraft, ConnectionProblem, ConnectionSource, ConnectionSummary};
 pub use parse::{
-    Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network,
-    Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id, read_file,
+    Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, HostLogin,
+    Network, Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id,
+    read_file,
 };
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, all_presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::destination::Destination;
 use crate::error::{Code, Error};
 
 /// The handbook's example, with `role` among the columns, because `protect` reads it.
@@ -773,6 +774,72 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
     // It would be read before the operator has agreed, from a computer that the file names.
     let error = parse(&text("ca = '//files.evil.example/ca.pem'")).unwrap_err().message;
     assert!(error.contains("network.ca: has to be a file on this computer"), "{error}");
+}
+
+#[test]
+fn credentials_name_a_host_a_user_and_a_secret() {
+    let text = |items: &str| format!("{DIRECTORY}sign_in.url = 'https://app.acme.com/login'\n{items}\n");
+    let item = |origin: &str, user: &str, password: &str| {
+        format!("[[network.credentials]]\norigin = '{origin}'\nuser = '{user}'\npassword = '{password}'\n")
+    };
+    let reports =
+        item("https://reports.acme.com:8443", "{{ operator.email }}", "{{ secret.reports_password }}");
+    let files = item("http://files.acme.com/", "support", "{{ secret.files_password }}");
+    let connection = parse(&text(&format!("{reports}{files}"))).expect("it is valid");
+    assert_eq!(connection.sign_in_secret_names(), ["files_password", "reports_password"]);
+    let origins: Vec<String> =
+        connection.network.credentials.iter().map(|login| login.origin.ascii_serialization()).collect();
+    assert_eq!(origins, ["https://reports.acme.com:8443", "http://files.acme.com"]);
+    let destination = Destination::of_secret(&connection, "files_password");
+    let facts: Vec<&str> = destination.facts.iter().map(|fact| fact.value.as_str()).collect();
+    assert!(
+        facts.contains(&"http://files.acme.com") && !facts.contains(&"https://reports.acme.com:8443"),
+        "{facts:?}"
+    );
+
+    let error = parse(&text(&format!("{reports}{reports}"))).unwrap_err().message;
+    assert!(error.contains("acme.toml:10:10: network.credentials[1].origin: is there twice"), "{error}");
+    for (origin, user, password, fault) in [
+        ("reports.acme.com", "u", "{{ secret.p }}", "credentials[0].origin: has to be an origin"),
+        (
+            "https://reports.acme.com/path",
+            "u",
+            "{{ secret.p }}",
+            "credentials[0].origin: has to be an origin",
+        ),
+        ("https://u:p@reports.acme.com", "u", "{{ secret.p }}", "credentials[0].origin: has to be an origin"),
+        (
+            "https://reports.acme.com",
+            "a:b",
+            "{{ secret.p }}",
+            "credentials[0].user: has to be a user name without",
+        ),
+        (
+            "https://reports.acme.com",
+            " ",
+            "{{ secret.p }}",
+            "credentials[0].user: has to be a user name without",
+        ),
+        ("https://reports.acme.com", "u", "canary", "credentials[0].password: has to come from the keyring"),
+        (
+            "https://reports.acme.com",
+            "u",
+            "{{ user.id }}",
+            "credentials[0].password: has to come from the keyring",
+        ),
+        (
+            "https://reports.acme.com",
+            "{{ opertor.email }}",
+            "{{ secret.p }}",
+            "did you mean `operator.email`?",
+        ),
+        ("https://reports.acme.com", "u", "{{ secret.database_password }}", "only for the database"),
+    ] {
+        let error = parse(&text(&item(origin, user, password))).unwrap_err().message;
+        assert!(error.contains(fault) && !error.contains("canary"), "{origin} {user}: {error}");
+    }
+    let error = parse(&text("[[network.credentials]]\norigin = 'https://a.example'\n")).unwrap_err().message;
+    assert!(error.contains("network.credentials[0]") && error.contains("user"), "{error}");
 }
 
 #[test]

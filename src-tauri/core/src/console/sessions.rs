@@ -1,6 +1,8 @@
 //! Sessions: signing in as a user, and what follows until the window is closed.
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
+use understudy_gateway::PasswordQuestion;
 use url::Url;
 
 use super::Console;
@@ -143,6 +145,21 @@ impl Console {
     /// The page that waits for the operator's answer because it leads out of the application.
     pub fn off_site_page(&self, session: &str) -> Result<Option<OffSitePage>> {
         self.impersonations.off_site_page(session)
+    }
+
+    /// The host that waits for a user name and a password.
+    pub fn password_question(&self, session: &str) -> Result<Option<PasswordQuestion>> {
+        self.impersonations.password_question(session)
+    }
+
+    /// Answers a host's question for a user name and a password; `None` declines it.
+    pub fn answer_password(
+        &self,
+        session: &str,
+        number: u32,
+        entered: Option<(String, SecretString)>,
+    ) -> Result<()> {
+        self.impersonations.answer_password(session, number, entered)
     }
 
     /// Takes the operator's answer about the page that is shown with this URL; returns where it leads, or `None` if

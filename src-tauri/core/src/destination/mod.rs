@@ -250,6 +250,12 @@ impl Destination {
         if let Some(user) = connection.network.gateway_user.as_ref().filter(|_| name == GATEWAY_PASSWORD) {
             uses.insert(format!("HTTP Basic as {user}"));
         }
+        for login in connection.network.credentials.iter().filter(|login| login.secret_names().contains(name))
+        {
+            let origin = login.origin.ascii_serialization();
+            uses.insert(format!("user name and password ({}) for {origin}", login.user.source()));
+            origins.insert(origin);
+        }
         if let Some(verify) = sign_in.verify.as_ref().filter(|verify| verify.by_console) {
             origins.extend(verify.url.origin().map(url::Origin::ascii_serialization));
         }

@@ -47,6 +47,7 @@ impl Impersonations {
         let active = running.begun.with_event(self.clock.now_ms(), Event::Active);
         self.write_entry(active).await.map_err(in_words)?;
         running.lock_session().mark_active(self.clock.now()).map_err(in_words)?;
+        driver.gateway.ask_for_passwords();
         Ok(signed_in)
     }
 

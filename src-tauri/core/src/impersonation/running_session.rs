@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use understudy_gateway::HostCredentials;
 use url::Origin;
 
 use super::ImpersonationRequest;
@@ -16,7 +15,7 @@ use super::session_gateway::SessionGateway;
 use crate::access::AccessPolicy;
 use crate::audit::Entry;
 use crate::clock::Clock;
-use crate::connection::{Connection, GATEWAY_PASSWORD, Network};
+use crate::connection::{Connection, Network};
 use crate::error::{Code, Error, Result};
 use crate::launch::LaunchView;
 use crate::sanitize;
@@ -125,11 +124,10 @@ impl RunningSession {
         *self.lock_inputs() = AttemptInputs { connection, context };
     }
 
-    /// Keeps those secrets from `context` that the sign-out will need: those of its steps, and the gateway's password.
-    /// By then, the vault may be locked or hold values for another destination; these were released for this one.
+    /// Keeps those secrets from `context` that the sign-out's steps will need. By then, the vault may be locked or hold
+    /// values for another destination; these were released for this one.
     pub(super) fn keep_sign_out_secrets(&self, context: &SignInContext) {
-        let mut names = self.connection().sign_out_secrets();
-        names.push(GATEWAY_PASSWORD.to_owned());
+        let names = self.connection().sign_out_secrets();
         let secret = |name: String| {
             let value = context.secret(&name)?.clone();
             Some((name, value))
@@ -140,11 +138,6 @@ impl RunningSession {
     /// One of those secrets.
     pub(super) fn sign_out_secret(&self, name: &str) -> Option<SecretString> {
         self.released.lock().get(name).cloned()
-    }
-
-    /// The login of the last attempt for a gateway in front of the application.
-    pub(super) fn gateway_login(&self) -> Option<HostCredentials> {
-        self.connection().gateway_with(self.sign_out_secret(GATEWAY_PASSWORD)?)
     }
 
     fn lock_inputs(&self) -> MutexGuard<'_, AttemptInputs> {
@@ -188,7 +181,6 @@ impl RunningSession {
             gateway: Arc::clone(self.opened_gateway()?),
             progress: Arc::clone(&self.progress),
             clock: clock.clone(),
-            login: self.gateway_login(),
             stop: self.stop.clone(),
             observer: Arc::new(move |exchange| {
                 tracing::debug!(%session, "{}: {:?}", exchange.title, exchange.status);

@@ -10,8 +10,9 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
-    Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy, PermitOutcome,
-    PublicCache, ReachFault, RequestPermit, SentCookies, SessionObserver, read_certificates,
+    CredentialStore, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy,
+    PasswordQuestion, PermitOutcome, PublicCache, ReachFault, RequestPermit, SentCookies, SessionObserver,
+    read_certificates,
 };
 use url::{Origin, Url};
 
@@ -58,6 +59,21 @@ pub(crate) struct SessionGateway {
     launch: LaunchSite,
     events: Arc<SessionEvents>,
     masks: Arc<RwLock<Masks>>,
+    hidden: Mutex<HiddenTexts>,
+}
+
+/// What the masks are made of.
+#[derive(Default)]
+struct HiddenTexts {
+    of_attempt: Vec<SecretString>,
+    /// Passwords that the operator has entered for hosts.
+    entered: Vec<SecretString>,
+}
+
+impl HiddenTexts {
+    fn to_masks(&self) -> Masks {
+        Masks::for_secrets(self.of_attempt.iter().chain(&self.entered))
+    }
 }
 
 /// The answer to a request of the window, with what only the gateway sees of it.
@@ -132,7 +148,7 @@ impl SessionGateway {
         for url in origins.iter().filter_map(|origin| origin.ascii_serialization().parse().ok()) {
             gateway.preconnect(&url);
         }
-        Ok(Self { gateway, launch, events, masks })
+        Ok(Self { gateway, launch, events, masks, hidden: Mutex::default() })
     }
 
     /// What the session's window connects to.
@@ -173,14 +189,41 @@ impl SessionGateway {
         }
     }
 
-    /// Masks these values in the journal and in the bar from now on.
+    /// Masks these values in the journal and in the bar from now on, with the passwords that were entered.
     pub(crate) fn mask_secrets(&self, secrets: &[SecretString]) {
-        *self.masks.write() = Masks::for_secrets(secrets);
+        let mut hidden = self.hidden.lock();
+        hidden.of_attempt = secrets.to_vec();
+        *self.masks.write() = hidden.to_masks();
     }
 
-    /// What to send from now on to a service in front of the application that asks for HTTP Basic.
-    pub(crate) fn set_credentials(&self, credentials: Option<HostCredentials>) {
-        self.gateway.set_credentials(credentials.into_iter().collect());
+    /// Lets hosts ask the operator for a password, now that the application's pages are shown.
+    pub(crate) fn ask_for_passwords(&self) {
+        self.gateway.set_asks_for_passwords(true);
+    }
+
+    pub(super) fn password_question(&self) -> Option<PasswordQuestion> {
+        self.gateway.password_question()
+    }
+
+    /// Answers a host's question. The password is kept in memory, for this session and for what has asked.
+    pub(super) fn enter_password(&self, number: u32, user: String, password: SecretString) {
+        let mut hidden = self.hidden.lock();
+        hidden.entered.push(password.clone());
+        *self.masks.write() = hidden.to_masks();
+        self.gateway.enter_password(number, user, password);
+    }
+
+    pub(super) fn decline_password(&self, number: u32) {
+        self.gateway.decline_password(number);
+    }
+
+    /// What hosts that ask for a user name and a password get from now on.
+    pub(crate) fn set_credentials(&self, credentials: Vec<HostCredentials>) {
+        self.gateway.set_credentials(credentials);
+    }
+
+    pub(crate) fn credentials(&self) -> Arc<CredentialStore> {
+        Arc::clone(self.gateway.credentials())
     }
 
     fn permit_request(&self, request: &PlannedRequest) -> Option<RequestPermit> {
@@ -203,8 +246,9 @@ impl SessionGateway {
         self.gateway.set_application(plan_fence(connection).application);
     }
 
-    /// Lets pages of the window reach the application again, for another attempt.
+    /// Lets pages of the window reach the application again, for another attempt. That asks for no passwords.
     pub(crate) fn admit_pages(&self) {
+        self.gateway.set_asks_for_passwords(false);
         self.gateway.admit_pages();
     }
 
@@ -242,6 +286,7 @@ impl SessionGateway {
 
     /// Lets nothing of a page reach the application any longer, not even what is under way.
     pub(crate) async fn leave_pages(&self) {
+        self.gateway.set_asks_for_passwords(false);
         self.gateway.leave_pages().await;
     }
 
@@ -333,6 +378,10 @@ impl SessionObserver for SessionObservation {
             events.is_telling.store(false, Ordering::SeqCst);
             events.notices.send(Notice::SessionAccess(events.session.clone()));
         });
+    }
+
+    fn on_password_question(&self) {
+        self.0.notices.send(Notice::SessionPassword(self.0.session.clone()));
     }
 
     fn on_arrival(&self, url: &Url) {

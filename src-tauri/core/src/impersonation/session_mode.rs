@@ -1,5 +1,7 @@
 //! What a running session may do in the application, and how the operator changes that.
 
+use secrecy::SecretString;
+use understudy_gateway::PasswordQuestion;
 use url::Url;
 
 use super::{Impersonations, RunningSession};
@@ -63,6 +65,29 @@ impl Impersonations {
     pub fn off_site_page(&self, id: &str) -> Result<Option<OffSitePage>> {
         let running = self.find_running(id)?;
         Ok(running.gateway().and_then(|gateway| gateway.off_site_page()))
+    }
+
+    /// The host that waits for a user name and a password.
+    pub fn password_question(&self, id: &str) -> Result<Option<PasswordQuestion>> {
+        let running = self.find_running(id)?;
+        Ok(running.gateway().and_then(|gateway| gateway.password_question()))
+    }
+
+    /// Answers the question with this number, if it still waits: with a user name and a password, or with `None` to
+    /// decline.
+    pub fn answer_password(
+        &self,
+        id: &str,
+        number: u32,
+        entered: Option<(String, SecretString)>,
+    ) -> Result<()> {
+        let running = self.find_running(id)?;
+        match (running.gateway(), entered) {
+            (Some(gateway), Some((user, password))) => gateway.enter_password(number, user, password),
+            (Some(gateway), None) => gateway.decline_password(number),
+            (None, _) => {}
+        }
+        Ok(())
     }
 
     /// Takes the operator's answer about the page that is shown with this URL; returns where it leads, or `None` if

@@ -78,7 +78,7 @@ pub async fn fetch_form(
 ) -> Result<SignInForm, Refusal> {
     let Recipe::Forest(forest) = &connection.sign_in.recipe else { return Ok(SignInForm::default()) };
     let mut client = Client::new(&connection.network)?;
-    client.pass_gateway(connection.gateway_for(context));
+    client.use_credentials(super::credential_store(connection, context)?);
     let attributes = |context: &Value| {
         let mut attributes = forest::build_selection(forest, context);
         if let Some(change) = change {

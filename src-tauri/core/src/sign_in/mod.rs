@@ -24,10 +24,12 @@ mod steps;
 mod verify_evidence;
 mod window_cookies;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use understudy_gateway::CredentialStore;
 use url::Url;
 
 pub(crate) use authorities::check_authorities;
@@ -53,6 +55,11 @@ use crate::zeroizing_json::ZeroizingJson;
 
 /// The shortest cookie or captured value that is masked, in bytes. Masking shorter ones would mask ordinary words.
 const SHORTEST_SECRET: usize = 6;
+
+/// What hosts that ask for a user name and a password get, for one sign-in without a window.
+fn credential_store(connection: &Connection, context: &SignInContext) -> Result<Arc<CredentialStore>> {
+    Ok(Arc::new(CredentialStore::new(connection.host_credentials(context)?)))
+}
 
 /// How long a sign-out may take before the window closes without an answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);

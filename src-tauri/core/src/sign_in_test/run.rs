@@ -106,7 +106,6 @@ impl RunningTest {
             gateway: Arc::new(gateway),
             progress: Arc::default(),
             clock: clock.clone(),
-            login: connection.gateway_for(&context),
             stop: stop.child_token(),
             observer: Arc::new(move |exchange| told.lock().push(exchange)),
             operator_email: operator_email.to_owned(),

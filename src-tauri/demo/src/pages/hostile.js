@@ -94,6 +94,8 @@ const COMMANDS = [
   ["stop_finding", {}],
   ["show_saved_file", { id: 0 }],
   ["answer_downloads", { wanted: true }],
+  ["enter_password", { number: 1, user: "evil", password: "stolen" }],
+  ["decline_password", { number: 1 }],
   ["answer_off_site", { url: "https://evil.example/", choice: "go_there" }],
   ["set_bar_height", { height: 400 }],
   ["plugin:event|listen", { event: "sessions", target: { kind: "Any" }, handler: 1 }],

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use md5::Digest as _;
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -155,10 +156,16 @@ impl Application {
                 let (acceptor, seen, finish) =
                     (acceptor.clone(), Arc::clone(&seen_here), Arc::clone(&finish_here));
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| {
+                    let service = service_fn(move |mut request: Request<Incoming>| {
                         let (seen, finish) = (Arc::clone(&seen), Arc::clone(&finish));
                         async move {
                             let is_finish = request.uri().path() == "/finished";
+                            // Reads everything before it asks for a password.
+                            let is_unproved = !request.headers().contains_key(AUTHORIZATION);
+                            while is_unproved
+                                && request.uri().path() == "/digest/late"
+                                && request.body_mut().frame().await.is_some()
+                            {}
                             let answer = answer(request, &seen, pages);
                             if is_finish {
                                 finish.notified().await;
@@ -276,6 +283,7 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages)
         "/guarded" if request.headers().get(AUTHORIZATION).is_none_or(|sent| sent != GUARD_ACCEPTS) => {
             ask_for_password(request.uri().query() == Some("silent"))
         }
+        path if path.starts_with("/digest") => let_in_by_digest(request),
         // For scripts of other origins, too.
         "/shared-api" => {
             let origin = request.headers().get("origin").cloned();
@@ -326,6 +334,49 @@ fn ask_for_password(is_silent: bool) -> Answer {
     let challenge = HeaderValue::from_static("Bearer realm=\"app\", Basic realm=\"staging\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
+}
+
+/// What is sent comes back to who proves the password.
+fn let_in_by_digest(request: Request<Incoming>) -> Answer {
+    match check_digest(&request) {
+        Some(refused) => refused,
+        None if *request.method() == Method::POST => {
+            Response::new(request.into_body().map_err(std::io::Error::other).boxed_unsync())
+        }
+        None => text("let in"),
+    }
+}
+
+/// As a server with HTTP Digest does, for the user `gate` with the password `canary`. Its first nonce is good for two
+/// requests. `None`: the request may pass.
+fn check_digest(request: &Request<Incoming>) -> Option<Answer> {
+    let md5 = |text: String| {
+        md5::Md5::digest(text).iter().fold(String::new(), |text, byte| text + format!("{byte:02x}").as_str())
+    };
+    let sent = request.headers().get(AUTHORIZATION).and_then(|sent| sent.to_str().ok()).unwrap_or_default();
+    let param = |name: &str| {
+        let params = sent.trim_start_matches("Digest ").split(", ").filter_map(|param| param.split_once('='));
+        let found = params.clone().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.trim_matches('"').to_owned()).unwrap_or_default()
+    };
+    let (nonce, count, uri) = (param("nonce"), param("nc"), request.uri().path_and_query().unwrap().as_str());
+    let proof = format!(
+        "{}:{nonce}:{count}:{}:auth:{}",
+        md5("gate:guard:canary".into()),
+        param("cnonce"),
+        md5(format!("{}:{uri}", request.method()))
+    );
+    let is_proved = param("response") == md5(proof) && param("uri") == uri;
+    let is_stale = nonce == "one" && count.as_str() > "00000002";
+    if is_proved && !is_stale {
+        return None;
+    }
+    let next = if is_proved { "nonce=\"two\", stale=true" } else { "nonce=\"one\"" };
+    let mut response = text(GUARD_SAYS);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let challenge = format!("Digest realm=\"guard\", qop=\"auth\", algorithm=MD5, {next}");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
+    Some(response)
 }
 
 fn find_page(path: &str, pages: Pages) -> Option<Answer> {

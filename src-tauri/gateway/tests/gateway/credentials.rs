@@ -1,8 +1,13 @@
-//! A gateway in front of the application that wants a password of its own (HTTP Basic).
+//! Hosts that want a password of their own (HTTP Basic and Digest), and an operator who is asked for it.
+
+use std::sync::Arc;
 
 use http::StatusCode;
-use understudy_gateway::fence::SessionMode;
-use understudy_gateway::{Gateway, GatewayConfig, HostCredentials};
+use tokio::sync::Notify;
+use understudy_gateway::fence::{FenceRules, HostPattern, SessionMode};
+use understudy_gateway::{
+    Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, PasswordQuestion, SessionObserver,
+};
 use url::Url;
 
 use crate::application::{Application, Company, Shown};
@@ -10,7 +15,8 @@ use crate::session::{config, rules, start_gateway, webkit};
 
 fn credentials(application: &Application, password: &str) -> Vec<HostCredentials> {
     let origin = application.https("/").parse::<Url>().unwrap().origin();
-    vec![HostCredentials { origin, user: "gate".into(), password: password.to_owned().into() }]
+    let password = password.to_owned().into();
+    vec![HostCredentials { origin, user: "gate".into(), password, is_sent_unasked: true }]
 }
 
 #[tokio::test]
@@ -39,7 +45,7 @@ async fn a_gateway_in_front_gets_its_password_and_no_one_else_does() {
     assert_eq!(sent, ["Bearer own", "Bearer own", "Basic Z2F0ZTpjYW5hcnk="]);
     let with_body =
         client.post(application.https("/guarded")).bearer_auth("own").body("a=1").send().await.unwrap();
-    assert_eq!(with_body.status(), StatusCode::UNAUTHORIZED, "a body can't be sent twice");
+    assert_eq!(with_body.status(), StatusCode::OK, "a short body is sent twice");
 
     let journal = format!("{:?}", gateway.journal().list_entries());
     assert!(!journal.contains("canary") && !journal.contains("Z2F0ZTpjYW5hcnk"), "{journal}");
@@ -49,7 +55,7 @@ async fn a_gateway_in_front_gets_its_password_and_no_one_else_does() {
 async fn a_challenge_never_reaches_the_window() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let rules = understudy_gateway::fence::FenceRules {
+    let rules = FenceRules {
         application: vec![application.https("/").parse::<Url>().unwrap().origin()],
         ..rules(SessionMode::Full)
     };
@@ -79,4 +85,192 @@ async fn a_challenge_never_reaches_the_window() {
     gateway.set_credentials(Vec::new());
     let (_, text) = load("/guarded?silent", "document").await;
     assert!(text.contains("localhost wants a user name and a password before it answers."), "{text}");
+}
+
+#[tokio::test]
+async fn a_digest_is_answered_and_later_sent_at_once() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company).await;
+    gateway.set_credentials(credentials_when_asked(&application));
+    let client = webkit(&gateway);
+    let sent = |application: &Application| {
+        let mut seen = application.seen.lock();
+        let sent = |seen: &crate::application::Seen| {
+            let header = seen.headers.get("authorization").map(|it| it.to_str().unwrap().to_owned());
+            let nonce = |header: String| Some(header.split_once("nonce=\"")?.1.split('"').next()?.to_owned());
+            header.and_then(nonce)
+        };
+        seen.drain(..).map(|seen| sent(&seen).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let load = async |path: &str| client.get(application.https(path)).send().await.unwrap().status();
+    assert_eq!(load("/digest?a=b%20c").await, StatusCode::OK);
+    assert_eq!(sent(&application), ["", "one"]);
+    assert_eq!(load("/digest/below").await, StatusCode::OK);
+    assert_eq!(sent(&application), ["one"], "the second request needs no question");
+    let posted = client.post(application.https("/digest")).body("a=1").send().await.unwrap();
+    assert_eq!((posted.status(), posted.text().await.unwrap()), (StatusCode::OK, "a=1".into()));
+    assert_eq!(sent(&application), ["one", "two"], "a nonce that is too old is replaced");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_not_sent_twice_and_that_is_said() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company).await;
+    gateway.set_credentials(credentials_when_asked(&application));
+    let client = webkit(&gateway);
+    let body = "x".repeat(3 << 20);
+    let post = || {
+        client.post(application.https("/digest/late")).header("sec-fetch-dest", "iframe").body(body.clone())
+    };
+    let refused = post().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("The request was not sent again") && page.contains("Send it once more"), "{page}");
+    assert_eq!(post().send().await.unwrap().text().await.unwrap().len(), body.len());
+}
+
+fn credentials_when_asked(application: &Application) -> Vec<HostCredentials> {
+    credentials(application, "canary")
+        .into_iter()
+        .map(|known| HostCredentials { is_sent_unasked: false, ..known })
+        .collect()
+}
+
+/// Tells when the questions change.
+#[derive(Default)]
+struct Operator(Notify);
+
+impl SessionObserver for Operator {
+    fn on_held_back(&self, _: &JournalEntry, _: &HeldBack) {}
+
+    fn on_password_question(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Operator {
+    /// A gateway that may ask this operator.
+    async fn attend(self: &Arc<Self>, company: &Company) -> Gateway {
+        let observer = Arc::clone(self) as Arc<dyn SessionObserver>;
+        let open_hosts = vec![HostPattern::parse("localhost").unwrap()];
+        let rules = FenceRules { open_hosts, ..rules(SessionMode::Full) };
+        let gateway = Gateway::start(GatewayConfig { observer, rules, ..config(company) }).await.unwrap();
+        gateway.set_asks_for_passwords(true);
+        gateway
+    }
+
+    async fn wait_for_question(&self, gateway: &Gateway) -> PasswordQuestion {
+        loop {
+            let told = self.0.notified();
+            if let Some(question) = gateway.password_question() {
+                return question;
+            }
+            told.await;
+        }
+    }
+
+    async fn wait_until_gone(&self, gateway: &Gateway) {
+        loop {
+            let told = self.0.notified();
+            if gateway.password_question().is_none() {
+                return;
+            }
+            told.await;
+        }
+    }
+}
+
+/// A page of the application, or what a script of it fetches.
+fn load(gateway: &Gateway, url: String, destination: &str) -> tokio::task::JoinHandle<(StatusCode, String)> {
+    let request = webkit(gateway)
+        .get(url)
+        .header("sec-fetch-dest", destination)
+        .header("sec-fetch-site", "same-origin");
+    tokio::spawn(async move {
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    })
+}
+
+#[tokio::test]
+async fn an_operator_is_asked_once_for_all_requests_and_again_after_a_wrong_password() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let operator = Arc::new(Operator::default());
+    let gateway = operator.attend(&company).await;
+    for path in ["/guarded", "/digest"] {
+        let pages: Vec<_> = ["document", "iframe", "empty"]
+            .map(|destination| load(&gateway, application.https(path), destination))
+            .into();
+        let first = operator.wait_for_question(&gateway).await;
+        let host = format!("localhost:{}", application.address.port());
+        assert_eq!((first.host.as_str(), first.is_encrypted, &first.refused_user), (&*host, true, &None));
+        assert_eq!(first.sends_password, path == "/guarded");
+        assert_eq!(first.realm, if path == "/guarded" { "staging" } else { "guard" });
+        assert!(gateway.enter_password(first.number, "gate".into(), "wrong".into()));
+        assert!(!gateway.enter_password(first.number, "gate".into(), "canary".into()), "answered already");
+        let again = operator.wait_for_question(&gateway).await;
+        assert_eq!(again.refused_user.as_deref(), Some("gate"));
+        assert!(gateway.enter_password(again.number, "gate".into(), "canary".into()));
+        for page in pages {
+            assert_eq!(page.await.unwrap().0, StatusCode::OK);
+        }
+        assert_eq!(gateway.password_question(), None, "one answer for all");
+        application.seen.lock().clear();
+        assert_eq!(load(&gateway, application.https(path), "empty").await.unwrap().0, StatusCode::OK);
+        assert_eq!(application.seen.lock().len(), 1, "later requests need no question");
+    }
+    let other = Application::start_tls(&company, Shown::Good).await;
+    let elsewhere = load(&gateway, other.https("/guarded"), "document");
+    let question = operator.wait_for_question(&gateway).await;
+    assert_eq!(question.refused_user, None, "another origin is another question");
+    assert!(other.seen.lock().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    gateway.decline_password(question.number);
+    assert_eq!(elsewhere.await.unwrap().0, StatusCode::UNAUTHORIZED);
+    let journal = format!("{:?}", gateway.journal().list_entries());
+    assert!(!journal.contains("canary") && !journal.contains("Z2F0ZTpjYW5hcnk"), "{journal}");
+}
+
+#[tokio::test]
+async fn a_declined_question_gives_the_servers_own_answer_and_waits_for_the_next_page() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let operator = Arc::new(Operator::default());
+    let gateway = operator.attend(&company).await;
+    let page = load(&gateway, application.https("/guarded"), "document");
+    let question = operator.wait_for_question(&gateway).await;
+    assert!(gateway.decline_password(question.number));
+    let (status, text) = page.await.unwrap();
+    assert!(status == StatusCode::UNAUTHORIZED && text.contains("Staff only"), "{text}");
+    // A script that asks every few seconds must not ask the operator every few seconds.
+    let (status, _) = load(&gateway, application.https("/guarded"), "empty").await.unwrap();
+    assert_eq!((status, gateway.password_question()), (StatusCode::UNAUTHORIZED, None));
+    let page = load(&gateway, application.https("/guarded"), "document");
+    let question = operator.wait_for_question(&gateway).await;
+    // The window leads elsewhere: no one waits any longer.
+    page.abort();
+    operator.wait_until_gone(&gateway).await;
+    assert!(!gateway.enter_password(question.number, "gate".into(), "canary".into()));
+}
+
+#[tokio::test]
+async fn no_one_is_asked_before_the_session_is_signed_in_or_after_it_has_ended() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let operator = Arc::new(Operator::default());
+    let gateway = operator.attend(&company).await;
+    gateway.set_asks_for_passwords(false);
+    let (status, _) = load(&gateway, application.https("/guarded"), "document").await.unwrap();
+    assert_eq!((status, gateway.password_question()), (StatusCode::UNAUTHORIZED, None));
+    gateway.set_asks_for_passwords(true);
+    let _permit = gateway.permit_once(http::Method::GET, application.https("/guarded").parse().unwrap());
+    let (status, _) = load(&gateway, application.https("/guarded"), "document").await.unwrap();
+    assert_eq!((status, gateway.password_question()), (StatusCode::UNAUTHORIZED, None), "the sign-in's own");
+    let page = load(&gateway, application.https("/guarded"), "document");
+    operator.wait_for_question(&gateway).await;
+    gateway.leave_pages().await;
+    operator.wait_until_gone(&gateway).await;
+    assert_eq!(page.await.unwrap().0, StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -70,6 +70,25 @@ pub struct NetworkConfig {
     /// `gateway_password`, and is sent only to the application's origin.
     #[serde(default)]
     pub gateway_user: Option<String>,
+    /// `[[network.credentials]]`: user names and passwords for hosts that ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<CredentialsConfig>>", optional)]
+    pub credentials: Vec<CredentialsConfig>,
+}
+
+/// One item of `[[network.credentials]]`: the user name and password that a host wants before it answers (HTTP Basic or
+/// Digest).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct CredentialsConfig {
+    /// The origin of the host, such as `https://reports.acme.com`. Nothing is sent to any other, not even to the same
+    /// host with another scheme or port.
+    pub origin: String,
+    /// The user name: text or a template, such as `{{ operator.email }}`.
+    pub user: String,
+    /// The password: `{{ secret.<name> }}`.
+    pub password: String,
 }
 
 impl Environment {

@@ -223,6 +223,12 @@ fn access() -> impl Strategy<Value = AccessConfig> {
     )
 }
 
+fn credentials() -> impl Strategy<Value = Vec<CredentialsConfig>> {
+    let one =
+        (".*", ".*", ".*").prop_map(|(origin, user, password)| CredentialsConfig { origin, user, password });
+    prop::collection::vec(one, 0..3)
+}
+
 prop_compose! {
     fn any_file()(
         name in ".*",
@@ -233,13 +239,13 @@ prop_compose! {
         reason in prop_oneof![Just(ReasonRule::Required), Just(ReasonRule::Optional)],
         max_minutes in prop::option::of(1..1440_u32),
         max_extensions in prop::option::of(0..20_u32),
-        network in prop::option::of((prop::option::of(".*"), prop::option::of(".*"))),
+        network in prop::option::of((prop::option::of(".*"), prop::option::of(".*"), credentials())),
         (protect, origins) in (prop::collection::vec(".*", 0..3), prop::collection::vec(".*", 0..3)),
         (mode, may_unlock, allow, hosts) in access(),
     ) -> ConnectionFile {
         ConnectionFile {
             name, environment, directory, sign_in, sign_out,
-            network: network.map(|(proxy, ca)| NetworkConfig { proxy, ca, ..NetworkConfig::default() }),
+            network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
                 reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, allow, hosts,
             },

@@ -16,7 +16,8 @@ use understudy_files::regular_file;
 use self::ids::invalid_id;
 use super::faults::KeyFaults;
 use super::{
-    ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, ReasonRule, access, rules, shape,
+    ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, NetworkConfig, ReasonRule, access,
+    rules, shape,
 };
 use crate::access::AccessPolicy;
 use crate::directory::engine_name;
@@ -25,7 +26,7 @@ use crate::error::Result;
 use crate::template::{Expression, Scope, Template};
 
 pub use ids::{id_for, is_id};
-pub use network::Network;
+pub use network::{HostLogin, Network};
 pub use secret_names::{DATABASE_PASSWORD, FOREST_SECRET, GATEWAY_PASSWORD};
 pub use sign_in_parts::{
     Capture, CapturePlace, Forest, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify,
@@ -82,8 +83,9 @@ impl Connection {
             faults.add_fault("name", "cannot be empty");
         }
         rules::check_directory(&file.directory, id, &mut faults);
-        let network = rules::compile_network(file.network.as_ref(), &mut faults);
+        let mut network = rules::compile_network(file.network.as_ref(), &mut faults);
         let mut parts = ConnectionCompiler { id, fields: user_fields(&file.directory), faults };
+        network.credentials = parts.compile_credentials(file.network.as_ref());
         let compiled = parts.sign_in_and_out(&file);
         let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
@@ -169,6 +171,14 @@ pub(super) struct ConnectionCompiler<'a> {
 impl ConnectionCompiler<'_> {
     pub(super) fn session_scope(&self, why_no_secrets: &'static str) -> Scope {
         Scope::for_session(self.fields.iter().cloned(), why_no_secrets)
+    }
+
+    fn compile_credentials(&mut self, network: Option<&NetworkConfig>) -> Vec<HostLogin> {
+        let scope = self.session_scope("").with_secrets();
+        let network = network.filter(|network| !network.credentials.is_empty());
+        network
+            .map(|part| rules::compile_credentials(part, self.id, &scope, &mut self.faults))
+            .unwrap_or_default()
     }
 
     fn compile_policy(&mut self, file: &ConnectionFile, sign_in: Option<&SignIn>) -> Option<Policy> {

@@ -1,11 +1,14 @@
 //! The way to the application, with the authorities that it trusts.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::url::Origin;
 use understudy_files::regular_file;
 
 use crate::error::{Code, Error, Result};
+use crate::template::Template;
 
 /// How the application is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +22,23 @@ pub struct Network {
     /// The user name for the gateway in front of the application (HTTP Basic with
     /// [`GATEWAY_PASSWORD`](super::GATEWAY_PASSWORD)).
     pub gateway_user: Option<String>,
+    /// For hosts that ask for a user name and a password.
+    pub credentials: Vec<HostLogin>,
+}
+
+/// The user name and password for one host, as the file says them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostLogin {
+    pub origin: Origin,
+    pub user: Template,
+    pub password: Template,
+}
+
+impl HostLogin {
+    /// The names of the secrets in it.
+    pub fn secret_names(&self) -> BTreeSet<String> {
+        self.user.secret_names().into_iter().chain(self.password.secret_names()).collect()
+    }
 }
 
 impl Network {

@@ -1,13 +1,12 @@
-//! Which secrets a connection needs, and the login for a gateway that one of them makes.
+//! Which secrets a connection needs, and the credentials for hosts that some of them make.
 
 use std::collections::BTreeSet;
 
-use secrecy::SecretString;
 use understudy_gateway::HostCredentials;
 
-use super::Connection;
 use super::sign_in_parts::{Recipe, Request};
-use crate::error::SecretName;
+use super::{Connection, HostLogin};
+use crate::error::{Result, SecretName};
 use crate::template::SignInContext;
 
 /// The name of the directory's password; it is never sent to the application.
@@ -35,6 +34,8 @@ impl Connection {
             }
         };
         names.extend(self.network.gateway_user.as_ref().map(|_| GATEWAY_PASSWORD.to_owned()));
+        let logins = &self.network.credentials;
+        names.extend(logins.iter().flat_map(HostLogin::secret_names));
         let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
         names.extend(own.into_iter().chain(steps).chain(&sign_out.request).flat_map(Request::secret_names));
         names.into_iter().collect()
@@ -47,16 +48,29 @@ impl Connection {
         names.into_iter().collect()
     }
 
-    /// The login for a gateway in front of the application, with the password from `context`; `None` if there is no
-    /// gateway.
-    pub fn gateway_for(&self, context: &SignInContext) -> Option<HostCredentials> {
-        self.gateway_with(context.secret(GATEWAY_PASSWORD)?.clone())
-    }
-
-    /// The same with this password.
-    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<HostCredentials> {
-        let user = self.network.gateway_user.clone()?;
-        Some(HostCredentials { origin: self.sign_in.origin.clone(), user, password })
+    /// The user names and passwords for hosts that ask for them, with the secrets from `context`.
+    ///
+    /// Fails with [`Code::TemplateFailed`](crate::error::Code::TemplateFailed) if one has no value.
+    pub fn host_credentials(&self, context: &SignInContext) -> Result<Vec<HostCredentials>> {
+        let mut found = Vec::new();
+        if let (Some(user), Some(password)) = (&self.network.gateway_user, context.secret(GATEWAY_PASSWORD)) {
+            found.push(HostCredentials {
+                origin: self.sign_in.origin.clone(),
+                user: user.clone(),
+                password: password.clone(),
+                is_sent_unasked: true,
+            });
+        }
+        let seen = context.rendered();
+        for HostLogin { origin, user, password } in &self.network.credentials {
+            found.push(HostCredentials {
+                origin: origin.clone(),
+                user: user.render(&seen)?,
+                password: password.render(&seen)?.into(),
+                is_sent_unasked: false,
+            });
+        }
+        Ok(found)
     }
 
     /// The name of the directory's password in the vault.

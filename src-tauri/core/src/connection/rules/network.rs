@@ -1,9 +1,10 @@
-//! The way to the application: a proxy, an authority, a gateway.
+//! The way to the application: a proxy, an authority, a gateway, hosts that ask for a password.
 
-use url::Url;
+use url::{Origin, Url};
 
 use crate::connection::faults::KeyFaults;
-use crate::connection::{Network, NetworkConfig};
+use crate::connection::{HostLogin, Network, NetworkConfig};
+use crate::template::{Scope, Template};
 
 /// Checks `[network]`.
 pub(in crate::connection) fn compile_network(
@@ -44,5 +45,58 @@ pub(in crate::connection) fn compile_network(
             "has to be a user name without a colon; its password is the secret `gateway_password`",
         );
     }
-    Network { proxy, ca, authority: None, gateway_user }
+    Network { proxy, ca, authority: None, gateway_user, credentials: Vec::new() }
+}
+
+/// Checks `[[network.credentials]]`.
+pub(in crate::connection) fn compile_credentials(
+    part: &NetworkConfig,
+    id: &str,
+    scope: &Scope,
+    faults: &mut KeyFaults,
+) -> Vec<HostLogin> {
+    let mut logins: Vec<HostLogin> = Vec::new();
+    for (at, item) in part.credentials.iter().enumerate() {
+        let key = format!("network.credentials[{at}]");
+        let mut parse = |name: &str, text: &str| {
+            let key = format!("{key}.{name}");
+            let parsed =
+                Template::parse(&key, text, scope).map_err(|fault| faults.add_fault(&key, fault.message));
+            parsed.ok()
+        };
+        let (user, password) = (parse("user", &item.user), parse("password", &item.password));
+        if item.user.trim().is_empty()
+            || user.as_ref().is_some_and(|it| it.is_literal() && item.user.contains(':'))
+        {
+            faults.add_fault(&format!("{key}.user"), "has to be a user name without a colon");
+        }
+        if password.as_ref().is_some_and(|password| password.secret_names().is_empty()) {
+            faults.add_fault(
+                &format!("{key}.password"),
+                format!(
+                    "has to come from the keyring. Write `{{{{ secret.<name> }}}}` and store it with \
+                     `understudy secret set {id} <name>`"
+                ),
+            );
+        }
+        let Some(origin) = parse_origin(&item.origin) else {
+            let what = "has to be an origin: `https://` and a host, with a port if it is not the usual one";
+            faults.add_fault(&format!("{key}.origin"), what);
+            continue;
+        };
+        if logins.iter().any(|known| known.origin == origin) {
+            faults.add_fault(&format!("{key}.origin"), "is there twice; one host gets one user name");
+        }
+        if let (Some(user), Some(password)) = (user, password) {
+            logins.push(HostLogin { origin, user, password });
+        }
+    }
+    logins
+}
+
+fn parse_origin(text: &str) -> Option<Origin> {
+    let url = Url::parse(text).ok()?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let has_no_login = url.username().is_empty() && url.password().is_none();
+    (["http", "https"].contains(&url.scheme()) && is_bare && has_no_login).then(|| url.origin())
 }

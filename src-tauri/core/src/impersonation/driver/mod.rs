@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
-use understudy_gateway::{HostCredentials, ReachFault};
+use understudy_gateway::ReachFault;
 use url::{Origin, Url};
 
 pub(crate) use self::progress::SignInProgress;
@@ -75,8 +75,6 @@ pub(crate) struct SignInDriver {
     pub(crate) gateway: Arc<SessionGateway>,
     pub(crate) progress: Arc<SignInProgress>,
     pub(crate) clock: Clock,
-    /// For what stands in front of the application.
-    pub(crate) login: Option<HostCredentials>,
     /// Once cancelled, no other request of the sign-in begins.
     pub(crate) stop: CancellationToken,
     pub(crate) observer: ExchangeObserver,

@@ -57,7 +57,7 @@ impl SignInDriver {
         let (connection, gateway) = (&*self.connection, &*self.gateway);
         let in_words = |error: Error| self.to_refusal(error);
         self.progress.set_has_cookies(false);
-        gateway.set_credentials(self.login.clone());
+        gateway.set_credentials(connection.host_credentials(context).map_err(in_words)?);
         gateway.set_application(connection);
         gateway.admit_pages();
         self.learn_secrets(context.secret_values().cloned());
@@ -119,12 +119,13 @@ impl SignInDriver {
     async fn take_steps(&self, context: &mut SignInContext) -> Result<Handoff, Refusal> {
         let (connection, stop, now) =
             (Arc::clone(&self.connection), self.stop.clone(), self.clock.now_ms() / 1000);
-        let (observer, login, mut own) = (Arc::clone(&self.observer), self.login.clone(), context.clone());
+        let (observer, credentials, mut own) =
+            (Arc::clone(&self.observer), self.gateway.credentials(), context.clone());
         let mut kept = Arc::clone(&self.progress.client).lock_owned().await;
         let steps = tokio::spawn(async move {
             let client = kept.insert(Client::new(&connection.network)?);
             sign_in::complete_context(&connection, &mut own, client.captured_values(), now);
-            client.pass_gateway(login);
+            client.use_credentials(credentials);
             let stopped =
                 || Refusal::new(super::STOPPED, "What it had begun in the application was ended again.");
             let told = &mut |exchange| observer(exchange);

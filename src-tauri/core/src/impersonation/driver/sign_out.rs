@@ -82,7 +82,7 @@ impl SignInDriver {
             Ok(client) => client,
             Err(error) => return Err(Unanswered::Failed(error.message)).into(),
         };
-        client.pass_gateway(self.login.clone());
+        client.use_credentials(self.gateway.credentials());
         let mut request = request.clone();
         let cookies = cookies.write_header(&request.url);
         // Without a header, it would send its own, and it has none.

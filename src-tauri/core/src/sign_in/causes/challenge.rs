@@ -14,13 +14,14 @@ pub(super) fn detect_challenge(answer: &Answer) -> Option<RefusalCause> {
         .map(|realm| format!(" for “{realm}”"))
         .unwrap_or_default();
     let hint = match scheme.to_lowercase().as_str() {
-        "basic" => format!(
-            "It asks for a user name and password (HTTP Basic{realm}). Usually, a gateway in front of the application \
-             does that: then set `network.gateway_user` and store the secret `gateway_password`. If it is the \
-             application \
-             itself, check the secrets of this connection."
+        "basic" | "digest" => format!(
+            "It asks for a user name and password (HTTP {}{realm}). Usually, a gateway in front of the application \
+             does that: then name its origin, the user name and the password in `[[network.credentials]]`. If the \
+             connection has them (there, or in `network.gateway_user` with the secret `gateway_password`), check \
+             them. If it is the application itself, check the secrets of this connection.",
+            if scheme.eq_ignore_ascii_case("basic") { "Basic" } else { "Digest" },
         ),
-        "negotiate" | "ntlm" | "digest" => format!(
+        "negotiate" | "ntlm" => format!(
             "A server in front of the application asks for {scheme}{realm}, which Understudy cannot answer. Use an \
              address of the application that does not go through it."
         ),
@@ -33,6 +34,6 @@ pub(super) fn detect_challenge(answer: &Answer) -> Option<RefusalCause> {
     Some(RefusalCause {
         said: None,
         hint,
-        is_secrets: !matches!(scheme.to_lowercase().as_str(), "negotiate" | "ntlm" | "digest"),
+        is_secrets: !matches!(scheme.to_lowercase().as_str(), "negotiate" | "ntlm"),
     })
 }

@@ -110,6 +110,11 @@ fn a_challenge_names_who_asks_and_for_what() {
     };
     let (hint, is_secrets) = asked("Basic realm=\"staging\", charset=\"UTF-8\"").expect("a cause");
     assert!(hint.contains("“staging”") && hint.contains("network.gateway_user") && is_secrets, "{hint}");
+    let (hint, is_secrets) = asked("Digest realm=\"d\", nonce=\"n\"").expect("a cause");
+    assert!(
+        hint.contains("HTTP Digest for “d”") && hint.contains("network.credentials") && is_secrets,
+        "{hint}"
+    );
     let (hint, is_secrets) = asked("Negotiate").expect("a cause");
     assert!(hint.contains("Negotiate") && !is_secrets, "{hint}");
     assert!(asked("Bearer error=\"invalid_token\"").expect("a cause").0.contains("Bearer"));

@@ -12,15 +12,13 @@ mod sending;
 #[cfg(test)]
 mod tests;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use cookie_store::CookieStore;
 use reqwest::redirect::Policy;
-use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+use secrecy::SecretString;
 use serde_json::{Map, Value};
-use understudy_gateway::HostCredentials;
-use url::Origin;
+use understudy_gateway::CredentialStore;
 
 use super::authorities;
 use super::cookie_rules::CookieProblem;
@@ -54,8 +52,8 @@ pub struct Client {
     has_begun: bool,
     /// A request of the sign-in was sent, and its outcome is unknown.
     is_left_open: bool,
-    /// The origin behind a gateway, and its `Authorization` header.
-    gateway: Option<(Origin, SecretString)>,
+    /// For hosts that want a user name and a password.
+    credentials: Arc<CredentialStore>,
 }
 
 impl Client {
@@ -90,17 +88,13 @@ impl Client {
             astray: Vec::new(),
             has_begun: false,
             is_left_open: false,
-            gateway: None,
+            credentials: Arc::default(),
         })
     }
 
-    /// Sends the login for the gateway in front of the application from now on, without waiting to be asked.
-    pub fn pass_gateway(&mut self, gateway: Option<HostCredentials>) {
-        self.gateway = gateway.map(|HostCredentials { origin, user, password }| {
-            let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
-            let value = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
-            (origin, SecretString::from(value))
-        });
+    /// Sends these user names and passwords to the hosts that they are for.
+    pub fn use_credentials(&mut self, credentials: Arc<CredentialStore>) {
+        self.credentials = credentials;
     }
 
     /// Records that from now on the application may have something that has to be ended.

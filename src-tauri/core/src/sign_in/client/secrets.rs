@@ -13,7 +13,8 @@ impl Client {
         let cookies = self.cookies.iter_any().map(|cookie| cookie.value().to_owned());
         let captured: Vec<String> = self.captured.values().flat_map(collect_texts).collect();
         let hidden = self.hidden.iter().map(|value| value.expose_secret().to_owned());
-        let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
+        let sent = self.credentials.encoded_logins();
+        let mut values: Vec<String> = cookies.chain(captured).chain(hidden).chain(sent).collect();
         let carried: Vec<String> = values.iter().flat_map(|value| values_in_link(value)).collect();
         values.extend(carried);
         values.into_iter().filter(|value| value.len() >= SHORTEST_SECRET).map(SecretString::from).collect()

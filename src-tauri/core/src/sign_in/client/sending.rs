@@ -1,11 +1,13 @@
-//! Sends one request, with cookies and the login for a gateway, and reads the answer.
+//! Sends one request, with cookies and the credentials that its host wants, and reads the answer.
 
 use cookie_store::RawCookie;
+use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE,
 };
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
+use understudy_gateway::ChallengeAnswer;
 use url::Url;
 
 use super::reply::Reply;
@@ -14,6 +16,9 @@ use crate::browser::{Answer, PlannedRequest, Unanswered};
 use crate::charset;
 use crate::connection::Method;
 use crate::sign_in::content_coding;
+
+/// How often a request is sent: without credentials, with them, and with a nonce of HTTP Digest that is younger.
+const MOST_TRIES: u32 = 3;
 
 /// The most bytes of an answer that are read, both compressed and decoded.
 pub const LONGEST: usize = 1 << 20;
@@ -105,15 +110,12 @@ impl Client {
         let says_itself = request.is_some_and(|request| {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
         });
-        if let Some((_, value)) =
-            self.gateway.as_ref().filter(|(origin, _)| *origin == url.origin() && !says_itself)
-        {
-            let mut value = HeaderValue::from_str(value.expose_secret())
-                .map_err(|_| Unanswered::Failed("the gateway's password cannot be sent".into()))?;
-            value.set_sensitive(true);
-            sending = sending.header(AUTHORIZATION, value);
-        }
-        let mut response = sending.send().await.map_err(failed)?;
+        let request = sending.build().map_err(failed)?;
+        let mut response = if says_itself {
+            self.http.execute(request).await.map_err(failed)?
+        } else {
+            self.send_with_credentials(request).await.map_err(failed)?
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         let set: Vec<RawCookie<'static>> =
@@ -136,6 +138,34 @@ impl Client {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let body = charset::decode_text(&bytes, kind);
         Ok(Reply { status, headers, body, is_cut, url: url.clone() })
+    }
+}
+
+impl Client {
+    /// Sends a request with the user name and the password that its host wants, if they are known.
+    async fn send_with_credentials(&self, request: reqwest::Request) -> reqwest::Result<reqwest::Response> {
+        let mut sent = self.credentials.authorize(request.method(), request.url());
+        for _ in 1..MOST_TRIES {
+            let mut next = request.try_clone().expect("a text as body can be sent again");
+            if let Some(authorization) = &sent {
+                next.headers_mut().insert(AUTHORIZATION, authorization.header.clone());
+            }
+            let response = self.http.execute(next).await?;
+            let is_asked = response.status() == StatusCode::UNAUTHORIZED;
+            let answer = is_asked.then(|| {
+                let at = (request.method(), request.url());
+                self.credentials.answer_challenge(response.headers(), at, sent.as_ref())
+            });
+            match answer.flatten() {
+                Some(ChallengeAnswer::Authorize(next)) => sent = Some(next),
+                _ => return Ok(response),
+            }
+        }
+        let mut last = request;
+        if let Some(authorization) = sent {
+            last.headers_mut().insert(AUTHORIZATION, authorization.header);
+        }
+        self.http.execute(last).await
     }
 }
 

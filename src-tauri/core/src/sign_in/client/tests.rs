@@ -1,6 +1,7 @@
 //! Which cookies a window gets, and what counts as a secret.
 
 use cookie_store::RawCookie;
+use secrecy::ExposeSecret;
 use url::Url;
 
 use super::*;
