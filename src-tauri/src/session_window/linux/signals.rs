@@ -63,7 +63,8 @@ pub fn listen_for_events(
         let page = view.downgrade();
         window.connect_key_press_event(move |_, event| {
             popups.note_input();
-            let is_loading = page.upgrade().is_some_and(|page| page.is_loading());
+            // In the bar, Escape is first of all for what the bar asks.
+            let is_loading = page.upgrade().is_some_and(|page| page.is_loading() && page.is_focus());
             match to_page_event(event, is_loading && !is_ours()) {
                 Some(pressed) => {
                     heard(pressed);
