@@ -829,7 +829,7 @@ fn credentials_name_a_host_a_user_and_a_secret() {
         ),
         (
             "https://reports.acme.com",
-            "{{ opertor.email }}",
+            "{{ operators.email }}",
             "{{ secret.p }}",
             "did you mean `operator.email`?",
         ),
