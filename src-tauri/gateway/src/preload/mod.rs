@@ -11,6 +11,7 @@ mod scanner;
 use std::collections::HashMap;
 use std::io::{Error, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::write::{GzDecoder, ZlibDecoder};
@@ -39,6 +40,9 @@ const FILE_LIMIT: usize = 100;
 /// How much of a document is looked at.
 const DOCUMENT_LIMIT: usize = 512 << 10;
 
+/// How long the webview's own request waits for a file that is on its way: a server may answer strangers late, or never.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What browsers say of themselves in every request.
 const COPIED: [HeaderName; 3] = [USER_AGENT, ACCEPT_ENCODING, ACCEPT_LANGUAGE];
 
@@ -47,11 +51,11 @@ const COPIED: [HeaderName; 3] = [USER_AGENT, ACCEPT_ENCODING, ACCEPT_LANGUAGE];
 pub(crate) struct PendingPreloads(Mutex<HashMap<Uri, CancellationToken>>);
 
 impl PendingPreloads {
-    /// Returns once the file at this address is in the cache, or will not be.
+    /// Returns once the file at this address is in the cache, or will not be; also if that takes too long.
     pub(crate) async fn wait_for(&self, address: &Uri) {
         let pending = self.0.lock().get(address).cloned();
         if let Some(pending) = pending {
-            pending.cancelled().await;
+            let _ = tokio::time::timeout(PATIENCE, pending.cancelled()).await;
         }
     }
 }
