@@ -141,6 +141,8 @@ export class App {
       // Not awaited: a keyring that hangs must not delay the list.
       void this.#orSay(() => this.#lookAtKeyring());
       if (!this.connection) this.#goToSome(remembered("connection"));
+      if (this.#linkTooEarly) void this.openLink(this.#linkTooEarly);
+      this.#linkTooEarly = null;
     } catch (cause) {
       this.startFailure = asFailure(cause);
     }
@@ -328,9 +330,16 @@ export class App {
   /** The link that led here, until a session has begun with it or it is put away. */
   link: CustomerLink | null = $state.raw(null);
 
+  /** One that came before the connections did: it cannot be told yet whether its own is among them. */
+  #linkTooEarly: CustomerLink | null = null;
+
   /** Goes where a link leads: to its connection, to whom it names, and if that is one user, to the question why. It
    * signs nobody in. */
   async openLink(link: CustomerLink): Promise<void> {
+    if (!this.ready) {
+      this.#linkTooEarly = link;
+      return;
+    }
     // What lies over the list may hold something unsaved: it is finished first.
     if (this.layers.open)
       return toasts.show(

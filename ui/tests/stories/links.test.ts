@@ -69,6 +69,17 @@ describe("a link that names one customer", () => {
     expect(await dialog()).toBeInTheDocument();
   });
 
+  test("waits for the connections if it opened the console itself", async () => {
+    const starting = fake.hold("console_state");
+    render(App);
+    await waitFor(() => expect(starting.waiting()).toBe(1));
+    fake.emit("customer_link", link());
+    expect(screen.queryByRole("dialog")).toBeNull();
+    starting.release();
+    expect(await dialog()).toBeInTheDocument();
+    expect(begun()).toEqual([]);
+  });
+
   test("goes to the connection it names", async () => {
     await open({ connection: "acme-staging" });
     await dialog();
