@@ -41,7 +41,7 @@ pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Inf
             Err(error) => return Err(error),
         };
         return Err(Error::new(Code::PolicyRefused, refused)
-            .with_hint("Choose another user, or ask whoever maintains this connection."));
+            .with_hint("Choose another user, or ask the person who looks after the connection."));
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ describe("the database goes away", () => {
     await user.keyboard("{ArrowDown}{ArrowDown}");
     fake.refuse("search_users", away, times);
     await user.keyboard("{F5}");
-    await screen.findByText(/^Can't reach the database since \d\d:\d\d/);
+    await screen.findByText(/^The database has been unreachable since \d\d:\d\d/);
   }
 
   test("the last rows stay, said to be old; it is tried again by itself, later each time, and everything is as it was", async () => {
@@ -57,10 +57,10 @@ describe("the database goes away", () => {
     const before = rows();
     expect(before).toBeGreaterThan(3);
     const list = await grid();
-    expect(list).toHaveAccessibleDescription(/Can't reach the database since/);
+    expect(list).toHaveAccessibleDescription(/The database has been unreachable since/);
     const selected = list.getAttribute("aria-activedescendant");
     // What its driver said is there for whoever wants it, and not in the sentence.
-    expect(await alert(/^Can't reach/)).not.toHaveTextContent("SSLRequest");
+    expect(await alert(/^The database has been unreachable/)).not.toHaveTextContent("SSLRequest");
     expect(screen.getByText("unexpected response from SSLRequest: 0x00").closest("details")).not.toBeNull();
 
     const asked = searches();
@@ -71,7 +71,7 @@ describe("the database goes away", () => {
     expect(searches()).toBe(asked + 1);
     await vi.advanceTimersByTimeAsync(5_200);
     expect(searches()).toBe(asked + 2);
-    await waitFor(() => expect(screen.queryByText(/Can't reach the database/)).toBeNull());
+    await waitFor(() => expect(screen.queryByText(/database has been unreachable/)).toBeNull());
     expect(list).not.toHaveAttribute("aria-describedby");
     expect(list.getAttribute("aria-activedescendant")).toBe(selected);
     expect(await field()).toHaveFocus();
@@ -95,18 +95,18 @@ describe("the database goes away", () => {
     expect(searches()).toBe(asked + 1);
     see("visible");
     await waitFor(() => expect(searches()).toBe(asked + 2));
-    await waitFor(() => expect(screen.queryByText(/Can't reach the database/)).toBeNull());
+    await waitFor(() => expect(screen.queryByText(/database has been unreachable/)).toBeNull());
   });
 
   test("another search takes the place of the waiting; Retry now does not wait", async () => {
     await goAway(99);
     await user.keyboard("anna");
-    await waitFor(() => expect(screen.getByText(/Can't reach the database/)).toBeInTheDocument());
+    await waitFor(() => expect(screen.getByText(/database has been unreachable/)).toBeInTheDocument());
     expect(await field()).toHaveValue("anna");
     await waitFor(() => expect(screen.getByText(/Retrying in [45] s/)).toBeInTheDocument());
     fake.refuse("search_users", away, 0);
     await press("Retry now");
-    await waitFor(() => expect(screen.queryByText(/Can't reach the database/)).toBeNull());
+    await waitFor(() => expect(screen.queryByText(/database has been unreachable/)).toBeNull());
     expect(fake.called("search_users").at(-1)?.args["query"]).toMatchObject({ text: "anna" });
   });
 

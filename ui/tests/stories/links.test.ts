@@ -102,7 +102,7 @@ describe("a link that names no one for certain", () => {
   test("can be put away", async () => {
     await open({ user: "nobody at all" });
     const banner = await screen.findByRole("region", { name: "From a link" });
-    await user.click(within(banner).getByRole("button", { name: "Forget what the link brought" }));
+    await user.click(within(banner).getByRole("button", { name: "Dismiss this link" }));
     expect(screen.queryByRole("region", { name: "From a link" })).toBeNull();
   });
 });
@@ -110,7 +110,7 @@ describe("a link that names no one for certain", () => {
 describe("a link that cannot be followed as it is", () => {
   test("to an unknown connection shows what it came with, and asks which one is meant", async () => {
     await open({ connection: "acme-eu" });
-    const asked = await screen.findByRole("dialog", { name: "This link's connection is unknown" });
+    const asked = await screen.findByRole("dialog", { name: "This link names an unknown connection" });
     for (const part of ["acme-eu", BOGDAN, "4711", "Cannot pay", "/orders/42"])
       expect(within(asked).getByText(part)).toBeInTheDocument();
     await user.click(within(asked).getByRole("button", { name: /Acme.*production/i }));
