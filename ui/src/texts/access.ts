@@ -52,7 +52,7 @@ export const access = {
   remove: (path: string) => (path ? `Remove ${path}` : "Remove this request"),
   telemetry: "Analytics, session replay and chat",
   telemetryHint:
-    "Blocks about 40 hosts of well-known services, so that they don't count what an agent does as the customer's own doing.",
+    "Blocks about 40 hosts of well-known services, so that they don't record what an agent does as if the customer had done it.",
   telemetryOptions: { pass: "Not blocked", block: "Blocked" },
 };
 

@@ -103,7 +103,7 @@ export const bar = {
       full: "Switch to read-only",
     } satisfies Record<SessionMode, string>,
     meaning: {
-      read_only: "This session can't change anything. Switch to full access",
+      read_only: "Requests that may change something are held back. Switch to full access",
       full: "This session can change the customer's data. Switch to read-only",
     } satisfies Record<SessionMode, string>,
     panel: "Full access",
@@ -153,10 +153,10 @@ export const bar = {
     refused: "It did not accept the last ones.",
     way: (isEncrypted: boolean, sendsPassword: boolean) =>
       isEncrypted
-        ? "The connection is encrypted."
+        ? "The traffic to this host is encrypted."
         : sendsPassword
-          ? "The connection is not encrypted: others on the network can read the password."
-          : "The connection is not encrypted. The password itself is not sent, but others on the network can read the pages.",
+          ? "The traffic to this host is not encrypted: others on the network can read the password."
+          : "The traffic to this host is not encrypted. The password itself is not sent, but others on the network can read the pages.",
     kept: "Kept until this session ends, and used for this host only.",
     user: "User name",
     password: "Password",

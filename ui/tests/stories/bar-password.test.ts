@@ -42,7 +42,7 @@ test("it names the host and what the password is for, and Enter sends both", asy
   expect(await question()).toHaveTextContent(
     "staging.acme.example:8443 asks for a user name and a password: “Staging”.",
   );
-  expect(screen.getByText(/The connection is encrypted\./)).toBeInTheDocument();
+  expect(screen.getByText(/The traffic to this host is encrypted\./)).toBeInTheDocument();
   expect(passwordField()).toHaveAttribute("type", "password");
   await user.keyboard("gate{Tab}canary{Enter}");
   await isGone();
@@ -57,7 +57,9 @@ test.each([
 ])("it says that the connection is not encrypted", async (sends_password, words) => {
   ask({ ...staging, is_encrypted: false, sends_password });
   render(Bar);
-  expect(await screen.findByText(new RegExp(words))).toHaveTextContent("The connection is not encrypted");
+  expect(await screen.findByText(new RegExp(words))).toHaveTextContent(
+    "The traffic to this host is not encrypted",
+  );
 });
 
 test("Escape and Cancel decline", async () => {
