@@ -99,7 +99,7 @@ impl CustomerLink {
             return Err(link_error(format!("`{name}` of the link contains control characters.")));
         }
         if value.contains("{{") || value.contains("}}") {
-            let message = format!("`{name}` of the link still is a placeholder: {}", quote(value));
+            let message = format!("`{name}` of the link is still a placeholder: {}", quote(value));
             let hint = "The helpdesk has not replaced it. Check its spelling there.";
             return Err(link_error(message).with_hint(hint));
         }
@@ -170,7 +170,7 @@ const PARTS: [LinkPart; 5] = parts![connection: 64, user: 320, ticket: 200, reas
 fn find_query(text: &str) -> Result<&str> {
     let unknown = || {
         let hint = format!("A link to a customer begins with {LINK_SCHEME}//{OPEN}?");
-        link_error(format!("This is no link that Understudy can open: {}", quote(text))).with_hint(hint)
+        link_error(format!("Understudy can't open this link: {}", quote(text))).with_hint(hint)
     };
     let (scheme, rest) = text.split_at_checked(LINK_SCHEME.len()).ok_or_else(unknown)?;
     if !scheme.eq_ignore_ascii_case(LINK_SCHEME) {
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_link_that_is_not_understood_is_refused_in_words() {
         for (text, why) in [
-            ("https://example.com", "no link that Understudy can open"),
+            ("https://example.com", "can't open this link"),
             ("understudy://impersonate?connection=a&user=1", "no link that Understudy can open"),
             ("understudy:open?connection=a&user=1", "no link that Understudy can open"),
             ("understudy://open@evil.example?connection=a&user=1", "no link that Understudy can open"),
@@ -274,7 +274,7 @@ mod tests {
             ("understudy://open?connection=a&user=1&reason=R&D", "`D`, which has no meaning"),
             ("understudy://open?connection=a&user=%ff", "not text in UTF-8"),
             ("understudy://open?connection=a&user=1%0d%0ax", "control characters"),
-            ("understudy://open?connection=a&user={{ticket.requester.email}}", "still is a placeholder"),
+            ("understudy://open?connection=a&user={{ticket.requester.email}}", "is still a placeholder"),
             ("understudy://open?connection=a&user=1&page=https://evil.example/", "not a path"),
             ("understudy://open?connection=a&user=1&page=//evil.example/", "not a path"),
             ("understudy://open?connection=a&user=1&page=/\\evil.example/", "not a path"),

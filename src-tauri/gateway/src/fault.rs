@@ -107,10 +107,10 @@ impl ReachFault {
             Self::CertificateRejected { .. } => "The application's certificate is not accepted",
             Self::TlsFailed { .. } => "No secure connection to the application",
             Self::ProxyUnreachable { .. } | Self::ProxyRefused { .. } => {
-                "The proxy gives no way to the application"
+                "Can't reach the application through the proxy"
             }
-            Self::ProxyCredentialsRefused { .. } => "The proxy wants credentials",
-            Self::BrokenOff { .. } => "The application broke off the connection",
+            Self::ProxyCredentialsRefused { .. } => "The proxy asks for a user name and a password",
+            Self::BrokenOff { .. } => "The application closed the connection",
             Self::NotHttp { .. } => "The application's answer can't be read",
             Self::ConnectionRefused { .. } | Self::NoRoute { .. } | Self::TimedOut { .. } => {
                 "The application can't be reached"
@@ -153,14 +153,14 @@ impl fmt::Display for ReachFault {
                 write!(formatter, "The certificate of {host} {reason}.")
             }
             Self::TlsFailed { server, said } => {
-                write!(formatter, "{server} speaks no TLS that is accepted: {said}.")
+                write!(formatter, "No TLS connection to {server} can be made: {said}.")
             }
             Self::ProxyUnreachable { proxy } => write!(formatter, "The proxy {proxy} can't be reached."),
             Self::ProxyCredentialsRefused { proxy } => {
-                write!(formatter, "The proxy {proxy} does not accept the credentials it was given.")
+                write!(formatter, "The proxy {proxy} requires a valid user name and password.")
             }
             Self::ProxyRefused { proxy, server } => {
-                write!(formatter, "The proxy {proxy} opens no way to {server}.")
+                write!(formatter, "The proxy {proxy} refused to connect to {server}.")
             }
             Self::BrokenOff { server } => {
                 write!(formatter, "{server} closed the connection before it had answered.")
@@ -220,7 +220,7 @@ impl fmt::Display for CertificateReason {
             }
             Self::ForgedSignature => formatter.write_str("was not signed by the authority that it names"),
             Self::Revoked => formatter.write_str("has been revoked"),
-            Self::AuthorityAsServer => formatter.write_str("is one for an authority, not for a server"),
+            Self::AuthorityAsServer => formatter.write_str("is meant for an authority, not for a server"),
             Self::Other(said) => write!(formatter, "is not accepted: {said}"),
         }
     }

@@ -35,7 +35,9 @@ impl HeldBack {
             Self::Refused(FenceReason::BlockedPath | FenceReason::BlockedHost) => {
                 "If it's needed, ask the person who looks after the connection."
             }
-            Self::Refused(_) => "Switch the session to full access in the bar, if the policy lets you.",
+            Self::Refused(_) => {
+                "If the connection allows it, switch the session to full access in the bar, then try again."
+            }
             Self::LeadsElsewhere(_) => {
                 "Choose in the bar: open it in your browser, go there in this session, or stay."
             }
@@ -55,7 +57,7 @@ impl fmt::Display for HeldBack {
                     url.host_str().unwrap_or_default()
                 )
             }
-            Self::Unreadable => formatter.write_str("Its address is not valid, or its content broke off."),
+            Self::Unreadable => formatter.write_str("Its address is not valid, or its content was cut off."),
         }
     }
 }

@@ -261,7 +261,7 @@ impl fmt::Display for FenceReason {
                 write!(formatter, "the session is read-only, and {method} may change something")
             }
             Self::MethodOverride { method } => {
-                write!(formatter, "the session is read-only, and the request asks to be taken for {method}")
+                write!(formatter, "the session is read-only, and the request asks to be treated as {method}")
             }
             Self::Socket => {
                 formatter.write_str("the session is read-only, and a web socket may change something")

@@ -18,7 +18,7 @@ async fn a_certificate_made_as_an_authority_is_explained() {
     let request = webkit(&gateway).get(application.https("/page")).header("sec-fetch-dest", "iframe");
     let page = request.send().await.unwrap().text().await.unwrap();
     assert!(
-        page.contains("The certificate of localhost is one for an authority, not for a server."),
+        page.contains("The certificate of localhost is meant for an authority, not for a server."),
         "{page}"
     );
     assert!(page.contains("<code>-addext basicConstraints=CA:FALSE</code>"), "{page}");
@@ -53,8 +53,8 @@ async fn a_certificate_that_does_not_verify_is_never_accepted() {
         (Shown::NotYetValid, "is not valid yet"),
         (Shown::OtherName, "is for another name"),
         (Shown::SelfSigned, "comes from an authority that this computer does not trust"),
-        (Shown::AuthorityAsServer, "is one for an authority, not for a server"),
-        (Shown::CompanyItself, "is one for an authority, not for a server"),
+        (Shown::AuthorityAsServer, "is meant for an authority, not for a server"),
+        (Shown::CompanyItself, "is meant for an authority, not for a server"),
     ] {
         let application = Application::start_tls(&company, shown).await;
         let (status, message) = fail(&gateway, &application.https("/page?token=canary")).await;
@@ -92,7 +92,7 @@ async fn a_server_that_cannot_be_reached_is_told_with_the_cause() {
     assert!(message.ends_with("closed the connection before it had answered."), "{message}");
     let plain = Application::start_plain().await;
     let (_, message) = fail(&gateway, &format!("https://{}/", plain.address)).await;
-    assert!(message.contains("speaks no TLS that is accepted"), "{message}");
+    assert!(message.contains("No TLS connection to"), "{message}");
 }
 
 async fn answer_with(answer: &'static [u8]) -> std::net::SocketAddr {

@@ -55,13 +55,13 @@ async fn a_proxy_that_gives_no_way_is_named() {
     for (url, expected) in [
         (
             format!("http://session:wrong@{at}"),
-            format!("The proxy {at} does not accept the credentials it was given."),
+            format!("The proxy {at} requires a valid user name and password."),
         ),
         (
             format!("socks5://session:wrong@{at}"),
-            format!("The proxy {at} does not accept the credentials it was given."),
+            format!("The proxy {at} requires a valid user name and password."),
         ),
-        (format!("socks5://{at}"), format!("The proxy {at} does not accept the credentials it was given.")),
+        (format!("socks5://{at}"), format!("The proxy {at} requires a valid user name and password.")),
         (format!("http://{closed}"), format!("The proxy {closed} can't be reached.")),
         (format!("socks5://{closed}"), format!("The proxy {closed} can't be reached.")),
     ] {
