@@ -130,6 +130,9 @@ export class App {
   async start(): Promise<void> {
     this.startFailure = null;
     void this.zoom("restore");
+    const last = remembered("connection");
+    // Its database answers while the console is put together. If it is gone, nobody looks at this search.
+    if (last && !this.ready) void this.#searchOf(last).open();
     try {
       const state = await ipc.consoleState();
       this.#take(state);
@@ -140,7 +143,8 @@ export class App {
       this.ready = true;
       // Not awaited: a keyring that hangs must not delay the list.
       void this.#orSay(() => this.#lookAtKeyring());
-      if (!this.connection) this.#goToSome(remembered("connection"));
+      if (last && !this.connections.some(({ id }) => id === last)) this.#searches.delete(last);
+      if (!this.connection) this.#goToSome(last);
       if (this.#linkTooEarly) void this.openLink(this.#linkTooEarly);
       this.#linkTooEarly = null;
     } catch (cause) {
