@@ -9,7 +9,7 @@ export type HostsConfig = {
  */
 block?: Array<string>, 
 /**
- * Whether well-known services for analytics, session replay and chat are blocked too, so that they do not count
- * what an operator does as the customer's own doing. Default: `false`.
+ * Whether well-known services for analytics, session replay and chat are blocked too, so that they do not record
+ * what an operator does as if the customer had done it. Default: `false`.
  */
 block_telemetry?: boolean, };

@@ -16,7 +16,7 @@ proxy?: string | null,
  */
 ca?: string | null, 
 /**
- * The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret
+ * The user name for a server in front of the application that asks for HTTP Basic. Its password is the secret
  * `gateway_password`, and is sent only to the application's origin.
  */
 gateway_user?: string | null, 

@@ -5,7 +5,7 @@ import type { Preset } from "../bindings/Preset";
 import type { ConnectionForm } from "./form";
 
 export const DATABASE_PASSWORD = "database_password";
-/** Of a gateway in front of the application; no template names it. */
+/** Of a server in front of the application; no template names it. */
 const GATEWAY_PASSWORD = "gateway_password";
 /** Of a Forest Admin backend; no template names it. */
 const FOREST_SECRET = "forest_auth_secret";

@@ -144,7 +144,7 @@ const fields = {
   },
   "network.gateway_user": {
     label: "User name for HTTP Basic",
-    hint: "For a gateway in front of the application that asks for a password. The password is the secret gateway_password.",
+    hint: "For a server in front of the application that asks for a password. The password is the secret gateway_password.",
   },
   "network.credentials": {
     label: "Hosts that ask for a password",

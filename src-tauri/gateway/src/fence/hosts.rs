@@ -56,8 +56,8 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// Services for analytics, session replay and chat: they would count what an operator does as the customer's own doing.
-/// The hosts are those that the services document for their scripts.
+/// Services for analytics, session replay and chat: they would record what an operator does as if the customer had done
+/// it. The hosts are those that the services document for their scripts.
 pub const TELEMETRY_HOSTS: [&str; 38] = [
     "www.google-analytics.com",
     "*.google-analytics.com",

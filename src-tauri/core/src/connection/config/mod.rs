@@ -66,7 +66,7 @@ pub struct NetworkConfig {
     /// besides the system's.
     #[serde(default)]
     pub ca: Option<String>,
-    /// The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret
+    /// The user name for a server in front of the application that asks for HTTP Basic. Its password is the secret
     /// `gateway_password`, and is sent only to the application's origin.
     #[serde(default)]
     pub gateway_user: Option<String>,

@@ -100,8 +100,8 @@ pub struct HostsConfig {
     /// Hosts: `"chat.example"`, or `"*.chat.example"` for all its subdomains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<String>,
-    /// Whether well-known services for analytics, session replay and chat are blocked too, so that they do not count
-    /// what an operator does as the customer's own doing. Default: `false`.
+    /// Whether well-known services for analytics, session replay and chat are blocked too, so that they do not record
+    /// what an operator does as if the customer had done it. Default: `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub block_telemetry: bool,
 }

@@ -19,7 +19,7 @@ pub struct Network {
     pub ca: Option<PathBuf>,
     /// The content of `ca`, once it has been read for a sign-in: see `Connection::with_authority`.
     pub authority: Option<Arc<[u8]>>,
-    /// The user name for the gateway in front of the application (HTTP Basic with
+    /// The user name for the server in front of the application (HTTP Basic with
     /// [`GATEWAY_PASSWORD`](super::GATEWAY_PASSWORD)).
     pub gateway_user: Option<String>,
     /// For hosts that ask for a user name and a password.

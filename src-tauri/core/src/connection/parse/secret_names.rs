@@ -15,7 +15,7 @@ pub const DATABASE_PASSWORD: &str = "database_password";
 /// The name of the secret that a Forest Admin backend signs its tokens with: `FOREST_AUTH_SECRET`.
 pub const FOREST_SECRET: &str = "forest_auth_secret";
 
-/// The name of the password for a gateway in front of the application (HTTP Basic).
+/// The name of the password for a server in front of the application (HTTP Basic).
 pub const GATEWAY_PASSWORD: &str = "gateway_password";
 
 impl Connection {

@@ -15,7 +15,7 @@ pub(super) fn detect_challenge(answer: &Answer) -> Option<RefusalCause> {
         .unwrap_or_default();
     let hint = match scheme.to_lowercase().as_str() {
         "basic" | "digest" => format!(
-            "It asks for a user name and password (HTTP {}{realm}). Usually, a gateway in front of the application \
+            "It asks for a user name and password (HTTP {}{realm}). Usually, a server in front of the application \
              does that: then name its origin, the user name and the password in `[[network.credentials]]`. If the \
              connection has them (there, or in `network.gateway_user` with the secret `gateway_password`), check \
              them. If it is the application itself, check the secrets of this connection.",
