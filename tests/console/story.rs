@@ -64,6 +64,12 @@ pub async fn find_become_and_leave(mut desk: Desk) {
     assert!(past[0].ended_at.is_some());
     assert_eq!(past[0].sign_out_failed, None);
     assert_eq!(desk.console.recent_reasons("shop").await.expect("reasons"), ["Ticket 1: no button"]);
+    let familiar = desk.console.familiar_users("shop").await.expect("familiar");
+    assert_eq!(familiar.len(), 1);
+    assert_eq!(familiar[0].row.id, user.id);
+    let latest = familiar[0].latest.clone().expect("a session");
+    assert_eq!(latest.reason, "Ticket 1: no button");
+    assert_eq!(desk.console.latest_session().await.expect("latest"), Some(latest));
 }
 
 #[tokio::test]

@@ -82,6 +82,10 @@ impl Home {
         self.config.join("settings.toml")
     }
 
+    pub fn arrangements_file(&self) -> PathBuf {
+        self.config.join("arrangements.toml")
+    }
+
     pub fn audit_file(&self) -> Result<PathBuf> {
         Ok(ensure_folder(self.data.clone())?.join("audit.sqlite"))
     }

@@ -5,6 +5,7 @@
 //! Session windows belong to the desktop: the core knows them as [`browser::Browser`].
 
 pub mod access;
+pub mod arrangement;
 pub mod audit;
 pub mod browser;
 pub(crate) mod charset;

@@ -321,6 +321,68 @@ async fn recent_reasons_of_an_operator_come_newest_first_without_duplicates() {
 }
 
 #[tokio::test]
+async fn recent_users_of_an_operator_come_newest_first_each_with_the_latest_session() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let sessions = [("7", "billing"), ("8", "login"), ("7", "export"), ("9", "a test")];
+    for (at_ms, (user, reason)) in (0..).zip(sessions) {
+        log.append(begun(at_ms, &format!("s{at_ms}"), user, reason)).await.unwrap();
+    }
+    let mut colleagues = begun(9, "colleague", "10", "theirs");
+    colleagues.who.operator_name = "Grace".into();
+    log.append(colleagues).await.unwrap();
+    let mut elsewhere = begun(12, "elsewhere", "11", "other shop");
+    elsewhere.whom.connection = "other".into();
+    log.append(elsewhere).await.unwrap();
+
+    let recent = log.recent_users("acme", "Ada", &["a test"], 10).await.unwrap();
+    let told: Vec<_> = recent
+        .iter()
+        .map(|s| (s.user.as_str(), s.reason.as_str(), s.started_at, s.ticket.as_str()))
+        .collect();
+    assert_eq!(told, [("7", "export", 2, ""), ("8", "login", 1, "")]);
+    assert_eq!(log.recent_users("acme", "Ada", &["a test"], 1).await.unwrap(), recent[..1]);
+    assert!(log.recent_users("unknown", "Ada", &[], 10).await.unwrap().is_empty());
+
+    let latest = async |connections: &[&str]| {
+        let connections: Vec<String> = connections.iter().map(ToString::to_string).collect();
+        log.latest_session(&connections, "Ada", &["a test"]).await.unwrap().map(|s| (s.connection, s.user))
+    };
+    assert_eq!(latest(&["acme", "other"]).await, Some(("other".into(), "11".into())));
+    assert_eq!(latest(&["acme", "gone"]).await, Some(("acme".into(), "7".into())));
+    assert_eq!(latest(&["gone"]).await, None);
+}
+
+/// Both are asked for at each start and with each empty search field, so they must not read the whole log.
+#[tokio::test]
+async fn recent_users_and_the_latest_session_are_found_by_an_index() {
+    let desk = Desk::new();
+    drop(desk.log().await);
+    let mut file = desk.raw().await;
+    for query in [
+        "SELECT user_id FROM entries WHERE event = 'begun' AND connection = ? AND operator = ? ORDER BY id DESC LIMIT 500",
+        "SELECT b.id FROM json_each(?) AS c JOIN entries AS b ON b.id = (SELECT id FROM entries
+            WHERE event = 'begun' AND connection = c.value AND operator = ? AND reason NOT IN ('')
+            ORDER BY id DESC LIMIT 1)",
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))
+                .fetch_all(&mut file)
+                .await
+                .unwrap();
+        let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+        assert!(
+            steps.iter().any(|step| step.contains("sessions_of_operator (connection=? AND operator=?)")),
+            "{steps:?}"
+        );
+        assert!(
+            !steps.iter().any(|step| step.starts_with("SCAN entries") || step.contains("TEMP B-TREE")),
+            "{steps:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn sessions_left_by_a_crash_are_closed_once_and_those_of_running_consoles_are_kept() {
     let desk = Desk::new();
     let (log, living) = (desk.log().await, desk.log().await);

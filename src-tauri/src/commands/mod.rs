@@ -15,13 +15,14 @@ use serde_json::{Map, Value};
 use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::access::{OffSiteChoice, SessionMode};
-use understudy_core::audit::EndCause;
+use understudy_core::arrangement::Arrangement;
+use understudy_core::audit::{EndCause, LatestSession};
 use understudy_core::check::{Report, TypedSecrets};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
     Preset,
 };
-use understudy_core::console::{Console, ListedPage, UserDetails};
+use understudy_core::console::{Console, FamiliarUser, ListedPage, UserDetails};
 use understudy_core::customer_link::{CustomerLink, TicketContext};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
@@ -121,6 +122,23 @@ commands! {
 
         user_details [core: Core<'_>] (connection: String, user: String) -> UserDetails {
             core.user_details(&connection, &user).await
+        }
+
+        /// Recent and pinned users.
+        familiar_users [core: Core<'_>] (connection: String) -> Vec<FamiliarUser> {
+            core.familiar_users(&connection).await
+        }
+
+        latest_session [core: Core<'_>] () -> Option<LatestSession> {
+            core.latest_session().await
+        }
+
+        arrangement [core: Core<'_>] (connection: String) -> Arrangement {
+            core.arrangement(&connection)
+        }
+
+        save_arrangement [core: Core<'_>] (connection: String, arrangement: Arrangement) -> () {
+            core.save_arrangement(&connection, arrangement)
         }
 
         recent_reasons [core: Core<'_>] (connection: String) -> Vec<String> {

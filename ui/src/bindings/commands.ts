@@ -1,4 +1,5 @@
 // Written by the Rust tests from src-tauri/src/commands. Do not edit.
+import type { Arrangement } from "./Arrangement";
 import type { BarAction } from "./BarAction";
 import type { BarState } from "./BarState";
 import type { ConnectionDraft } from "./ConnectionDraft";
@@ -9,11 +10,13 @@ import type { Count } from "./Count";
 import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
 import type { Error } from "./Error";
+import type { FamiliarUser } from "./FamiliarUser";
 import type { FindStep } from "./FindStep";
 import type { FormChange } from "./FormChange";
 import type { HeldBackList } from "./HeldBackList";
 import type { Highlights } from "./Highlights";
 import type { Info } from "./Info";
+import type { LatestSession } from "./LatestSession";
 import type { LeaveAnswer } from "./LeaveAnswer";
 import type { ListRequest } from "./ListRequest";
 import type { ListedPage } from "./ListedPage";
@@ -48,6 +51,10 @@ export type Commands = {
   widen_search: { args: { connection: string, text: string, turn: number }, result: Array<Wider> },
   stop_count: { args: { connection: string, turn: number }, result: null },
   user_details: { args: { connection: string, user: string }, result: UserDetails },
+  familiar_users: { args: { connection: string }, result: Array<FamiliarUser> },
+  latest_session: { args: {}, result: LatestSession | null },
+  arrangement: { args: { connection: string }, result: Arrangement },
+  save_arrangement: { args: { connection: string, arrangement: Arrangement }, result: null },
   recent_reasons: { args: { connection: string }, result: Array<string> },
   prepare_window: { args: { connection: string }, result: null },
   discard_window: { args: {}, result: null },

@@ -9,8 +9,8 @@ use super::entry::{self, EndCause, Entry};
 use super::{AuditLog, read_error};
 use crate::error::Result;
 
-/// How many of an operator's latest sessions are searched for reasons to suggest.
-const REASONS_FROM: u32 = 500;
+/// How many of an operator's latest sessions are searched for reasons to suggest, and for users.
+const LATEST: u32 = 500;
 
 /// How a session ended, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -51,6 +51,21 @@ pub struct PastSession {
     /// How many requests were held back; `None` while it runs, and if that is unknown.
     #[ts(type = "number | null")]
     pub held_back: Option<u64>,
+}
+
+/// The latest session of a user, as its operator began it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct LatestSession {
+    pub connection: String,
+    /// The user's ID.
+    pub user: String,
+    pub reason: String,
+    /// The ticket that it was for; may be empty.
+    pub ticket: String,
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub started_at: i64,
 }
 
 /// A read-only session that got full access.
@@ -107,11 +122,68 @@ impl AuditLog {
         )
         .bind(connection)
         .bind(operator)
-        .bind(REASONS_FROM)
+        .bind(LATEST)
         .bind(limit)
         .fetch_all(&self.held.current_pool().await?)
         .await
         .map_err(read_error)
+    }
+
+    /// The users whom this operator last signed in as in this connection, newest first, at most `limit`, each with the
+    /// latest session. Sessions with one of the `other` reasons do not count.
+    pub async fn recent_users(
+        &self,
+        connection: &str,
+        operator: &str,
+        other: &[&str],
+        limit: u32,
+    ) -> Result<Vec<LatestSession>> {
+        // Next to max(id), SQLite takes the other columns from the same row.
+        let rows = sqlx::query(
+            "SELECT connection, user_id AS user, reason, coalesce(ticket, '') AS ticket, at_ms AS started_at,
+                max(id)
+             FROM (SELECT * FROM entries
+                WHERE event = 'begun' AND connection = ? AND operator = ?
+                ORDER BY id DESC LIMIT ?)
+             WHERE reason NOT IN (SELECT value FROM json_each(?))
+             GROUP BY user_id ORDER BY max(id) DESC LIMIT ?",
+        )
+        .bind(connection)
+        .bind(operator)
+        .bind(LATEST)
+        .bind(serde_json::json!(other).to_string())
+        .bind(limit)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        rows.iter().map(|row| read_latest_session(row).map_err(read_error)).collect()
+    }
+
+    /// This operator's latest session in any of these connections. Sessions with one of the `other` reasons do not
+    /// count.
+    pub async fn latest_session(
+        &self,
+        connections: &[String],
+        operator: &str,
+        other: &[&str],
+    ) -> Result<Option<LatestSession>> {
+        // One step in the index for each connection.
+        let row = sqlx::query(
+            "SELECT b.connection, user_id AS user, reason, coalesce(ticket, '') AS ticket, at_ms AS started_at
+             FROM json_each(?) AS c JOIN entries AS b ON b.id = (
+                SELECT id FROM entries
+                WHERE event = 'begun' AND connection = c.value AND operator = ?
+                    AND reason NOT IN (SELECT value FROM json_each(?))
+                ORDER BY id DESC LIMIT 1)
+             ORDER BY b.id DESC LIMIT 1",
+        )
+        .bind(serde_json::json!(connections).to_string())
+        .bind(operator)
+        .bind(serde_json::json!(other).to_string())
+        .fetch_optional(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        row.as_ref().map(read_latest_session).transpose().map_err(read_error)
     }
 
     /// The latest entries, newest first, at most `limit`.
@@ -160,4 +232,14 @@ impl AuditLog {
             held_back: held_back.and_then(|count| u64::try_from(count).ok()),
         })
     }
+}
+
+fn read_latest_session(row: &SqliteRow) -> sqlx::Result<LatestSession> {
+    Ok(LatestSession {
+        connection: row.try_get("connection")?,
+        user: row.try_get("user")?,
+        reason: row.try_get("reason")?,
+        ticket: row.try_get("ticket")?,
+        started_at: row.try_get("started_at")?,
+    })
 }

@@ -25,7 +25,7 @@ use self::run::Run;
 use crate::error::{Code, Error, Result};
 
 pub use entry::{EndCause, Entry, Event, OperatorIdentity, Subject};
-pub use history::{Outcome, PastSession, PastUnlock};
+pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Console;
+use crate::arrangement::Arrangement;
 use crate::audit::EndCause;
 use crate::connection::{
     Connection, ConnectionDraft, ConnectionSource, ConnectionSummary, DEMO, no_such_connection,
@@ -213,6 +214,7 @@ impl Console {
         }
         let removed = aside.remove();
         self.load_connections();
-        removed
+        removed?;
+        if forget_secrets { self.save_arrangement(id, Arrangement::default()) } else { Ok(()) }
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
-pub use self::users::{ListedPage, UserDetails};
+pub use self::users::{FamiliarUser, ListedPage, UserDetails};
 use crate::audit::AuditLog;
 use crate::browser::Browser;
 use crate::clock::Clock;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Console;
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
-use crate::audit::{EndCause, OperatorIdentity};
+use crate::audit::{EndCause, LatestSession, OperatorIdentity};
 use crate::customer_link::TicketContext;
 use crate::error::Result;
 use crate::held_back::HeldBackList;
@@ -19,15 +19,22 @@ use crate::sign_in_test;
 /// The reason of a session that shows what read-only sessions hold back, in the audit log.
 const TRIAL_REASON: &str = "Trying a read-only session";
 
+/// The reasons that Understudy itself writes into the audit log: none of these was a sign-in for a customer.
+pub(super) const OWN_REASONS: [&str; 3] = [sign_in_test::REASON, TRIAL_REASON, impersonation::FORM_REASON];
+
 impl Console {
     /// The operator's latest reasons in this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
         let mut reasons = self.audit.recent_reasons(id, self.operator().display_name(), 7).await?;
-        reasons.retain(|reason| {
-            ![sign_in_test::REASON, TRIAL_REASON, impersonation::FORM_REASON].contains(&reason.as_str())
-        });
+        reasons.retain(|reason| !OWN_REASONS.contains(&reason.as_str()));
         reasons.truncate(5);
         Ok(reasons)
+    }
+
+    /// The operator's latest session in the connections that there are.
+    pub async fn latest_session(&self) -> Result<Option<LatestSession>> {
+        let connections: Vec<String> = self.connections.read().keys().cloned().collect();
+        self.audit.latest_session(&connections, self.operator().display_name(), &OWN_REASONS).await
     }
 
     /// Signs in as a user. Only the connection, the user's ID and the reason come from outside; `given` has the

@@ -1,8 +1,10 @@
-//! The operator's settings, and the order of the connections, which is stored with them.
+//! The operator's settings, the order of the connections, which is stored with them, and how each connection is
+//! arranged.
 
 use std::sync::atomic::Ordering;
 
 use super::Console;
+use crate::arrangement::{Arrangement, load_arrangement, save_arrangement};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -20,6 +22,17 @@ impl Console {
         self.settings_are_faulty.store(false, Ordering::SeqCst);
         *self.settings.write() = settings.clone();
         Ok(settings)
+    }
+
+    /// How the operator has arranged this connection.
+    pub fn arrangement(&self, id: &str) -> Result<Arrangement> {
+        load_arrangement(&self.home, id)
+    }
+
+    /// Keeps how the operator has arranged this connection.
+    pub fn save_arrangement(&self, id: &str, arrangement: Arrangement) -> Result<()> {
+        let _one_at_a_time = self.changing_settings.lock();
+        save_arrangement(&self.home, id, arrangement)
     }
 
     /// Changes the order of the connections with `order`. If the settings file is faulty, the change stays in memory

@@ -1,10 +1,13 @@
 //! Users: searches, counts, and one user with everything the console knows about them.
 
 use serde::Serialize;
+use tokio::task::JoinSet;
 use ts_rs::TS;
 
 use super::Console;
-use crate::audit::PastSession;
+use super::sessions::OWN_REASONS;
+use crate::arrangement::load_arrangement;
+use crate::audit::{LatestSession, PastSession};
 use crate::directories::{OpenConnection, stopped_waiting};
 use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, WallClock, Wider};
 use crate::error::{Code, Error, Result};
@@ -24,6 +27,16 @@ pub struct UserDetails {
     pub past: Vec<PastSession>,
 }
 
+/// A user whom the operator knows: pinned, or signed in as lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct FamiliarUser {
+    pub row: Row,
+    pub standing: Standing,
+    /// The operator's latest session of this user.
+    pub latest: Option<LatestSession>,
+}
+
 /// A page of the list, and what the connection's policy says about each user on it.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
@@ -34,6 +47,10 @@ pub struct ListedPage {
     /// In the order of the page's rows.
     pub standings: Vec<Standing>,
 }
+
+/// How many recent and how many pinned users are looked up at once.
+const RECENT_USERS: u32 = 8;
+const PINNED_USERS: usize = 24;
 
 impl Console {
     pub async fn directory_info(&self, id: &str) -> Result<Info> {
@@ -140,6 +157,42 @@ impl Console {
         };
         let filters = row.cells.iter().enumerate().map(filter).collect();
         Ok(UserDetails { row, filters, standing, past })
+    }
+
+    /// The users whom the operator signed in as last, newest first, then pinned users. Those that the database no longer
+    /// has are left out.
+    pub async fn familiar_users(&self, id: &str) -> Result<Vec<FamiliarUser>> {
+        let operator = self.operator();
+        let recent = self.audit.recent_users(id, operator.display_name(), &OWN_REASONS, RECENT_USERS).await?;
+        let pinned = load_arrangement(&self.home, id)?.pinned;
+        let mut wanted: Vec<(String, Option<LatestSession>)> =
+            recent.into_iter().map(|latest| (latest.user.clone(), Some(latest))).collect();
+        for user in pinned.into_iter().take(PINNED_USERS) {
+            if wanted.iter().all(|(known, _)| *known != user) {
+                wanted.push((user, None));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let opened = self.open_directory(id).await?;
+        let mut lookups = JoinSet::new();
+        for (at, (user, latest)) in wanted.into_iter().enumerate() {
+            let directory = opened.directory.clone();
+            lookups.spawn(async move { (at, directory.find_user(&user).await, latest) });
+        }
+        let mut found = Vec::new();
+        while let Some(lookup) = lookups.join_next().await {
+            let (at, row, latest) = lookup.map_err(Error::internal)?;
+            if let Some(row) = row.map_err(|error| opened.name_password_owner(error))? {
+                found.push((at, row, latest));
+            }
+        }
+        found.sort_by_key(|(at, ..)| *at);
+        let rows: Vec<Row> = found.iter().map(|(_, row, _)| row.clone()).collect();
+        let standings = policy::judge_users(&opened.connection.policy, &opened.directory.info(), &rows);
+        let familiar = found.into_iter().zip(standings);
+        Ok(familiar.map(|((_, row, latest), standing)| FamiliarUser { row, standing, latest }).collect())
     }
 
     /// The connection as it is now, and its directory.
