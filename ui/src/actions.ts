@@ -2,6 +2,7 @@
 // list.
 import ArrowLeftRight from "@lucide/svelte/icons/arrow-left-right";
 import AtSign from "@lucide/svelte/icons/at-sign";
+import Bookmark from "@lucide/svelte/icons/bookmark";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
 import Eraser from "@lucide/svelte/icons/eraser";
@@ -14,6 +15,7 @@ import Link from "@lucide/svelte/icons/link";
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import PanelRight from "@lucide/svelte/icons/panel-right";
 import Pencil from "@lucide/svelte/icons/pencil";
+import Pin from "@lucide/svelte/icons/pin";
 import Plus from "@lucide/svelte/icons/plus";
 import Power from "@lucide/svelte/icons/power";
 import RefreshCw from "@lucide/svelte/icons/refresh-cw";
@@ -28,6 +30,7 @@ import VenetianMask from "@lucide/svelte/icons/venetian-mask";
 import ZoomIn from "@lucide/svelte/icons/zoom-in";
 import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
+import { SAVE } from "./keys";
 import * as ipc from "./ipc";
 import type { App } from "./state/app.svelte";
 import { toasts } from "./state/toasts.svelte";
@@ -183,6 +186,15 @@ export const actions: Action[] = [
     run: (app) => void app.copyLink(),
   },
   {
+    id: "pin",
+    label: texts.actions.pin,
+    icon: Pin,
+    chords: ["Mod+D"],
+    ofList: true,
+    possible: hasUser,
+    run: (app) => void (app.search?.row && app.togglePin(app.search.row)),
+  },
+  {
     id: "search",
     label: texts.actions.focusSearch,
     icon: Search,
@@ -199,6 +211,15 @@ export const actions: Action[] = [
     keyOnly: true,
     possible: hasSearch,
     run: (app) => app.focusSearch(),
+  },
+  {
+    id: "save-search",
+    label: texts.actions.saveSearch,
+    alias: texts.actions.savedSearches,
+    icon: Bookmark,
+    chords: [SAVE],
+    possible: hasSearch,
+    run: (app) => app.layers.show({ kind: "searches" }),
   },
   {
     id: "everywhere",
@@ -243,7 +264,7 @@ export const actions: Action[] = [
     label: texts.actions.openAgain,
     icon: RotateCcw,
     chords: ["Mod+Shift+T"],
-    possible: (app) => app.lastEnded !== null,
+    possible: hasSearch,
     run: (app) => void app.openAgain(),
   },
   {

@@ -5,6 +5,7 @@ import type { UnlistenFn } from "@tauri-apps/api/event";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
 import { writeText } from "@tauri-apps/plugin-clipboard-manager";
 import { open, save } from "@tauri-apps/plugin-dialog";
+import type { Arrangement } from "./bindings/Arrangement";
 import type { BarAction } from "./bindings/BarAction";
 import type { CustomerLink } from "./bindings/CustomerLink";
 import type { ConnectionFile } from "./bindings/ConnectionFile";
@@ -136,6 +137,17 @@ export const widenSearch = (connection: string, text: string) =>
 export const stopCount = (connection: string) => call("stop_count", { connection, turn: ++turn });
 
 export const userDetails = (connection: string, user: string) => call("user_details", { connection, user });
+
+/** Recent users, newest first, then pinned ones. */
+export const familiarUsers = (connection: string) => call("familiar_users", { connection });
+
+/** The operator's latest session in any connection. */
+export const latestSession = () => call("latest_session");
+
+/** How the operator has arranged this connection. */
+export const arrangement = (connection: string) => call("arrangement", { connection });
+export const saveArrangement = (connection: string, arrangement: Arrangement) =>
+  call("save_arrangement", { connection, arrangement });
 
 /** Newest first, at most five. */
 export const recentReasons = (connection: string) => call("recent_reasons", { connection });

@@ -17,6 +17,7 @@ import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
 import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
+import { ArrangedConnection } from "./arranged-connection.svelte";
 import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
 import { Latest } from "./latest";
@@ -101,6 +102,9 @@ export class App {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   readonly #searches = new Map<string, UserSearch>();
   #search: UserSearch | null = $state.raw(null);
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- what is looked at is #arranged
+  readonly #arrangements = new Map<string, ArrangedConnection>();
+  #arranged: ArrangedConnection | null = $state.raw(null);
   /** Connections whose directory has changed since they were looked at. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing shows it
   readonly #outdated = new Set<string>();
@@ -115,10 +119,17 @@ export class App {
   focusSearchField: (select: boolean) => void = () => {};
   focusDetails: () => void = () => {};
   focusMessages: () => void = () => {};
+  /** Whether there are any. */
+  focusFamiliar: () => boolean = () => false;
 
   /** Of the current connection. */
   get search(): UserSearch | null {
     return this.connection ? this.#search : null;
+  }
+
+  /** How the current connection is arranged. */
+  get arranged(): ArrangedConnection | null {
+    return this.connection ? this.#arranged : null;
   }
 
   /** What is wrong with the current connection's file. */
@@ -183,6 +194,7 @@ export class App {
     remember("connection", connection);
     const search = this.#searchOf(connection);
     this.#search = search;
+    this.#arranged = this.#arrangementOf(connection);
     if (search.untouched || this.#changed.delete(connection)) void search.open();
     else if (this.#outdated.delete(connection)) void search.refresh();
   }
@@ -256,6 +268,7 @@ export class App {
     this.connections = this.connections.filter(({ id }) => id !== connection);
     this.problems = this.problems.filter(({ id }) => id !== connection);
     this.#searches.delete(connection);
+    this.#arrangements.delete(connection);
     if (!this.connection) this.#goToSome(null);
   }
 
@@ -399,6 +412,21 @@ export class App {
     if (search && this.search === search && search.row?.id === user) await this.#openDetails();
   }
 
+  /** A user whom the operator knows: selected in the list, with the details. */
+  async showFamiliar(row: ListedUser): Promise<void> {
+    const { search } = this;
+    if (search?.info) await this.showUser(cellOf(search.info.columns, row, "email") ?? row.id, row.id);
+  }
+
+  /** Pins this user of the current connection, or no longer. */
+  async togglePin(row: ListedUser): Promise<void> {
+    const { arranged, search } = this;
+    if (!arranged || !search?.info) return;
+    const who = whoIs(search.info.columns, row);
+    if (!(await arranged.togglePin(row.id))) return;
+    toasts.good((arranged.isPinned(row.id) ? texts.familiar.isPinned : texts.familiar.isUnpinned)(who));
+  }
+
   /** The selected user's id or e-mail, to the clipboard. */
   async copySelected(what: "id" | "email"): Promise<void> {
     const { search } = this;
@@ -526,14 +554,25 @@ export class App {
     });
   }
 
-  /** Asks for the reason again, with the one that was given filled in. */
+  /** Asks for the reason again, with the one that was given filled in: for the session that ended last, else for the
+   * latest one of the audit log. */
   async openAgain(session = this.lastEnded): Promise<void> {
-    if (!session) return;
     if (this.layers.open) return toasts.info(texts.ended.finishFirst);
-    const connection = this.connections.find(({ id }) => id === session.connection);
-    if (!connection) return toasts.info(texts.ended.connectionGone(session.connection_name));
+    if (session) {
+      const { connection, connection_name, user, reason } = session;
+      return this.#askAgain(connection, connection_name, user.id, reason);
+    }
     await this.#orSay(async () => {
-      const user = session.user.id;
+      const latest = await ipc.latestSession();
+      if (!latest) return toasts.info(texts.familiar.noSession);
+      await this.#askAgain(latest.connection, latest.connection, latest.user, latest.reason);
+    });
+  }
+
+  async #askAgain(connectionId: string, connectionName: string, user: string, reason: string): Promise<void> {
+    const connection = this.connections.find(({ id }) => id === connectionId);
+    if (!connection) return toasts.info(texts.ended.connectionGone(connectionName));
+    await this.#orSay(async () => {
       const [{ columns }, { row }] = await Promise.all([
         ipc.directoryInfo(connection.id, false),
         ipc.userDetails(connection.id, user),
@@ -541,7 +580,6 @@ export class App {
       if (this.layers.open) return;
       const running = this.running(connection.id, user);
       if (running) return void this.focusSession(running.id);
-      const { reason } = session;
       this.layers.show({ kind: "impersonate", connection, columns, row, reason });
     });
   }
@@ -620,6 +658,17 @@ export class App {
       this.#searches.set(connection, search);
     }
     return search;
+  }
+
+  #arrangementOf(connection: string): ArrangedConnection {
+    let arranged = this.#arrangements.get(connection);
+    if (!arranged) {
+      arranged = new ArrangedConnection(connection);
+      this.#arrangements.set(connection, arranged);
+      const loading = arranged;
+      void this.#orSay(() => loading.load());
+    }
+    return arranged;
   }
 
   async #orSay(what: () => Promise<unknown>): Promise<void> {

@@ -5,12 +5,17 @@ import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
 import type { Row } from "../bindings/Row";
+import type { Settings } from "../bindings/Settings";
 import type { SecretName } from "../bindings/SecretName";
+
+/** A setting that can be gone to. */
+export type SettingName = keyof Settings;
 
 export type Layer =
   | { kind: "palette" }
   | { kind: "keys" }
-  | { kind: "settings" }
+  | { kind: "searches" }
+  | { kind: "settings"; setting?: SettingName }
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }

@@ -1,4 +1,5 @@
 // Texts of setting things up: first run, connection editor, secrets, settings, a connection's menu.
+import type { Settings } from "../bindings/Settings";
 import type { FieldKind } from "../bindings/FieldKind";
 import type { Method } from "../bindings/Method";
 import type { ConnectionSource } from "../bindings/ConnectionSource";
@@ -425,6 +426,15 @@ export const setup = {
 
   settings: {
     title: "Settings",
+    /** As the palette finds them. */
+    names: {
+      theme: "Theme: system, light or dark",
+      operator_name: "Your name",
+      operator_email: "Your email",
+      shortcut: "Global shortcut",
+      single_keys: "Single-letter keys",
+      when_closed: "When the window is closed while sessions run",
+    } satisfies Record<keyof Settings, string>,
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
     operator: "You",

@@ -30,7 +30,55 @@ const compared = [
 const grid = (page: Page) => page.getByRole("grid", { name: "Users" });
 const field = (page: Page) => page.getByRole("searchbox", { name: "Search users" });
 
+/** Runs in the page. */
+const known: Opening["prepare"] = (fake, { NOW }) => {
+  const session = (user: string, minutes: number) => ({
+    connection: "acme",
+    user,
+    reason: "Ticket 88121",
+    ticket: "",
+    started_at: NOW - minutes * 60_000,
+  });
+  fake.recent = [session(fake.rows[4]?.id ?? "", 3), session(fake.rows[2]?.id ?? "", 50)];
+  fake.arrangements["acme"] = {
+    pinned: [fake.rows[2]?.id ?? "", fake.rows[7]?.id ?? ""],
+    details_width: null,
+    searches: [
+      { name: "Large customers", text: "plan:=Enterprise seats:>500" },
+      { name: "New this week", text: "created:7d" },
+    ],
+    columns: [],
+  };
+};
+
 const views: View[] = [
+  {
+    name: "recent",
+    opening: { prepare: known },
+    go: async (page) => {
+      await page.getByRole("region", { name: "Recent and pinned users" }).waitFor();
+      await page.keyboard.press("ArrowUp");
+    },
+  },
+  {
+    name: "recent-palette",
+    opening: { prepare: known },
+    go: async (page) => {
+      await page.getByRole("region", { name: "Recent and pinned users" }).waitFor();
+      await page.keyboard.press("Control+k");
+      await page.getByText(/^Recent and pinned in/).waitFor();
+    },
+  },
+  {
+    name: "saved-searches",
+    opening: { prepare: known },
+    go: async (page) => {
+      await page.getByRole("button", { name: "Saved searches in Acme" }).waitFor();
+      await field(page).fill("anna");
+      await page.keyboard.press("Control+s");
+      await page.getByRole("dialog", { name: "Saved searches" }).waitFor();
+    },
+  },
   {
     name: "moved-secret",
     opening: {

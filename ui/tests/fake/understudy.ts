@@ -2,6 +2,8 @@
 // (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
 // command fail or wait, and reads what was called.
 import type { Commands } from "../../src/bindings/commands";
+import type { Arrangement } from "../../src/bindings/Arrangement";
+import type { LatestSession } from "../../src/bindings/LatestSession";
 import type { HeldBackList } from "../../src/bindings/HeldBackList";
 import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
@@ -59,6 +61,10 @@ export interface Fake {
   standing: (row: Row) => Standing;
   past: PastSession[];
   reasons: string[];
+  /** The latest session of each user, newest first. */
+  recent: LatestSession[];
+  /** What is kept of each connection. */
+  arrangements: Record<string, Arrangement>;
   secrets: SecretStatus[];
   bar: BarState | null;
   /** What the running session holds back. */
@@ -128,6 +134,8 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     standing: () => "free",
     past: [],
     reasons: ["Ticket 88121: invoice total wrong", "Reproducing a bug"],
+    recent: [],
+    arrangements: {},
     secrets: [
       { name: "admin_token", state: "stored" },
       { name: "database_password", state: "stored" },
@@ -208,6 +216,8 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
   return fake;
 }
 
+const nothingArranged: Arrangement = { pinned: [], details_width: null, searches: [], columns: [] };
+
 function commands(fake: Fake): Answers {
   return {
     console_state: () => fake.state,
@@ -234,6 +244,21 @@ function commands(fake: Fake): Answers {
       if (!row) throw refusal("user_not_found", `No user has the ID ${user} any longer.`);
       const filters = row.cells.map((cell, at) => filterBy(fake.columns[at], cell));
       return { row, filters, standing: fake.standing(row), past: fake.past };
+    },
+    familiar_users: ({ connection }) => {
+      const { pinned } = fake.arrangements[connection] ?? nothingArranged;
+      const recent = fake.recent.filter((one) => one.connection === connection);
+      const wanted = [...new Set([...recent.map(({ user }) => user), ...pinned])];
+      return wanted.flatMap((user) => {
+        const row = fake.rows.find(({ id }) => id === user);
+        const latest = recent.find((one) => one.user === user) ?? null;
+        return row ? [{ row, standing: fake.standing(row), latest }] : [];
+      });
+    },
+    latest_session: () => fake.recent[0] ?? null,
+    arrangement: ({ connection }) => fake.arrangements[connection] ?? nothingArranged,
+    save_arrangement: ({ connection, arrangement }) => {
+      fake.arrangements[connection] = arrangement;
     },
     recent_reasons: () => fake.reasons,
     prepare_window: () => null,
