@@ -12,6 +12,7 @@ import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import Link from "@lucide/svelte/icons/link";
+import LogOut from "@lucide/svelte/icons/log-out";
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import PanelRight from "@lucide/svelte/icons/panel-right";
 import Pencil from "@lucide/svelte/icons/pencil";
@@ -345,6 +346,14 @@ export const actions: Action[] = [
     overLayers: true,
     possible: runsAny,
     run: () => void ipc.turnToSession("previous"),
+  },
+  {
+    id: "end-all",
+    label: texts.actions.endAll,
+    icon: LogOut,
+    chords: [],
+    possible: (app) => app.endable.length > 1,
+    run: (app) => app.layers.show({ kind: "end_all", sessions: app.endable }),
   },
   {
     id: "zoom-in",

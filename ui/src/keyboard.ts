@@ -1,7 +1,7 @@
 // Keys that work anywhere in the console. While a layer lies over it they are the layer's, but for a few; moving in
 // the list from the search field and the grid is here too, so that both move alike.
 import { actions } from "./actions";
-import { isMod, isTextField, presses } from "./keys";
+import { isTextField, presses, sessionOf } from "./keys";
 import type { App } from "./state/app.svelte";
 
 /** How far PageUp and PageDown go: told by the grid, in rows. */
@@ -13,22 +13,36 @@ export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
   if (event.defaultPrevented || event.isComposing) return;
   const done =
     acts(event, app) ||
+    goesToSession(event, app) ||
     (!app.layers.open &&
-      (switchesConnection(event, app) || takesOffer(event, app) || moves(event, app, reach)));
+      (takesOffer(event, app) || switchesConnection(event, app) || moves(event, app, reach)));
   if (done) event.preventDefault();
 }
 
+/** As in a session's window: the same digit leads to the same session from everywhere. */
+function goesToSession(event: KeyboardEvent, app: App): boolean {
+  const number = sessionOf(event);
+  return number !== null && app.goToSession(number);
+}
+
+/** While other searches are offered, their digits are meant. */
+function takesOffer(event: KeyboardEvent, app: App): boolean {
+  const digit = digitWithAlt(event);
+  return digit !== null && (app.search?.takeOffer(digit - 1) ?? false);
+}
+
 function switchesConnection(event: KeyboardEvent, app: App): boolean {
-  if (!isMod(event) || event.shiftKey || !/^[1-9]$/.test(event.key)) return false;
-  app.goToPlace(Number(event.key) - 1);
+  const digit = digitWithAlt(event);
+  if (digit === null) return false;
+  app.goToPlace(digit - 1);
   return true;
 }
 
 /** By the key's place: with Alt it may type another sign. */
-function takesOffer(event: KeyboardEvent, app: App): boolean {
-  const digit = /^Digit([1-4])$/.exec(event.code)?.[1];
-  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return false;
-  return app.search?.takeOffer(Number(digit) - 1) ?? false;
+function digitWithAlt(event: KeyboardEvent): number | null {
+  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return null;
+  return Number(digit);
 }
 
 function acts(event: KeyboardEvent, app: App): boolean {

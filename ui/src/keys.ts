@@ -77,3 +77,8 @@ function holds(event: KeyboardEvent, modifiers: string[]): boolean {
 function isKey(event: KeyboardEvent, key: string): boolean {
   return (signs[key] ?? [key]).some((one) => one.toLowerCase() === event.key.toLowerCase());
 }
+
+/** The number of the session that a digit leads to. */
+export function sessionOf(event: KeyboardEvent): number | null {
+  return isMod(event) && !event.shiftKey && /^[1-9]$/.test(event.key) ? Number(event.key) : null;
+}

@@ -1,6 +1,6 @@
 // The bar's keys. The window handles the same ones while the application's page has the focus.
 import type { BarAction } from "../bindings/BarAction";
-import { isMod, mac, pressesAtLeast } from "../keys";
+import { mac, pressesAtLeast } from "../keys";
 
 /** In the notation of {@link ../keys.keyWords}; the first one is shown beside its button. */
 export const chords: Record<BarAction, [string, ...string[]]> = {
@@ -30,11 +30,6 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
 };
 
 /** `isFirst`: in the session's first window, whose end is that of the session. */
-/** The number of the session that a digit leads to. */
-export function sessionOf(event: KeyboardEvent): number | null {
-  return isMod(event) && !event.shiftKey && /^[1-9]$/.test(event.key) ? Number(event.key) : null;
-}
-
 export function actionOf(event: KeyboardEvent, isFirst: boolean): BarAction | null {
   const actions = (Object.keys(chords) as BarAction[]).filter(
     (action) => action !== (isFirst ? "close_window" : "end"),

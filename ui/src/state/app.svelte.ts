@@ -468,6 +468,28 @@ export class App {
     toasts.failed(asFailure(cause));
   }
 
+  /** The running sessions, the oldest first: as their keys count them. */
+  readonly numbered: SessionView[] = $derived(
+    [...this.sessions].sort((one, other) => one.started_at - other.started_at),
+  );
+
+  /** Those that can be ended. */
+  get endable(): SessionView[] {
+    return this.sessions.filter(({ phase }) => phase !== "ending");
+  }
+
+  /** To the session with this number; whether there is one. */
+  goToSession(number: number): boolean {
+    const session = this.numbered[number - 1];
+    if (session) void this.focusSession(session.id);
+    return session !== undefined;
+  }
+
+  /** Ends all sessions that the agent was asked about. */
+  async endSessions(sessions: SessionView[]): Promise<void> {
+    await Promise.all(sessions.map(({ id }) => this.endSession(id)));
+  }
+
   async endSession(session: string): Promise<void> {
     await this.#orSay(() => ipc.endSession(session));
   }

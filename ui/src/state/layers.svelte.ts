@@ -5,6 +5,7 @@ import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
 import type { Row } from "../bindings/Row";
+import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import type { SecretName } from "../bindings/SecretName";
 
@@ -15,6 +16,7 @@ export type Layer =
   | { kind: "palette" }
   | { kind: "keys" }
   | { kind: "searches" }
+  | { kind: "end_all"; sessions: SessionView[] }
   | { kind: "settings"; setting?: SettingName }
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }

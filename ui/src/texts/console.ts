@@ -173,6 +173,14 @@ export const console = {
     left: (time: string) => `${time} left`,
     extend: "Extend",
     extendOf: (who: string) => `Extend the session as ${who}`,
+    endAll: "End all",
+    endAllTitle: (n: number) => `End ${n} sessions?`,
+    endAllText: (who: string[]) => `Signs out of ${who.slice(0, 5).join(", ")}${who.length > 5 ? " …" : ""}.`,
+    endAllYes: (n: number) => `End ${n} sessions`,
+    /** Those that do not fit on one line. */
+    more: (n: number) => `+${n}`,
+    moreLabel: (n: number) => `Show ${count(n, "more session", "more sessions")}`,
+    fewer: "Show one line",
     inPlace: (who: string, place: string) => `${who}, ${place}`,
     renewLater: (connection: string) => `Close this first, then replace the secret for ${connection}.`,
     renewHow: "Finish what you have open here, then choose it again in the session window.",
@@ -322,6 +330,7 @@ export const console = {
   actions: {
     focusSearch: "Search users",
     nextSession: "Next session window",
+    endAll: "End all sessions",
     previousSession: "Previous session window",
     impersonate: "Sign in as the selected user",
     details: "Open the selected user's details",
@@ -386,7 +395,7 @@ export const console = {
     impersonate: "Sign in as the selected user",
     submit: "Sign in with the reason you typed",
     save: "Save",
-    sessionNumber: "Session by its number",
+    sessionNumber: "Session by its number, the oldest first",
     session: {
       back: "Back",
       forward: "Forward",

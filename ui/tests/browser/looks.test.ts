@@ -70,6 +70,45 @@ const views: View[] = [
     },
   },
   {
+    // What does not fit on one line waits behind "+5".
+    name: "sessions-many",
+    opening: {
+      width: 1000,
+      prepare: (fake, { NOW }) => {
+        fake.state.sessions = fake.rows.slice(0, 8).map(({ id, cells }, at) => ({
+          id: `s${at}`,
+          connection: "acme",
+          connection_name: "Acme",
+          environment: "production" as const,
+          user: { id, name: cells[1] ?? null, email: cells[2] ?? null, company: null },
+          reason: "Ticket 1",
+          ticket: "",
+          phase: "active" as const,
+          started_at: NOW - (9 - at) * 60_000,
+          active_at: NOW - (9 - at) * 60_000,
+          deadline: at === 7 ? NOW + 60_000 : null,
+          extensions_left: 1,
+          refused_secrets: [],
+          mode: "full" as const,
+          may_unlock: "always" as const,
+        }));
+      },
+    },
+    go: async (page) => {
+      const more = page.getByRole("button", { name: /^Show \d more sessions$/ });
+      await more.waitFor();
+      const chips = page.getByRole("region", { name: "Running sessions" }).getByRole("listitem");
+      const folded = Number((await more.textContent())?.trim().slice(1));
+      expect(folded).toBeGreaterThan(2);
+      // What is folded can't be reached by Tab; unfolded, all of them stand there.
+      expect(await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length)).toBe(folded);
+      await more.click();
+      expect(await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length)).toBe(0);
+      await page.getByRole("button", { name: "Show one line" }).click();
+      await more.waitFor();
+    },
+  },
+  {
     name: "saved-searches",
     opening: { prepare: known },
     go: async (page) => {

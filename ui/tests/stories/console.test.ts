@@ -261,6 +261,40 @@ describe("running sessions", () => {
     await waitFor(() => expect(within(running).queryByText("Ada Lindqvist")).toBeNull());
   });
 
+  test("have numbers, the oldest first, that work wherever the focus is", async () => {
+    fake.state.sessions = [
+      session({ id: "younger", started_at: NOW - 1000 }),
+      session({ id: "older", started_at: NOW - 9000 }),
+    ];
+    render(App);
+    await grid();
+    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Control>}k{/Control}{Control>}2{/Control}");
+    expect(fake.called("focus_session").map(({ args }) => args["session"])).toEqual(["older", "younger"]);
+    // No session, no key.
+    await user.keyboard("{Control>}3{/Control}");
+    expect(fake.called("focus_session")).toHaveLength(2);
+  });
+
+  test("are all ended at once, after one question", async () => {
+    fake.state.sessions = [
+      session({ id: "a" }),
+      session({ id: "b", user: { id: "2", name: "Bo Berg", email: null, company: null } }),
+    ];
+    render(App);
+    await grid();
+    await user.click(screen.getByRole("button", { name: "End all" }));
+    const question = await screen.findByRole("alertdialog", { name: "End 2 sessions?" });
+    expect(question).toHaveTextContent("Signs out of Ada Lindqvist, Bo Berg.");
+    await user.click(within(question).getByRole("button", { name: "Cancel" }));
+    expect(fake.called("end_session")).toEqual([]);
+    await user.keyboard("{Control>}k{/Control}end all");
+    await user.click(await screen.findByRole("option", { name: /End all sessions/ }));
+    await user.click(await screen.findByRole("button", { name: "End 2 sessions" }));
+    await waitFor(() => expect(screen.queryByRole("region", { name: "Running sessions" })).toBeNull());
+    expect(fake.called("end_session").map(({ args }) => args["session"])).toEqual(["a", "b"]);
+  });
+
   test("follow what Rust tells", async () => {
     render(App);
     await grid();
@@ -326,11 +360,11 @@ describe("what Rust tells", () => {
     await waitFor(() => expect(fake.called("user_details").length).toBeGreaterThan(read));
     expect(asked()).toEqual(["acme", "acme"]);
 
-    await user.keyboard("{Control>}2{/Control}");
+    await user.keyboard("{Alt>}2{/Alt}");
     await waitFor(() => expect(asked()).toHaveLength(3));
     fake.emit("directory_changed", "acme");
     fake.emit("directory_changed", "demo");
-    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Alt>}1{/Alt}");
     await waitFor(() => expect(asked()).toEqual(["acme", "acme", "acme-staging", "acme"]));
   });
 
@@ -413,16 +447,16 @@ describe("when it does not work", () => {
 });
 
 describe("connections", () => {
-  test("are switched by Ctrl and a digit, and each keeps its search", async () => {
+  test("are switched by Alt and a digit, and each keeps its search", async () => {
     render(App);
     await user.type(await field(), "bog");
-    await user.keyboard("{Control>}3{/Control}");
+    await user.keyboard("{Alt>}3{/Alt}");
     expect(
       await screen.findByRole("button", { name: "Demo, development (3)", current: true }),
     ).toBeInTheDocument();
     expect(await field()).toHaveValue("");
     expect(await field()).toHaveFocus();
-    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Alt>}1{/Alt}");
     expect(await field()).toHaveValue("bog");
   });
 });
@@ -550,7 +584,7 @@ describe("the palette", () => {
   test("offers with the demo only what can be done with it", async () => {
     render(App);
     await grid();
-    await user.keyboard("{Control>}3{/Control}");
+    await user.keyboard("{Alt>}3{/Alt}");
     await screen.findByRole("button", { name: "Demo, development (3)", current: true });
     await palette("this connection");
     expect(listed().slice(0, -1)).toEqual([

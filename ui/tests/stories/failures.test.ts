@@ -244,7 +244,7 @@ describe("a connection file breaks while somebody works with it", () => {
       problem: boundaryError("connection_invalid", message, { faults }),
       source: "own",
     });
-    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Alt>}1{/Alt}");
     const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");
     await waitFor(() => expect(text.value.slice(text.selectionStart)).toBe('"prod"'));
     await user.keyboard("{Escape}");
@@ -261,11 +261,11 @@ describe("a connection file breaks while somebody works with it", () => {
     render(App);
     await grid();
     await user.keyboard("anna");
-    await user.keyboard("{Control>}2{/Control}");
+    await user.keyboard("{Alt>}2{/Alt}");
     await waitFor(() => expect(screen.getByRole("searchbox")).toHaveValue(""));
     fake.emit("connections", { ...fake.state, problems: [], order: [] });
     expect(screen.getByRole("button", { name: /^Acme, staging/ })).toHaveAttribute("aria-current", "true");
-    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Alt>}1{/Alt}");
     await waitFor(() => expect(screen.getByRole("searchbox")).toHaveValue("anna"));
   });
 });
@@ -284,7 +284,7 @@ describe("the rail", () => {
     expect(document.activeElement).toHaveAttribute("data-place", "1");
     const [one, two] = fake.state.connections;
     expect(fake.called("order_connections").at(-1)?.args["order"]).toEqual([two?.id, one?.id, "demo"]);
-    await user.keyboard("{Control>}1{/Control}");
+    await user.keyboard("{Alt>}1{/Alt}");
     await waitFor(() =>
       expect(document.querySelector('[data-place="0"]')).toHaveAttribute("aria-current", "true"),
     );

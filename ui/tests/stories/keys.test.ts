@@ -43,7 +43,8 @@ describe("the sheet of keys", () => {
     }
     expect(shown).toMatchObject({
       "Search users": ["Ctrl F", "/"],
-      "Switch connection": ["Ctrl 1 … 9"],
+      "Switch connection": ["Alt 1 … 9"],
+      "Session by its number, the oldest first": ["Ctrl 1 … 9"],
       "Bring the console to the front, search focused": ["Ctrl Shift U"],
     });
   });
@@ -59,7 +60,7 @@ describe("the sheet of keys", () => {
   test("has every chord of a session's window", async () => {
     const of = await sheet();
     const shown = of("In a session window");
-    const { "Session by its number": byNumber, ...others } = shown;
+    const { "Session by its number, the oldest first": byNumber, ...others } = shown;
     expect(byNumber).toEqual(["Ctrl 1 … 9"]);
     expect(Object.values(others)).toEqual(Object.values(sessionChords).map((chords) => chords.map(keyWords)));
     expect(shown).toMatchObject({
