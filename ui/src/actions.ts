@@ -3,6 +3,7 @@
 import ArrowLeftRight from "@lucide/svelte/icons/arrow-left-right";
 import AtSign from "@lucide/svelte/icons/at-sign";
 import Bookmark from "@lucide/svelte/icons/bookmark";
+import Columns3 from "@lucide/svelte/icons/columns-3";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
 import Eraser from "@lucide/svelte/icons/eraser";
@@ -185,6 +186,23 @@ export const actions: Action[] = [
     ofList: true,
     possible: hasUser,
     run: (app) => void app.copyLink(),
+  },
+  ...(["json", "csv", "sql"] as const).map((form): Action => ({
+    id: `copy-${form}`,
+    label: { json: texts.actions.copyJson, csv: texts.actions.copyCsv, sql: texts.actions.copySql }[form],
+    icon: Copy,
+    chords: [],
+    ofList: true,
+    possible: hasUser,
+    run: (app) => void app.copyRows(form),
+  })),
+  {
+    id: "columns",
+    label: texts.actions.columns,
+    icon: Columns3,
+    chords: [],
+    possible: (app) => app.search?.info !== undefined && app.search.info !== null,
+    run: (app) => app.layers.show({ kind: "columns" }),
   },
   {
     id: "pin",

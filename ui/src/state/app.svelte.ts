@@ -13,6 +13,8 @@ import type { Settings } from "../bindings/Settings";
 import type { TicketContext } from "../bindings/TicketContext";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { placedColumns, shownColumns } from "../text/columns";
+import { copied, type CopyForm } from "../text/copying";
 import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
 import { cellOf, shortName, whoIs } from "../text/user";
@@ -434,6 +436,43 @@ export class App {
     const value = what === "id" ? search.row.id : cellOf(search.info.columns, search.row, "email");
     if (value === null) return toasts.info(texts.users.noEmail);
     await this.copy(what === "id" ? texts.users.id : texts.users.email, value);
+  }
+
+  /** The selected user with the columns that the list shows, for another program. */
+  async copyRows(form: CopyForm): Promise<void> {
+    const { search, arranged } = this;
+    if (!search?.info || !search.row) return;
+    const shown = shownColumns(placedColumns(search.info.columns, arranged?.now.columns ?? []));
+    const rows = [search.row].map(({ id, cells }) => ({
+      id,
+      cells: shown.map(({ index }) => cells[index] ?? null),
+    }));
+    await this.#orSay(async () => {
+      await ipc.copyText(
+        copied(
+          form,
+          shown.map(({ column }) => column),
+          rows,
+        ),
+      );
+      toasts.good(texts.copying.done(rows.length, form.toUpperCase()));
+    });
+  }
+
+  /** Searches for users with this cell's value, or without it. The database's types say how that is written. */
+  async filterByCell(row: ListedUser, cell: number, exclude: boolean): Promise<void> {
+    const { search, connection } = this;
+    const column = search?.info?.columns[cell];
+    if (!search || !connection || !column) return;
+    await this.#orSay(async () => {
+      const { filters } = await ipc.userDetails(connection.id, row.id);
+      const filter = filters[cell] ?? null;
+      if (this.search !== search) return;
+      if (filter === null) return toasts.info(texts.copying.noFilter);
+      if (exclude) search.type(`${search.text.trim()} -${filter}`.trim());
+      else search.filterBy(column.name, filter);
+      this.focusSearch(false);
+    });
   }
 
   async copy(label: string, value: string): Promise<void> {

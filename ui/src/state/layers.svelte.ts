@@ -16,6 +16,7 @@ export type Layer =
   | { kind: "palette" }
   | { kind: "keys" }
   | { kind: "searches" }
+  | { kind: "columns" }
   | { kind: "end_all"; sessions: SessionView[] }
   | { kind: "settings"; setting?: SettingName }
   | { kind: "secrets"; connection: ConnectionSummary }

@@ -101,7 +101,9 @@ const views: View[] = [
       const folded = Number((await more.textContent())?.trim().slice(1));
       expect(folded).toBeGreaterThan(2);
       // What is folded can't be reached by Tab; unfolded, all of them stand there.
-      expect(await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length)).toBe(folded);
+      expect(await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length)).toBe(
+        folded,
+      );
       await more.click();
       expect(await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length)).toBe(0);
       await page.getByRole("button", { name: "Show one line" }).click();

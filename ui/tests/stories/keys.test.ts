@@ -1,5 +1,5 @@
 // The sheet of keys: it has every key there is.
-import { render, screen, within } from "@testing-library/svelte";
+import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import { actions } from "../../src/actions";
@@ -55,6 +55,22 @@ describe("the sheet of keys", () => {
     const says = (example: string) => within(section).getByText(example).closest("dt")?.nextElementSibling;
     expect(says("plan:pro")).toHaveTextContent("the plan contains “pro”");
     expect(says("plan:=pro")).toHaveTextContent("the plan is exactly “pro”");
+  });
+
+  test("teaches filters with this connection's columns and values, and runs one", async () => {
+    await sheet();
+    const section = screen.getByRole("heading", { name: "Filters for this connection" })
+      .parentElement as HTMLElement;
+    const filters = within(section)
+      .getAllByRole("term")
+      .map((term) => term.textContent?.trim());
+    expect(filters).toContain("created:7d");
+    expect(filters).toContain("last_login_at:30d");
+    // No one's name or address is an example.
+    expect(filters.join(" ")).not.toMatch(/full_name|email/);
+    const plan = filters.find((filter) => filter?.startsWith("plan:=")) ?? "";
+    await user.click(within(section).getByRole("button", { name: plan }));
+    await waitFor(() => expect(screen.getByRole("searchbox", { name: "Search users" })).toHaveValue(plan));
   });
 
   test("has every chord of a session's window", async () => {

@@ -1,0 +1,184 @@
+// The list's columns and cells: arranged by mouse and key, remembered, and copied for other programs.
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test } from "vitest";
+import App from "../../src/App.svelte";
+import { boundaryError, installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+});
+
+const grid = () => screen.findByRole("grid", { name: "Users" });
+const headers = async () =>
+  within(await grid())
+    .getAllByRole("columnheader")
+    .map((header) => header.textContent?.trim());
+const header = async (name: string) => within(await grid()).getByRole("button", { name });
+const kept = () => fake.arrangements["acme"]?.columns ?? [];
+const cell = async (row: number, column: string) => {
+  const at = (await headers()).indexOf(column);
+  const rows = within(await grid()).getAllByRole("row");
+  return within(rows[row + 1] as HTMLElement).getAllByRole("gridcell")[at] as HTMLElement;
+};
+const menu = async (row: number, column: string) => {
+  await user.pointer({ keys: "[MouseRight]", target: await cell(row, column) });
+};
+
+describe("by key, from a column's name", () => {
+  test("it moves with Alt, and the focus and the next start follow", async () => {
+    const { unmount } = render(App);
+    (await header("Email")).focus();
+    await user.keyboard("{Alt>}{ArrowLeft}{/Alt}");
+    await waitFor(async () => expect((await headers()).slice(0, 2)).toEqual(["Email", "Name"]));
+    expect(await header("Email")).toHaveFocus();
+    expect(screen.getByRole("status", { name: "Columns" })).toHaveTextContent(
+      "Email moved to position 1 of 6",
+    );
+    unmount();
+    render(App);
+    await waitFor(async () => expect((await headers()).slice(0, 2)).toEqual(["Email", "Name"]));
+  });
+
+  test("its width changes with Shift", async () => {
+    render(App);
+    (await header("Plan")).focus();
+    await user.keyboard("{Shift>}{ArrowRight}{/Shift}");
+    await waitFor(() => expect(kept().find(({ name }) => name === "plan")?.width).toBeGreaterThan(0));
+    expect(screen.getByRole("status", { name: "Columns" })).toHaveTextContent(/^Plan is \d+ px wide$/);
+    // Plain arrows go from name to name.
+    await user.keyboard("{ArrowRight}");
+    expect(await header("Company")).toHaveFocus();
+  });
+});
+
+test("a double click on a column's edge fits its content again", async () => {
+  render(App);
+  (await header("Plan")).focus();
+  await user.keyboard("{Shift>}{ArrowRight}{/Shift}");
+  await waitFor(() => expect(kept().find(({ name }) => name === "plan")?.width).toBeGreaterThan(0));
+  const edge = (await header("Plan")).parentElement?.querySelector(".edge") as HTMLElement;
+  await fireEvent.dblClick(edge);
+  await waitFor(() => expect(kept().find(({ name }) => name === "plan")?.width).toBeNull());
+});
+
+describe("the dialog of columns", () => {
+  const open = async () => {
+    await grid();
+    await user.keyboard("{Control>}k{/Control}columns");
+    await user.click(await screen.findByRole("option", { name: /^Columns/ }));
+    return within(await screen.findByRole("dialog", { name: "Columns" }));
+  };
+
+  test("hides, shows, pins and resets", async () => {
+    render(App);
+    const before = await headers();
+    const dialog = await open();
+    await user.click(dialog.getByRole("checkbox", { name: "Company" }));
+    await user.click(dialog.getByRole("checkbox", { name: "ID" }));
+    await user.click(dialog.getByRole("button", { name: "Keep Plan at the left" }));
+    await waitFor(() => expect(kept().find(({ name }) => name === "plan")).toMatchObject({ pinned: true }));
+    await user.click(dialog.getByRole("button", { name: "Done" }));
+    const after = await headers();
+    expect(after[0]).toBe("Plan");
+    expect(after).toContain("ID");
+    expect(after).not.toContain("Company");
+    expect((await cell(0, "Plan")).style.left).toBe("16px");
+
+    const again = await open();
+    await user.click(again.getByRole("button", { name: "Reset" }));
+    await waitFor(async () => expect(await headers()).toEqual(before));
+    expect(kept()).toEqual([]);
+  });
+
+  test("moves by key, and never hides the last one", async () => {
+    fake.columns = fake.columns.slice(0, 3);
+    fake.rows = fake.rows.map((row) => ({ ...row, cells: row.cells.slice(0, 3) }));
+    render(App);
+    const dialog = await open();
+    const email = dialog.getByRole("checkbox", { name: "Email" });
+    email.focus();
+    await user.keyboard("{Alt>}{ArrowUp}{/Alt}");
+    await waitFor(() =>
+      expect(
+        kept()
+          .map(({ name }) => name)
+          .slice(0, 2),
+      ).toEqual(["email", "full_name"]),
+    );
+    expect(dialog.getByRole("checkbox", { name: "Email" })).toHaveFocus();
+    await user.click(dialog.getByRole("checkbox", { name: "Email" }));
+    await waitFor(() => expect(dialog.getByRole("checkbox", { name: "Name" })).toBeDisabled());
+  });
+
+  test("opens from a column's name with the right button", async () => {
+    render(App);
+    await user.pointer({ keys: "[MouseRight]", target: await header("Plan") });
+    expect(await screen.findByRole("dialog", { name: "Columns" })).toBeInTheDocument();
+  });
+
+  test("what can't be kept is as it was", async () => {
+    fake.refuse("save_arrangement", boundaryError("file_failed", "The disk is full."));
+    render(App);
+    const before = await headers();
+    const dialog = await open();
+    await user.click(dialog.getByRole("checkbox", { name: "Company" }));
+    expect(await screen.findByText(/The disk is full/)).toBeInTheDocument();
+    expect(await headers()).toEqual(before);
+  });
+});
+
+test("values that are few and short are labels, and no one's name is", async () => {
+  render(App);
+  await grid();
+  const isLabel = async (column: string) => (await cell(0, column)).querySelector(".label") !== null;
+  expect(await isLabel("Plan")).toBe(true);
+  expect(await isLabel("Name")).toBe(false);
+  expect(await isLabel("Company")).toBe(false);
+});
+
+describe("the menu of a cell", () => {
+  test("copies the value, and the row in three forms, with the columns that are shown", async () => {
+    render(App);
+    await grid();
+    const plan = (await cell(1, "Plan")).textContent?.trim() ?? "";
+    await menu(1, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: `Copy “${plan}”` }));
+    expect(fake.clipboard.at(-1)).toBe(plan);
+    await menu(1, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: "Copy as JSON" }));
+    await waitFor(() => expect(fake.clipboard).toHaveLength(2));
+    expect(JSON.parse(fake.clipboard.at(-1) ?? "")).toMatchObject({ full_name: "Andrés Ibáñez", plan });
+    expect(fake.clipboard.at(-1)).not.toContain('"id"');
+    await menu(1, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: "Copy as CSV" }));
+    await waitFor(() => expect(fake.clipboard.at(-1)).toMatch(/^full_name,email,plan,/));
+  });
+
+  test("filters by the value and excludes it, as the search grammar says", async () => {
+    render(App);
+    await grid();
+    const field = await screen.findByRole<HTMLInputElement>("searchbox", { name: "Search users" });
+    await menu(0, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: "Only Team" }));
+    await waitFor(() => expect(field).toHaveValue("plan:=Team"));
+    await user.clear(field);
+    await user.type(field, "an");
+    await menu(0, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: "Everyone but Team" }));
+    await waitFor(() => expect(field).toHaveValue("an -plan:=Team"));
+  });
+});
+
+test("the edge of the details is moved by key, and remembered", async () => {
+  render(App);
+  const edge = await screen.findByRole("separator", { name: "Width of the details" });
+  edge.focus();
+  await user.keyboard("{ArrowLeft}");
+  await waitFor(() => expect(fake.arrangements["acme"]?.details_width).toBeGreaterThan(0));
+  await fireEvent.dblClick(edge);
+  await waitFor(() => expect(fake.arrangements["acme"]?.details_width).toBeNull());
+});
