@@ -10,10 +10,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
+use understudy_core::user_agent::user_agent;
 use understudy_gateway::fence::{FenceRules, HostPattern, SessionMode};
 use understudy_gateway::{Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache, SessionObserver};
 use understudy_test_support::certificates::Authority;
-use understudy_test_support::chromium::{WayThere, end_chromium, start_chromium};
+use understudy_test_support::chromium::{WayThere, end_browser, start_chromium};
 use understudy_test_support::desktop::{Desktop, Window};
 use understudy_test_support::program::Program;
 use understudy_test_support::wait::until;
@@ -203,9 +204,9 @@ async fn chromium_can_do_the_same_through_a_gateway_as_without_one() -> Result<(
             if has_gateway { WayThere::Gateway(&gateway) } else { WayThere::Direct(&application.key_hash) };
         let profile = tempfile::tempdir()?;
         let page = format!("{}/?alone", application.server.origin());
-        let chromium = start_chromium(way, &page, profile.path()).await?;
+        let chromium = start_chromium(way, Some(user_agent()), &page, profile.path()).await?;
         found.push(application.collect(async |_| Ok(())).await?);
-        end_chromium(chromium).await;
+        end_browser(chromium).await;
     }
     ensure!(found[0].len() > 40, "{:#?}", found[0]);
     compare(&found[0], &found[1], &expect_differences("### In Chromium"))

@@ -84,7 +84,7 @@ async fn load(application: &Application, engine: &str, gateway: Option<&Gateway>
             None => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    browsers::end(browser).await;
+    browsers::end_browser(browser).await;
     told.parse().expect("milliseconds")
 }
 

@@ -10,7 +10,7 @@ use understudy_gateway::{Gateway, GatewayConfig, HeldBack, JournalEntry, Session
 use url::Url;
 
 use crate::application::{Application, Company, Pages};
-use crate::browsers::{end, open_chromium, open_webkit};
+use crate::browsers::{end_browser, open_chromium, open_webkit};
 use crate::session::{config, rules};
 use crate::writes::{
     FINISHED, NO_PREFETCH, PAGES, PREFETCHED, READS, REDIRECT, REPEATED, TOP_LEVEL_FORM, WRITES,
@@ -141,7 +141,7 @@ async fn a_full_session_writes_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
     let browser = open_webkit(Some(&stage.gateway), &stage.page("/hostile"), home.path());
     stage.expect_all_writes().await;
-    end(browser).await;
+    end_browser(browser).await;
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_read_only_session_writes_in_no_way_in_webkit() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
     let browser = open_webkit(Some(&stage.gateway), &stage.page("/hostile"), home.path());
     stage.expect_no_write().await;
-    end(browser).await;
+    end_browser(browser).await;
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_full_session_writes_in_chromium() {
     let browser = open_chromium(Some(&stage.gateway), &stage.page("/hostile"), home.path()).await;
     stage.expect_all_writes().await;
     assert!(!stage.was_asked_for(NO_PREFETCH), "Chromium has all of them");
-    end(browser).await;
+    end_browser(browser).await;
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn a_read_only_session_writes_in_no_way_in_chromium() {
     let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
     let browser = open_chromium(Some(&stage.gateway), &stage.page("/hostile"), home.path()).await;
     stage.expect_no_write().await;
-    end(browser).await;
+    end_browser(browser).await;
 }
 
 /// A dialog of the engine's own would stand in front of the page, which would not be shown before it's closed.
@@ -183,7 +183,7 @@ async fn no_engine_asks_for_a_password() {
             _ => open_chromium(Some(&stage.gateway), &page, home.path()).await,
         };
         stage.wait_until_all(engine, is_shown, &["/staff-only.js"]).await;
-        end(browser).await;
+        end_browser(browser).await;
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_page_can_read_that_its_request_was_refused() {
         };
         let told = || stage.application.seen.lock().iter().map(|seen| seen.path.clone()).collect();
         stage.wait_until_all(engine, told, &["/told/own/403/string", "/told/other/403/string"]).await;
-        end(browser).await;
+        end_browser(browser).await;
         let asked: Vec<_> = stage.other.seen.lock().drain(..).map(|seen| seen.method).collect();
         assert_eq!(asked, [http::Method::OPTIONS], "{engine}: the question passes, the request does not");
     }
