@@ -423,4 +423,18 @@ mod tests {
         gate.set_mode(SessionMode::ReadOnly);
         assert!(before.is_cancelled() && !gate.sockets().is_cancelled());
     }
+
+    #[tokio::test]
+    async fn what_is_answered_while_pages_are_left_counts_and_is_waited_for() {
+        let gate = gate(SessionMode::Full);
+        let turn = gate.pages();
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let leaving = async {
+            answer.send("sid=last").expect("it is awaited");
+            gate.leave_pages().await;
+        };
+        let (passed, ()) = tokio::join!(turn.run(answered), leaving);
+        assert_eq!(passed, Some(Ok("sid=last")));
+        assert_eq!(turn.run(async {}).await, None, "a later one is given up");
+    }
 }

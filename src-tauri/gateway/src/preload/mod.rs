@@ -47,15 +47,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const COPIED: [HeaderName; 3] = [USER_AGENT, ACCEPT_ENCODING, ACCEPT_LANGUAGE];
 
 /// The files of one session that are on their way.
-#[derive(Default)]
-pub(crate) struct PendingPreloads(Mutex<HashMap<Uri, CancellationToken>>);
+pub(crate) struct PendingPreloads {
+    files: Mutex<HashMap<Uri, CancellationToken>>,
+    patience: Duration,
+}
+
+impl Default for PendingPreloads {
+    fn default() -> Self {
+        Self { files: Mutex::default(), patience: PATIENCE }
+    }
+}
 
 impl PendingPreloads {
     /// Returns once the file at this address is in the cache, or will not be; also if that takes too long.
     pub(crate) async fn wait_for(&self, address: &Uri) {
-        let pending = self.0.lock().get(address).cloned();
+        let pending = self.files.lock().get(address).cloned();
         if let Some(pending) = pending {
-            let _ = tokio::time::timeout(PATIENCE, pending.cancelled()).await;
+            let _ = tokio::time::timeout(self.patience, pending.cancelled()).await;
         }
     }
 }
@@ -69,7 +77,7 @@ struct PendingFile {
 impl PendingFile {
     /// `None` if the file is on its way already.
     fn begin(address: Uri, session: &Arc<SessionState>) -> Option<Self> {
-        let mut all = session.preloads.0.lock();
+        let mut all = session.preloads.files.lock();
         if all.contains_key(&address) || all.len() >= FILE_LIMIT {
             return None;
         }
@@ -80,7 +88,7 @@ impl PendingFile {
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
-        if let Some(pending) = self.session.preloads.0.lock().remove(&self.address) {
+        if let Some(pending) = self.session.preloads.files.lock().remove(&self.address) {
             pending.cancel();
         }
     }
@@ -276,4 +284,37 @@ fn write_headers(of_document: &HeaderMap, kind: FileKind) -> HeaderMap {
         }
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn pending(patience: Duration) -> (PendingPreloads, Uri, CancellationToken) {
+        let (address, file) = (Uri::from_static("https://app.example/app.js"), CancellationToken::new());
+        let files = Mutex::new(HashMap::from([(address.clone(), file.clone())]));
+        (PendingPreloads { files, patience }, address, file)
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_for_its_file_and_for_no_other() {
+        let (preloads, address, file) = pending(Duration::MAX);
+        let mut waiting = Box::pin(preloads.wait_for(&address));
+        assert_eq!(waiting.as_mut().now_or_never(), None);
+        assert_eq!(
+            preloads.wait_for(&Uri::from_static("https://app.example/a.css")).now_or_never(),
+            Some(())
+        );
+        file.cancel();
+        waiting.await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_never_comes_holds_no_request_up_for_ever() {
+        assert_eq!(PendingPreloads::default().patience, PATIENCE);
+        let (preloads, address, _never) = pending(Duration::ZERO);
+        preloads.wait_for(&address).await;
+    }
 }

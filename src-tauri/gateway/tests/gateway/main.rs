@@ -13,6 +13,7 @@ mod engines;
 mod faults;
 mod fence;
 mod launch;
+mod leaving;
 mod passing;
 mod preload;
 mod proxies;

@@ -1,6 +1,18 @@
 //! What a document declares is loaded ahead, for engines that have few connections.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use understudy_gateway::fence::{FenceRules, SessionMode};
 use understudy_gateway::{Gateway, GatewayConfig};
 use url::Url;
@@ -104,4 +116,45 @@ async fn only_pages_are_looked_into() {
     }
     gateway.close().await;
     assert!(application.seen.lock().iter().all(|seen| seen.path == "/one-file"));
+}
+
+/// As Chromium comes in: HTTP/2 in a tunnel of the proxy.
+async fn open_http2(gateway: &Gateway, port: u16) -> SendRequest<String> {
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let pair = BASE64_STANDARD.encode(format!("{}:{}", gateway.user(), gateway.password().expose_secret()));
+    let connect = format!("CONNECT localhost:{port} HTTP/1.1\r\nproxy-authorization: Basic {pair}\r\n\r\n");
+    stream.write_all(connect.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
+    let mut roots = RootCertStore::empty();
+    roots.add(gateway.authority_certificate().to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut tls = tls.with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TlsConnector::from(Arc::new(tls)).connect("localhost".try_into().unwrap(), stream);
+    let stream = stream.await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (browser, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    browser
+}
+
+#[tokio::test]
+async fn a_browser_that_asks_for_all_at_once_itself_is_left_alone() {
+    let company = Company::found("Example");
+    let application = Application::start_with_pages(&company, PAGES).await;
+    let gateway = start(&company, &application).await;
+    let request = http::Request::get(application.https("/one-file")).header("sec-fetch-dest", "document");
+    let mut browser = open_http2(&gateway, application.address.port()).await;
+    let answer = browser.send_request(request.body(String::new()).unwrap()).await.unwrap();
+    let page = answer.into_body().collect().await.unwrap().to_bytes();
+    assert!(page.starts_with(b"<!doctype html><script src=/app.js>"), "{page:?}");
+    // Whatever it has begun is done then.
+    gateway.close().await;
+    let seen: Vec<String> = application.seen.lock().iter().map(|seen| seen.path.clone()).collect();
+    assert_eq!(seen, ["/one-file"]);
 }
