@@ -324,6 +324,66 @@ async fn a_link_that_cannot_be_opened_is_refused_with_the_cause() {
     assert_eq!(tried.exchanges.last().and_then(|exchange| exchange.failed.clone()), Some(title));
 }
 
+const LINK: &str = "[sign_in]\nkind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
+    open_origins = [\"$app\", \"$other\"]\n\
+    [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\ncapture = { link = { json = \"/url\" } }\n";
+
+/// No question tells who is signed in, so what the link is answered with has to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_answered_with_an_error_signs_no_one_in() {
+    let (application, other) = (Application::start().await, Application::start().await);
+    let leads_to = |application: &Application| -> &'static [u8] {
+        let answer = format!("{{\"url\":\"{}/enter\"}}", application.origin);
+        Box::leak(answer.into_boxed_str().into_boxed_bytes())
+    };
+    let mut desk = application.desk(&LINK.replace("$other", &other.origin)).await;
+    let body = leads_to(&application);
+    application.says("POST /login", Said { status: 200, headers: &[], body });
+    for (status, words) in [
+        (400, "400 Bad Request"),
+        (401, "401 Unauthorized"),
+        (404, "404 Not Found"),
+        (410, "410 Gone"),
+        (500, "500 Internal Server Error"),
+        (503, "503 Service Unavailable"),
+    ] {
+        application.says("GET /enter", Said::page(status, "<h1>This link was used</h1>"));
+        let (tried, refusal) = both(&mut desk).await;
+        let refusal = refusal.expect("a refusal");
+        assert!(refusal.title.contains(words), "{status}: {refusal:?}");
+        assert_eq!(
+            (refusal.status, refusal.excerpt.as_deref()),
+            (Some(status), Some("This link was used")),
+            "{tried:#?}"
+        );
+    }
+
+    // The page that it leads to.
+    let moved = Said { status: 302, headers: &[("location", "/home")], body: b"" };
+    application.says("GET /enter", moved);
+    application.says("GET /home", Said::page(403, "<h1>Locked</h1>"));
+    let (_, refusal) = both(&mut desk).await;
+    assert_eq!(refusal.expect("a refusal").status, Some(403));
+
+    // Another host makes the links.
+    application.says("POST /login", Said { status: 200, headers: &[], body: leads_to(&other) });
+    other.says("GET /enter", Said::page(410, "<h1>This link was used</h1>"));
+    let (_, refusal) = both(&mut desk).await;
+    assert_eq!(refusal.expect("a refusal").status, Some(410));
+
+    // Nothing of an earlier refusal is left.
+    let home: &'static str = Box::leak(format!("{}/home", application.origin).into_boxed_str());
+    let headers: &'static [_] = Box::leak(Box::new([("location", home)]));
+    other.says("GET /enter", Said { status: 302, headers, body: b"" });
+    let home = Said {
+        status: 200,
+        headers: &[HTML, ("set-cookie", "sid=ada-0815; Path=/")],
+        body: b"<h1>Hello</h1>",
+    };
+    application.says("GET /home", home);
+    assert_eq!(both(&mut desk).await.1, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_worked_by_a_redirect_is_not_called_a_sign_in_page() {
     let application = Application::start().await;

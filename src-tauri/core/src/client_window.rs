@@ -71,6 +71,12 @@ pub struct WindowReply {
 }
 
 impl WindowReply {
+    /// `bytes` is the beginning of the body as it was sent. Fails if it is not what its headers say.
+    pub(crate) fn decode(status: u16, headers: HeaderMap, bytes: Zeroizing<Vec<u8>>) -> Result<Self, String> {
+        let (body, _) = content_coding::decode_body(bytes, &headers, LONGEST)?;
+        Ok(Self { status, headers, body, redirect: None })
+    }
+
     /// The answer as a page's scripts see it, except that they see nothing of a redirect.
     pub fn to_answer(&self) -> Answer {
         Answer::from_parts(self.status, self.readable_headers(), &self.body)
@@ -296,10 +302,9 @@ impl WindowClient {
             let room = LONGEST - bytes.len();
             bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        let (body, _) =
-            content_coding::decode_body(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
-        let location = headers.get(LOCATION).filter(|_| (300..400).contains(&status));
+        let reply = WindowReply::decode(status, headers, bytes).map_err(Unanswered::BrokenOff)?;
+        let location = reply.headers.get(LOCATION).filter(|_| (300..400).contains(&status));
         let redirect = location.and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
-        Ok(WindowReply { status, headers, body, redirect })
+        Ok(WindowReply { redirect, ..reply })
     }
 }

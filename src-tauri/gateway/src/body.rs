@@ -118,3 +118,40 @@ impl<F: FnOnce() + Unpin> BodyWatcher for ByteCounter<F> {
         }
     }
 }
+
+/// Keeps the beginning of a body that passes, and hands it over once it has as much as it wants, or at the end.
+pub(crate) struct BodyExcerpt<F> {
+    kept: Vec<u8>,
+    limit: usize,
+    /// None once it has been called.
+    take: Option<F>,
+}
+
+impl<F: FnOnce(Vec<u8>)> BodyExcerpt<F> {
+    /// Keeps up to `limit` bytes.
+    pub(crate) fn new(limit: usize, take: F) -> Self {
+        Self { kept: Vec::new(), limit, take: Some(take) }
+    }
+
+    fn hand_over(&mut self) {
+        if let Some(take) = self.take.take() {
+            take(std::mem::take(&mut self.kept));
+        }
+    }
+}
+
+impl<F: FnOnce(Vec<u8>) + Unpin> BodyWatcher for BodyExcerpt<F> {
+    fn see_frame(&mut self, frame: &Frame<Bytes>) {
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        let room = self.limit - self.kept.len();
+        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        if self.kept.len() == self.limit {
+            self.hand_over();
+            self.limit = 0;
+        }
+    }
+
+    fn see_end(&mut self, _: bool) {
+        self.hand_over();
+    }
+}

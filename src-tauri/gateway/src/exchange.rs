@@ -11,16 +11,20 @@ use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use url::Url;
 
-use crate::body::{Body, full_body, stream_body};
+use crate::body::{Body, BodyExcerpt, WatchedBody, full_body, stream_body};
 use crate::fault_page::{Preferences, answer_fault, answer_held_back};
 use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts, is_top_level};
-use crate::forward::Passage;
+use crate::forward::{Passage, is_error};
 use crate::held_back::HeldBack;
 use crate::held_back_summary::RefusedRequest;
 use crate::journal::{Record, RequestOutcome};
+use crate::observer::LinkRefusal;
 use crate::questions::is_in_advance;
 use crate::session::SessionState;
 use crate::target::Target;
+
+/// How much of an error is told that a one-time link was answered with, in bytes.
+const LINK_REFUSAL_LIMIT: usize = 64 << 10;
 
 /// Answers a request: itself at the launch page's address, otherwise with the application's answer.
 pub(crate) async fn exchange(
@@ -54,6 +58,13 @@ pub(crate) async fn exchange(
     let pages = session.gate.pages();
     let permit = session.gate.take_permit(&parts.method, &url);
     let is_of_link = session.gate.awaits_link() && is_top_level(&parts.headers);
+    let tell_link = |answer: Response<Body>| {
+        if is_of_link && is_error(answer.status()) {
+            watch_link_refusal(answer, &url, &session)
+        } else {
+            answer
+        }
+    };
     let passed = match &permit {
         Some(_) => Ok(stream_body(body)),
         None => pass_fence(&parts, body, &url, &session).await,
@@ -83,7 +94,7 @@ pub(crate) async fn exchange(
             record.set_outcome(RequestOutcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
             tell_observer(&held_back, &parts, &url, &record, &session);
-            return answer_held_back(&held_back, &preferences);
+            return tell_link(answer_held_back(&held_back, &preferences));
         }
     };
     if let Some(permit) = &permit {
@@ -92,14 +103,28 @@ pub(crate) async fn exchange(
             Err(fault) => permit.record_fault(fault),
         }
     }
-    answer.unwrap_or_else(|fault| {
-        if is_of_link {
-            session.observer.on_link_fault(&url, &fault);
+    match answer {
+        Ok(answer) => tell_link(answer),
+        Err(fault) => {
+            if is_of_link {
+                session.observer.on_link_fault(&url, &fault);
+            }
+            record.set_outcome(RequestOutcome::Failed { reason: fault.to_string() });
+            session.journal.end_entry(&record);
+            answer_fault(&fault, &preferences)
         }
-        record.set_outcome(RequestOutcome::Failed { reason: fault.to_string() });
-        session.journal.end_entry(&record);
-        answer_fault(&fault, &preferences)
-    })
+    }
+}
+
+/// Tells what a one-time link was refused with, as it passes.
+fn watch_link_refusal(answer: Response<Body>, url: &Url, session: &Arc<SessionState>) -> Response<Body> {
+    let (head, body) = answer.into_parts();
+    let (status, headers) = (head.status.as_u16(), head.headers.clone());
+    let (url, session) = (url.clone(), Arc::clone(session));
+    let excerpt = BodyExcerpt::new(LINK_REFUSAL_LIMIT, move |body| {
+        session.observer.on_link_refused(&url, LinkRefusal { status, headers, body });
+    });
+    Response::from_parts(head, WatchedBody::new(body, excerpt).boxed_unsync())
 }
 
 /// Answers a page that is being left.

@@ -86,7 +86,8 @@ impl Passage<'_> {
             return Ok(response.map(|_| full_body("")));
         }
         let (mut head, body) = response.into_parts();
-        if self.session.gate.notice_arrival(&asked, self.url, &head) {
+        // What an error says is told with its words.
+        if self.session.gate.notice_arrival(&asked, self.url, &head) && !is_error(head.status) {
             self.session.observer.on_arrival(self.url);
         }
         let has_known_end = has_known_end(&head);
@@ -212,6 +213,10 @@ impl Passage<'_> {
             session.journal.end_entry(&record);
         });
     }
+}
+
+pub(crate) fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// Whether it shows that an answer broke off. One that ends with its connection looks whole whenever it ends.

@@ -53,7 +53,7 @@ pub use held_back::HeldBack;
 pub use held_back_summary::HeldBackGroup;
 pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
-pub use observer::{SentCookies, SessionObserver};
+pub use observer::{LinkRefusal, SentCookies, SessionObserver};
 pub use outbound_proxy::OutboundProxy;
 pub use questions::PasswordQuestion;
 

@@ -1,5 +1,6 @@
 //! What a session's owner is told while requests pass.
 
+use http::HeaderMap;
 use url::Url;
 
 use crate::JournalEntry;
@@ -14,6 +15,9 @@ pub trait SessionObserver: Send + Sync {
     /// A one-time link has led to its first page, whose answer has not reached the window yet.
     fn on_arrival(&self, _url: &Url) {}
 
+    /// A one-time link, or an address that it has led to, was answered with an error.
+    fn on_link_refused(&self, _url: &Url, _answer: LinkRefusal) {}
+
     /// A one-time link has led to an address that could not be reached.
     fn on_link_fault(&self, _url: &Url, _fault: &ReachFault) {}
 
@@ -25,6 +29,14 @@ pub trait SessionObserver: Send + Sync {
 
     /// An answer from `url` sets cookies; each item is the text of one `Set-Cookie` header.
     fn on_cookies_set(&self, _url: &Url, _set: &[&str]) {}
+}
+
+/// The error that a one-time link was answered with.
+pub struct LinkRefusal {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// The first 64 KiB, as they were sent: perhaps compressed.
+    pub body: Vec<u8>,
 }
 
 /// The cookies of one request.

@@ -7,7 +7,6 @@ use url::{Origin, Url};
 
 use super::context::add_email_hint;
 use super::driver::{LinkArrival, LinkEnd, LinkFailure, SignInDriver, SignInWindow, SignedIn};
-use super::session_gateway::to_unanswered;
 use super::{Impersonations, RunningSession, read_user, template_context, user_label};
 use crate::audit::Event;
 use crate::browser::{FirstPage, Refusal, Unanswered};
@@ -121,15 +120,14 @@ impl SignInWindow for WindowOfSession<'_> {
         shown.map_err(LinkFailure::Error)?;
         let limit = driver.connection.sign_in.timeout;
         let arrived = match tokio::time::timeout(limit, arrival).await {
-            Ok(Ok(Ok(_))) => Ok(LinkEnd::Application),
-            Ok(Ok(Err(fault))) => Err(to_unanswered(&fault)),
-            Ok(Err(_)) => Err(Unanswered::Closed),
-            Err(_) => Err(Unanswered::TimedOut),
+            Ok(Ok(arrived)) => arrived,
+            Ok(Err(_)) => Err(LinkFailure::Unanswered(Unanswered::Closed)),
+            Err(_) => Err(LinkFailure::Unanswered(Unanswered::TimedOut)),
         };
         // Wherever the link has led, from here on the session's own mode holds.
         let switching = running.switching.lock().await;
         driver.gateway.set_mode(running.view().mode);
         drop(switching);
-        arrived.map_err(LinkFailure::Unanswered)
+        arrived.map(|()| LinkEnd::Application)
     }
 }

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use tokio::sync::oneshot;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
-    CredentialStore, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, OutboundProxy,
-    PasswordQuestion, PermitOutcome, PublicCache, ReachFault, RequestPermit, SentCookies, SessionObserver,
-    read_certificates,
+    CredentialStore, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, LinkRefusal,
+    OutboundProxy, PasswordQuestion, PermitOutcome, PublicCache, ReachFault, RequestPermit, SentCookies,
+    SessionObserver, read_certificates,
 };
 use url::{Origin, Url};
 
-use super::driver::LinkArrival;
+use super::driver::{LinkArrival, LinkFailure};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::browser::{Answer, PlannedRequest, SessionCookie, Unanswered};
+use crate::client_window::WindowReply;
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result};
 use crate::held_back::HeldBackList;
@@ -232,7 +234,7 @@ impl SessionGateway {
     }
 
     /// Lets a one-time link's pages do what they have to until a page of `origin` is there, and returns who tells that
-    /// page's address, or what could not be reached on the way.
+    /// it is, or what went wrong on the way.
     pub(crate) fn open_for_link(&self, origin: &Origin) -> LinkArrival {
         let (arrived, arrival) = oneshot::channel();
         *self.events.arrival.lock() = Some(arrived);
@@ -329,11 +331,18 @@ struct SessionEvents {
     off_site: Mutex<Option<OffSiteQuestion>>,
     cookies: Arc<WindowCookies>,
     /// Waits for the page that a one-time link leads to.
-    arrival: Mutex<Option<oneshot::Sender<Result<Url, ReachFault>>>>,
+    arrival: Mutex<Option<oneshot::Sender<Result<(), LinkFailure>>>>,
     is_telling: AtomicBool,
 }
 
 impl SessionEvents {
+    /// Tells how a one-time link has ended. What comes later does not count.
+    fn end_link(&self, end: Result<(), LinkFailure>) {
+        if let Some(arrived) = self.arrival.lock().take() {
+            let _ = arrived.send(end);
+        }
+    }
+
     /// See [`SessionGateway::take_off_site_target`].
     fn take_target(&self, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         let mut off_site = self.off_site.lock();
@@ -384,16 +393,21 @@ impl SessionObserver for SessionObservation {
         self.0.notices.send(Notice::SessionPassword(self.0.session.clone()));
     }
 
-    fn on_arrival(&self, url: &Url) {
-        if let Some(arrived) = self.0.arrival.lock().take() {
-            let _ = arrived.send(Ok(url.clone()));
-        }
+    fn on_arrival(&self, _url: &Url) {
+        self.0.end_link(Ok(()));
     }
 
     fn on_link_fault(&self, _url: &Url, fault: &ReachFault) {
-        if let Some(arrived) = self.0.arrival.lock().take() {
-            let _ = arrived.send(Err(fault.clone()));
-        }
+        self.0.end_link(Err(LinkFailure::Unanswered(to_unanswered(fault))));
+    }
+
+    fn on_link_refused(&self, _url: &Url, answer: LinkRefusal) {
+        let LinkRefusal { status, headers, body } = answer;
+        let refused = match WindowReply::decode(status, headers, Zeroizing::new(body)) {
+            Ok(reply) => LinkFailure::Refused(reply.to_answer()),
+            Err(words) => LinkFailure::Unanswered(Unanswered::BrokenOff(words)),
+        };
+        self.0.end_link(Err(refused));
     }
 
     fn on_cookies_sent(&self, url: &Url, sent: SentCookies<'_>) {

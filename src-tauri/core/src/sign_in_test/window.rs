@@ -12,7 +12,7 @@ use crate::client_window::ClientWindow;
 use crate::connection::Method;
 use crate::error::Result;
 use crate::impersonation::driver::{LinkArrival, LinkEnd, LinkFailure, SignInDriver, SignInWindow};
-use crate::impersonation::session_gateway::{SessionGateway, to_unanswered};
+use crate::impersonation::session_gateway::SessionGateway;
 use crate::sign_in::{self, Exchange};
 
 /// The most redirects of a one-time link that are followed, about as many as a browser would.
@@ -81,10 +81,9 @@ impl TestWindow {
         let loaded = tokio::time::timeout(limit, self.0.load_page(url)).await;
         let loaded = loaded.unwrap_or(Err(Unanswered::TimedOut));
         // Then the gateway has answered in the application's place.
-        let fault = arrival.try_recv().ok().and_then(std::result::Result::err);
-        let reply = match (fault, loaded) {
-            (Some(fault), _) => Err(to_unanswered(&fault)),
-            (None, loaded) => loaded,
+        let reply = match arrival.try_recv() {
+            Ok(Err(LinkFailure::Unanswered(why))) => Err(why),
+            _ => loaded,
         };
         let redirect = reply.as_ref().ok().and_then(|reply| reply.redirect.clone());
         let answer = reply.map(|reply| reply.to_answer());

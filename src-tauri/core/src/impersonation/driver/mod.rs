@@ -16,7 +16,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
-use understudy_gateway::ReachFault;
 use url::{Origin, Url};
 
 pub(crate) use self::progress::SignInProgress;
@@ -36,8 +35,8 @@ pub(crate) const STOPPED: &str = "The sign-in was stopped";
 /// Receives each request with its answer. Not everything in it may be masked yet.
 pub(crate) type ExchangeObserver = Arc<dyn Fn(Exchange) + Send + Sync>;
 
-/// Where the page that a one-time link leads to is answered, or why it is not.
-pub(crate) type LinkArrival = oneshot::Receiver<Result<Url, ReachFault>>;
+/// Tells that a one-time link's page of the application is answered, or why it is not.
+pub(crate) type LinkArrival = oneshot::Receiver<Result<(), LinkFailure>>;
 
 /// What only the window itself can do.
 #[async_trait]
