@@ -128,6 +128,9 @@ pub async fn run_session_commands(
                     let _ =
                         app.state::<Arc<SessionWindows>>().run_bar_action(&window, BarAction::Reload).await;
                 }
+                SessionCommand::GoBack(window) => {
+                    let _ = app.state::<Arc<SessionWindows>>().go_back(&window).await;
+                }
                 SessionCommand::End(session, cause) => console.end_session(&session, cause).await,
             }
         });

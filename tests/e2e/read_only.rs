@@ -83,6 +83,41 @@ async fn a_read_only_session_writes_nothing_until_the_operator_says_why() -> Res
     console.ui.quit().await
 }
 
+/// Tells what is in its field whenever it is shown.
+const FORM: &str = r"<!doctype html><title>Shop</title><form method=post action=/write><input name=text autofocus></form>
+  <script>addEventListener('pageshow', () => setTimeout(() => {
+    const { value } = document.querySelector('input');
+    fetch('/tell', { method: 'POST', body: JSON.stringify({ value, history: history.length }) });
+  }));</script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_about_a_request_that_was_held_back_leads_back_to_what_was_typed() -> Result<()> {
+    let site = Site::with(FORM, READ_ONLY).await?;
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    ensure!(site.told(1).await? == json!({ "value": "", "history": 1 }));
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    desktop.type_text(&window, "seven boxes").await?;
+    desktop.press(&window, &["Return"]).await?;
+    console.ui.switch_to("bar.html").await?;
+    until("the form to be held back", async || {
+        let state = console.ask("bar_state", "{}").await?;
+        Ok((state["held_back"]["total"] == 1 && state["can_go_back"] == true).then_some(()))
+    })
+    .await?;
+    // Back is the page's only button.
+    desktop.press(&window, &["Tab", "Return"]).await?;
+    ensure!(
+        site.told(2).await? == json!({ "value": "seven boxes", "history": 2 }),
+        "{:?}",
+        site.told(2).await?
+    );
+    ensure!(site.count("POST /write") == 0);
+    console.ui.quit().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Result<()> {
     let site = Site::showing("").await?;

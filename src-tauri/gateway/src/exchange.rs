@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use url::Url;
 
 use crate::body::{Body, BodyExcerpt, WatchedBody, full_body, stream_body};
-use crate::fault_page::{Preferences, answer_fault, answer_held_back};
+use crate::fault_page::{Preferences, WAY_BACK, answer_fault, answer_held_back};
 use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts, is_top_level};
 use crate::forward::{Passage, is_error};
 use crate::held_back::HeldBack;
@@ -49,9 +49,13 @@ pub(crate) async fn exchange(
     {
         return launch.answer(below, request, uri).await;
     }
+    // For a client that is no window of ours: it stays where it is.
+    if url.as_str() == WAY_BACK {
+        return bare_answer(StatusCode::NO_CONTENT);
+    }
     let record = session.journal.begin_entry(request.method(), &uri);
     let preferences =
-        Preferences::read(request.headers(), |origin| session.gate.is_application_origin(origin));
+        Preferences::read(request.headers(), &url, |origin| session.gate.is_application_origin(origin));
     let (parts, body) = request.into_parts();
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();

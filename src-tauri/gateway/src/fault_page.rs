@@ -1,22 +1,29 @@
 //! The page that is shown if the application could not be reached. A script gets a status and the same words.
 
 use http::header::{ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, VARY};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERER, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use url::Url;
 
 use crate::body::{Body, full_body};
 use crate::fault::ReachFault;
+use crate::fence::is_top_level;
 use crate::held_back::HeldBack;
 
 const PAGE: &str = include_str!("fault_page.html");
+
+/// Where *Back* leads on such a page. No page has scripts, so the window takes this for its own back. The name never
+/// resolves (RFC 2606), so no application's address is like it.
+pub const WAY_BACK: &str = "https://back.understudy.invalid/";
 
 /// The form in which a request wants its answer.
 pub(crate) struct Preferences {
     form: Form,
     /// The origin whose script may read the answer.
     origin: Option<HeaderValue>,
+    /// Whether another page has led there, in the same window as far as can be known.
+    has_page_before: bool,
 }
 
 enum Form {
@@ -28,7 +35,7 @@ enum Form {
 impl Preferences {
     /// `may_read` says whose scripts may read the answer: a page of another origin must not learn from it what is in
     /// the company's network.
-    pub(crate) fn read(headers: &HeaderMap, may_read: impl Fn(&HeaderValue) -> bool) -> Self {
+    pub(crate) fn read(headers: &HeaderMap, url: &Url, may_read: impl Fn(&HeaderValue) -> bool) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (accept, destination) = (text(ACCEPT.as_str()), text("sec-fetch-dest"));
         let is_page = matches!(destination, "document" | "iframe" | "frame")
@@ -38,20 +45,27 @@ impl Preferences {
             () if accept.contains("json") => Form::Json,
             () => Form::Text,
         };
-        Self { form, origin: headers.get(ORIGIN).filter(|origin| may_read(origin)).cloned() }
+        // A page that is tried again names itself.
+        let before = headers.get(REFERER).and_then(|page| page.to_str().ok());
+        let has_page_before = is_top_level(headers) && before.is_some_and(|before| before != url.as_str());
+        let origin = headers.get(ORIGIN).filter(|origin| may_read(origin)).cloned();
+        Self { form, origin, has_page_before }
     }
 }
 
 pub(crate) fn answer_fault(fault: &ReachFault, preferences: &Preferences) -> Response<Body> {
-    let words = Words { title: fault.title(), why: &fault.to_string(), hint: &fault.hint(), again: true };
+    let (why, hint) = (fault.to_string(), fault.hint());
+    let words = Words { title: fault.title(), why: &why, hint: &hint, again: true, back: true };
     answer_in_words(fault.status(), &words, preferences)
 }
 
 pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) -> Response<Body> {
     // Trying again helps only where the reason is not the session's own rule.
     let again = *held_back == HeldBack::Unreadable;
-    let words =
-        Words { title: held_back.title(), why: &held_back.to_string(), hint: held_back.hint(), again };
+    // Where the bar asks, one of its answers leads back.
+    let back = !matches!(held_back, HeldBack::LeadsElsewhere(_));
+    let why = held_back.to_string();
+    let words = Words { title: held_back.title(), why: &why, hint: held_back.hint(), again, back };
     answer_in_words(held_back.status(), &words, preferences)
 }
 
@@ -95,7 +109,11 @@ pub(crate) fn answer_password_wanted(
             "Send it once more. This time, Understudy sends the user name and the password with it.",
         ),
     };
-    answer_in_words(StatusCode::UNAUTHORIZED, &Words { title, why: &why, hint, again: true }, preferences)
+    answer_in_words(
+        StatusCode::UNAUTHORIZED,
+        &Words { title, why: &why, hint, again: true, back: true },
+        preferences,
+    )
 }
 
 /// What the gateway says in the application's place.
@@ -105,13 +123,15 @@ struct Words<'a> {
     hint: &'a str,
     /// Whether a page offers to try again.
     again: bool,
+    /// Whether it offers to go back, if there is a page before it.
+    back: bool,
 }
 
 /// The gateway's own answer, which people and the application's scripts can read.
 fn answer_in_words(status: StatusCode, words: &Words<'_>, preferences: &Preferences) -> Response<Body> {
     let Words { title, why, hint, .. } = words;
     let (content_type, content) = match preferences.form {
-        Form::Page => ("text/html; charset=utf-8", render_page(words)),
+        Form::Page => ("text/html; charset=utf-8", render_page(words, preferences.has_page_before)),
         Form::Json => (
             "application/json",
             serde_json::json!({ "error": title, "message": why, "hint": hint }).to_string(),
@@ -135,9 +155,11 @@ fn answer_in_words(status: StatusCode, words: &Words<'_>, preferences: &Preferen
     response
 }
 
-fn render_page(words: &Words<'_>) -> String {
+fn render_page(words: &Words<'_>, has_page_before: bool) -> String {
+    let back = format!(r#"<a class="back" href="{WAY_BACK}">Back</a>"#);
     PAGE.replace("{{title}}", &escape_html(words.title))
         .replace("{{again}}", if words.again { r#"<a href="">Try again</a>"# } else { "" })
+        .replace("{{back}}", if words.back && has_page_before { &back } else { "" })
         .replace("{{hint}}", &mark_code(&escape_html(words.hint)))
         .replace("{{why}}", &escape_html(words.why))
 }
@@ -172,7 +194,12 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         let fault = ReachFault::NameNotFound { host: "<b>&shop".into() };
-        answer_fault(&fault, &Preferences::read(&headers.collect(), |origin| origin == "https://app.example"))
+        answer_fault(&fault, &read_preferences(&headers.collect()))
+    }
+
+    fn read_preferences(headers: &HeaderMap) -> Preferences {
+        let url = "https://app.example/orders".parse().expect("a URL");
+        Preferences::read(headers, &url, |origin| origin == "https://app.example")
     }
 
     async fn read_body(response: Response<Body>) -> String {
@@ -211,5 +238,35 @@ mod tests {
 
         let text = read_body(ask(&[("sec-fetch-dest", "script"), ("accept", "*/*")])).await;
         assert!(text.starts_with("The application's address is unknown. The name"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_page_leads_back_where_another_one_led_to_it() {
+        let offers = async |held_back: Option<&HeldBack>, destination, before| {
+            let headers = [("sec-fetch-dest", Some(destination)), ("referer", before)];
+            let headers = headers.into_iter().filter_map(|(name, value)| {
+                Some((name.parse::<http::HeaderName>().expect("a name"), HeaderValue::from_static(value?)))
+            });
+            let preferences = read_preferences(&headers.collect());
+            let fault = ReachFault::NameNotFound { host: "shop".into() };
+            let answer = match held_back {
+                Some(held_back) => answer_held_back(held_back, &preferences),
+                None => answer_fault(&fault, &preferences),
+            };
+            let policy = answer.headers()[CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
+            assert_eq!(policy, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'");
+            let page = read_body(answer).await;
+            assert!(!page.contains("<script") && !page.contains("{{"), "{page}");
+            page.contains(&format!("href=\"{WAY_BACK}\">Back<"))
+        };
+        let before = Some("https://app.example/");
+        let read_only = HeldBack::Refused(crate::fence::FenceReason::Writes { method: "POST".into() });
+        let elsewhere = HeldBack::LeadsElsewhere("https://other.example/".parse().expect("a URL"));
+        assert!(offers(None, "document", before).await);
+        assert!(offers(Some(&read_only), "document", before).await);
+        assert!(!offers(None, "document", None).await, "it is the first page");
+        assert!(!offers(None, "document", Some("https://app.example/orders")).await, "it was tried again");
+        assert!(!offers(None, "iframe", before).await, "the page around it would be left");
+        assert!(!offers(Some(&elsewhere), "document", before).await, "the bar asks");
     }
 }

@@ -47,7 +47,7 @@ use url::{Origin, Url};
 pub use cache::PublicCache;
 pub use credentials::{Authorization, ChallengeAnswer, CredentialStore, HostCredentials};
 pub use fault::{CertificateReason, ReachFault};
-pub use fault_page::escape_html;
+pub use fault_page::{WAY_BACK, escape_html};
 pub use gate::{PermitOutcome, RequestPermit};
 pub use held_back::HeldBack;
 pub use held_back_summary::HeldBackGroup;

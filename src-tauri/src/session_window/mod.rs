@@ -68,6 +68,8 @@ pub enum SessionCommand {
     End(String, EndCause),
     /// Load the page again whose process ended, in the window with this key.
     Reload(String),
+    /// Leave a page of the gateway that says why another one is not there, in the window with this key.
+    GoBack(String),
     /// Do something with the address of the page in a window.
     UseAddress {
         session: String,
@@ -154,6 +156,23 @@ impl SessionWindows {
     pub async fn run_bar_action(&self, key: &str, action: BarAction) -> Result<()> {
         let open = self.on_page_of(key, |page| Arc::clone(&page.open)).await?;
         self.on_main(move || run_bar_action(&open, action)).await
+    }
+
+    /// Leads the window with this key back to the page before. If there is none, it closes, unless it is the session's
+    /// first one.
+    pub async fn go_back(&self, key: &str) -> Result<()> {
+        let key = key.to_owned();
+        self.on_main(move || {
+            let page_before = with_page(&key, |page| {
+                page.view.can_go_back().unwrap_or(false).then(|| Arc::clone(&page.open))
+            })?;
+            match page_before {
+                Some(open) => run_bar_action(&open, BarAction::Back),
+                None => close_popup(&key),
+            }
+            Ok(())
+        })
+        .await?
     }
 
     /// Opens a page that leads out of the application where the operator chose. Unless the session goes there, the

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 use understudy_core::launch::{FaultKind, LaunchSite};
-use understudy_gateway::Gateway;
+use understudy_gateway::{Gateway, WAY_BACK};
 use url::{Origin, Url};
 
 use super::SessionCommand;
@@ -179,6 +179,10 @@ impl SessionWindow {
 pub(super) fn may_navigate(open: &SessionWindow, url: &str) -> bool {
     let is_launch_page = Url::parse(url).is_ok_and(|url| open.launch.holds(&url));
     match &*open.stage.lock() {
+        Stage::Application { .. } if url == WAY_BACK => {
+            let _ = open.commands.send(SessionCommand::GoBack(open.key.clone()));
+            false
+        }
         Stage::Application { .. } | Stage::Link => !is_launch_page && is_of_page(url),
         Stage::Fault { url: page } => {
             if is_launch_page && url.ends_with("/reload") {
@@ -312,6 +316,14 @@ mod tests {
         let fault = open.replace_dead_page(PAGE).expect("a page of ours");
         assert!(!may_navigate(&open, &format!("{fault}/reload")));
         assert!(matches!(heard.try_recv(), Ok(SessionCommand::Reload(key)) if key == "s1"));
+    }
+
+    #[test]
+    fn a_page_of_the_gateway_leads_back() {
+        let (commands, mut heard) = mpsc::unbounded_channel();
+        let open = SessionWindow { commands, ..open(Stage::Application { is_there: true }) };
+        assert!(!may_navigate(&open, WAY_BACK));
+        assert!(matches!(heard.try_recv(), Ok(SessionCommand::GoBack(key)) if key == "s1"));
     }
 
     #[test]

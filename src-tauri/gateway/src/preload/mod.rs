@@ -229,7 +229,7 @@ async fn load_file(pending: PendingFile, url: Url, headers: HeaderMap) {
     *request.uri_mut() = address.clone();
     let (parts, body) = request.into_parts();
     let (asked, request) = (parts.clone(), Request::from_parts(parts, body));
-    let preferences = Preferences::read(&asked.headers, |_| false);
+    let preferences = Preferences::read(&asked.headers, &url, |_| false);
     let record = session.journal.begin_entry(&Method::GET, address);
     let pages = session.gate.pages();
     let passage = Passage {

@@ -6,6 +6,7 @@ use gtk::gdk::ModifierType;
 use gtk::glib;
 use gtk::prelude::*;
 use tauri::AppHandle;
+use understudy_gateway::WAY_BACK;
 use webkit2gtk::{
     NavigationAction, NavigationPolicyDecision, NavigationPolicyDecisionExt, NavigationType,
     PolicyDecisionExt, PolicyDecisionType, SettingsExt, URIRequestExt, WebViewExt,
@@ -40,7 +41,7 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         let Some(url) = address_of(&action) else { return false };
         if offer_contact(&app, &open, &url, action.is_user_gesture()) {
             decision.ignore();
-        } else if is_for_new_window(&action) && is_web(&url) && open.is_of_application() {
+        } else if is_for_new_window(&action) && is_web(&url) && url != WAY_BACK && open.is_of_application() {
             decision.ignore();
             open_link(&app, &open, view, &action, url);
         } else if may_navigate(&open, &url) {
