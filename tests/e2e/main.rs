@@ -26,6 +26,7 @@ mod journey;
 mod keyring;
 mod leaving;
 mod links;
+mod opener;
 mod popups;
 mod read_only;
 mod recipes;

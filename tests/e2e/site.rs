@@ -28,6 +28,9 @@ pub struct Sent {
     pub user_agent: String,
 }
 
+/// Names and values.
+type Headers = Vec<(&'static str, &'static str)>;
+
 /// How the application currently behaves.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
@@ -35,6 +38,8 @@ pub struct Behaviour {
     pub page: String,
     /// Further pages, by the request that gets them (`GET /popup`).
     pub pages: Vec<(&'static str, String)>,
+    /// Further answers with headers of their own, by the request that gets them.
+    pub answers: Vec<(&'static str, Headers, &'static str)>,
     /// Additional headers of the page at `/`.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Requests (`POST /login`) that are answered 401, with a challenge for which browsers ask for a password.
@@ -221,6 +226,13 @@ async fn answer(
     }
     if let Some((_, page)) = now.pages.iter().find(|(request, _)| *request == what) {
         return Html(page.clone()).into_response();
+    }
+    if let Some((_, headers, content)) = now.answers.iter().find(|(request, ..)| *request == what) {
+        let mut answer = Response::new(Body::from(*content));
+        for (name, value) in headers {
+            answer.headers_mut().insert(*name, value.parse().expect("a header's value"));
+        }
+        return answer;
     }
     match what.as_str() {
         "POST /login" => {

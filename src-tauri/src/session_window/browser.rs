@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32};
 
 use async_trait::async_trait;
 use understudy_core::browser::{Browser, FirstPage, WindowOptions};
@@ -26,6 +26,7 @@ impl Browser for SessionWindows {
             stage: Mutex::new(Stage::LaunchPage),
             launch: launch.clone(),
             falls: AtomicU32::new(0),
+            has_document: AtomicBool::new(false),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
             origin: Mutex::new(origin.clone()),

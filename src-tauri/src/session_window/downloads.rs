@@ -15,6 +15,8 @@ use url::Url;
 use super::emit_to_bars;
 use super::file_names::{find_free_path, safe_file_name};
 use super::popups::PopupLimits;
+#[cfg(not(target_os = "linux"))]
+use super::popups::close_popup_of_download;
 use super::stage::SessionWindow;
 use crate::CONSOLE;
 
@@ -129,6 +131,7 @@ impl Downloads {
         if !self.is_accepting(open) {
             return None;
         }
+        close_popup_of_download(&self.app, open);
         self.limits.take_pause_for_input();
         if self.row.take_one(self.limits.count_inputs()) {
             return self.begin_download(url, suggested);

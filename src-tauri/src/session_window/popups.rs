@@ -172,6 +172,13 @@ pub(super) fn close_popups(session: &str) {
     }
 }
 
+/// Closes a window that was opened for a file that is saved now, as browsers do: nothing else has loaded in it.
+pub(super) fn close_popup_of_download(app: &AppHandle, open: &SessionWindow) {
+    if open.is_popup() && !open.has_document.load(Ordering::Relaxed) {
+        close_popup_later(app, &open.key);
+    }
+}
+
 /// Closes a window once what is running now has returned, as it may be a handler of this very window.
 pub(super) fn close_popup_later(app: &AppHandle, key: &str) {
     let (app, key) = (app.clone(), key.to_owned());
@@ -191,6 +198,7 @@ impl SessionWindow {
             stage: Mutex::new(Stage::Application { is_there: true }),
             launch: self.launch.clone(),
             falls: AtomicU32::new(0),
+            has_document: AtomicBool::new(false),
             zoom: Mutex::new(*self.zoom.lock()),
             bar_height: super::BAR_HEIGHT.into(),
             origin: Mutex::new(self.origin.lock().clone()),

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -71,6 +71,8 @@ pub(super) struct SessionWindow {
     pub launch: LaunchSite,
     /// How often the web process has ended on the launch page.
     pub falls: AtomicU32,
+    /// Whether a document has loaded in it, rather than only a file that is saved.
+    pub has_document: AtomicBool,
     pub zoom: Mutex<f64>,
     /// In logical pixels.
     pub bar_height: AtomicI32,
@@ -227,6 +229,7 @@ mod tests {
             stage: Mutex::new(stage),
             launch: LaunchSite::create(LaunchPage::create(view).0).expect("an address"),
             falls: AtomicU32::new(0),
+            has_document: AtomicBool::new(false),
             zoom: Mutex::new(1.0),
             bar_height: AtomicI32::new(BAR_HEIGHT),
             origin: Mutex::new(parse("https://app.example/").origin()),

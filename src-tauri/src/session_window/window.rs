@@ -290,11 +290,16 @@ fn configure_page<'a>(
         .with_devtools(true)
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
-            // Not earlier: until then the launch page could be inspected, which held the secrets.
-            PageLoadEvent::Started if Url::parse(&url).is_ok_and(|url| loaded.mark_page_arrived(&url)) => {
-                let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
+            PageLoadEvent::Started => {
+                // A new window has this address before anything loads in it.
+                if url != "about:blank" {
+                    loaded.has_document.store(true, Ordering::Relaxed);
+                }
+                // Not earlier: until then the launch page could be inspected, which held the secrets.
+                if Url::parse(&url).is_ok_and(|url| loaded.mark_page_arrived(&url)) {
+                    let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
+                }
             }
-            PageLoadEvent::Started => {}
             PageLoadEvent::Finished => {
                 refresh_bar(&app_, &loading);
             }
@@ -310,6 +315,15 @@ pub(super) fn with_page<T>(key: &str, work: impl FnOnce(&PageView) -> T) -> Resu
 /// Removes a page, in order to close it. Main thread only.
 pub(super) fn take_page(key: &str) -> Option<PageView> {
     PAGES.with_borrow_mut(|pages| pages.remove(key))
+}
+
+/// The window with this page. Main thread only.
+#[cfg(target_os = "linux")]
+pub(super) fn find_window_with(view: &webkit2gtk::WebView) -> Option<Arc<SessionWindow>> {
+    use wry::WebViewExtUnix;
+
+    let is_it = |page: &&PageView| page.view.webview() == *view;
+    PAGES.with_borrow(|pages| pages.values().find(is_it).map(|page| Arc::clone(&page.open)))
 }
 
 /// The keys of a session's windows, in the order in which they were opened. Main thread only.

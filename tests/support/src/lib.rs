@@ -17,6 +17,8 @@ pub mod digest;
 #[cfg(target_os = "linux")]
 pub mod directory_bench;
 #[cfg(target_os = "linux")]
+pub mod file_manager;
+#[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]
 pub mod list_bench;

@@ -96,6 +96,8 @@ export class BarSession {
     try {
       await ipc.showSavedFile(this.saved.id);
     } catch (cause) {
+      // Why it can't be shown takes the room.
+      this.saved = null;
       this.failure = asFailure(cause);
     }
   }

@@ -71,7 +71,7 @@ pub fn attach_page(
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
     let column = lay_out_bar(window)?;
-    let context = context::create_context(open, downloads);
+    let context = context::create_context(window.app_handle(), open, downloads);
     if let Err(why) = sandbox::is_usable() {
         sandbox::report_missing_sandbox(window.app_handle(), why);
     }

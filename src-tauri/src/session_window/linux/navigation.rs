@@ -8,8 +8,9 @@ use gtk::prelude::*;
 use tauri::AppHandle;
 use understudy_gateway::WAY_BACK;
 use webkit2gtk::{
-    NavigationAction, NavigationPolicyDecision, NavigationPolicyDecisionExt, NavigationType,
-    PolicyDecisionExt, PolicyDecisionType, SettingsExt, URIRequestExt, WebViewExt,
+    NavigationAction, NavigationPolicyDecision, NavigationPolicyDecisionExt, NavigationType, PolicyDecision,
+    PolicyDecisionExt, PolicyDecisionType, ResponsePolicyDecision, ResponsePolicyDecisionExt, SettingsExt,
+    URIRequestExt, URIResponseExt, WebViewExt,
 };
 use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewExtUnix};
 
@@ -35,6 +36,9 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         settings.set_javascript_can_open_windows_automatically(true);
     }
     view.connect_decide_policy(glib::clone!(@strong app, @strong open => move |view, decision, kind| {
+        if kind == PolicyDecisionType::Response {
+            return save_unshowable(decision);
+        }
         let policy = decision.downcast_ref::<NavigationPolicyDecision>();
         let action = policy.and_then(NavigationPolicyDecisionExt::navigation_action);
         let Some(action) = action.filter(|_| kind == PolicyDecisionType::NavigationAction) else { return false };
@@ -64,6 +68,20 @@ pub fn watch_navigation(page: &WebView, app: &AppHandle, open: &Arc<SessionWindo
         open.popups.note_input();
         glib::Propagation::Proceed
     }));
+}
+
+/// Saves a page's answer that cannot be shown as a page, such as an archive. By itself, WebKit drops it.
+fn save_unshowable(decision: &PolicyDecision) -> bool {
+    let Some(policy) = decision.downcast_ref::<ResponsePolicyDecision>() else { return false };
+    // 0: from a `blob:`. The page stays where it is after 204 and 205, and after an error there is nothing to save.
+    let is_content = policy.response().is_some_and(|answer| {
+        matches!(answer.status_code(), 0 | 200..=203 | 206..=299) && answer.mime_type().is_some()
+    });
+    let is_saved = is_content && policy.is_main_frame_main_resource() && !policy.is_mime_type_supported();
+    if is_saved {
+        decision.download();
+    }
+    is_saved
 }
 
 fn address_of(action: &NavigationAction) -> Option<String> {
