@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use understudy_test_support::desktop::Window;
+use understudy_test_support::desktop::{SCREEN, Window};
 use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
@@ -130,6 +130,7 @@ async fn a_page_and_the_windows_it_opens_work_together_within_the_session() -> R
     site.received("GET /middle", 1).await?;
     desktop.wait_for_window("window 5").await?;
     turn_to_bar(&console, Some(5)).await?;
+    console.ui.by_role("button", "Close window").await?;
     // Not by the driver's click, which would wait for an answer of the bar that it closes.
     let close = "const button = document.querySelector('button[aria-label=\"Close window\"]');
         setTimeout(() => button.click());
@@ -198,5 +199,40 @@ async fn a_flood_of_windows_is_stopped_and_all_of_them_end_with_the_session() ->
     let sent = site.sent();
     let sign_out = sent.iter().position(|one| one.what == "POST /logout").context("a sign-out")?;
     ensure!(sent[sign_out..].iter().all(|one| one.what != "POST /tick"), "{:#?}", &sent[sign_out..]);
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_has_the_size_that_its_page_asks_for() -> Result<()> {
+    let page = r"<!doctype html><title>Shop</title>
+      <style>body { margin: 0 } button { display: block; width: 300px; height: 40px; margin: 0 }</style>
+      <button data-size='width=500,height=400'>Sign in elsewhere</button>
+      <button data-size='popup,width=50,height=40'>Tiny</button>
+      <button data-size='width=5000,height=4000'>Huge</button>
+      <button data-size='width=640'>Narrow</button>
+      <button data-size=''>As it comes</button>
+      <script>
+        for (const one of document.querySelectorAll('button')) {
+          one.onclick = () => open('/popup', '', one.dataset.size);
+        }
+        addEventListener('load', () => fetch('/tell', { method: 'POST', body: '1' }));
+      </script>";
+    let site = Site::showing(page).await?;
+    let popup = "<!doctype html><title>Popup</title><script>
+        const tell = () => fetch('/size/' + innerWidth + 'x' + innerHeight);
+        addEventListener('load', tell);
+        addEventListener('resize', tell);</script>";
+    site.set(|now| now.pages = vec![("GET /popup", popup.into())]);
+    let desktop = &site.stage.desktop;
+    let (console, window) = signed_in(&site).await?;
+    for (nth, size) in [(1, (500, 446)), (2, (420, 280)), (3, SCREEN), (4, (640, 860)), (5, (1280, 860))] {
+        desktop.click(&window, row(nth).0, row(nth).1).await?;
+        let popup = desktop.wait_for_window(&format!("window {}", nth + 1)).await?;
+        desktop.wait_for_size(&popup, size).await?;
+        let told = format!("GET /size/{}x{}", size.0, size.1 - 46);
+        site.received(&told, 1).await?;
+        desktop.close(&popup).await?;
+        desktop.wait_until_gone(&format!("window {}", nth + 1)).await?;
+    }
     console.ui.quit().await
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tauri::AppHandle;
+use tauri::{AppHandle, WebviewWindow};
 use understudy_core::notice::Toast;
 use wry::NewWindowOpener;
 
-use super::bar::{emit_to_bars, popup_key};
+use super::bar::{BAR_HEIGHT, emit_to_bars, popup_key};
 use super::platform;
 use super::stage::{GatewayAccess, SessionWindow, Stage, is_of_page};
-use super::window::{PageView, build_popup, list_windows, take_page, with_page};
+use super::window::{LEAST_SIZE, PageView, build_popup, list_windows, take_page, with_page};
 
 /// How many of them a session may have at once.
 const MOST_OPEN: usize = 8;
@@ -139,6 +139,22 @@ pub(super) fn open_popup(app: &AppHandle, opener_key: &str, request: PopupReques
     }
 }
 
+/// The size of a window whose page asks for this size, in logical pixels, on the screen that `window` is on.
+pub(super) fn fit_popup(window: &WebviewWindow, page: (f64, f64)) -> (f64, f64) {
+    let monitor = window.current_monitor().ok().flatten();
+    let screen = monitor.map(|monitor| {
+        let size = monitor.work_area().size.to_logical::<f64>(monitor.scale_factor());
+        (size.width, size.height)
+    });
+    bound_size((page.0, page.1 + f64::from(BAR_HEIGHT)), screen)
+}
+
+/// As much of a size as the screen has room for, and at least what a window needs.
+fn bound_size(wanted: (f64, f64), screen: Option<(f64, f64)>) -> (f64, f64) {
+    let most = screen.unwrap_or((f64::INFINITY, f64::INFINITY));
+    (wanted.0.min(most.0).max(LEAST_SIZE.0), wanted.1.min(most.1).max(LEAST_SIZE.1))
+}
+
 /// Closes one of them; the session's first window stays. Main thread only.
 pub(super) fn close_popup(key: &str) {
     if super::bar::number_of_window(key).is_none() {
@@ -150,7 +166,7 @@ pub(super) fn close_popup(key: &str) {
 }
 
 /// Ends the page in a window that is closing, and returns the window.
-pub(super) fn end_popup(page: PageView) -> tauri::WebviewWindow {
+pub(super) fn end_popup(page: PageView) -> WebviewWindow {
     let PageView { view, window, .. } = page;
     platform::close_dialogs(&window);
     // Its web process is often the opener's, and stays.
@@ -200,7 +216,7 @@ impl SessionWindow {
             falls: AtomicU32::new(0),
             has_document: AtomicBool::new(false),
             zoom: Mutex::new(*self.zoom.lock()),
-            bar_height: super::BAR_HEIGHT.into(),
+            bar_height: BAR_HEIGHT.into(),
             origin: Mutex::new(self.origin.lock().clone()),
             start: Mutex::new(self.start.lock().clone()),
             access: GatewayAccess {
@@ -239,6 +255,15 @@ mod tests {
         let limits = PopupLimits::default();
         let opened = (0..50).filter(|_| limits.take_number(0, true).is_ok()).count();
         assert_eq!(opened, MOST_IN_A_ROW as usize);
+    }
+
+    #[test]
+    fn a_window_is_as_large_as_its_page_wants_within_the_screen() {
+        let screen = Some((1600.0, 1000.0));
+        assert_eq!(bound_size((500.0, 446.0), screen), (500.0, 446.0));
+        assert_eq!(bound_size((50.0, 40.0), screen), LEAST_SIZE);
+        assert_eq!(bound_size((5000.0, 4000.0), screen), (1600.0, 1000.0));
+        assert_eq!(bound_size((900.0, 40.0), None), (900.0, LEAST_SIZE.1));
     }
 
     #[test]

@@ -17,9 +17,9 @@ use url::Url;
 use wry::{PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
 
 use super::actions::run_bar_action;
-use super::bar::{BAR_HEIGHT, BarAction, bar_label, number_of_window, refresh_bar};
+use super::bar::{BarAction, bar_label, number_of_window, refresh_bar};
 use super::downloads::Downloads;
-use super::popups::{PopupRequest, close_popup_later, end_popup};
+use super::popups::{PopupRequest, close_popup_later, end_popup, fit_popup};
 use super::stage::SessionWindow;
 use super::title::{popup_title, window_title};
 use super::{SessionCommand, WindowTurn, platform, window_closed_error, window_error};
@@ -27,7 +27,7 @@ use crate::CONSOLE;
 use crate::crash_recovery::reload_on_crash;
 
 /// The least width and height of a session's window, in logical pixels.
-const LEAST_SIZE: (f64, f64) = (420.0, 280.0);
+pub(super) const LEAST_SIZE: (f64, f64) = (420.0, 280.0);
 
 /// What only the main thread may touch.
 pub(super) struct PageView {
@@ -112,10 +112,10 @@ pub(super) fn build_popup(
     let of_session = |page: &PageView| {
         let scale = page.window.scale_factor().unwrap_or(1.0);
         let size = page.window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
-        (page.window.title().unwrap_or_default(), (size.width, size.height))
+        let size = request.size.map_or((size.width, size.height), |asked| fit_popup(&page.window, asked));
+        (page.window.title().unwrap_or_default(), size)
     };
     let (title, size) = with_page(&open.session, of_session)?;
-    let size = request.size.map_or(size, |(width, height)| (width, height + f64::from(BAR_HEIGHT)));
     let empty = build_empty_window(app, open, &popup_title(&title, number), size)?;
     let window = empty.window();
     let view = platform::attach_popup(window, open, &downloads, request.opener, |bare| {

@@ -8,7 +8,7 @@ mod printing;
 mod sandbox;
 mod signals;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub use self::navigation::decide_navigation;
 pub use self::printing::print_page;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;
+use super::popups::fit_popup;
 use super::stage::SessionWindow;
 use super::window::PageEvent;
 use super::{BAR_HEIGHT, window_error};
@@ -110,17 +111,37 @@ fn lay_out_bar(window: &WebviewWindow) -> std::result::Result<gtk::Box, String> 
 }
 
 /// Shows a window that a page opens, in the size that the page asks for, which is known only after it has its page.
+///
+/// WebKit first tells what the page asks for, and then a frame for the whole window, which it works out before the page
+/// has a place in it (2.50). If the page asks for nothing, there is only the frame.
 pub fn show_popup(window: &WebviewWindow, page: &WebView) -> Result<()> {
+    let view = page.webview();
+    let told: Rc<RefCell<Vec<(i32, i32)>>> = Rc::default();
+    if let Some(properties) = view.window_properties() {
+        let told = Rc::clone(&told);
+        properties.connect_notify_local(Some("geometry"), move |properties, _| {
+            let geometry = properties.geometry();
+            told.borrow_mut().push((geometry.width(), geometry.height()));
+        });
+    }
     let shown = window.clone();
-    page.webview().connect_ready_to_show(move |view| {
-        let asked = view.window_properties().map(|properties| properties.geometry());
-        if let Some(asked) = asked.filter(|asked| asked.width() > 0 && asked.height() > 0) {
-            let (width, height) = (f64::from(asked.width()), f64::from(asked.height() + BAR_HEIGHT));
-            let _ = shown.set_size(LogicalSize::new(width, height));
+    view.connect_ready_to_show(move |_| {
+        if let [(width, height), _, ..] = *told.borrow_mut().split_off(0) {
+            resize_popup(&shown, width, height);
         }
     });
     window.show().map_err(window_error)?;
     page.focus().map_err(window_error)
+}
+
+/// Gives a window the size that its page asks for; 0 stands for a length that it does not name.
+fn resize_popup(window: &WebviewWindow, width: i32, height: i32) {
+    let Ok(window_) = window.gtk_window() else { return };
+    let (now_wide, now_high) = window_.size();
+    let named = |asked: i32, now: i32| f64::from(if asked > 0 { asked } else { now });
+    let asked = (named(width, now_wide), named(height, now_high - BAR_HEIGHT));
+    let (width, height) = fit_popup(window, asked);
+    let _ = window.set_size(LogicalSize::new(width, height));
 }
 
 /// Gives the bar its height; the page gets the rest.
