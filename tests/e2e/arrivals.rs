@@ -10,9 +10,12 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router, body::Bytes};
 use serde_json::{Value, json};
+use understudy_core::audit::{AuditLog, Event};
 use understudy_test_support::proxy::Proxy;
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::until;
+
+use crate::opener::Opener;
 
 const SECRET: &str = "canary-5704a6e0-service-key";
 
@@ -81,6 +84,13 @@ async fn answer(
     match (method, path.as_str()) {
         (Method::POST, "/admin/link") if is_console => {
             Json(json!({ "url": format!("{origin}/enter/once") })).into_response()
+        }
+        (Method::POST, "/admin/open-link") if is_console => {
+            Json(json!({ "url": format!("{origin}/enter?token=canary-of-a-link") })).into_response()
+        }
+        // A page that stays at the link's address.
+        (Method::GET, "/enter") => {
+            (cookie, Html("<!doctype html><title>Shop</title><h1>Hello</h1>")).into_response()
         }
         (Method::POST, "/admin/token") if is_console => {
             Json(json!({ "access_token": "token-of-ada", "user": { "id": 7, "name": "Ada" } }))
@@ -157,11 +167,7 @@ async fn a_one_time_link_is_opened_once_verified_and_left_nowhere() -> Result<()
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_question_the_page_that_a_link_leads_to_stays() -> Result<()> {
     let application = Application::start().await?;
-    let sign_in = format!(
-        "kind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
-         [[sign_in.steps]]\nurl = \"$app/admin/link\"\n{BEARER}\ncapture = {{ link = {{ json = \"/url\" }} }}"
-    );
-    let stage = staged(&application, &sign_in).await?;
+    let stage = staged(&application, &link_without_question("link")).await?;
     let console = stage.open(&[]).await?;
     console.become_user("7", "ticket 1").await?;
     console.wait_for_phases(&["active"]).await.with_context(|| format!("{:?}", application.paths()))?;
@@ -174,6 +180,55 @@ async fn without_a_question_the_page_that_a_link_leads_to_stays() -> Result<()> 
         application.paths()
     );
     console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_used_before_is_refused_and_can_be_tried_again() -> Result<()> {
+    let application = Application::start().await?;
+    let stage = staged(&application, &link_without_question("link")).await?;
+    *application.shop.is_link_used.lock().expect("no panic") = true;
+    let console = stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["refused"]).await.with_context(|| format!("{:?}", application.paths()))?;
+    let entries = AuditLog::open(&stage.home().audit_file()?).await?.read_entries(1).await?;
+    ensure!(matches!(entries[0].event, Event::Refused { status: Some(410), .. }), "{entries:?}");
+    // The page that says so is gone, and Retry has the focus.
+    *application.shop.is_link_used.lock().expect("no panic") = false;
+    let window = stage.desktop.wait_for_window("development — Understudy").await?;
+    console.press_until(&window, &["Return"], &["active"]).await?;
+    application.sent("POST /seen").await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_a_one_time_link_is_neither_copied_nor_opened_elsewhere() -> Result<()> {
+    let application = Application::start().await?;
+    let mut stage = staged(&application, &link_without_question("open-link")).await?;
+    let opener = Opener::install(&mut stage)?;
+    let console = stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await.with_context(|| format!("{:?}", application.paths()))?;
+    let window = stage.desktop.wait_for_window("development — Understudy").await?;
+    let _owner = stage.desktop.copy("copied before").await?;
+    console.ui.switch_to("bar.html").await?;
+    for keys in ["ctrl+shift+c", "ctrl+shift+o"] {
+        stage.desktop.press(&window, &[keys]).await?;
+        let refusal = "This page's address contains a secret of the sign-in, so it stays in the session.";
+        console.ui.with_text("status", refusal).await?;
+        // What the bar has said is gone.
+        console.ui.session().refresh().await?;
+    }
+    ensure!(stage.desktop.copied().await? == "copied before");
+    ensure!(!opener.has_opened());
+    console.ui.quit().await
+}
+
+/// A sign-in by a link that `/admin/<what>` makes.
+fn link_without_question(what: &str) -> String {
+    format!(
+        "kind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
+         [[sign_in.steps]]\nurl = \"$app/admin/{what}\"\n{BEARER}\ncapture = {{ link = {{ json = \"/url\" }} }}"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use understudy_test_support::wait::until;
 
+use crate::opener::Opener;
 use crate::site::Site;
 
 /// A page that tells which keys it gets, and what is selected in it.
@@ -108,6 +109,29 @@ async fn text_is_found_in_the_page_and_its_address_and_links_are_copied() -> Res
     })
     .await?;
     ensure!(site.count("GET /") == 1);
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_opens_in_the_operators_own_browser_which_is_not_signed_in() -> Result<()> {
+    let mut site = Site::showing(LISTENER).await?;
+    let opener = Opener::install(&mut site.stage)?;
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    console.ui.switch_to("bar.html").await?;
+    let location = console.ask("bar_state", "{}").await?["location"].as_str().unwrap_or_default().to_owned();
+    desktop.click(&window, 400, 400).await?;
+    desktop.press(&window, &["ctrl+shift+o"]).await?;
+    let call = opener.opened().await?;
+    ensure!(call.arguments == [format!("{location}/")], "{call:?}");
+    // The session's cookie is `sid=7`.
+    ensure!(!call.environment.contains("sid="), "{call:?}");
+    console.ui.with_text("status", "Opened in your browser, not signed in").await?;
+    ensure!(site.count("GET /") == 1, "the page stays where it is");
     console.ui.quit().await
 }
 

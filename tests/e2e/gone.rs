@@ -49,6 +49,72 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     console.ui.quit().await
 }
 
+/// Opens a window that shares its process, and one that has its own.
+const OPENER: &str = "<!doctype html><title>Shop</title>\
+    <style>body { margin: 0 } button { display: block; width: 300px; height: 40px; margin: 0 }</style>\
+    <button onclick='window.open(`/popup`)'>Together</button><button onclick='window.open(`/isolated`)'>Alone</button><script>\
+    addEventListener('keydown', ({ key }) => key === 'x' && fetch('/alive', { method: 'POST' }));\
+    fetch('/tell', { method: 'POST', body: '1' })</script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_further_window_whose_process_is_gone_says_so_and_the_session_goes_on() -> Result<()> {
+    let site = Site::showing(OPENER).await?;
+    let popup = "<!doctype html><title>Popup</title><h1>A popup</h1><script>\
+        fetch('/tell', { method: 'POST', body: '1' })</script>";
+    let alone = vec![("content-type", "text/html"), ("cross-origin-opener-policy", "same-origin")];
+    site.set(|now| {
+        now.pages = vec![("GET /popup", popup.into())];
+        now.answers = vec![("GET /isolated", alone, popup)];
+    });
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "crashes").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    wait_until_shown(&site, &window).await?;
+
+    // One with a process of its own takes nothing with it.
+    let first = console.page_processes()?;
+    desktop.click(&window, 100, 46 + 60).await?;
+    // Its script runs, so its process is there for good: WebKit gives up altogether if one ends while it starts (2.50).
+    site.told(2).await?;
+    let isolated = desktop.wait_for_window("window 2").await?;
+    wait_until_shown(&site, &isolated).await?;
+    let own = until("a process of its own", async || {
+        let all = console.page_processes()?;
+        Ok(all.into_iter().find(|pid| !first.contains(pid)))
+    })
+    .await?;
+    processes::signal(own, "KILL").await?;
+    wait_until_told(&site, &isolated).await?;
+    desktop.press(&window, &["x"]).await?;
+    site.received("POST /alive", 1).await?;
+    // Reload has the focus there.
+    desktop.press(&isolated, &["Return"]).await?;
+    ensure!(site.received("GET /isolated", 2).await?.is_signed_in);
+    site.told(3).await?;
+    desktop.press(&isolated, &["ctrl+w"]).await?;
+    desktop.wait_until_gone("window 2").await?;
+
+    // One that shares its opener's process goes down with it. Both say so, and both come back.
+    desktop.click(&window, 100, 46 + 20).await?;
+    site.told(4).await?;
+    let together = desktop.wait_for_window("window 3").await?;
+    wait_until_shown(&site, &together).await?;
+    console.signal_page("KILL").await?;
+    wait_until_told(&site, &together).await?;
+    wait_until_told(&site, &window).await?;
+    desktop.press(&together, &["Return"]).await?;
+    ensure!(site.received("GET /popup", 2).await?.is_signed_in);
+    site.told(5).await?;
+    desktop.press(&window, &["Return"]).await?;
+    site.told(6).await?;
+    console.wait_for_phases(&["active"]).await?;
+    ensure!(site.count("POST /logout") == 0, "{:#?}", site.sent());
+    console.ui.quit().await
+}
+
 /// Returns when the message about the page is in its place. Before that, keys go nowhere, or to the bar.
 async fn wait_until_told(site: &Site, window: &Window) -> Result<()> {
     until("the page to be told as gone", async || Ok(shows_ours(site, window).await?.then_some(()))).await
