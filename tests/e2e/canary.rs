@@ -1,13 +1,14 @@
 //! The admin token and the session's cookies appear nowhere: not on disk, not in the UI or what crosses to it, not in the
 //! process's arguments or environment, not in the log.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use understudy_demo::{Faults, LoginAnswer};
 use understudy_test_support::processes;
 use understudy_test_support::stage::Console;
 
+use crate::leaks::{contains, find_in_files, find_in_log};
 use crate::shop::{Shop, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,9 +33,7 @@ async fn token_and_cookies_go_to_the_application_alone() -> Result<()> {
     for name in ["ledgerline_session", "ledgerline_api"] {
         canaries.push(asked.cookies.get(name).context(name)?.clone());
     }
-    let find = |text: &[u8]| {
-        canaries.iter().find(|canary| text.windows(canary.len()).any(|window| window == canary.as_bytes()))
-    };
+    let find = |text: &[u8]| canaries.iter().find(|canary| contains(text, canary.as_bytes()));
     console.ask("secret_status", "{ connection: 'shop' }").await?;
     console.ask("read_connection", "{ connection: 'shop' }").await?;
 
@@ -69,20 +68,15 @@ async fn token_and_cookies_go_to_the_application_alone() -> Result<()> {
     let log = console.ui.log();
     assert!(log.contains("TRACE"), "everything is logged");
     for canary in &canaries {
-        // A message of bytes is logged as numbers.
-        let bytes = format!("{:?}", canary.as_bytes());
-        let bytes = bytes.trim_matches(['[', ']']);
-        let spilt: Vec<_> =
-            log.lines().filter(|line| line.contains(canary) || line.contains(bytes)).collect();
+        let spilt = find_in_log(&log, canary);
         assert!(spilt.is_empty(), "the log: {spilt:#?}");
     }
     console.ui.quit().await?;
 
     for folder in [shop.stage.home_path().to_owned(), PathBuf::from(&shop.stage.keyring.env()["HOME"])] {
-        for file in files_below(&folder)? {
+        for canary in &canaries {
             // The keyring's own file is encrypted, and searched too.
-            let content = std::fs::read(&file).with_context(|| file.display().to_string())?;
-            assert_eq!(find(&content), None, "{}", file.display());
+            assert_eq!(find_in_files(&folder, canary.as_bytes())?, Vec::<PathBuf>::new());
         }
     }
     Ok(())
@@ -110,18 +104,4 @@ async fn overhear(console: &Console<'_>) -> Result<()> {
     );
     console.ui.evaluate(&script).await?;
     Ok(())
-}
-
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            files.extend(files_below(&entry.path())?);
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(files)
 }

@@ -1,12 +1,11 @@
 //! An application that answers 401 with a challenge, for which browsers ask for a password: during the sign-in, no one
 //! is asked; afterwards, the bar asks.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
 use understudy_core::audit::Event;
 use understudy_test_support::digest::DigestGuard;
 
+use crate::leaks::{find_in_files, find_in_log};
 use crate::site::{Guard, Site};
 
 const PAGE: &str = "<!doctype html><title>Shop</title><h1>Signed in</h1>";
@@ -62,7 +61,8 @@ fn report_and_go(shows: &str, next: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_wants_a_password_is_asked_about_in_the_bar() -> Result<()> {
-    let site = Site::showing(&report_and_go("Signed in", "/reports")).await?;
+    let mut site = Site::showing(&report_and_go("Signed in", "/reports")).await?;
+    site.stage.set_env("UNDERSTUDY_LOG", "trace");
     let staff_only: &str = Box::leak(report_and_go("Staff only", "/frames").into_boxed_str());
     site.set(|now| {
         now.guards = vec![
@@ -129,28 +129,16 @@ async fn a_host_that_wants_a_password_is_asked_about_in_the_bar() -> Result<()> 
 
     console.press_until(&window, &["ctrl+w"], &[]).await?;
     ensure!(!format!("{:?}", site.audit().await?).contains("canary"));
+    let log = console.ui.log();
+    ensure!(log.contains("TRACE"), "everything is logged");
+    for password in ["canary-wrong-pw", "canary-basic-pw", "canary-digest-pw"] {
+        let spilt = find_in_log(&log, password);
+        ensure!(spilt.is_empty(), "the log: {spilt:#?}");
+    }
     console.ui.quit().await?;
-    let found = find_in_files(site.stage.home_path(), b"canary-");
+    let found = find_in_files(site.stage.home_path(), b"canary-")?;
     ensure!(found.is_empty(), "a password was written to {found:?}");
     Ok(())
-}
-
-/// The files below a folder that contain this.
-fn find_in_files(folder: &Path, text: &[u8]) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let found = entries.flat_map(|entry| {
-        let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => find_in_files(&path, text),
-            Ok(kind) if kind.is_file() => {
-                let has =
-                    std::fs::read(&path).is_ok_and(|it| it.windows(text.len()).any(|part| part == text));
-                if has { vec![path] } else { Vec::new() }
-            }
-            _ => Vec::new(),
-        }
-    });
-    found.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

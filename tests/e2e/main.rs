@@ -24,6 +24,7 @@ mod home;
 mod hostile;
 mod journey;
 mod keyring;
+mod leaks;
 mod leaving;
 mod links;
 mod opener;
