@@ -47,12 +47,20 @@ pub fn dumps_nothing(pid: u32) -> bool {
 
 /// The ancestors of a process, nearest first.
 pub fn ancestors(pid: u32) -> Vec<u32> {
-    let parent = |pid: u32| {
-        let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
-        // The name may contain anything; the state and the parent come after it.
-        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok().filter(|pid| *pid > 0)
-    };
+    let parent = |pid: u32| read_stat(pid, 1)?.try_into().ok().filter(|pid| *pid > 0);
     std::iter::successors(parent(pid), |pid| parent(*pid)).collect()
+}
+
+/// When a process started, in the kernel's ticks. IDs tell nothing about that: they begin anew.
+pub fn started_at(pid: u32) -> Option<u64> {
+    read_stat(pid, 19)
+}
+
+/// A field of what the kernel tells about a process (`proc_pid_stat(5)`), counted from its state.
+fn read_stat(pid: u32, nth: usize) -> Option<u64> {
+    let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
+    // The name may contain anything; the state comes after it.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(nth)?.parse().ok()
 }
 
 /// Sends a signal to a process: `TERM`, `KILL`, `STOP`.

@@ -183,7 +183,7 @@ impl Console<'_> {
         let family = processes::family(self.pid().context("the application runs")?);
         let mut pages: Vec<u32> =
             family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitWebProces")).collect();
-        pages.sort_unstable();
+        pages.sort_by_key(|pid| processes::started_at(*pid));
         Ok(pages.split_off(1.min(pages.len())))
     }
 
