@@ -10,9 +10,11 @@ import Eraser from "@lucide/svelte/icons/eraser";
 import FileOutput from "@lucide/svelte/icons/file-output";
 import FileText from "@lucide/svelte/icons/file-text";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
+import GitCompare from "@lucide/svelte/icons/git-compare";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import Link from "@lucide/svelte/icons/link";
+import ListChecks from "@lucide/svelte/icons/list-checks";
 import LogOut from "@lucide/svelte/icons/log-out";
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import PanelRight from "@lucide/svelte/icons/panel-right";
@@ -196,6 +198,25 @@ export const actions: Action[] = [
     possible: hasUser,
     run: (app) => void app.copyRows(form),
   })),
+  {
+    id: "compare",
+    label: texts.actions.compare,
+    icon: GitCompare,
+    chords: ["Mod+Shift+D"],
+    ofList: true,
+    possible: (app) => app.search?.marked.length === 2,
+    run: (app) => app.layers.show({ kind: "compare" }),
+  },
+  {
+    id: "mark",
+    label: texts.actions.mark,
+    icon: ListChecks,
+    chords: ["Ctrl+ "],
+    ofList: true,
+    keyOnly: true,
+    possible: hasUser,
+    run: (app) => app.search?.toggleMark(app.search.selected),
+  },
   {
     id: "columns",
     label: texts.actions.columns,

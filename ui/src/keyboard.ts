@@ -64,8 +64,12 @@ function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
   // A menu takes the focus a moment after it is seen.
   if (!search || app.layers.menu || event.ctrlKey || event.metaKey || event.altKey) return false;
   const list = inList(event.target);
-  // In a text field Shift marks text; in the grid it would scroll the selection out of sight.
+  // In a text field Shift marks text; in the grid it marks users.
   if (event.shiftKey && list !== "grid") return false;
+  if (list === "grid" && event.key === "Escape" && search.marked.length > 0) {
+    search.marked = [];
+    return true;
+  }
   const letters = app.settings.single_keys && !isTextField(event.target) && !inOtherControl(event.target);
   if (list === "grid" && (event.key === "Home" || event.key === "End")) {
     if (event.key === "Home") search.first();
@@ -82,7 +86,11 @@ function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
   };
   const target = to[event.key];
   if (target === undefined || target === false) return false;
-  search.select(target);
+  if (event.shiftKey) search.markTo(target);
+  else {
+    if (list === "grid") search.marked = [];
+    search.select(target);
+  }
   return true;
 }
 

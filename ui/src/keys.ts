@@ -18,6 +18,7 @@ const words: Record<string, string> = {
   ArrowDown: "↓",
   PageUp: "PgUp",
   PageDown: "PgDn",
+  " ": "Space",
   Plus: "+",
   Minus: "−",
 };

@@ -441,9 +441,9 @@ export class App {
   /** The selected user with the columns that the list shows, for another program. */
   async copyRows(form: CopyForm): Promise<void> {
     const { search, arranged } = this;
-    if (!search?.info || !search.row) return;
+    if (!search?.info || search.chosen.length === 0) return;
     const shown = shownColumns(placedColumns(search.info.columns, arranged?.now.columns ?? []));
-    const rows = [search.row].map(({ id, cells }) => ({
+    const rows = search.chosen.map(({ id, cells }) => ({
       id,
       cells: shown.map(({ index }) => cells[index] ?? null),
     }));

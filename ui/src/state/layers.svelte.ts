@@ -17,6 +17,7 @@ export type Layer =
   | { kind: "keys" }
   | { kind: "searches" }
   | { kind: "columns" }
+  | { kind: "compare" }
   | { kind: "end_all"; sessions: SessionView[] }
   | { kind: "settings"; setting?: SettingName }
   | { kind: "secrets"; connection: ConnectionSummary }

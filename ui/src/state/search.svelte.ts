@@ -99,6 +99,8 @@ export class UserSearch {
   selected = $state(-1);
   /** The selected row; kept when its page is let go of. */
   row: ListedUser | null = $state.raw(null);
+  /** Users that are marked besides, to be copied or compared, in the order in which they were. */
+  marked: ListedUser[] = $state.raw([]);
   /** How often the selection was moved, or put somewhere by an answer: then it has to be in sight. */
   moves = $state(0);
 
@@ -363,6 +365,31 @@ export class UserSearch {
     this.moves++;
   }
 
+  /** Marks this row, or no longer. With the first one, the selected row is marked too: it is the one begun from. */
+  toggleMark(index: number): void {
+    const row = this.pages.at(index);
+    if (!row) return;
+    const begun = this.marked.length === 0 && this.row && this.row.id !== row.id ? [this.row] : this.marked;
+    this.marked = begun.some(({ id }) => id === row.id)
+      ? begun.filter(({ id }) => id !== row.id)
+      : [...begun, row];
+    this.select(index);
+  }
+
+  /** Moves the selection and marks what it comes over, as Shift does in lists. */
+  markTo(index: number): void {
+    const { row: from } = this;
+    this.select(index);
+    const seen = [from, this.row].filter((row) => row !== null);
+    this.marked = [...this.marked, ...seen.filter(({ id }) => this.marked.every((one) => one.id !== id))];
+  }
+
+  /** Those that an action on rows is for: the marked ones, else the selected one. */
+  get chosen(): ListedUser[] {
+    if (this.marked.length > 0) return this.marked;
+    return this.row ? [this.row] : [];
+  }
+
   /** To the first row of all. */
   first(): void {
     if (this.hasBefore) void this.#ask({ everywhere: this.#everywhere, place: "start" });
@@ -523,6 +550,8 @@ export class UserSearch {
       }
       const stays = quiet || again;
       this.pages.begin(place, page);
+      // Marks are of one list.
+      if (!stays) this.marked = [];
       this.#leave(page.left_out);
       this.doubled = page.doubled;
       const edge = place === "end" ? this.count - 1 : 0;

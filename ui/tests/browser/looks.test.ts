@@ -70,6 +70,30 @@ const views: View[] = [
     },
   },
   {
+    name: "marked",
+    go: async (page) => {
+      await grid(page).focus();
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.getByText("2 users marked").waitFor();
+    },
+  },
+  {
+    name: "compare",
+    go: async (page) => {
+      await grid(page).focus();
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.keyboard.press("Control+Shift+D");
+      await page.getByRole("dialog", { name: "Compare two users" }).waitFor();
+    },
+  },
+  {
+    name: "columns",
+    go: async (page) => {
+      await grid(page).getByRole("columnheader", { name: "Plan" }).click({ button: "right" });
+      await page.getByRole("dialog", { name: "Columns" }).waitFor();
+    },
+  },
+  {
     // What does not fit on one line waits behind "+5".
     name: "sessions-many",
     opening: {

@@ -182,3 +182,53 @@ test("the edge of the details is moved by key, and remembered", async () => {
   await fireEvent.dblClick(edge);
   await waitFor(() => expect(fake.arrangements["acme"]?.details_width).toBeNull());
 });
+
+describe("marking users", () => {
+  const marked = async () =>
+    within(await grid())
+      .queryAllByRole("row", { selected: true })
+      .map((row) => within(row).getAllByRole("gridcell")[0]?.querySelector("bdi")?.textContent);
+
+  test("Shift with an arrow marks in the grid; all that is marked is copied; Esc unmarks", async () => {
+    render(App);
+    (await grid()).focus();
+    await user.keyboard("{Shift>}{ArrowDown}{ArrowDown}{/Shift}");
+    expect(await marked()).toEqual(["Anders Holm", "Andrés Ibáñez", "Ángela Ruiz"]);
+    expect(screen.getByText("3 users marked")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Copy as CSV" }));
+    await waitFor(() => expect(fake.clipboard.at(-1)?.trim().split("\r\n")).toHaveLength(4));
+    (await grid()).focus();
+    await user.keyboard("{Escape}");
+    expect(await marked()).toEqual(["Ángela Ruiz"]);
+  });
+
+  test("Ctrl with a click or the space bar marks one; two are compared side by side", async () => {
+    render(App);
+    await grid();
+    const rows = within(await grid()).getAllByRole("row");
+    await user.keyboard("{Control>}");
+    await user.click(rows[4] as HTMLElement);
+    await user.keyboard("{/Control}");
+    expect(await marked()).toEqual(["Anders Holm", "Anh Nguyen"]);
+    await user.keyboard("{Control>}{Shift>}d{/Shift}{/Control}");
+    const dialog = within(await screen.findByRole("dialog", { name: "Compare two users" }));
+    const plan = dialog.getByRole("row", { name: /^Plan/ });
+    expect(plan).not.toHaveTextContent("different");
+    expect(dialog.getByRole("row", { name: /^Email \(different\)/ })).toHaveTextContent("anh.nguyen@");
+    await user.click(dialog.getByRole("checkbox", { name: "Only what is different" }));
+    expect(dialog.queryByRole("row", { name: /^Plan/ })).toBeNull();
+    await user.keyboard("{Escape}");
+    (await grid()).focus();
+    await user.keyboard("{Control>}[Space]{/Control}");
+    expect(await marked()).toEqual(["Anders Holm", "Anh Nguyen"]);
+    expect(screen.getByText("1 user marked")).toBeInTheDocument();
+  });
+
+  test("another search forgets the marks", async () => {
+    render(App);
+    (await grid()).focus();
+    await user.keyboard("{Shift>}{ArrowDown}{/Shift}");
+    await user.type(screen.getByRole("searchbox", { name: "Search users" }), "an");
+    await waitFor(() => expect(screen.queryByText(/users marked$/)).toBeNull());
+  });
+});
