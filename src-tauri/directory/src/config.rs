@@ -57,6 +57,55 @@ pub struct DirectoryConfig {
     /// `[directory.ssh]`: the computer through which the database is reached.
     #[serde(default)]
     pub ssh: Option<SshConfig>,
+    /// `[[directory.related]]`: tables whose rows belong to users, such as orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<RelatedTable>,
+    /// Set if this describes a related table instead of the users.
+    #[serde(skip)]
+    #[schemars(skip)]
+    #[ts(skip)]
+    pub origin: Option<RelatedOrigin>,
+}
+
+/// `[[directory.related]]`: a table in the same database whose rows belong to users: orders, invoices, devices.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct RelatedTable {
+    /// What one row is called: `Order`.
+    pub label: String,
+    /// The table or view, with its schema if needed. For MongoDB, the collection.
+    pub table: String,
+    /// The column that leads to a user.
+    pub user: String,
+    /// The column of the users that `user` refers to. Default: the users' `id`.
+    #[serde(default)]
+    pub leads_to: Option<String>,
+    /// The column that identifies a row. Default: `id`, for MongoDB `_id`.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The column with the time when the row was created. The newest rows are listed first.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// The columns whose values lead to the user when they are typed in the search field: an order number, an IBAN.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identify: Vec<String>,
+    /// More columns to show in the user's details.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub describe: Vec<String>,
+    /// The page about a row in the team's own tool; a template: `https://shop.acme.com/orders/{{ record.id }}`.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// The place of a related table in the connection file, for errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelatedOrigin {
+    /// `directory.related[0]`
+    pub key: String,
+    /// The keys of the columns in [`DirectoryConfig::columns`]. The first one leads to a user.
+    pub column_keys: Vec<String>,
 }
 
 /// The order in which a column of bytes keeps a UUID.
@@ -117,6 +166,52 @@ impl DirectoryConfig {
             patience: default_patience(),
             password_command: None,
             ssh: None,
+            related: Vec::new(),
+            origin: None,
+        }
+    }
+
+    /// The configuration that opens a related table like a table of users. The column that leads to a user comes first
+    /// in its `columns`.
+    pub(crate) fn of_related_table(&self, at: usize) -> Self {
+        let related = &self.related[at];
+        let named = |key: &'static str, names: &[String]| {
+            let named = names.iter().cloned().enumerate();
+            named.map(move |(at, name)| (format!("{key}[{at}]"), name)).collect::<Vec<_>>()
+        };
+        let columns = [
+            vec![("user".to_owned(), related.user.clone())],
+            named("identify", &related.identify),
+            named("describe", &related.describe),
+        ];
+        let (column_keys, columns) = columns.into_iter().flatten().unzip();
+        let is_mongo = Engine::of_url(&self.url) == Some(Engine::MongoDb);
+        Self {
+            table: related.table.clone(),
+            id: related.id.clone().unwrap_or_else(|| if is_mongo { "_id" } else { "id" }.to_owned()),
+            email: None,
+            name: None,
+            created_at: related.created_at.clone(),
+            columns,
+            search: Some(related.identify.clone()),
+            related: Vec::new(),
+            origin: Some(RelatedOrigin { key: format!("directory.related[{at}]"), column_keys }),
+            ..self.clone()
+        }
+    }
+
+    /// A key as errors name it: `directory.table`.
+    pub(crate) fn key_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.origin.as_ref().map_or("directory", |origin| origin.key.as_str()))
+    }
+
+    /// The key of a column in `columns`, or, if `searched`, in `search`.
+    pub(crate) fn column_key(&self, at: usize, searched: bool) -> String {
+        match (&self.origin, searched) {
+            (Some(origin), false) => self.key_of(&origin.column_keys[at]),
+            (Some(_), true) => self.key_of(&format!("identify[{at}]")),
+            (None, false) => self.key_of(&format!("columns[{at}]")),
+            (None, true) => self.key_of(&format!("search[{at}]")),
         }
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
-use crate::model::{Count, Info, ListRequest, Page, Row};
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryError, Result};
+use crate::model::{Count, Info, ListRequest, Page, RecordsRequest, Row};
+use crate::scope::SearchScope;
 
 /// A source of users. Implementations never write.
 #[async_trait]
@@ -28,6 +30,11 @@ pub trait Directory: Send + Sync {
     /// or personal. Takes a few milliseconds, whatever the table's size.
     async fn read_common_values(&self, column: usize) -> Result<Vec<String>>;
 
+    /// Returns a page of one user's records in a related table.
+    async fn list_records(&self, _: &RecordsRequest, _: &CancellationToken) -> Result<Page> {
+        Err(DirectoryError::internal("the directory has no related tables"))
+    }
+
     /// Reads the catalogue again, so that new indexes and changed column types are used. An engine reads its catalogue
     /// only once; `refresh` replaces the engine.
     async fn refresh(&self) -> Result<()> {
@@ -36,4 +43,22 @@ pub trait Directory: Send + Sync {
 
     /// Closes all connections to the database.
     async fn close(&self);
+}
+
+/// An open table: of users, or of records that belong to users. Each engine implements it.
+#[async_trait]
+pub(crate) trait OpenTable: Directory {
+    /// Like [`Directory::search_users`], for the rows in `scope`.
+    async fn search_rows(
+        &self,
+        query: &ListRequest,
+        scope: &SearchScope,
+        cancel: &CancellationToken,
+    ) -> Result<Page>;
+
+    /// Like [`Directory::count_users`], for the rows in `scope`.
+    async fn count_rows(&self, text: &str, scope: &SearchScope, cancel: &CancellationToken) -> Result<Count>;
+
+    /// Opens another table of the same database, over the same connections.
+    async fn open_another(&self, config: &DirectoryConfig) -> Result<Arc<dyn OpenTable>>;
 }

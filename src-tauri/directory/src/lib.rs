@@ -18,7 +18,9 @@ mod plan;
 mod query;
 mod reach;
 mod refresh;
+mod related;
 mod schema;
+mod scope;
 mod sql;
 mod widen;
 
@@ -29,7 +31,7 @@ use secrecy::SecretString;
 pub use self::clock::{SystemClock, WallClock};
 pub use self::closest::find_closest_names;
 pub use self::config::{
-    DirectoryConfig, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
+    DirectoryConfig, RelatedTable, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
 };
 pub use self::directory::Directory;
 pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
@@ -37,8 +39,8 @@ pub use self::engine::{Engine, engine_name, is_srv_url};
 pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::duplicate_id_error;
 pub use self::model::{
-    Caution, Column, Count, FieldKind, How, Info, LeftOut, ListRequest, Page, Place, Role, Row,
-    SearchCoverage, Sort, Tier, Widening,
+    Caution, Column, Count, FieldKind, FoundThrough, How, Info, LeftOut, ListRequest, Page, Place,
+    RecordsRequest, RelatedInfo, Role, Row, SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::{
@@ -52,10 +54,12 @@ pub use self::reach::wake_up::{WakeCallback, with_wake_listener};
 pub use self::schema::secrets::holds_secret;
 pub use self::schema::{json_path, uuids};
 pub use self::widen::{Wider, find_wider_searches};
+use crate::directory::OpenTable;
 use crate::discovery::{LIMIT, discovery_timeout_error, rank_tables};
 use crate::engines::{mongodb, mysql, postgres, sqlite};
 use crate::reach::password_source::FixedPassword;
 use crate::refresh::ReopeningDirectory;
+use crate::related::RelatedDirectory;
 
 /// Opens the directory that `config` describes: connects, and looks up the table and all its columns.
 ///
@@ -84,14 +88,24 @@ async fn open_engine(
     passwords: &Arc<dyn PasswordSource>,
     clock: &Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
-    match Engine::of_url(&config.url) {
-        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(config, passwords, clock).await?)),
+    let users: Arc<dyn OpenTable> = match Engine::of_url(&config.url) {
+        Some(Engine::MySql) => Arc::new(mysql::MySqlDirectory::open(config, passwords, clock).await?),
         Some(Engine::Postgres) => {
-            Ok(Arc::new(postgres::PostgresDirectory::open(config, passwords, clock).await?))
+            Arc::new(postgres::PostgresDirectory::open(config, passwords, clock).await?)
         }
-        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(config, clock).await?)),
-        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(config, passwords, clock).await?)),
-        None => Err(unknown_engine_error()),
+        Some(Engine::Sqlite) => Arc::new(sqlite::SqliteDirectory::open(config, clock).await?),
+        Some(Engine::MongoDb) => Arc::new(mongodb::MongoDirectory::open(config, passwords, clock).await?),
+        None => return Err(unknown_engine_error()),
+    };
+    if config.related.is_empty() {
+        return Ok(users);
+    }
+    match RelatedDirectory::open(&users, config, clock).await {
+        Ok(directory) => Ok(Arc::new(directory)),
+        Err(error) => {
+            users.close().await;
+            Err(error)
+        }
     }
 }
 

@@ -59,6 +59,20 @@ pub struct Row {
     /// In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 if the database stores them as times,
     /// booleans are `true` or `false`. Texts of more than 2,000 characters are cut and end in an ellipsis.
     pub cells: Vec<Option<String>>,
+    /// The record that led to this user, if the search found one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub found_through: Option<FoundThrough>,
+}
+
+/// A record of a related table that led to a user: the order whose number was typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FoundThrough {
+    /// What the record is called: "Order".
+    pub label: String,
+    /// The value that matched: "ORD-700016".
+    pub value: String,
 }
 
 /// The sort order: by one column, then by the ID.
@@ -115,6 +129,10 @@ pub enum Tier {
     All,
     Id,
     Email,
+    /// A record of the user equals it: see [`FoundThrough`].
+    Related,
+    /// A record of the user begins with it.
+    RelatedPrefix,
     Prefix,
     Contains,
     /// All words, in any order.
@@ -124,12 +142,24 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Whether the text named exactly these users, so that similar ones are not of interest.
+    pub fn names_one(self) -> bool {
+        matches!(self, Self::Id | Self::Email | Self::Related)
+    }
+
+    /// Whether it searches related tables.
+    pub fn is_related(self) -> bool {
+        matches!(self, Self::Related | Self::RelatedPrefix)
+    }
+
     /// For display, as in "no index serves … by prefix".
     pub fn as_phrase(self) -> &'static str {
         match self {
             Self::All => "newest first",
             Self::Id => "by ID",
             Self::Email => "by exact email",
+            Self::Related => "by related record",
+            Self::RelatedPrefix => "by related prefix",
             Self::Prefix => "by prefix",
             Self::Contains => "by part of the text",
             Self::Words => "by several words",
@@ -184,6 +214,20 @@ pub struct Page {
     pub doubled: Option<String>,
 }
 
+impl Page {
+    /// A list that is known to be empty.
+    pub(crate) fn without_rows() -> Self {
+        Self {
+            rows: Vec::new(),
+            previous: None,
+            next: None,
+            how: How { tier: Tier::All, by: None, elapsed_ms: 0.0 },
+            left_out: None,
+            doubled: None,
+        }
+    }
+}
+
 /// How many users match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -236,6 +280,41 @@ pub struct Info {
     pub reader: Vec<String>,
     /// What does not work as expected.
     pub cautions: Vec<Caution>,
+    /// The related tables, in the order of the connection file.
+    pub related: Vec<RelatedInfo>,
+}
+
+/// A related table, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RelatedInfo {
+    /// What one row is called: "Order".
+    pub label: String,
+    pub table: String,
+    /// The columns of its rows.
+    pub columns: Vec<Column>,
+    /// The index in `columns` of the one that leads to a user.
+    #[ts(type = "number")]
+    pub leads_by: usize,
+    /// The indexes in `columns` of those that identify a row.
+    #[ts(type = "Array<number>")]
+    pub identify: Vec<usize>,
+    /// Its rows can be opened in the team's own tool.
+    pub opens: bool,
+}
+
+/// A request for a page of the records of one user, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RecordsRequest {
+    /// [`Row::id`] of the user.
+    pub user: String,
+    /// The index in [`Info::related`].
+    #[ts(type = "number")]
+    pub related: usize,
+    pub place: Place,
+    /// The maximum number of rows, 1 to 500.
+    pub limit: u16,
 }
 
 /// The directory works, but not as expected: users are hidden from this role, or some cannot be opened.

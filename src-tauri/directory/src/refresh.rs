@@ -16,7 +16,7 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::error::{DirectoryCode, Result};
 use crate::faults::cancelled_error;
-use crate::model::{Count, Info, ListRequest, Page, Row};
+use crate::model::{Count, Info, ListRequest, Page, RecordsRequest, Row};
 use crate::open_engine;
 use crate::query::values::{KnownValues, may_be_suggested};
 use crate::reach::password_source::PasswordSource;
@@ -126,6 +126,12 @@ impl Directory for ReopeningDirectory {
         });
         let asked = asked.await;
         Ok(self.known.with_loaded(column, asked))
+    }
+
+    async fn list_records(&self, request: &RecordsRequest, cancel: &CancellationToken) -> Result<Page> {
+        let listed =
+            self.query_with_reopen(|directory| async move { directory.list_records(request, cancel).await });
+        Box::pin(unless_cancelled(cancel, listed)).await
     }
 
     async fn refresh(&self) -> Result<()> {

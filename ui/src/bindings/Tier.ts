@@ -3,4 +3,4 @@
 /**
  * How a page's first row was found. The tiers are searched in this order.
  */
-export type Tier = "all" | "id" | "email" | "prefix" | "contains" | "words" | "alike";
+export type Tier = "all" | "id" | "email" | "related" | "related_prefix" | "prefix" | "contains" | "words" | "alike";

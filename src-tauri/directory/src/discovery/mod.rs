@@ -5,6 +5,7 @@
 //! pure.
 
 mod guess;
+mod related;
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::guess::Guess;
+use crate::config::RelatedTable;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::model::FieldKind;
 use crate::schema::name_words::score_table_name;
@@ -82,6 +84,8 @@ pub struct TableOffer {
     /// Likely enough to be preselected.
     pub likely: bool,
     pub guess: Guess,
+    /// Tables whose rows belong to these users, if they are users.
+    pub related: Vec<RelatedTable>,
 }
 
 /// The tables of a database.
@@ -119,6 +123,8 @@ pub(crate) struct FoundColumn {
     pub(crate) bytes: bool,
     /// It is the only column of the primary key.
     pub(crate) is_key: bool,
+    /// The qualified name of the table that a foreign key of this column alone refers to.
+    pub(crate) refers_to: Option<String>,
 }
 
 /// What an engine found.
@@ -158,13 +164,19 @@ fn last_part(written: &str) -> &str {
 
 pub(crate) fn rank_tables(findings: Findings) -> DiscoveredTables {
     let own_first = findings.own_first;
+    let related: Vec<Vec<RelatedTable>> = findings
+        .tables
+        .iter()
+        .map(|table| related::propose_related_tables(table, &findings.tables))
+        .collect();
     let mut tables: Vec<(bool, i32, TableOffer)> = findings
         .tables
         .into_iter()
-        .map(|table| {
+        .zip(related)
+        .map(|(table, related)| {
             let elsewhere = own_first && !table.at_hand;
             let (score, offer) = score_table(table);
-            (elsewhere, score, offer)
+            (elsewhere, score, TableOffer { related, ..offer })
         })
         .collect();
     tables.sort_by(|(left_place, left_score, left), (right_place, right_score, right)| {
@@ -217,6 +229,7 @@ fn score_table(table: FoundTable) -> (i32, TableOffer) {
         withheld: withheld.into_iter().map(|column| column.name).collect(),
         signs,
         guess,
+        related: Vec::new(),
     };
     (score, offer)
 }
@@ -240,6 +253,7 @@ mod tests {
                     kind: FieldKind::Text,
                     bytes: false,
                     is_key: *name == "id",
+                    refers_to: None,
                 })
                 .collect(),
         }

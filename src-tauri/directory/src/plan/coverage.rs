@@ -1,6 +1,6 @@
 //! Describes the search plan for users: which index each tier of each column uses, and which one it lacks.
 
-use crate::model::{SearchCoverage, Tier};
+use crate::model::{FieldKind, SearchCoverage, Tier};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexUse, TableColumn};
 
@@ -18,6 +18,9 @@ pub(crate) fn list_search_coverage<T: Clone, A: IndexAdvisor<T>>(
     mapping: &Mapping<T>,
     advise: &A,
 ) -> Vec<SearchCoverage> {
+    if let Some(at) = mapping.leads_by {
+        return list_record_coverage(mapping, &mapping.shown[at], advise);
+    }
     let mut services = Vec::new();
     let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&IndexUse>, note: Option<&str>| {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -58,6 +61,41 @@ pub(crate) fn list_search_coverage<T: Clone, A: IndexAdvisor<T>>(
     }
     if !unserved.is_empty() {
         say(Tier::Contains, &unserved, None, None);
+    }
+    services
+}
+
+/// The same for a related table: one entry per identifying column, and one for the rows of a user.
+fn list_record_coverage<T: Clone, A: IndexAdvisor<T>>(
+    mapping: &Mapping<T>,
+    leads_by: &TableColumn<T>,
+    advise: &A,
+) -> Vec<SearchCoverage> {
+    let describe = |tier, column: &TableColumn<T>, served: Option<&IndexUse>, note: Option<&str>, advised| {
+        SearchCoverage {
+            tier,
+            column: column.name.as_str().to_owned(),
+            index: served.map(|served| served.index.clone()),
+            note: served.and(note).map(str::to_owned),
+            advice: if served.is_some() { None } else { advise.suggest_index(advised, &[column]) },
+        }
+    };
+    let identities = mapping.search.iter().map(|column| {
+        let access = &column.access;
+        match (column.find_prefix_index(), &access.equals) {
+            (Some(served), _) => describe(Tier::RelatedPrefix, column, Some(served), None, Tier::Prefix),
+            (None, Some(served)) => {
+                describe(Tier::Related, column, Some(served), Some("whole values only"), Tier::Prefix)
+            }
+            (None, None) => {
+                let advised = if column.kind == FieldKind::Text { Tier::Prefix } else { Tier::All };
+                describe(Tier::Related, column, None, None, advised)
+            }
+        }
+    });
+    let mut services: Vec<SearchCoverage> = identities.collect();
+    if !mapping.search.iter().any(|column| column.name == leads_by.name) {
+        services.push(describe(Tier::Related, leads_by, leads_by.access.equals.as_ref(), None, Tier::All));
     }
     services
 }

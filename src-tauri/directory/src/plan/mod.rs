@@ -60,6 +60,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// A plan that leaves nothing out.
+    fn of_passes(passes: Vec<SearchPass>) -> Self {
+        Self { passes, filters: Vec::new(), left_out: None, unfolded: None }
+    }
+
     /// What a page reports as not searched. `nobody`: the list is empty.
     pub(crate) fn left_out(self, goes_on: bool, nobody: bool) -> Option<LeftOut> {
         if goes_on {

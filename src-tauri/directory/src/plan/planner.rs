@@ -7,6 +7,7 @@ use crate::query;
 use crate::query::{Filter, ParsedQuery, spelling};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexForm, TableColumn};
+use crate::scope::{RowKey, SearchScope};
 
 /// The input of the planner.
 pub(crate) struct Planner<'a, T> {
@@ -19,6 +20,7 @@ pub(crate) struct Planner<'a, T> {
     may_read: bool,
     /// The database itself ignores accents in every searched column.
     folds_itself: bool,
+    scope: &'a SearchScope,
 }
 
 impl<'a, T: Clone> Planner<'a, T> {
@@ -29,13 +31,19 @@ impl<'a, T: Clone> Planner<'a, T> {
         size: TableSize,
         ids: Vec<String>,
         folds_itself: bool,
+        scope: &'a SearchScope,
     ) -> Self {
         let may_read = query.everywhere || size.is_small();
-        Self { mapping, query, asked, size, ids, may_read, folds_itself }
+        Self { mapping, query, asked, size, ids, may_read, folds_itself, scope }
     }
 
     /// `sorted`: the shown column that the operator sorts by (`None`: the ID), and whether in descending order.
     pub(crate) fn build_plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
+        match self.scope {
+            SearchScope::Text | SearchScope::Led(_) => {}
+            SearchScope::Identities(texts) => return Plan::of_passes(self.find_identities(texts)),
+            SearchScope::Keyed(key) => return self.limit_table_reads(vec![self.find_keyed(key)]),
+        }
         let mut passes = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
                 let served = column.is_none_or(|at| self.mapping.shown[at].access.order.is_some());
@@ -101,7 +109,8 @@ impl<'a, T: Clone> Planner<'a, T> {
         let ids = self.ids.iter().cloned().map(PassTest::Id);
         // An index that finds the text does not find its other spellings.
         let alike = (!served).then(|| self.build_spelling_tests()).into_iter().flatten();
-        let tests = std::iter::once(any).chain(ids).chain(alike).collect();
+        let led = [false, true].into_iter().flat_map(|beginning| self.build_key_tests(beginning));
+        let tests = std::iter::once(any).chain(ids).chain(led).chain(alike).collect();
         let order = column.map_or(Order::Id, Order::Shown);
         let reach = choose_access_path(served, AccessPath::Gathered);
         vec![SearchPass { tier: Tier::Contains, tests, reach, order, descending }]
@@ -133,6 +142,8 @@ impl<'a, T: Clone> Planner<'a, T> {
             }
         }
 
+        passes.extend(either(Tier::Related, self.build_key_tests(false), AccessPath::Quick, Order::Id));
+
         let mut unordered = Vec::new();
         for (at, column) in self.mapping.search.iter().enumerate() {
             let form = column.access.prefix.as_ref().map(|served| served.form);
@@ -155,6 +166,7 @@ impl<'a, T: Clone> Planner<'a, T> {
                 unordered.push(at);
             }
         }
+        passes.extend(either(Tier::RelatedPrefix, self.build_key_tests(true), AccessPath::Quick, Order::Id));
         let begins = self.text().chars().next().is_some_and(char::is_alphanumeric);
         passes.extend(self.build_text_passes(Tier::Prefix, &unordered, begins));
         let all: Vec<usize> = (0..self.mapping.search.len()).collect();
@@ -175,6 +187,53 @@ impl<'a, T: Clone> Planner<'a, T> {
         }
         passes.extend(either(Tier::Alike, self.build_spelling_tests(), AccessPath::Read, newest));
         passes
+    }
+
+    /// Tests for the keys of users to whom records lead: by the whole record, or by its `beginning`.
+    fn build_key_tests(&self, beginning: bool) -> Vec<PassTest> {
+        let SearchScope::Led(keys) = self.scope else { return Vec::new() };
+        let keys = if beginning { &keys.beginning } else { &keys.exact };
+        keys.iter().map(|key| PassTest::Key { column: key.column, text: key.text.clone() }).collect()
+    }
+
+    /// Passes for the rows that a text identifies: one per searched column, through its index. A column without an
+    /// index is left out.
+    fn find_identities(&self, typed: &[String]) -> Vec<SearchPass> {
+        let mut passes = Vec::new();
+        for (at, column) in self.mapping.search.iter().enumerate() {
+            if let Some(form) = column.find_prefix_index().map(|served| served.form) {
+                for spelling in list_distinct(typed.iter().flat_map(|text| list_code_spellings(text, form))) {
+                    let test = PassTest::Begins { column: at, text: spelling, form };
+                    passes.push(build_pass(
+                        Tier::Prefix,
+                        test,
+                        AccessPath::Quick,
+                        Order::Searched(at, form),
+                        false,
+                    ));
+                }
+            } else if let Some(form) = column.access.equals.as_ref().map(|served| served.form) {
+                let spellings = list_distinct(typed.iter().flat_map(|text| list_code_spellings(text, form)));
+                let tests = spellings.into_iter().map(|text| PassTest::Equals { column: at, text, form });
+                passes.push(SearchPass {
+                    // Not `Id`, after which other columns would not be looked at.
+                    tier: Tier::Prefix,
+                    tests: tests.collect(),
+                    reach: AccessPath::Quick,
+                    order: Order::Id,
+                    descending: true,
+                });
+            }
+        }
+        passes
+    }
+
+    /// The pass for all rows with a key, newest first.
+    fn find_keyed(&self, key: &RowKey) -> SearchPass {
+        let served = self.mapping.shown[key.column].access.equals.is_some();
+        let test = PassTest::Key { column: key.column, text: key.text.clone() };
+        let reach = choose_access_path(served, AccessPath::Gathered);
+        build_pass(Tier::All, test, reach, self.newest_order(), true)
     }
 
     /// Tests for other spellings, which no index finds. Accents are ignored only if the table is read anyway.
@@ -340,6 +399,25 @@ pub(crate) fn list_case_variants(text: &str, form: IndexForm) -> Vec<String> {
         }
     }
     spellings
+}
+
+/// The likely spellings of a number, a serial or the like, for an index of this form: as typed, and in capitals or small
+/// letters if the index minds them.
+fn list_code_spellings(text: &str, form: IndexForm) -> Vec<String> {
+    if form.any_case(text) {
+        return vec![text.to_owned()];
+    }
+    vec![text.to_owned(), text.to_uppercase(), text.to_lowercase()]
+}
+
+fn list_distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut distinct = Vec::new();
+    for text in texts {
+        if !distinct.contains(&text) {
+            distinct.push(text);
+        }
+    }
+    distinct
 }
 
 /// Whether an index finds the rows that pass the filter.

@@ -9,6 +9,18 @@ pub(crate) enum PassTest {
     Everything,
     /// The ID equals this text.
     Id(String),
+    /// The value of a column in [`Mapping::shown`](crate::schema::mapping::Mapping::shown) is what a row shows as this
+    /// text.
+    Key {
+        column: usize,
+        text: String,
+    },
+    /// The column equals the text, as its index compares it.
+    Equals {
+        column: usize,
+        text: String,
+        form: IndexForm,
+    },
     /// The email address equals this text: as the index compares it, or ignoring case.
     Email(String, Option<IndexForm>),
     /// One column starts with the text, as its index compares it.

@@ -106,6 +106,7 @@ mod tests {
             cells: [Some("1"), Some("Ada"), Some(plan), Some("t0k3n"), Some("5")]
                 .map(|cell| cell.map(str::to_owned))
                 .to_vec(),
+            found_through: None,
         };
         let long = "x".repeat(CHARS + 1);
         known.add_loaded_rows(&columns, &[row("pro"), row("free"), row("pro"), row(""), row(&long)]);

@@ -29,6 +29,8 @@ pub(crate) struct Mapping<T> {
     pub(crate) created_at: Option<usize>,
     /// The columns to search besides the ID.
     pub(crate) search: Vec<TableColumn<T>>,
+    /// Index in `shown` of the column that leads to a user, if this is a related table.
+    pub(crate) leads_by: Option<usize>,
 }
 
 impl<T: Clone> Mapping<T> {
@@ -39,12 +41,12 @@ impl<T: Clone> Mapping<T> {
         let uuid_bytes = config.uuid_bytes.unwrap_or_default();
         let searched: Vec<(String, &str)> = match &config.search {
             Some(names) => {
-                let key = |at| format!("directory.search[{at}]");
+                let key = |at| config.column_key(at, true);
                 names.iter().enumerate().map(|(at, name)| (key(at), name.as_str())).collect()
             }
             None => [("email", &config.email), ("name", &config.name)]
                 .into_iter()
-                .filter_map(|(key, name)| Some((format!("directory.{key}"), name.as_deref()?)))
+                .filter_map(|(key, name)| Some((config.key_of(key), name.as_deref()?)))
                 .collect(),
         };
 
@@ -52,13 +54,16 @@ impl<T: Clone> Mapping<T> {
             if let Some(name) =
                 name.filter(|name| find_column(table, name).is_some_and(|it| it.within.is_some()))
             {
-                return Err(json_value_error(key, name));
+                return Err(json_value_error(&config.key_of(key), name));
             }
         }
         let mut missing: Vec<(&str, &str)> = Vec::new();
         let names = wanted.iter().map(|(_, key, name)| (key.as_str(), *name));
         for (key, name) in names.chain(searched.iter().map(|(key, name)| (key.as_str(), *name))) {
-            if find_column(table, name).is_none() && !missing.contains(&(key, name)) {
+            let is_known = missing
+                .iter()
+                .any(|known| *known == (key, name) || config.origin.is_some() && known.1 == name);
+            if find_column(table, name).is_none() && !is_known {
                 missing.push((key, name));
             }
         }
@@ -67,6 +72,7 @@ impl<T: Clone> Mapping<T> {
         }
 
         let found = |name: &str| find_column(table, name).expect("missing names were refused above").clone();
+        let leads_by = config.origin.as_ref().and_then(|_| config.columns.first());
         let mut columns: Vec<Column> = Vec::new();
         let mut shown: Vec<TableColumn<T>> = Vec::new();
         for (role, _, name) in wanted {
@@ -79,7 +85,8 @@ impl<T: Clone> Mapping<T> {
                 && column.within.is_none()
                 && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
                 && names_time(name);
-            column.bytes = BinaryFormat::for_column(name, role == Role::Id, uuid_bytes);
+            let is_identity = role == Role::Id || leads_by.is_some_and(|leads| leads == name);
+            column.bytes = BinaryFormat::for_column(name, is_identity, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: one column is enough. The same column in two roles is shown twice.
             }
@@ -121,6 +128,7 @@ impl<T: Clone> Mapping<T> {
             searched_email: at(&config.email)
                 .filter(|_| searched.iter().any(|(_, name)| config.email.as_deref() == Some(*name))),
             created_at: at(&config.created_at),
+            leads_by: at(&leads_by.cloned()),
             columns,
             shown,
             search,
@@ -135,18 +143,18 @@ impl<T: Clone> Mapping<T> {
 /// Every column the connection file wants shown, with its key there. Roles come first, so that a column that is listed
 /// again keeps its role.
 fn list_shown_columns(config: &DirectoryConfig) -> Vec<(Role, String, &str)> {
-    let mut wanted = vec![(Role::Id, "directory.id".to_owned(), config.id.as_str())];
+    let mut wanted = vec![(Role::Id, config.key_of("id"), config.id.as_str())];
     for (role, key, name) in [
         (Role::Name, "name", &config.name),
         (Role::Email, "email", &config.email),
         (Role::CreatedAt, "created_at", &config.created_at),
     ] {
         if let Some(name) = name {
-            wanted.push((role, format!("directory.{key}"), name));
+            wanted.push((role, config.key_of(key), name));
         }
     }
     for (at, name) in config.columns.iter().enumerate() {
-        wanted.push((Role::Other, format!("directory.columns[{at}]"), name));
+        wanted.push((Role::Other, config.column_key(at, false), name));
     }
     wanted
 }
@@ -192,26 +200,27 @@ fn unknown_columns_error<T>(
 fn json_value_error(key: &str, name: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
-        format!("directory.{key}: `{name}` is a value within JSON, but has to be a real column."),
+        format!("{key}: `{name}` is a value within JSON, but has to be a real column."),
     )
     .with_hint(
         "Name another column, or a view of the table in which the value is a column with its own type.",
     )
 }
 
-/// The error for a table or view `written` that does not exist; `names` are those that do.
-pub(crate) fn unknown_table_error(written: &str, names: &[String]) -> DirectoryError {
+/// The error for a table or view that `config` names and that does not exist; `names` are those that do.
+pub(crate) fn unknown_table_error(config: &DirectoryConfig, names: &[String]) -> DirectoryError {
+    let (key, written) = (config.key_of("table"), config.table.as_str());
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut close = closest_names(written, &names);
-    if close.is_empty() {
+    if close.is_empty() && config.origin.is_none() {
         // No name is similar, so suggest a table that looks like users.
         let weight = |name: &&&str| score_table_name(name.rsplit('.').next().unwrap_or(name));
         close.extend(names.iter().filter(|name| weight(name) >= 3).max_by_key(weight).copied());
     }
     let message = match close.as_slice() {
-        [] => format!("directory.table: the database has no table or view `{written}`."),
+        [] => format!("{key}: the database has no table or view `{written}`."),
         close => format!(
-            "directory.table: the database has no table or view `{written}`. Did you mean {}?",
+            "{key}: the database has no table or view `{written}`. Did you mean {}?",
             join_alternatives(close)
         ),
     };
@@ -299,14 +308,18 @@ mod tests {
 
     #[test]
     fn a_missing_table_is_reported_with_the_existing_ones() {
-        let error = unknown_table_error("public.user", &["public.users".into(), "public.orders".into()]);
+        let named = |table: &str| DirectoryConfig { table: table.into(), ..build_config() };
+        let error =
+            unknown_table_error(&named("public.user"), &["public.users".into(), "public.orders".into()]);
         assert_eq!(error.code, DirectoryCode::Mismatch);
         assert!(error.message.contains("Did you mean `public.users`?"), "{error}");
         assert!(error.hint.unwrap().contains("`public.orders`"));
-        let error =
-            unknown_table_error("users", &["invoices".into(), "auth_group".into(), "crm.customers".into()]);
+        let error = unknown_table_error(
+            &named("users"),
+            &["invoices".into(), "auth_group".into(), "crm.customers".into()],
+        );
         assert!(error.message.contains("Did you mean `crm.customers`?"), "{error}");
-        let error = unknown_table_error("users", &["invoices".into(), "orders".into()]);
+        let error = unknown_table_error(&named("users"), &["invoices".into(), "orders".into()]);
         assert!(!error.message.contains("Did you mean"), "{error}");
     }
 

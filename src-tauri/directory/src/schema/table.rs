@@ -38,6 +38,11 @@ impl<T> TableColumn<T> {
         }
     }
 
+    /// The index that finds values by their beginning, which only text has.
+    pub(crate) fn find_prefix_index(&self) -> Option<&IndexUse> {
+        self.access.prefix.as_ref().filter(|_| self.kind == FieldKind::Text)
+    }
+
     /// The database column behind it.
     pub(crate) fn own_name(&self) -> &CatalogueName {
         self.within.as_ref().map_or(&self.name, JsonColumn::column)

@@ -2,10 +2,17 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::model::{FieldKind, Info, Role, Row};
+use crate::model::{Column, FieldKind, Info, RelatedInfo, Role, Row};
 use crate::schema::cell::is_cut;
 use crate::schema::json_path::to_dotted_name;
 use crate::schema::numbers;
+
+impl RelatedInfo {
+    /// The `record` object for templates: like `user`, for a row of a related table.
+    pub fn record_context(&self, row: &Row) -> Map<String, Value> {
+        build_context(&self.columns, row, |_| true)
+    }
+}
 
 impl Info {
     /// The `user` object for templates: `id`, and `email`, `name` and `created_at` if they are mapped, then every
@@ -23,22 +30,26 @@ impl Info {
     /// The same, limited to the top-level names for which `wanted` is true: a list calls this for each row and needs
     /// only a few columns.
     pub fn user_context_of(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
-        let mut user = Map::new();
-        let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
-        let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
-        for (column, cell) in cells() {
-            if let Some(key) = role_name(column.role).filter(|key| wanted(key)) {
-                user.insert(key.to_owned(), to_typed_value(cell.as_deref(), column.kind));
-            }
-        }
-        for (column, cell) in cells() {
-            let name = to_dotted_name(&column.name);
-            if wanted(name.split('.').next().unwrap_or_default()) {
-                insert_at_path(&mut user, &name, to_typed_value(cell.as_deref(), column.kind));
-            }
-        }
-        user
+        build_context(&self.columns, row, wanted)
     }
+}
+
+fn build_context(columns: &[Column], row: &Row, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
+    let mut context = Map::new();
+    let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
+    let cells = || columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
+    for (column, cell) in cells() {
+        if let Some(key) = role_name(column.role).filter(|key| wanted(key)) {
+            context.insert(key.to_owned(), to_typed_value(cell.as_deref(), column.kind));
+        }
+    }
+    for (column, cell) in cells() {
+        let name = to_dotted_name(&column.name);
+        if wanted(name.split('.').next().unwrap_or_default()) {
+            insert_at_path(&mut context, &name, to_typed_value(cell.as_deref(), column.kind));
+        }
+    }
+    context
 }
 
 impl Info {
@@ -96,7 +107,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::Column;
 
     fn user(columns: &[(&str, Role, FieldKind, Option<&str>)]) -> Value {
         let info = Info {
@@ -117,9 +127,10 @@ mod tests {
             coverage: Vec::new(),
             reader: Vec::new(),
             cautions: Vec::new(),
+            related: Vec::new(),
         };
         let cells = columns.iter().map(|(.., cell)| cell.map(str::to_owned)).collect();
-        Value::Object(info.user_context(&Row { id: "1".into(), cells }))
+        Value::Object(info.user_context(&Row { id: "1".into(), cells, found_through: None }))
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(crate) struct FetchedRow {
 impl FetchedRow {
     /// The row for display; `None` only for a row without an ID, which statements exclude.
     pub(crate) fn into_row(self) -> Option<Row> {
-        Some(Row { id: self.shown_id.or_else(|| self.id.into_text())?, cells: self.cells })
+        let id = self.shown_id.or_else(|| self.id.into_text())?;
+        Some(Row { id, cells: self.cells, found_through: None })
     }
 }
 

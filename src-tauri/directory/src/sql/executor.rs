@@ -6,12 +6,14 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::WallClock;
+use crate::config::DirectoryConfig;
 use crate::error::Result;
 use crate::faults::cancelled_error;
 use crate::model::{Count, Info, ListRequest, Page, Row};
 use crate::plan::TableSize;
 use crate::reach::retry::retry_once;
 use crate::schema::mapping::Mapping;
+use crate::scope::SearchScope;
 use crate::sql::dialect::{Dialect, FetchedRow, Statement, build_user_select, into_single_user};
 use crate::sql::list::{PageStep, Pager, build_count_query};
 use crate::sql::values;
@@ -57,6 +59,11 @@ pub(crate) trait SqlExecutor: Sync {
         None
     }
 
+    /// Opens another table of the same database, over the same connections.
+    async fn open_another_table(&self, config: &DirectoryConfig) -> Result<Self>
+    where
+        Self: Sized;
+
     async fn close_connections(&self);
 }
 
@@ -78,11 +85,12 @@ pub(crate) async fn step_in_turn<E: SqlExecutor + ?Sized>(
 pub(crate) async fn run_search<E: SqlExecutor>(
     engine: &E,
     query: &ListRequest,
+    scope: &SearchScope,
     cancel: &CancellationToken,
 ) -> Result<Page> {
     let (started, now) = (Instant::now(), engine.clock().read_time());
     let page = retry_once(|| async {
-        let mut paging = Pager::<E::Dialect>::new(engine.mapping(), query, engine.table_size(), now)?;
+        let mut paging = Pager::<E::Dialect>::new(engine.mapping(), query, scope, engine.table_size(), now)?;
         let answered = engine.run_in_transaction(async |reading: &mut E::ReadTx| {
             while let Some(step) = paging.next_step() {
                 let rows = engine.run_step(reading, step).await?;
@@ -102,11 +110,13 @@ pub(crate) async fn run_search<E: SqlExecutor>(
 pub(crate) async fn run_count<E: SqlExecutor>(
     engine: &E,
     text: &str,
+    scope: &SearchScope,
     cancel: &CancellationToken,
 ) -> Result<Count> {
     let counting = build_count_query::<E::Dialect>(
         engine.mapping(),
         text,
+        scope,
         engine.table_size(),
         engine.clock().read_time(),
     )?;
@@ -153,7 +163,7 @@ macro_rules! impl_directory {
                 query: &crate::model::ListRequest,
                 cancel: &tokio_util::sync::CancellationToken,
             ) -> crate::error::Result<crate::model::Page> {
-                crate::sql::executor::run_search(self, query, cancel).await
+                crate::sql::executor::run_search(self, query, &crate::scope::SearchScope::Text, cancel).await
             }
 
             async fn count_users(
@@ -161,7 +171,7 @@ macro_rules! impl_directory {
                 text: &str,
                 cancel: &tokio_util::sync::CancellationToken,
             ) -> crate::error::Result<crate::model::Count> {
-                crate::sql::executor::run_count(self, text, cancel).await
+                crate::sql::executor::run_count(self, text, &crate::scope::SearchScope::Text, cancel).await
             }
 
             async fn find_user(&self, id: &str) -> crate::error::Result<Option<crate::model::Row>> {
@@ -174,6 +184,35 @@ macro_rules! impl_directory {
 
             async fn close(&self) {
                 crate::sql::executor::SqlExecutor::close_connections(self).await;
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl crate::directory::OpenTable for $engine {
+            async fn search_rows(
+                &self,
+                query: &crate::model::ListRequest,
+                scope: &crate::scope::SearchScope,
+                cancel: &tokio_util::sync::CancellationToken,
+            ) -> crate::error::Result<crate::model::Page> {
+                crate::sql::executor::run_search(self, query, scope, cancel).await
+            }
+
+            async fn count_rows(
+                &self,
+                text: &str,
+                scope: &crate::scope::SearchScope,
+                cancel: &tokio_util::sync::CancellationToken,
+            ) -> crate::error::Result<crate::model::Count> {
+                crate::sql::executor::run_count(self, text, scope, cancel).await
+            }
+
+            async fn open_another(
+                &self,
+                config: &crate::config::DirectoryConfig,
+            ) -> crate::error::Result<std::sync::Arc<dyn crate::directory::OpenTable>> {
+                let opened = crate::sql::executor::SqlExecutor::open_another_table(self, config).await?;
+                Ok(std::sync::Arc::new(opened))
             }
         }
     };

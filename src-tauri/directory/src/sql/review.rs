@@ -17,6 +17,7 @@ use crate::schema::mapping::Mapping;
 use crate::schema::name::{CatalogueName, Quote};
 use crate::schema::table::{IndexForm, IndexSupport, IndexUse, Table, TableColumn};
 use crate::schema::value::Value;
+use crate::scope::SearchScope;
 use crate::sql::dialect::{Dialect, FetchedRow, Statement, read_columns};
 use crate::sql::list::{Pager, build_count_query};
 
@@ -104,7 +105,7 @@ pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String
     let mut written = String::new();
     for (title, question) in questions {
         writeln!(written, "── {title}: {}", question.text).unwrap();
-        let mut paging = Pager::<D>::new(mapping, &question, LARGE, NOW).unwrap();
+        let mut paging = Pager::<D>::new(mapping, &question, &SearchScope::Text, LARGE, NOW).unwrap();
         while let Some(step) = paging.next_step() {
             let path = step.reach;
             write!(written, "{path:?}:\n{}", write_statement(&step.statement)).unwrap();
@@ -116,7 +117,7 @@ pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String
         written.push('\n');
     }
     for text in ["", "Ada", "plan:=pro"] {
-        let counting = build_count_query::<D>(mapping, text, LARGE, NOW).unwrap();
+        let counting = build_count_query::<D>(mapping, text, &SearchScope::Text, LARGE, NOW).unwrap();
         writeln!(written, "── Counted: {text}\n{}", write_statement(&counting.statement)).unwrap();
     }
     let written = written.replace(&cells, "‹cells›").replace(&columns, "‹columns›");
@@ -148,7 +149,7 @@ pub(crate) fn write_conditions<D: Dialect>(
 
 fn second_page<D: Dialect>(mapping: &Mapping<D::Type>) -> Place {
     let question = ListRequest::first_page("", 1);
-    let mut paging = Pager::<D>::new(mapping, &question, LARGE, NOW).unwrap();
+    let mut paging = Pager::<D>::new(mapping, &question, &SearchScope::Text, LARGE, NOW).unwrap();
     paging.next_step().unwrap();
     let row = |id: &str| FetchedRow {
         segment: 0,

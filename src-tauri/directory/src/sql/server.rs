@@ -103,10 +103,12 @@ pub(crate) struct Server<D: Driver> {
     /// Cancels what runs on `pool`, over a connection of its own, since those may all be busy.
     cancel_pool: Pool<D::Database>,
     endpoint: Arc<Endpoint>,
-    target: Mutex<CurrentTarget<D>>,
+    target: Arc<Mutex<CurrentTarget<D>>>,
+    /// The configuration of the table. Its URL may name several servers.
+    config: DirectoryConfig,
     /// Set once the table is known.
     pub(crate) watch: OnceLock<TableFingerprint>,
-    pub(crate) product: D::Product,
+    pub(crate) product: Arc<D::Product>,
     probing: SingleFlight<Result<bool>>,
 }
 
@@ -126,8 +128,26 @@ impl<D: Driver> Server<D> {
                 .connect_lazy_with(target.options.clone())
         };
         let (pool, cancel_pool) = (open_pool(POOL), open_pool(1));
-        let (target, watch, probing) = (Mutex::new(target), OnceLock::new(), SingleFlight::default());
-        Ok(Arc::new(Self { pool, cancel_pool, endpoint, target, watch, product, probing }))
+        let config = target.config.clone();
+        let (target, watch, probing) =
+            (Arc::new(Mutex::new(target)), OnceLock::new(), SingleFlight::default());
+        let product = Arc::new(product);
+        Ok(Arc::new(Self { pool, cancel_pool, endpoint, target, config, watch, product, probing }))
+    }
+
+    /// The same server, for another table: with the same connections, each of whose transactions then watches that
+    /// table.
+    pub(crate) fn for_another_table(&self, config: &DirectoryConfig) -> Arc<Self> {
+        Arc::new(Self {
+            pool: self.pool.clone(),
+            cancel_pool: self.cancel_pool.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            target: Arc::clone(&self.target),
+            config: config.clone(),
+            watch: OnceLock::new(),
+            product: Arc::clone(&self.product),
+            probing: SingleFlight::default(),
+        })
     }
 
     fn target(&self) -> MutexGuard<'_, CurrentTarget<D>> {
@@ -136,7 +156,7 @@ impl<D: Driver> Server<D> {
 
     /// The configuration with the URL of the current server.
     pub(crate) fn target_config(&self) -> DirectoryConfig {
-        self.target().config.clone()
+        DirectoryConfig { url: self.target().config.url.clone(), ..self.config.clone() }
     }
 
     pub(crate) fn options(&self) -> OptionsOf<D> {

@@ -189,6 +189,12 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
         D::statistics(&self.mapping, &self.mapping.shown[column])
     }
 
+    async fn open_another_table(&self, config: &DirectoryConfig) -> Result<Self> {
+        let server = self.server.for_another_table(config);
+        let (mapping, info) = D::read_catalogue(&server, &server.target_config()).await?;
+        Ok(Self { server, config: config.clone(), mapping, info, clock: Arc::clone(&self.clock) })
+    }
+
     async fn close_connections(&self) {
         self.server.close().await;
     }

@@ -29,6 +29,7 @@ mod paths;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod related;
 mod sidecars;
 #[cfg(target_os = "linux")]
 mod silence;
@@ -60,5 +61,7 @@ pub fn build_config(url: String) -> DirectoryConfig {
         patience: 30,
         password_command: None,
         ssh: None,
+        related: Vec::new(),
+        origin: None,
     }
 }

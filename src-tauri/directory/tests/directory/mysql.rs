@@ -15,6 +15,7 @@ use understudy_test_support::mariadb::MariaDbServer;
 use crate::faults::{self, Administrator, Overseer};
 use crate::paths;
 use crate::people::{Indexed, Person, PrefixIndex, people};
+use crate::related;
 use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
@@ -1003,4 +1004,24 @@ async fn a_search_ends_at_its_timeout(server: &MariaDbServer, config: &Directory
     }
     wait_for(server, STUCK, "0");
     directory.close().await;
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_records() {
+    let server = server();
+    let url = database(
+        &server,
+        "shop",
+        &format!(
+            "{}
+             CREATE INDEX orders_number ON orders (number);
+             CREATE INDEX devices_serial ON devices (serial);",
+            related::script("varchar(80)", "datetime")
+        ),
+    );
+    let config = related::build_config(url, "id");
+    related::told(&config, Some(READER_PASSWORD)).await;
+    let directory = open(&config).await;
+    let grants = directory.info().reader.iter().filter(|grant| grant.starts_with("GRANT SELECT")).count();
+    assert_eq!(grants, 3, "{:?}", directory.info().reader);
 }

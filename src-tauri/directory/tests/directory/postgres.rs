@@ -16,6 +16,7 @@ use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 use crate::faults::{self, Administrator, Overseer};
 use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
+use crate::related;
 use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
@@ -910,4 +911,24 @@ async fn a_search_ends_at_its_timeout(server: &PostgresServer, config: &Director
     }
     wait_for(server, STUCK, "0");
     directory.close().await;
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_records() {
+    let server = server();
+    let url = database(
+        &server,
+        "shop",
+        &format!(
+            "{}
+             CREATE INDEX orders_number ON orders (lower(number) text_pattern_ops);
+             CREATE INDEX devices_serial ON devices (serial text_pattern_ops);",
+            related::script("text", "timestamptz")
+        ),
+    );
+    let config = related::build_config(url, "id");
+    related::told(&config, Some(READER_PASSWORD)).await;
+    let directory = open(&config).await;
+    let grants = directory.info().reader.iter().filter(|grant| grant.starts_with("GRANT SELECT")).count();
+    assert_eq!(grants, 3, "{:?}", directory.info().reader);
 }

@@ -15,6 +15,7 @@ use understudy_directory::{FieldKind, ListRequest, Sort, Tier};
 use crate::faults::{self, Administrator};
 use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
+use crate::related;
 use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
@@ -647,4 +648,17 @@ proptest! {
             directory.close().await;
         });
     }
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_records() {
+    let (_folder, url, mut connection) = database("CREATE TABLE unrelated (id INTEGER)").await;
+    let script = format!(
+        "{}
+         CREATE INDEX orders_number ON orders (number);
+         CREATE INDEX devices_serial ON devices (serial COLLATE NOCASE);",
+        related::script("TEXT", "DATETIME")
+    );
+    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+    related::told(&related::build_config(url, "id"), None).await;
 }

@@ -220,6 +220,8 @@ fn part(url: String) -> DirectoryConfig {
         patience: 30,
         password_command: None,
         ssh: None,
+        related: Vec::new(),
+        origin: None,
     }
 }
 

@@ -20,6 +20,7 @@ fn guessed(columns: &str) -> Guess {
                 kind,
                 bytes: false,
                 is_key: name.ends_with('*'),
+                refers_to: None,
             }
         })
         .filter(|column| !crate::schema::secrets::holds_secret(&column.name, column.kind))

@@ -32,7 +32,7 @@ impl IndexAdvisor<Field> for MongoIndexAdvice<'_> {
             Tier::Email | Tier::Prefix => {
                 (doc! { indexed: 1 }, doc! { "collation": { "locale": "en", "strength": 2 } })
             }
-            Tier::Contains | Tier::Words | Tier::Alike => return None,
+            _ => return None,
         };
         let options =
             if options.is_empty() { String::new() } else { format!(", {}", format_document(&options)) };
@@ -64,13 +64,16 @@ pub(crate) fn describe_coverage(
 }
 
 /// The statements that create such a role, for the MongoDB shell, which prompts for the password.
-pub(crate) fn suggest_reader_account(database: &str, collection: &str) -> Vec<String> {
+pub(crate) fn suggest_reader_account(database: &str, collections: &[&str]) -> Vec<String> {
+    let privileges = collections.iter().map(|collection| {
+        doc! {
+            "resource": { "db": database, "collection": *collection },
+            "actions": ["find", "listIndexes", "collStats"],
+        }
+    });
     let role = doc! {
         "role": "understudy",
-        "privileges": [{
-            "resource": { "db": database, "collection": collection },
-            "actions": ["find", "listIndexes", "collStats"],
-        }],
+        "privileges": privileges.collect::<Vec<_>>(),
         "roles": [],
     };
     let database = format!("db.getSiblingDB({})", quote_string(database));
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn statements_are_written_for_the_shell() {
         assert_eq!(
-            suggest_reader_account("acme", "users")[0],
+            suggest_reader_account("acme", &["users"])[0],
             r#"db.getSiblingDB("acme").createRole({ role: "understudy", privileges: [{ resource: { db: "acme", collection: "users" }, actions: ["find", "listIndexes", "collStats"] }], roles: [] })"#
         );
         assert_eq!(format_collection("users"), "db.users");

@@ -126,7 +126,7 @@ async fn sample_fields(reading: &mut MongoReadTx, table: &FoundTable) -> Result<
                 known.kind = FieldKind::Text;
             }
         } else if columns.len() < PATHS {
-            columns.push(FoundColumn { is_key: name == "_id", name, kind, bytes });
+            columns.push(FoundColumn { is_key: name == "_id", name, kind, bytes, refers_to: None });
         }
     };
     for document in first_batch(&reading.run_command(asked).await?) {

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::discovery::discover_tables;
 use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
-use crate::directory::Directory;
+use crate::directory::{Directory, OpenTable};
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::listing::Listing;
 use crate::engines::mongodb::server::{FindQuery, MongoReadTx, MongoServers};
@@ -39,6 +39,7 @@ use crate::reach::endpoint::{ASLEEP, Endpoint};
 use crate::reach::password_source::PasswordSource;
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
+use crate::scope::SearchScope;
 use crate::sql::dialect::{FetchedRow, into_single_user};
 
 /// Reading the catalogue takes milliseconds; a server that needs longer than this is in trouble.
@@ -90,18 +91,24 @@ impl MongoDirectory {
     ) -> Result<Self> {
         let server = MongoServers::connect(Endpoint::to_any(config, passwords)?, config).await?;
         match Self::inspect_when_awake(&server, config).await {
-            Ok(SeenCollection { mapping, words, info, is_view }) => {
-                let seen = describe_indexes(&server).await;
-                let indexes =
-                    MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
-                let (config, indexes, clock) = (config.clone(), Arc::new(indexes), Arc::clone(clock));
-                Ok(Self { server, config, mapping, words, info, indexes, is_view, clock })
-            }
+            Ok(seen) => Ok(Self::of_collection(server, config, seen, clock).await),
             Err(error) => {
                 server.close().await;
                 Err(error)
             }
         }
+    }
+
+    async fn of_collection(
+        server: Arc<MongoServers>,
+        config: &DirectoryConfig,
+        SeenCollection { mapping, words, info, is_view }: SeenCollection,
+        clock: &Arc<dyn WallClock>,
+    ) -> Self {
+        let seen = describe_indexes(&server).await;
+        let indexes = MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
+        let (config, indexes, clock) = (config.clone(), Arc::new(indexes), Arc::clone(clock));
+        Self { server, config, mapping, words, info, indexes, is_view, clock }
     }
 
     /// Reads the catalogue, waiting for a sleeping server to wake up.
@@ -159,8 +166,9 @@ impl MongoDirectory {
             estimated_total: found.estimated_rows,
             total_is_exact: false,
             coverage: advice::describe_coverage(&mapping, &config.table, words.as_ref(), found.is_view),
-            reader: advice::suggest_reader_account(&server.database, &config.table),
+            reader: advice::suggest_reader_account(&server.database, &list_collections(config)),
             cautions: found.cautions,
+            related: Vec::new(),
         });
         Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
     }
@@ -186,10 +194,11 @@ impl MongoDirectory {
         TableSize { rows, limit_ms: self.config.timeout_ms }
     }
 
-    fn new_listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
+    fn new_listing<'a>(&'a self, query: &'a ListRequest, scope: &SearchScope) -> Result<Listing<'a>> {
         Listing::new(
             &self.mapping,
             query,
+            scope,
             self.collection_size(),
             self.words.as_ref(),
             self.clock.read_time(),
@@ -242,41 +251,11 @@ impl Directory for MongoDirectory {
     }
 
     async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
-        if self.indexes.changed.load(Ordering::Relaxed) {
-            return Err(table_changed_error(&self.config, "its indexes are different"));
-        }
-        let started = Instant::now();
-        let ask = |mut reading: MongoReadTx| async move {
-            let mut listing = self.new_listing(query)?;
-            listing.fill_page(&mut reading).await?;
-            // A missing collection looks like an empty one.
-            if listing.is_empty() {
-                catalogue::is_there(&mut reading, &self.config).await?;
-            }
-            Ok(listing.into_page(started.elapsed()))
-        };
-        let mut page = self.run_query(Some(cancel), ask).await?;
-        if query.place == Place::Start {
-            self.recheck_indexes();
-        }
-        if let Some(left_out) = &mut page.left_out {
-            left_out.rows = self.info.estimated_total;
-        }
-        Ok(page)
+        self.search_rows(query, &SearchScope::Text, cancel).await
     }
 
     async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let query = ListRequest::first_page(text, 1);
-        let query = &query;
-        let ask = |mut reading: MongoReadTx| async move {
-            if text.trim().is_empty() {
-                return Ok(Count { users: reading.estimate_count().await?, capped: false });
-            }
-            let listing = self.new_listing(query)?;
-            let users = listing::count_matches(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
-            Ok(Count { users: users.min(COUNTED_HITS), capped: users > COUNTED_HITS })
-        };
-        self.run_query(Some(cancel), ask).await
+        self.count_rows(text, &SearchScope::Text, cancel).await
     }
 
     async fn find_user(&self, id: &str) -> Result<Option<Row>> {
@@ -332,6 +311,58 @@ impl Directory for MongoDirectory {
     }
 }
 
+#[async_trait]
+impl OpenTable for MongoDirectory {
+    async fn search_rows(
+        &self,
+        query: &ListRequest,
+        scope: &SearchScope,
+        cancel: &CancellationToken,
+    ) -> Result<Page> {
+        if self.indexes.changed.load(Ordering::Relaxed) {
+            return Err(table_changed_error(&self.config, "its indexes are different"));
+        }
+        let started = Instant::now();
+        let ask = |mut reading: MongoReadTx| async move {
+            let mut listing = self.new_listing(query, scope)?;
+            listing.fill_page(&mut reading).await?;
+            // A missing collection looks like an empty one.
+            if listing.is_empty() {
+                catalogue::is_there(&mut reading, &self.config).await?;
+            }
+            Ok(listing.into_page(started.elapsed()))
+        };
+        let mut page = self.run_query(Some(cancel), ask).await?;
+        if query.place == Place::Start {
+            self.recheck_indexes();
+        }
+        if let Some(left_out) = &mut page.left_out {
+            left_out.rows = self.info.estimated_total;
+        }
+        Ok(page)
+    }
+
+    async fn count_rows(&self, text: &str, scope: &SearchScope, cancel: &CancellationToken) -> Result<Count> {
+        let query = ListRequest::first_page(text, 1);
+        let query = &query;
+        let ask = |mut reading: MongoReadTx| async move {
+            if text.trim().is_empty() {
+                return Ok(Count { users: reading.estimate_count().await?, capped: false });
+            }
+            let listing = self.new_listing(query, scope)?;
+            let users = listing::count_matches(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
+            Ok(Count { users: users.min(COUNTED_HITS), capped: users > COUNTED_HITS })
+        };
+        self.run_query(Some(cancel), ask).await
+    }
+
+    async fn open_another(&self, config: &DirectoryConfig) -> Result<Arc<dyn OpenTable>> {
+        let server = self.server.for_another_collection(config);
+        let seen = Self::inspect_collection(&server, config).await?;
+        Ok(Arc::new(Self::of_collection(server, config, seen, &self.clock).await))
+    }
+}
+
 /// The collection's indexes, as described by the server.
 async fn describe_indexes(server: &Arc<MongoServers>) -> Option<String> {
     let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await.ok()?;
@@ -345,6 +376,17 @@ async fn describe_indexes(server: &Arc<MongoServers>) -> Option<String> {
             .map(ToString::to_string)
             .collect(),
     )
+}
+
+/// The collections that are read: of users, and the related ones.
+fn list_collections(config: &DirectoryConfig) -> Vec<&str> {
+    let mut collections = vec![config.table.as_str()];
+    for related in &config.related {
+        if !collections.contains(&related.table.as_str()) {
+            collections.push(&related.table);
+        }
+    }
+    collections
 }
 
 /// Whether the only server in use is a secondary, which may lack the latest writes.

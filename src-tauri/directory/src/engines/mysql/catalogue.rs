@@ -283,7 +283,7 @@ async fn explain_missing_table(
             }
         })
         .collect();
-    let error = unknown_table_error(&config.table, &names);
+    let error = unknown_table_error(config, &names);
     let hint = error.hint.clone().unwrap_or_default();
     Ok(error
         .with_hint(format!("{hint} Tables that {} may not read are not listed.", quoted_account(account))))

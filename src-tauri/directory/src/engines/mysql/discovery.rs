@@ -18,6 +18,13 @@ use crate::reach::password_source::FixedPassword;
 use crate::schema::name::format_table_name;
 use crate::sql::server::PooledReadTx;
 
+/// Foreign keys of the tables in a list, which follows.
+const REFERENCES: &str =
+    "SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), MIN(CAST(column_name AS CHAR)),
+            MIN(CAST(referenced_table_schema AS CHAR)), MIN(CAST(referenced_table_name AS CHAR))
+    FROM information_schema.key_column_usage
+    WHERE referenced_table_name IS NOT NULL AND (table_schema, table_name) IN";
+
 pub(crate) async fn discover_tables(
     config: &DirectoryConfig,
     password: Option<&SecretString>,
@@ -86,7 +93,20 @@ async fn list_tables(reading: &mut MySqlReadTx) -> Result<Findings> {
         if let Some(table) = wanted.get_mut(&place).filter(|_| readable) {
             let (name, kind) = (column.name.as_str().to_owned(), column.kind);
             let bytes = matches!(column.db_type, MyType::Binary { .. });
-            table.columns.push(FoundColumn { name, kind, bytes, is_key });
+            table.columns.push(FoundColumn { name, kind, bytes, is_key, refers_to: None });
+        }
+    }
+    let references =
+        format!("{REFERENCES} ({}) GROUP BY 1, 2, constraint_name HAVING COUNT(*) = 1", pairs.join(", "));
+    for row in query_catalogue(reading, &references, &binds).await? {
+        let said = |at| decode_text(&row, at).map(Option::unwrap_or_default);
+        let read = || -> Result<_, sqlx::Error> { Ok(([said(0)?, said(1)?], said(2)?, said(3)?, said(4)?)) };
+        let (place, name, schema, target) = read().map_err(|error| reading.server().query_error(error))?;
+        let column = wanted
+            .get_mut(&place)
+            .and_then(|table| table.columns.iter_mut().find(|column| column.name == name));
+        if let Some(column) = column {
+            column.refers_to = Some(format_table_name(Some(&schema), &target));
         }
     }
     for table in &mut findings.tables {

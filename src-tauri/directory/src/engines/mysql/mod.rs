@@ -72,6 +72,7 @@ async fn open_catalogue(
         coverage: advice::describe_coverage(&mapping, &found, server.product.flavour),
         reader: advice::suggest_reader_account(&mapping),
         cautions: Vec::new(),
+        related: Vec::new(),
     });
     Ok((mapping, info))
 }

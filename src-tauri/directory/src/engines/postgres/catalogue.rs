@@ -146,7 +146,7 @@ pub(crate) async fn read_catalogue(
         sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
     let relation = find_relation(&relations, &config.table).map_err(failed)?;
     let Some(relation) = relation else {
-        return Err(unknown_table_error(&config.table, &list_relation_names(&relations).map_err(failed)?));
+        return Err(unknown_table_error(config, &list_relation_names(&relations).map_err(failed)?));
     };
     let schema: String = relation.try_get("schema").map_err(failed)?;
     let name: String = relation.try_get("name").map_err(failed)?;

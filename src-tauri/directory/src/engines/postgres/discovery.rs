@@ -21,10 +21,17 @@ use crate::sql::server::PooledReadTx;
 const COLUMNS: &str = "
     SELECT a.attrelid::text AS oid, a.attname::text AS name, coalesce(base.typname, t.typname)::text AS type_name,
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary
-                   AND i.indnatts = 1 AND i.indkey[0] = a.attnum) AS is_key
+                   AND i.indnatts = 1 AND i.indkey[0] = a.attnum) AS is_key,
+           target.nspname::text AS target_schema, target.relname::text AS target_table
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+    LEFT JOIN LATERAL (
+        SELECT tn.nspname, tc.relname
+        FROM pg_constraint k JOIN pg_class tc ON tc.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+        WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum]
+        ORDER BY k.oid LIMIT 1
+    ) target ON true
     WHERE a.attrelid = ANY ($1::text[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
       AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     ORDER BY a.attrelid, a.attnum";
@@ -73,11 +80,14 @@ async fn list_tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Er
     for row in sqlx::query(COLUMNS).bind(listed).persistent(false).fetch_all(connection).await? {
         if let Some(table) = wanted.get_mut(row.try_get::<&str, _>("oid")?) {
             let type_name: &str = row.try_get("type_name")?;
+            let target_schema: Option<&str> = row.try_get("target_schema")?;
+            let target: Option<&str> = row.try_get("target_table")?;
             table.columns.push(FoundColumn {
                 name: row.try_get("name")?,
                 kind: field_kind(type_name),
                 bytes: type_name == "bytea",
                 is_key: row.try_get("is_key")?,
+                refers_to: target.map(|table| format_table_name(target_schema, table)),
             });
         }
     }

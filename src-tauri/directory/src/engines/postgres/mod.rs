@@ -72,6 +72,7 @@ async fn open_catalogue(
                 &guarded,
             ),
             cautions,
+            related: Vec::new(),
         });
         Ok((mapping, info))
     };

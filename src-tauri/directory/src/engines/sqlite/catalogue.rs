@@ -86,7 +86,7 @@ pub(crate) async fn read_catalogue(
         .filter(|reading| reading.schema.as_deref().is_none_or(|schema| schema == SCHEMA))
         .find_map(|reading| named(&reading.name));
     let Some(name) = name else {
-        return Err(unknown_table_error(&config.table, &to_strings(&tables)));
+        return Err(unknown_table_error(config, &to_strings(&tables)));
     };
 
     // hidden = 1 marks hidden columns of virtual tables; generated columns (2, 3) are normal columns.

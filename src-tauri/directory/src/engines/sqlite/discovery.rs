@@ -17,6 +17,9 @@ const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
      WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
 const COLUMNS: &str =
     "SELECT name, type, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid";
+/// Foreign keys of one column.
+const REFERENCES: &str = "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1, 'main') \
+     GROUP BY id HAVING count(*) = 1";
 
 pub(crate) async fn discover_tables(config: &DirectoryConfig) -> Result<Findings> {
     let failed = |error| errors::from_sqlx(error, config);
@@ -61,7 +64,14 @@ async fn list_tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx
                 kind: field_kind(declared),
                 bytes: says("BLOB") || says("BINARY"),
                 is_key: keys == 1 && in_key(row),
+                refers_to: None,
             });
+        }
+        for row in sqlx::query(REFERENCES).bind(&table.name).fetch_all(&mut *connection).await? {
+            let (name, refers_to): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+            if let Some(column) = table.columns.iter_mut().find(|column| column.name == name) {
+                column.refers_to = Some(format_table_name(Some("main"), refers_to));
+            }
         }
         if table.kind == TableKind::Table {
             table.estimated_rows = rows_of(connection, &table.name).await;

@@ -61,15 +61,26 @@ impl SqliteDirectory {
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
-        let found = catalogue::read_catalogue(&mut connection, config).await?;
-        let mut mapping = Mapping::new(config, &found.table)?;
-        index_use::find_index_use(&mut connection, &mut mapping, &found).await.map_err(failed)?;
-        let (estimated_total, total_is_exact) =
-            count_or_estimate(&mut connection, &found.table).await.map_err(failed)?;
+        let server = format!("SQLite {version}");
+        let (mapping, info) = Self::read_table(&mut connection, config, server).await?;
         let seen = SeenFile { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
         drop(connection);
+        Ok(Self { pool, config: config.clone(), mapping, info, seen, clock: Arc::clone(clock) })
+    }
+
+    async fn read_table(
+        connection: &mut SqliteConnection,
+        config: &DirectoryConfig,
+        server: String,
+    ) -> Result<(Mapping<LiteType>, Arc<Info>)> {
+        let failed = |error| errors::from_sqlx(error, config);
+        let found = catalogue::read_catalogue(connection, config).await?;
+        let mut mapping = Mapping::new(config, &found.table)?;
+        index_use::find_index_use(connection, &mut mapping, &found).await.map_err(failed)?;
+        let (estimated_total, total_is_exact) =
+            count_or_estimate(connection, &found.table).await.map_err(failed)?;
         let info = Arc::new(Info {
-            server: format!("SQLite {version}"),
+            server,
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
@@ -77,8 +88,9 @@ impl SqliteDirectory {
             // A file has no roles; the system controls who may read it.
             reader: Vec::new(),
             cautions: Vec::new(),
+            related: Vec::new(),
         });
-        Ok(Self { pool, config: config.clone(), mapping, info, seen, clock: Arc::clone(clock) })
+        Ok((mapping, info))
     }
 
     /// Fails if the file was replaced or its schema has changed. A replaced file would stay open here with users that
@@ -205,6 +217,14 @@ impl SqlExecutor for SqliteDirectory {
             .and_then(|row| decode_value(&row, 0))
             .map_err(|error| errors::from_sqlx(error, &self.config))?;
         Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+
+    async fn open_another_table(&self, config: &DirectoryConfig) -> Result<Self> {
+        let mut connection = self.pool.acquire().await.map_err(|error| errors::from_sqlx(error, config))?;
+        let (mapping, info) = Self::read_table(&mut connection, config, self.info.server.clone()).await?;
+        drop(connection);
+        let (pool, seen, clock) = (self.pool.clone(), self.seen, Arc::clone(&self.clock));
+        Ok(Self { pool, config: config.clone(), mapping, info, seen, clock })
     }
 
     async fn close_connections(&self) {

@@ -3,6 +3,7 @@
 use super::Pager;
 use super::segment::{Segment, SegmentPart, key_of_null};
 use super::select::Key;
+use crate::model::FieldKind;
 use crate::plan::{PassTest, SearchPass};
 use crate::schema::table::TableColumn;
 use crate::sql::dialect::{Dialect, Statement, qualify_column};
@@ -59,6 +60,17 @@ impl<D: Dialect> Pager<'_, D> {
             PassTest::Everything => return None,
             PassTest::Id(wanted) => {
                 D::id_equals(statement, mapping.id(), wanted).unwrap_or_else(|| NEVER.to_owned())
+            }
+            PassTest::Key { column, text } => {
+                D::id_equals(statement, &mapping.shown[*column], text).unwrap_or_else(|| NEVER.to_owned())
+            }
+            PassTest::Equals { column, text, form } => {
+                let column = &mapping.search[*column];
+                if column.kind == FieldKind::Text {
+                    D::equals_condition(statement, column, text, Some(*form))
+                } else {
+                    D::id_equals(statement, column, text).unwrap_or_else(|| NEVER.to_owned())
+                }
             }
             PassTest::Email(wanted, form) => {
                 let email = &mapping.shown[mapping.searched_email?];

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::model::ListRequest;
 use crate::plan::{AccessPath, PassTest, TableSize};
 use crate::schema::mapping::Mapping;
+use crate::scope::SearchScope;
 use crate::sql::dialect::{Dialect, Statement};
 use crate::sql::filters;
 
@@ -24,11 +25,12 @@ const COUNTED_HITS: u64 = 1000;
 pub(crate) fn build_count_query<D: Dialect>(
     mapping: &Mapping<D::Type>,
     text: &str,
+    scope: &SearchScope,
     size: TableSize,
     now: Timestamp,
 ) -> Result<CountQuery> {
     let query = ListRequest::first_page(text, 1);
-    let paging = Pager::<D>::new(mapping, &query, size, now)?;
+    let paging = Pager::<D>::new(mapping, &query, scope, size, now)?;
     let mut statement = Statement::default();
     let tests: Vec<String> = paging
         .plan

@@ -25,6 +25,7 @@ use crate::plan::cursor::{Cursor, foreign_cursor_error};
 use crate::plan::{AccessPath, Order, Plan, Planner, TableSize, parse_query, resolve_sort};
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
+use crate::scope::SearchScope;
 use crate::sql::dialect::{Dialect, FetchedRow, Statement, find_duplicate};
 
 pub(crate) use count::build_count_query;
@@ -62,6 +63,7 @@ impl<'a, D: Dialect> Pager<'a, D> {
     pub(crate) fn new(
         mapping: &'a Mapping<D::Type>,
         query: &'a ListRequest,
+        scope: &SearchScope,
         size: TableSize,
         now: Timestamp,
     ) -> Result<Self> {
@@ -73,7 +75,8 @@ impl<'a, D: Dialect> Pager<'a, D> {
             .search
             .iter()
             .any(|column| D::alike_condition(&mut Statement::default(), column, &asked.text).is_some());
-        let plan = Planner::new(mapping, query, &asked, size, ids.collect(), folds_itself).build_plan(sorted);
+        let plan =
+            Planner::new(mapping, query, &asked, size, ids.collect(), folds_itself, scope).build_plan(sorted);
 
         let mut segments: Vec<Segment> = Vec::new();
         for (at, pass) in plan.passes.iter().enumerate() {
@@ -200,9 +203,6 @@ impl<'a, D: Dialect> Pager<'a, D> {
     /// Whether an exact match was found, which is shown without waiting for similar ones.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
-            && self
-                .found
-                .iter()
-                .any(|row| matches!(self.plan.passes[self.passes[row.segment]].tier, Tier::Id | Tier::Email))
+            && self.found.iter().any(|row| self.plan.passes[self.passes[row.segment]].tier.names_one())
     }
 }

@@ -16,6 +16,7 @@ use understudy_directory::DirectoryError;
 use understudy_test_support::mongod::MongoServer;
 
 use crate::people::{Indexed, PrefixIndex, people};
+use crate::related;
 use crate::story;
 
 const READER: &str = "reader";
@@ -141,4 +142,51 @@ async fn the_story_on_mongodb() {
     };
     story::told(&*directory, indexed).await;
     directory.close().await;
+}
+
+#[tokio::test]
+async fn users_are_found_by_their_records() {
+    let server = server().await;
+    let customers = related::CUSTOMERS.map(|(id, name, email, company)| {
+        doc! { "_id": id, "full_name": name, "email": email, "company": company }
+    });
+    insert(&server, "customers", customers.to_vec()).await;
+    let orders = related::orders().into_iter().map(|order| {
+        let day = DateTime::from_millis(1_767_225_600_000 + order.day * 86_400_000);
+        let mut document = doc! {
+            "_id": order.id, "number": order.number, "invoice": order.invoice, "made": day,
+            "note": format!("note {}", order.id),
+        };
+        document.extend(order.customer.map(|customer| ("customer_id".to_owned(), Bson::from(customer))));
+        document
+    });
+    insert(&server, "orders", orders.collect()).await;
+    let devices = related::DEVICES.map(|(id, serial, owner, iban)| {
+        doc! { "_id": id, "serial": serial, "owner": owner, "iban": iban }
+    });
+    insert(&server, "devices", devices.to_vec()).await;
+    index(&server, "customers", vec![doc! { "name": "email", "key": { "email": 1 } }]).await;
+    index(
+        &server,
+        "orders",
+        vec![
+            doc! { "name": "number", "key": { "number": 1 }, "collation": folding() },
+            doc! { "name": "invoice", "key": { "invoice": 1 } },
+            doc! { "name": "customer", "key": { "customer_id": 1 } },
+        ],
+    )
+    .await;
+    index(
+        &server,
+        "devices",
+        vec![
+            doc! { "name": "serial", "key": { "serial": 1 } },
+            doc! { "name": "owner", "key": { "owner": 1 } },
+        ],
+    )
+    .await;
+    let config = related::build_config(server.url(READER, DATABASE), "_id");
+    related::told(&config, Some(READER_PASSWORD)).await;
+    let directory = open(&config).await;
+    assert!(directory.info().reader[0].contains(r#"collection: "devices""#), "{:?}", directory.info().reader);
 }

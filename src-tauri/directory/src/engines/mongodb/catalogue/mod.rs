@@ -120,7 +120,7 @@ pub(crate) async fn is_there(reading: &mut MongoReadTx, config: &DirectoryConfig
     reading
         .find_documents(FindQuery { limit: 1, projection: doc! { "_id": 1 }, ..FindQuery::default() })
         .await?;
-    Err(unknown_table_error(&config.table, &names))
+    Err(unknown_table_error(config, &names))
 }
 
 /// The columns that `config` names, the paths that no document has, and a caution about IDs.

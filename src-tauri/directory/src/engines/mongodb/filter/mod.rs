@@ -69,6 +69,9 @@ pub(crate) fn pass_collation(mapping: &Mapping<Field>, pass: &SearchPass) -> Opt
         PassTest::Email(_, Some(form)) if form.folds => {
             mapping.shown[mapping.searched_email?].db_type.equals_by.clone()
         }
+        PassTest::Equals { column, form, .. } if form.folds => {
+            mapping.search[*column].db_type.equals_by.clone()
+        }
         PassTest::Begins { column, form, .. } if form.folds => {
             mapping.search[*column].db_type.begins_by.clone()
         }
@@ -80,7 +83,18 @@ fn build_test_condition(mapping: &Mapping<Field>, test: &PassTest, manner: Filte
     let exact = manner == FilterForm::Exact;
     Some(match test {
         PassTest::Everything => return None,
-        PassTest::Id(typed) => is_id(mapping, typed, manner),
+        PassTest::Id(typed) => has_key(mapping.id(), typed, manner),
+        PassTest::Key { column, text } => has_key(&mapping.shown[*column], text, manner),
+        PassTest::Equals { column, text, form } => {
+            let column = &mapping.search[*column];
+            match (form.folds, exact) {
+                (false, _) => has_key(column, text, manner),
+                (true, false) => {
+                    indexed_condition(column, &doc! { "$eq": text }, Some(whole_text_regex(text, "i")))
+                }
+                (true, true) => doc! { column.name.as_str(): whole_text_regex(text, "i") },
+            }
+        }
         PassTest::Email(typed, form) => {
             let email = &mapping.shown[mapping.searched_email?];
             let path = email.name.as_str();
@@ -131,8 +145,8 @@ pub(crate) fn has_digits(column: &Column, digits: &str) -> Document {
     doc! { column.name.as_str(): build_regex(spelling::digits_regex(digits), "") }
 }
 
-fn is_id(mapping: &Mapping<Field>, text: &str, manner: FilterForm) -> Document {
-    let mut readings = values::parse_possible_values(text, mapping.id().bytes);
+fn has_key(column: &Column, text: &str, manner: FilterForm) -> Document {
+    let mut readings = values::parse_possible_values(text, column.bytes);
     if manner == FilterForm::Exact {
         for value in &mut readings {
             if let Bson::String(text) = value {
@@ -140,7 +154,7 @@ fn is_id(mapping: &Mapping<Field>, text: &str, manner: FilterForm) -> Document {
             }
         }
     }
-    doc! { mapping.id().name.as_str(): { "$in": readings } }
+    doc! { column.name.as_str(): { "$in": readings } }
 }
 
 fn begins_with_condition(column: &Column, text: &str, folds: bool, manner: FilterForm) -> Document {

@@ -42,7 +42,11 @@ pub(crate) fn to_found_document(
         let cell = values::format_cell(&value, column.bytes)?;
         Some(if column.kind == FieldKind::Time { time::from_text(cell) } else { cell })
     };
-    let row = Row { id: values::format_value(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
+    let row = Row {
+        id: values::format_value(&id, mapping.id().bytes)?,
+        cells: cells.map(cell).collect(),
+        found_through: None,
+    };
     let key = key.and_then(|path| paths::value_at(document, path)).map(std::borrow::Cow::into_owned);
     Some(FoundDocument { segment, row, id, key })
 }

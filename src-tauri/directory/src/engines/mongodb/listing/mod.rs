@@ -30,6 +30,7 @@ use crate::plan::{
 };
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
+use crate::scope::SearchScope;
 use crate::sql::dialect::find_duplicate;
 
 pub(crate) use documents::{FoundDocument, project_shown_columns, to_found_document};
@@ -77,6 +78,7 @@ impl<'a> Listing<'a> {
     pub(crate) fn new(
         mapping: &'a Mapping<Field>,
         query: &'a ListRequest,
+        scope: &SearchScope,
         size: TableSize,
         words: Option<&TextIndex>,
         now: Timestamp,
@@ -92,7 +94,7 @@ impl<'a> Listing<'a> {
             .with_hint("Sort by a place in its lists, such as `emails.0.address`."));
         }
         let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
-        let mut plan = Planner::new(mapping, query, &read, size, ids, false).build_plan(by);
+        let mut plan = Planner::new(mapping, query, &read, size, ids, false, scope).build_plan(by);
         let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
         for pass in &mut plan.passes {
             in_a_real_order(mapping, pass);
@@ -211,10 +213,7 @@ impl<'a> Listing<'a> {
     /// Whether an exact match was found, which is shown without waiting for similar ones.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
-            && self
-                .found
-                .iter()
-                .any(|row| matches!(self.plan.passes[self.passes[row.segment]].tier, Tier::Id | Tier::Email))
+            && self.found.iter().any(|row| self.plan.passes[self.passes[row.segment]].tier.names_one())
     }
 }
 

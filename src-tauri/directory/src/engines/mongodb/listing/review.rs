@@ -19,6 +19,7 @@ use crate::schema::bytes::BinaryFormat;
 use crate::schema::mapping::Mapping;
 use crate::schema::name::CatalogueName;
 use crate::schema::table::{IndexSupport, Table, TableColumn};
+use crate::scope::SearchScope;
 use crate::sql::review::{FOLDS, LARGE, NOW, PLAIN, index_of};
 
 /// A line that is longer is broken.
@@ -177,7 +178,7 @@ fn write_searches(mapping: &Mapping<Field>, everywhere: &[&str]) -> String {
     for (title, question) in questions.into_iter().chain(everywhere.map(|question| ("Everywhere", question)))
     {
         writeln!(written, "{}", format!("── {title}: {}", question.text).trim_end()).unwrap();
-        let listing = Listing::new(mapping, &question, LARGE, None, NOW).unwrap();
+        let listing = Listing::new(mapping, &question, &SearchScope::Text, LARGE, None, NOW).unwrap();
         for &segment in listing.segments.iter().rev() {
             written += &write_segment(&listing, segment, None);
         }
@@ -189,7 +190,7 @@ fn write_searches(mapping: &Mapping<Field>, everywhere: &[&str]) -> String {
 /// What continues a list behind a row, with a value in the ordering column and without.
 fn write_next_pages(mapping: &Mapping<Field>) -> String {
     let question = ListRequest::first_page("", 50);
-    let listing = Listing::new(mapping, &question, LARGE, None, NOW).unwrap();
+    let listing = Listing::new(mapping, &question, &SearchScope::Text, LARGE, None, NOW).unwrap();
     let mut written = String::new();
     for &segment in listing.segments.iter().rev() {
         let key = listing
@@ -262,7 +263,7 @@ fn two_words_with_a_text_index() {
     let mapping = example_mapping(only_the_id);
     let index = TextIndex { name: "words".to_owned(), paths: vec!["$**".to_owned()] };
     let question = ListRequest::first_page("ada \"love", 50);
-    let listing = Listing::new(&mapping, &question, LARGE, Some(&index), NOW).unwrap();
+    let listing = Listing::new(&mapping, &question, &SearchScope::Text, LARGE, Some(&index), NOW).unwrap();
     let segments = listing.segments.iter().rev();
     insta::assert_snapshot!(
         segments.map(|&segment| write_segment(&listing, segment, None)).collect::<String>()
@@ -281,7 +282,7 @@ fn pipelines_that_count() {
     let mut written = String::new();
     for text in ["", "Ada", "plan:=pro"] {
         let question = ListRequest::first_page(text, 1);
-        let listing = Listing::new(&mapping, &question, LARGE, None, NOW).unwrap();
+        let listing = Listing::new(&mapping, &question, &SearchScope::Text, LARGE, None, NOW).unwrap();
         writeln!(written, "{}", format!("── Counted: {text}").trim_end()).unwrap();
         for (at, pass) in listing.plan.passes.iter().enumerate() {
             if pass.reach == AccessPath::Newest {

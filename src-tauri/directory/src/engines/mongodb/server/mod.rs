@@ -48,7 +48,7 @@ type SessionId = Vec<u8>;
 
 /// The connections of one directory. Not `Debug`: the client's options hold the password.
 pub(crate) struct MongoServers {
-    client: tokio::sync::Mutex<CurrentClient>,
+    client: Arc<tokio::sync::Mutex<CurrentClient>>,
     /// Including its event handlers and the password of the first client.
     options: ClientOptions,
     endpoint: Arc<Endpoint>,
@@ -106,7 +106,7 @@ impl MongoServers {
         let made = Client::with_options(options.clone());
         let client = made.map_err(|error| errors::from_driver(error, config, None))?;
         Ok(Arc::new(Self {
-            client: tokio::sync::Mutex::new(CurrentClient { client, password }),
+            client: Arc::new(tokio::sync::Mutex::new(CurrentClient { client, password })),
             options,
             endpoint,
             config: config.clone(),
@@ -119,6 +119,24 @@ impl MongoServers {
             login_refused: AtomicBool::new(false),
             keeps_collation: AtomicBool::new(false),
         }))
+    }
+
+    /// The same servers, for another collection, with the same connections.
+    pub(crate) fn for_another_collection(&self, config: &DirectoryConfig) -> Arc<Self> {
+        Arc::new(Self {
+            client: Arc::clone(&self.client),
+            options: self.options.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            config: config.clone(),
+            database: self.database.clone(),
+            turns: Arc::clone(&self.turns),
+            addresses: Arc::clone(&self.addresses),
+            sight: Arc::clone(&self.sight),
+            seen: Arc::clone(&self.seen),
+            is_stale: AtomicBool::new(false),
+            login_refused: AtomicBool::new(false),
+            keeps_collation: AtomicBool::new(false),
+        })
     }
 
     /// The client for a new query. It is replaced if its connections went silent, as it would wait for them, or if its

@@ -1,0 +1,32 @@
+//! Which rows a search of a table is for, besides its text.
+
+/// The rows that a search returns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum SearchScope {
+    /// What the text finds.
+    #[default]
+    Text,
+    /// Also the rows with these keys, to which related records lead.
+    Led(LeadingKeys),
+    /// Only what one of these texts identifies, wholly or by its beginning, and only through an index.
+    Identities(Vec<String>),
+    /// All rows with this value.
+    Keyed(RowKey),
+}
+
+/// The keys of users to whom records lead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LeadingKeys {
+    /// The record equals what was typed.
+    pub(crate) exact: Vec<RowKey>,
+    /// It only begins with it.
+    pub(crate) beginning: Vec<RowKey>,
+}
+
+/// A value in a column, as rows show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowKey {
+    /// An index into the table's columns.
+    pub(crate) column: usize,
+    pub(crate) text: String,
+}
