@@ -131,6 +131,7 @@ mod tests {
             coverage: Vec::new(),
             reader: Vec::new(),
             cautions: Vec::new(),
+            related: Vec::new(),
         }
     }
 
@@ -152,7 +153,7 @@ mod tests {
     fn row(plan: Option<&str>, notes: &str, staff: Option<&str>) -> Row {
         let cells =
             vec![Some("7".into()), plan.map(str::to_owned), Some(notes.into()), staff.map(str::to_owned)];
-        Row { id: "7".into(), cells }
+        Row { id: "7".into(), cells, found_through: None }
     }
 
     fn standing_of(rules: &[&str], row: Row) -> Standing {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::describe_field;
 use super::report::{Report, Status};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
-use crate::directory::{self, Directory, Info, ListRequest, Role, Row, Tier};
+use crate::directory::{self, Column, Directory, Info, ListRequest, Role, Row, SearchCoverage, Tier};
 use crate::error::{Code, Error};
 
 /// The number of users in [`Report::sample`].
@@ -100,12 +100,14 @@ pub(super) async fn read_some(
 pub(super) fn check_columns(info: &Info, report: &mut Report) {
     let columns: Vec<String> =
         info.columns.iter().map(|column| describe_field(column.role, &column.name, column.kind)).collect();
-    let secrets: Vec<String> = info
-        .columns
-        .iter()
-        .filter(|column| column.role != Role::Id && directory::holds_secret(&column.name, column.kind))
-        .map(|column| format!("`{}`", column.name))
-        .collect();
+    let is_secret =
+        |column: &&Column| column.role != Role::Id && directory::holds_secret(&column.name, column.kind);
+    let own = info.columns.iter().filter(is_secret).map(|column| format!("`{}`", column.name));
+    let related = info.related.iter().flat_map(|table| {
+        let secrets = table.columns.iter().filter(is_secret);
+        secrets.map(|column| format!("`{}.{}`", table.table, column.name))
+    });
+    let secrets: Vec<String> = own.chain(related).collect();
     let status = if secrets.is_empty() { Status::Ok } else { Status::Warning };
     let hint = (!secrets.is_empty()).then(|| {
         format!(
@@ -120,13 +122,10 @@ pub(super) fn check_columns(info: &Info, report: &mut Report) {
 /// Reports which ways of searching have an index. [`Info::coverage`] has each one's index, or the statement that
 /// creates it.
 pub(super) fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
-    let unserved: Vec<String> = info
-        .coverage
-        .iter()
-        .filter(|service| service.index.is_none())
-        .map(|service| format!("{} ({})", service.tier.as_phrase(), service.column))
-        .collect();
-    if info.coverage.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
+    let (related, own): (Vec<&SearchCoverage>, Vec<&SearchCoverage>) =
+        info.coverage.iter().partition(|service| service.tier.is_related());
+    let unserved = list_unserved(&own);
+    if own.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
         let hint = "Set `directory.email` or `directory.name`, or list other columns in `directory.search`.";
         let detail = "Users are found only by their full ID: no other column is searched.";
         report.add_step("Search", Status::Warning, detail, Some(hint.into()));
@@ -139,7 +138,7 @@ pub(super) fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Rep
         );
         report.add_step("Search", Status::Ok, detail, None);
     } else {
-        let advice = info.coverage.iter().any(|service| service.advice.is_some());
+        let advice = own.iter().any(|service| service.advice.is_some());
         report.add_step(
             "Search",
             Status::Warning,
@@ -155,4 +154,26 @@ pub(super) fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Rep
             ),
         );
     }
+    if related.is_empty() {
+        return;
+    }
+    match list_unserved(&related) {
+        unserved if unserved.is_empty() => {
+            report.add_step("Related tables", Status::Ok, "An index serves each of them.", None);
+        }
+        unserved => report.add_step(
+            "Related tables",
+            Status::Warning,
+            format!("No index serves: {}", unserved.join("; ")),
+            Some("What is typed is not looked for there until there is one. See the search plan.".into()),
+        ),
+    }
+}
+
+fn list_unserved(coverage: &[&SearchCoverage]) -> Vec<String> {
+    coverage
+        .iter()
+        .filter(|service| service.index.is_none())
+        .map(|service| format!("{} ({})", service.tier.as_phrase(), service.column))
+        .collect()
 }

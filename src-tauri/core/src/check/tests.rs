@@ -28,6 +28,7 @@ fn found_by(tier: Tier, rows: u64, index: Option<&str>) -> (Status, String, Opti
         coverage: vec![service],
         reader: Vec::new(),
         cautions: Vec::new(),
+        related: Vec::new(),
     };
     let mut report = Report::empty();
     check_search(&info, &part, &mut report);
@@ -165,6 +166,7 @@ fn a_column_that_holds_a_secret_is_a_warning() {
             coverage: Vec::new(),
             reader: Vec::new(),
             cautions: Vec::new(),
+            related: Vec::new(),
         };
         let mut report = Report::empty();
         check_columns(&info, &mut report);

@@ -20,7 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
+pub use crate::directory::{DirectoryConfig, RelatedTable, SshConfig, UuidBytes};
 pub use access::{render_allow_rule, to_allow_config};
 pub use config::{
     AllowConfig, CaptureConfig, ConnectionFile, CredentialsConfig, Encoding, Environment, Expected,

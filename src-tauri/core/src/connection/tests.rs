@@ -942,3 +942,72 @@ fn faults_of_a_smart_actions_form_are_told_by_their_place() {
         );
     }
 }
+
+/// A minimal related table, without its brackets.
+const ORDERS: &str =
+    "[[directory.related]]\nlabel = 'Order'\ntable = 'orders'\nuser = 'customer_id'\nidentify = ['number']\n";
+
+#[test]
+fn a_related_table_is_checked_without_asking() {
+    let with = |more: &str| faults("", "", "", &format!("{ORDERS}{more}"));
+    assert!(
+        with("describe = ['total']\nurl = 'https://shop.acme.com/orders/{{ record.number }}'").is_empty()
+    );
+    assert!(with("leads_to = 'name'\nid = 'key'\ncreated_at = 'made'").is_empty());
+    for (more, expected) in [
+        ("id = ''", "acme.toml:15:6: directory.related[0].id: cannot be empty"),
+        ("describe = ['total', ' ']", "acme.toml:15:22: directory.related[0].describe[1]: cannot be empty"),
+        (
+            "leads_to = 'nam'",
+            "acme.toml:15:12: directory.related[0].leads_to: has to be a column of the users that [directory] names; \
+             did you mean `name`?",
+        ),
+        (
+            "url = 'ftp://shop.acme.com/{{ record.id }}'",
+            "acme.toml:15:7: directory.related[0].url: has to be https, not ftp",
+        ),
+        (
+            "url = 'https://shop.acme.com/{{ record.numbr }}'",
+            "acme.toml:15:7: directory.related[0].url: unknown name `record.numbr`; did you mean `record.number`?",
+        ),
+        (
+            "url = 'https://{{ record.number }}.acme.com/'",
+            "acme.toml:15:7: directory.related[0].url: scheme, host and port have to be written out, followed by a `/`; \
+             templates can come only after them",
+        ),
+        ("colums = ['total']", "acme.toml:15:1: directory.related[0].colums: "),
+        (
+            "[[directory.related]]\nlabel = 'Order'\ntable = 'returns'\nuser = 'customer_id'\nidentify = ['number']",
+            "acme.toml:16:9: directory.related[1].label: is the label of another related table",
+        ),
+        (
+            "[[directory.related]]\nlabel = 'Visit'\ntable = 'visits'\nuser = 'customer_id'",
+            "acme.toml:15:1: directory.related[1]: names no columns: `identify` has those to find a user by, \
+             `describe` those to show",
+        ),
+    ] {
+        let found = with(more);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{more}\n{found:#?}");
+    }
+    assert_eq!(
+        faults("", "", "", "[[directory.related]]\nlabel = 'Order'\ntable = 'orders'\nidentify = ['number']")
+            .len(),
+        1,
+        "the column that leads to a user is missing"
+    );
+}
+
+#[test]
+fn the_page_about_a_record_gets_its_values_encoded() {
+    let text = format!(
+        "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\n\
+         name = 'name'\n[sign_in]\nurl = 'https://app.acme.com/login'\n{ORDERS}\
+         url = 'https://shop.acme.com/orders/{{{{ record.number }}}}?by={{{{ record.customer_id }}}}'\n"
+    );
+    let connection = parse(&text).unwrap();
+    let page = connection.record_pages[0].as_ref().unwrap();
+    let record = json!({ "record": { "id": 1, "number": "A/1 ?&", "customer_id": 7 } });
+    assert_eq!(page.render(&record).unwrap(), "https://shop.acme.com/orders/A%2F1%20%3F%26?by=7");
+    let record = json!({ "record": { "id": 1, "number": "..", "customer_id": 7 } });
+    assert_eq!(page.render(&record).unwrap_err().code, Code::TemplateFailed);
+}

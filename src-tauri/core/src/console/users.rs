@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Console;
@@ -9,7 +10,9 @@ use super::sessions::OWN_REASONS;
 use crate::arrangement::load_arrangement;
 use crate::audit::{LatestSession, PastSession};
 use crate::directories::{OpenConnection, stopped_waiting};
-use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, WallClock, Wider};
+use crate::directory::{
+    self, Count, Highlights, Info, ListRequest, Page, RecordsRequest, Row, Suggestion, WallClock, Wider,
+};
 use crate::error::{Code, Error, Result};
 use crate::impersonation;
 use crate::latest_only::superseded_error;
@@ -193,6 +196,26 @@ impl Console {
         let standings = policy::judge_users(&opened.connection.policy, &opened.directory.info(), &rows);
         let familiar = found.into_iter().zip(standings);
         Ok(familiar.map(|((_, row, latest), standing)| FamiliarUser { row, standing, latest }).collect())
+    }
+
+    /// A page of one user's records in a related table, newest first.
+    pub async fn list_records(&self, id: &str, request: &RecordsRequest) -> Result<Page> {
+        let opened = self.open_directory(id).await?;
+        let listed = opened.directory.list_records(request, &CancellationToken::new()).await;
+        listed.map_err(|error| opened.name_password_owner(error))
+    }
+
+    /// The page about a record in the team's own tool. `row` is as [`Self::list_records`] gave it.
+    pub async fn record_page(&self, id: &str, related: usize, row: &Row) -> Result<String> {
+        let OpenConnection { connection, directory } = self.open_directory(id).await?;
+        let info = directory.info();
+        let (Some(Some(page)), Some(records)) =
+            (connection.record_pages.get(related), info.related.get(related))
+        else {
+            return Err(Error::new(Code::ConnectionInvalid, "The connection names no page for this record.")
+                .with_hint("Add `url` to the related table in the connection file."));
+        };
+        page.render(&serde_json::json!({ "record": records.record_context(row) }))
     }
 
     /// The connection as it is now, and its directory.

@@ -33,6 +33,12 @@ impl Scope {
         scope.with_group("user", fields)
     }
 
+    /// `record` with these fields: for the pages about the rows of a related table.
+    pub fn for_record(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let scope = Self { names: BTreeMap::new(), no_secrets: "a URL is written to logs and histories" };
+        scope.with_group("record", fields)
+    }
+
     /// Everything that is known when a session begins, except secrets; `why` says why they are missing and completes
     /// "…, so secrets are not available here".
     pub fn for_session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {

@@ -27,7 +27,8 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// Arrays of tables, with a heading for each item.
-const LISTS: &[&str] = &["sign_in.steps", "sign_out.steps", "network.credentials", "policy.allow"];
+const LISTS: &[&str] =
+    &["directory.related", "sign_in.steps", "sign_out.steps", "network.credentials", "policy.allow"];
 
 /// Other tables are written as `{ … }` up to this many bytes, and with a heading beyond.
 const INLINE: usize = 100;

@@ -187,11 +187,22 @@ prop_compose! {
             prop_oneof![Just(30_u32), 5..300_u32],
         ),
         password_command in prop::option::of(prop::collection::vec(".*", 0..3)),
-        ssh in prop::option::of(ssh()),
+        (ssh, related) in (prop::option::of(ssh()), prop::collection::vec(related_table(), 0..3)),
     ) -> DirectoryConfig {
         DirectoryConfig {
             url, table, id, email, name, created_at, columns, search, uuid_bytes, timeout_ms, patience, password_command, ssh,
+            related, origin: None,
         }
+    }
+}
+
+prop_compose! {
+    fn related_table()(
+        label in ".*", table in ".*", user in ".*", leads_to in prop::option::of(".*"), id in prop::option::of(".*"),
+        created_at in prop::option::of(".*"), identify in prop::collection::vec(".*", 0..3),
+        describe in prop::collection::vec(".*", 0..3), url in prop::option::of(".*"),
+    ) -> RelatedTable {
+        RelatedTable { label, table, user, leads_to, id, created_at, identify, describe, url }
     }
 }
 

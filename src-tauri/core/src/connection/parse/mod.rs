@@ -20,6 +20,7 @@ use super::{
     rules, shape,
 };
 use crate::access::AccessPolicy;
+use crate::directory::RelatedTable;
 use crate::directory::engine_name;
 use crate::directory::json_path::to_dotted_name;
 use crate::error::Result;
@@ -49,6 +50,8 @@ pub struct Connection {
     pub sign_out: SignOut,
     pub policy: Policy,
     pub network: Network,
+    /// The pages about the rows of each related table, if it has any.
+    pub record_pages: Vec<Option<Template>>,
 }
 
 /// The default of `policy.max_extensions`.
@@ -86,6 +89,7 @@ impl Connection {
         let mut network = rules::compile_network(file.network.as_ref(), &mut faults);
         let mut parts = ConnectionCompiler { id, fields: user_fields(&file.directory), faults };
         network.credentials = parts.compile_credentials(file.network.as_ref());
+        let record_pages = parts.compile_record_pages(&file.directory);
         let compiled = parts.sign_in_and_out(&file);
         let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
@@ -101,6 +105,7 @@ impl Connection {
                 sign_out,
                 policy,
                 network,
+                record_pages,
             }),
             _ => Err(faults.into_error()),
         }
@@ -160,6 +165,15 @@ fn user_fields(part: &DirectoryConfig) -> Vec<String> {
     fields.iter().map(|field| to_dotted_name(field)).collect()
 }
 
+/// The fields of `record` in the URL of a related table's rows: `id`, `created_at` if it is mapped, and each mapped
+/// column by its own name, in which paths have dots.
+fn record_fields(related: &RelatedTable) -> Vec<String> {
+    let created_at = related.created_at.iter().flat_map(|column| ["created_at".to_owned(), column.clone()]);
+    let columns = related.id.iter().chain([&related.user]).chain(&related.identify).chain(&related.describe);
+    let fields = ["id".to_owned()].into_iter().chain(created_at).chain(columns.cloned());
+    fields.map(|field| to_dotted_name(&field)).collect()
+}
+
 /// Compiles the parts of one file and collects their faults. A faulty part is `None` or incomplete, and then there is
 /// always a fault.
 pub(super) struct ConnectionCompiler<'a> {
@@ -179,6 +193,17 @@ impl ConnectionCompiler<'_> {
         network
             .map(|part| rules::compile_credentials(part, self.id, &scope, &mut self.faults))
             .unwrap_or_default()
+    }
+
+    fn compile_record_pages(&mut self, part: &DirectoryConfig) -> Vec<Option<Template>> {
+        let compiled = part.related.iter().enumerate().map(|(at, related)| {
+            let key = format!("directory.related[{at}].url");
+            let url = related.url.as_ref()?;
+            rules::no_secret_in_query(&key, url, &mut self.faults);
+            let scope = Scope::for_record(record_fields(related));
+            self.ok_or_fault(&key, Template::parse_url(&key, url, &scope))
+        });
+        compiled.collect()
     }
 
     fn compile_policy(&mut self, file: &ConnectionFile, sign_in: Option<&SignIn>) -> Option<Policy> {

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::connection::faults::KeyFaults;
 use crate::connection::{DirectoryConfig, SshConfig};
-use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer};
+use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer, find_closest_names};
 
 /// Checks `[directory]`. `id` is the connection's, for the command that stores the password.
 pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
@@ -25,6 +25,7 @@ pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, f
     if let Some(what) = directory_url_fault(&part.url, id) {
         faults.add_fault("directory.url", what);
     }
+    check_related_tables(part, faults);
     let is_file = Engine::of_url(&part.url) == Some(Engine::Sqlite);
     if let Some(words) = &part.password_command {
         let key = "directory.password_command";
@@ -47,6 +48,62 @@ pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, f
             );
         }
         ssh_part(ssh, faults);
+    }
+}
+
+/// How many related tables a connection may name: each of them is looked into while someone types.
+const RELATED: usize = 10;
+/// How many identifying columns one of them may have.
+const IDENTIFYING: usize = 8;
+
+fn check_related_tables(part: &DirectoryConfig, faults: &mut KeyFaults) {
+    if part.related.len() > RELATED {
+        faults.add_fault("directory.related", format!("has more than {RELATED} tables"));
+    }
+    let mapped: Vec<&str> =
+        [Some(&part.id), part.email.as_ref(), part.name.as_ref(), part.created_at.as_ref()]
+            .into_iter()
+            .flatten()
+            .chain(&part.columns)
+            .map(String::as_str)
+            .collect();
+    for (at, related) in part.related.iter().enumerate() {
+        let key = |name: &str| format!("directory.related[{at}].{name}");
+        let texts =
+            [("label", Some(&related.label)), ("table", Some(&related.table)), ("user", Some(&related.user))];
+        let optional =
+            [("id", &related.id), ("created_at", &related.created_at), ("leads_to", &related.leads_to)];
+        let optional = optional.map(|(name, value)| (name, value.as_ref()));
+        for (name, value) in texts.into_iter().chain(optional) {
+            if value.is_some_and(|value| value.trim().is_empty()) {
+                faults.add_fault(&key(name), "cannot be empty");
+            }
+        }
+        for (name, list) in [("identify", &related.identify), ("describe", &related.describe)] {
+            for (place, _) in list.iter().enumerate().filter(|(_, column)| column.trim().is_empty()) {
+                faults.add_fault(&format!("{}[{place}]", key(name)), "cannot be empty");
+            }
+        }
+        if related.identify.is_empty() && related.describe.is_empty() {
+            faults.add_fault(
+                &format!("directory.related[{at}]"),
+                "names no columns: `identify` has those to find a user by, `describe` those to show",
+            );
+        }
+        if related.identify.len() > IDENTIFYING {
+            faults.add_fault(&key("identify"), format!("has more than {IDENTIFYING} columns"));
+        }
+        if part.related[..at].iter().any(|other| other.label.trim() == related.label.trim()) {
+            faults.add_fault(&key("label"), "is the label of another related table");
+        }
+        if let Some(column) = related.leads_to.as_deref().filter(|column| !mapped.contains(column)) {
+            let close = find_closest_names(column, mapped.iter().copied());
+            let meant = close.map(|close| format!("; did you mean `{close}`?")).unwrap_or_default();
+            faults.add_fault(
+                &key("leads_to"),
+                format!("has to be a column of the users that [directory] names{meant}"),
+            );
+        }
     }
 }
 
