@@ -25,7 +25,9 @@ use understudy_core::connection::{
 use understudy_core::console::{Console, FamiliarUser, ListedPage, UserDetails};
 use understudy_core::customer_link::{CustomerLink, TicketContext};
 use understudy_core::destination::Moved;
-use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
+use understudy_core::directory::{
+    Count, DiscoveredTables, Highlights, Info, ListRequest, Page, RecordsRequest, Row, Suggestion, Wider,
+};
 use understudy_core::error::{Error, Result};
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
@@ -39,7 +41,8 @@ use crate::demo::RunningDemo;
 use crate::events::turn_windows;
 use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{
-    BarAction, BarState, FindStep, SessionWindows, WindowTurn, check_sandbox, session_of_bar, window_of_bar,
+    BarAction, BarState, FindStep, SessionWindows, WindowTurn, check_sandbox, open_in_browser,
+    session_of_bar, window_of_bar,
 };
 use crate::settings::{apply_settings, is_wayland};
 
@@ -139,6 +142,15 @@ commands! {
 
         save_arrangement [core: Core<'_>] (connection: String, arrangement: Arrangement) -> () {
             core.save_arrangement(&connection, arrangement)
+        }
+
+        list_records [core: Core<'_>] (connection: String, request: RecordsRequest) -> Page {
+            core.list_records(&connection, &request).await
+        }
+
+        /// Opens the page about a record in the operator's own browser.
+        open_record [core: Core<'_>] (connection: String, related: usize, record: Row) -> () {
+            open_in_browser(&core.record_page(&connection, related, &record).await?)
         }
 
         recent_reasons [core: Core<'_>] (connection: String) -> Vec<String> {

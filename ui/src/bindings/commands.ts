@@ -22,9 +22,12 @@ import type { ListRequest } from "./ListRequest";
 import type { ListedPage } from "./ListedPage";
 import type { Moved } from "./Moved";
 import type { OffSiteChoice } from "./OffSiteChoice";
+import type { Page } from "./Page";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
+import type { RecordsRequest } from "./RecordsRequest";
 import type { Report } from "./Report";
+import type { Row } from "./Row";
 import type { SecretStatus } from "./SecretStatus";
 import type { SessionMode } from "./SessionMode";
 import type { SessionView } from "./SessionView";
@@ -55,6 +58,8 @@ export type Commands = {
   latest_session: { args: {}, result: LatestSession | null },
   arrangement: { args: { connection: string }, result: Arrangement },
   save_arrangement: { args: { connection: string, arrangement: Arrangement }, result: null },
+  list_records: { args: { connection: string, request: RecordsRequest }, result: Page },
+  open_record: { args: { connection: string, related: number, record: Row }, result: null },
   recent_reasons: { args: { connection: string }, result: Array<string> },
   prepare_window: { args: { connection: string }, result: null },
   discard_window: { args: {}, result: null },

@@ -51,6 +51,8 @@ const COMMANDS = [
   ["latest_session", {}],
   ["arrangement", { connection }],
   ["save_arrangement", { connection, arrangement: { pinned: [], details_width: null, searches: [], columns: [] } }],
+  ["list_records", { connection, request: { user: "10000600", related: 0, place: "start", limit: 10 } }],
+  ["open_record", { connection, related: 0, record: { id: "1", cells: [] } }],
   ["recent_reasons", { connection }],
   ["prepare_window", { connection }],
   ["discard_window", {}],
