@@ -14,7 +14,7 @@ use understudy_test_support::browser::Shown;
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::story;
-use crate::test_console::{Desk, replace_line};
+use crate::test_console::{Desk, replace_line, without_orders};
 
 const PASSWORD: &str = "r3ad:er/p@ss word";
 
@@ -161,7 +161,7 @@ async fn desk_at(server: &PostgresServer) -> Desk {
     let desk = Desk::with_connection(|text| {
         read_between(&text, "\"sqlite://", "\"").clone_into(&mut file);
         let url = format!("url = \"{}\"", server.url("support", "postgres"));
-        replace_line(&text, "url        =", &url)
+        replace_line(&without_orders(&text), "url        =", &url)
     })
     .await;
     server.sql("postgres", &some_customers(&file).await);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 use understudy_core::audit::{EndCause, Event};
+use understudy_core::directory::{Place, RecordsRequest};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
 use understudy_demo::{Delay, LoginAnswer, MeAnswer};
@@ -18,6 +19,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
     find_become_and_leave(Desk::new().await).await;
+}
+
+#[tokio::test]
+async fn an_order_number_leads_to_its_customer() {
+    let desk = Desk::new().await;
+    let found = desk.find("ord-700016").await;
+    let [customer] = &found[..] else { panic!("one customer: {found:?}") };
+    let through = customer.found_through.as_ref().expect("the row says why");
+    assert_eq!((through.label.as_str(), through.value.as_str()), ("Order", "ORD-700016"));
+    let request = RecordsRequest { user: customer.id.clone(), related: 0, place: Place::Start, limit: 5 };
+    let orders = desk.console.list_records("shop", &request).await.expect("their orders");
+    assert!(orders.rows.iter().any(|row| row.cells.contains(&Some("ORD-700016".into()))), "{orders:?}");
+    // The demo has no page about an order.
+    let refused = desk.console.record_page("shop", 0, &orders.rows[0]).await.unwrap_err();
+    assert_eq!(refused.code, Code::ConnectionInvalid);
+    assert!(desk.find("ORD-699999").await.is_empty());
 }
 
 /// The whole story, for any directory.

@@ -303,10 +303,19 @@ pub async fn three_users(folder: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// Replaces one line of a connection file.
+/// Replaces the first line of a connection file that starts like this.
 pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
-    assert!(text.lines().any(|line| line.starts_with(starts)), "no line starts with {starts}: {text}");
-    text.lines().map(|line| if line.starts_with(starts) { with } else { line }).collect::<Vec<_>>().join("\n")
+    let first = text.lines().position(|line| line.starts_with(starts));
+    let first = first.unwrap_or_else(|| panic!("no line starts with {starts}: {text}"));
+    let lines = text.lines().enumerate().map(|(at, line)| if at == first { with } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The demo's connection without its orders, for users in another database.
+pub fn without_orders(text: &str) -> String {
+    let (before, rest) = text.split_once("[[directory.related]]").expect("the demo has orders");
+    let (_, after) = rest.split_once("\n\n").expect("an empty line follows");
+    format!("{before}\n{after}")
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::people::{COUNT, People, Person};
 use crate::error::{DemoError, Result};
 
 /// Increment this when the table or the people change, so that older files are recreated.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `NOCASE`, so that the index can be used for prefix searches as well as exact email addresses.
 const TABLE: &str = "
@@ -30,12 +30,26 @@ const TABLE: &str = "
         last_login_at DATETIME
     )";
 
+/// What customers have ordered: up to two orders each.
+const ORDERS: &str = "
+    CREATE TABLE orders (
+        id        INTEGER PRIMARY KEY,
+        number    TEXT NOT NULL COLLATE NOCASE,
+        user_id   INTEGER NOT NULL REFERENCES users (id),
+        item      TEXT NOT NULL,
+        total     TEXT NOT NULL,
+        status    TEXT NOT NULL,
+        placed_at DATETIME NOT NULL
+    )";
+
 /// Created after the rows are inserted, which is several times faster than updating them for each row.
-const INDEXES: [&str; 4] = [
+const INDEXES: [&str; 6] = [
     "CREATE UNIQUE INDEX users_email ON users (email)",
     "CREATE INDEX users_full_name ON users (full_name)",
     "CREATE INDEX users_company_name ON users (company_name)",
     "CREATE INDEX users_created_at ON users (created_at)",
+    "CREATE UNIQUE INDEX orders_number ON orders (number)",
+    "CREATE INDEX orders_user_id ON orders (user_id)",
 ];
 
 /// Rows per INSERT. Measured: 100 to 1,000 are equally fast, 10 and 3,000 slower.
@@ -56,7 +70,7 @@ pub async fn write_directory(path: &Path, today: Date) -> Result<()> {
         Ok(()) => move_into_place(&making, path),
         Err(cause) => {
             Err(DemoError::new(format!("Could not make the demo's directory {}: {cause}", path.display()))
-                .with_hint("It needs about 30 MB of space in a folder that you may write to."))
+                .with_hint("It needs about 45 MB of space in a folder that you may write to."))
         }
     };
     if made.is_err() {
@@ -113,10 +127,14 @@ async fn fill_directory(path: &Path, today: Date) -> sqlx::Result<()> {
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mut all = connection.begin().await?;
     sqlx::query(TABLE).execute(&mut *all).await?;
+    sqlx::query(ORDERS).execute(&mut *all).await?;
     let mut people = People::new(today).map_err(|cause| sqlx::Error::Configuration(cause.into()))?;
+    let (mut ordered, mut orders) = (FIRST_ORDER, Vec::new());
     for _ in 0..COUNT.div_ceil(ROWS_AT_ONCE) {
-        let rows = people.by_ref().take(ROWS_AT_ONCE);
-        insert_people(&mut all, rows).await?;
+        let rows: Vec<Person> = people.by_ref().take(ROWS_AT_ONCE).collect();
+        orders.extend(rows.iter().flat_map(place_orders));
+        insert_people(&mut all, rows.into_iter()).await?;
+        insert_orders(&mut all, &mut ordered, orders.drain(..)).await?;
     }
     for index in INDEXES {
         sqlx::query(index).execute(&mut *all).await?;
@@ -143,6 +161,67 @@ async fn insert_people(
             .push_bind(person.locale)
             .push_bind(person.created_at)
             .push_bind(person.last_login_at);
+    });
+    insert.build().execute(connection).await?;
+    Ok(())
+}
+
+/// The number before the first order's.
+const FIRST_ORDER: i64 = 700_000;
+
+/// What is ordered, and what it costs.
+const ITEMS: [(&str, &str); 5] = [
+    ("Team plan, 12 months", "348.00 EUR"),
+    ("5 more seats", "145.00 EUR"),
+    ("Receipt scanner", "89.90 EUR"),
+    ("Card reader", "39.00 EUR"),
+    ("Letterhead, 500 sheets", "24.50 EUR"),
+];
+
+struct Order {
+    user: i64,
+    item: (&'static str, &'static str),
+    status: &'static str,
+    placed_at: String,
+}
+
+/// The person's orders. They follow from the ID alone, so that the people stay the same.
+fn place_orders(person: &Person) -> Vec<Order> {
+    let of_id =
+        |shift: usize, choices: usize| (usize::try_from(person.id / 7).unwrap_or_default() + shift) % choices;
+    let order = |at: usize, placed_at: &String| Order {
+        user: person.id,
+        item: ITEMS[of_id(at, ITEMS.len())],
+        status: ["delivered", "shipped", "returned"][of_id(at, 3)],
+        placed_at: placed_at.clone(),
+    };
+    let later = person.last_login_at.as_ref().unwrap_or(&person.created_at);
+    match person.id % 3 {
+        0 => Vec::new(),
+        1 => vec![order(0, later)],
+        _ => vec![order(0, &person.created_at), order(1, later)],
+    }
+}
+
+async fn insert_orders(
+    connection: &mut SqliteConnection,
+    last: &mut i64,
+    orders: impl Iterator<Item = Order>,
+) -> sqlx::Result<()> {
+    let mut orders = orders.peekable();
+    if orders.peek().is_none() {
+        return Ok(());
+    }
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO orders ");
+    insert.push_values(orders, |mut row, order| {
+        *last += 1;
+        row.push_bind(*last)
+            .push_bind(format!("ORD-{last}"))
+            .push_bind(order.user)
+            .push_bind(order.item.0)
+            .push_bind(order.item.1)
+            .push_bind(order.status)
+            .push_bind(order.placed_at);
     });
     insert.build().execute(connection).await?;
     Ok(())
