@@ -20,6 +20,8 @@ import type { OffSiteChoice } from "./bindings/OffSiteChoice";
 import type { SessionMode } from "./bindings/SessionMode";
 import type { Moved } from "./bindings/Moved";
 import type { ListRequest } from "./bindings/ListRequest";
+import type { RecordsRequest } from "./bindings/RecordsRequest";
+import type { Row } from "./bindings/Row";
 import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
@@ -148,6 +150,14 @@ export const latestSession = () => call("latest_session");
 export const arrangement = (connection: string) => call("arrangement", { connection });
 export const saveArrangement = (connection: string, arrangement: Arrangement) =>
   call("save_arrangement", { connection, arrangement });
+
+/** A page of a user's records in a related table, newest first. */
+export const listRecords = (connection: string, request: RecordsRequest) =>
+  call("list_records", { connection, request });
+
+/** Opens the page about a record in the team's own tool. */
+export const openRecord = (connection: string, related: number, record: Row) =>
+  call("open_record", { connection, related, record });
 
 /** Newest first, at most five. */
 export const recentReasons = (connection: string) => call("recent_reasons", { connection });

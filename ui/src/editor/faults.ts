@@ -20,6 +20,7 @@ export const FIELDS: Record<string, FieldName> = {
   "directory.uuid_bytes": "directory.uuid_bytes",
   "directory.timeout_ms": "directory.timeout_ms",
   "directory.patience": "directory.patience",
+  "directory.related": "directory.related",
   "sign_in.url": "sign_in.url",
   "sign_in.method": "sign_in.method",
   "sign_in.headers": "sign_in.headers",
@@ -55,6 +56,7 @@ export const FIELDS: Record<string, FieldName> = {
 const ROWS: Partial<Record<string, (n: number) => string>> = {
   "policy.allow": texts.setup.editor.access.request,
   "sign_in.steps": texts.setup.editor.steps.step,
+  "directory.related": texts.setup.editor.related.table,
   "network.credentials": texts.setup.editor.credentials.host,
 };
 

@@ -8,6 +8,7 @@ import type { Preset } from "../bindings/Preset";
 import type { ReasonRule } from "../bindings/ReasonRule";
 import type { UuidBytes } from "../bindings/UuidBytes";
 import { type AccessForm, toAccess, toAccessForm } from "./access";
+import { type RelatedForm, toRelated, toRelatedForm } from "./related";
 import { toWays, toWaysForm, type WaysForm } from "./ways";
 import { type Faults, list, optional, said, whole } from "./written";
 
@@ -27,6 +28,7 @@ export interface ConnectionForm extends WaysForm {
     uuid_bytes: UuidBytes | "";
     timeout_ms: string;
     patience: string;
+    related: RelatedForm[];
   };
   network: { proxy: string; ca: string; gateway_user: string; credentials: CredentialsConfig[] };
   policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
@@ -61,6 +63,7 @@ export function toForm(file: ConnectionFile): ConnectionForm {
       uuid_bytes: directory.uuid_bytes ?? "",
       timeout_ms: directory.timeout_ms?.toString() ?? "",
       patience: directory.patience?.toString() ?? "",
+      related: (directory.related ?? []).map(toRelatedForm),
     },
     ...toWaysForm(file),
     network: {
@@ -120,8 +123,10 @@ export function toDirectory(
 ): DirectoryConfig {
   const { directory } = form;
   const before = toForm(base).directory;
+  const { related: was = [], ...kept } = base.directory;
+  const related = toRelated(directory.related, was);
   return {
-    ...base.directory,
+    ...kept,
     url: directory.url.trim(),
     table: directory.table.trim(),
     id: directory.id.trim(),
@@ -133,6 +138,7 @@ export function toDirectory(
     ...optional("uuid_bytes", directory.uuid_bytes || undefined, base.directory),
     timeout_ms: whole("directory.timeout_ms", directory.timeout_ms, 100, 60_000, faults),
     patience: whole("directory.patience", directory.patience, 5, 300, faults),
+    ...(related.length > 0 ? { related } : {}),
   };
 }
 

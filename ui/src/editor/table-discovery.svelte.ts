@@ -110,6 +110,7 @@ export class TableDiscovery {
   });
   /** In which order a UUID's bytes are read. */
   readonly #order = $derived.by(() => this.#editor.directory.uuid_bytes ?? null);
+  readonly #related = $derived.by(() => this.#editor.directory.related ?? []);
   readonly mapping = $derived.by(() => mappingOf(this.#editor.form.directory));
   /** The table that the form names, if it is there. */
   readonly table: TableOffer | null = $derived(
@@ -138,7 +139,7 @@ export class TableDiscovery {
       Object.keys(this.missing).length === 0 &&
       this.mapping.table.trim() !== "" &&
       this.mapping.id.trim() !== ""
-      ? this.#way + JSON.stringify([this.mapping, this.#order])
+      ? this.#way + JSON.stringify([this.mapping, this.#order, this.#related])
       : null,
   );
   readonly canUndo = $derived(this.#fill !== null && same(this.#fill.after, this.mapping));
@@ -233,6 +234,7 @@ const NO_TABLE = {
   created_at: null,
   columns: [],
   search: null,
+  related: [],
 } satisfies Partial<DirectoryConfig>;
 
 /** What makes no difference to how the database is reached. */

@@ -562,7 +562,7 @@ export class UserSearch {
         sort,
         everywhere,
         how: page.how,
-        named: page.how.tier === "id" || page.how.tier === "email" ? page.rows.length : 0,
+        named: ["id", "email", "related"].includes(page.how.tier) ? page.rows.length : 0,
       };
       if (this.count > 0 || query.text === "") this.offers.forget();
       else void this.offers.ask(query.text);

@@ -147,6 +147,10 @@ const fields = {
     label: "User name for HTTP Basic",
     hint: "For a server in front of the application that asks for a password. The password is the secret gateway_password.",
   },
+  "directory.related": {
+    label: "Related tables",
+    hint: "Orders, invoices, devices: the search field also looks for what is typed in their columns, and a user's details list them.",
+  },
   "network.credentials": {
     label: "Hosts that ask for a password",
     hint: "HTTP Basic or Digest. Each host gets its own user name and password, and no other host does. The password is a secret: {{ secret.name }}.",
@@ -226,6 +230,24 @@ export const setup = {
     headerName: (n: number) => `Name of header ${n}`,
     headerValue: (n: number) => `Value of header ${n}`,
     addHeader: "Add a header",
+    related: {
+      add: "Add a related table",
+      proposed: "Found in this database:",
+      propose: (label: string, table: string) => `Add ${label} (${table})`,
+      table: (n: number) => `Related table ${n}`,
+      remove: (label: string) => `Remove ${label}`,
+      cells: {
+        label: { label: "What a row is called", example: "Order" },
+        table: { label: "Its table", example: "orders" },
+        user: { label: "Column that leads to a user", example: "customer_id" },
+        identify: { label: "Columns that find the user", example: "number, iban" },
+        describe: { label: "Columns to show as well", example: "total, status" },
+        created_at: { label: "Time of creation", example: "created_at" },
+        leads_to: { label: "Users' column it refers to", example: "the ID" },
+        id: { label: "Column that identifies a row", example: "id" },
+        url: { label: "Page in your own tool", example: "https://shop.acme.com/orders/{{ record.id }}" },
+      },
+    },
     credentials: {
       add: "Add a host",
       host: (n: number) => `Host ${n}`,

@@ -145,6 +145,64 @@ const views: View[] = [
     },
   },
   {
+    name: "related",
+    opening: {
+      width: 1440,
+      height: 900,
+      prepare: (fake) => {
+        const column = (name: string, label: string, role: "id" | "other" = "other") => ({
+          name,
+          label,
+          role,
+          kind: "text" as const,
+          sortable: true,
+          company: false,
+        });
+        fake.related = [
+          {
+            label: "Order",
+            table: "orders",
+            columns: [
+              column("id", "ID", "id"),
+              column("user_id", "User ID"),
+              column("number", "Number"),
+              column("total", "Total"),
+            ],
+            leads_by: 1,
+            identify: [2],
+            opens: true,
+          },
+        ];
+        fake.records = ({ user }) => ({
+          rows: [16, 15, 14].map((at) => ({
+            id: `${at}`,
+            cells: [`${at}`, user, `ORD-7000${at}`, at === 15 ? null : "348.00 EUR"],
+          })),
+          previous: null,
+          next: "13",
+          how: { tier: "all", by: null, elapsed_ms: 1 },
+          left_out: null,
+          doubled: null,
+        });
+        fake.answers["search_users"] = () => ({
+          rows: fake.rows
+            .slice(0, 1)
+            .map((row) => ({ ...row, found_through: { label: "Order", value: "ORD-700016" } })),
+          standings: ["free"],
+          previous: null,
+          next: null,
+          how: { tier: "related", by: null, elapsed_ms: 1 },
+          left_out: null,
+          doubled: null,
+        });
+      },
+    },
+    go: async (page) => {
+      await grid(page).getByText("Order ORD-700016").waitFor();
+      await page.getByText("Show more").scrollIntoViewIfNeeded();
+    },
+  },
+  {
     name: "moved-secret",
     opening: {
       prepare: (fake) => {

@@ -91,6 +91,7 @@ const offer = (change: Partial<TableOffer> & { name: string }): TableOffer => ({
   signs: [],
   likely: false,
   guess: { id: "id", name: null, email: null, created_at: null, columns: [], search: null },
+  related: [],
   ...change,
 });
 

@@ -13,6 +13,9 @@ import type { Column } from "../../src/bindings/Column";
 import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
 import type { ConsoleState } from "../../src/bindings/ConsoleState";
 import type { Error as BoundaryError } from "../../src/bindings/Error";
+import type { Page } from "../../src/bindings/Page";
+import type { RecordsRequest } from "../../src/bindings/RecordsRequest";
+import type { RelatedInfo } from "../../src/bindings/RelatedInfo";
 import type { Count } from "../../src/bindings/Count";
 import type { LeftOut } from "../../src/bindings/LeftOut";
 import type { ListedPage } from "../../src/bindings/ListedPage";
@@ -80,6 +83,10 @@ export interface Fake {
   total: number | null;
   /** What is not as one would expect of the directory. */
   cautions: Caution[];
+  /** The related tables. */
+  related: RelatedInfo[];
+  /** A user's records. */
+  records: (request: RecordsRequest) => Page;
   /** What the form sees of a database. */
   tables: DiscoveredTables;
   calls: Call[];
@@ -147,6 +154,15 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     offers: [],
     total: 1_204_331,
     cautions: [],
+    related: [],
+    records: () => ({
+      rows: [],
+      previous: null,
+      next: null,
+      how: { tier: "all", by: null, elapsed_ms: 1 },
+      left_out: null,
+      doubled: null,
+    }),
     tables: defaultTables,
     calls: [],
     clipboard: [],
@@ -230,6 +246,7 @@ function commands(fake: Fake): Answers {
       coverage: [],
       reader: [],
       cautions: fake.cautions,
+      related: fake.related,
     }),
     search_users: ({ query }) => search(fake, query),
     stop_search: () => null,
@@ -260,6 +277,8 @@ function commands(fake: Fake): Answers {
     save_arrangement: ({ connection, arrangement }) => {
       fake.arrangements[connection] = arrangement;
     },
+    list_records: ({ request }) => fake.records(request as RecordsRequest),
+    open_record: () => null,
     recent_reasons: () => fake.reasons,
     prepare_window: () => null,
     discard_window: () => null,
@@ -321,6 +340,7 @@ function commands(fake: Fake): Answers {
         coverage: [],
         reader: [],
         cautions: fake.cautions,
+        related: [],
       },
       sample: fake.rows.slice(0, 3),
     }),
@@ -337,6 +357,7 @@ function commands(fake: Fake): Answers {
         coverage: [],
         reader: [],
         cautions: fake.cautions,
+        related: [],
       },
       rows: fake.rows.slice(0, 5),
       withheld: [],

@@ -35,6 +35,7 @@ function keysOf(part: Part, path: string): string[] {
 const OTHERWISE: Record<string, string> = {
   environment: "a choice",
   "policy.reason": "a choice",
+  "directory.related": "a card for each table",
   "network.credentials": "rows of hosts",
   "policy.allow": "rows of requests",
   "policy.hosts.block_telemetry": "a choice",
