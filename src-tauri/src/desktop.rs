@@ -23,6 +23,7 @@ use crate::commands::handle_commands;
 use crate::crash_recovery::{reload_on_crash, watch_network};
 use crate::demo::RunningDemo;
 use crate::events::{pass_on, run_session_commands};
+use crate::evidence::EvidenceDesk;
 use crate::links::{EarlyLinks, find_link, open_early_links, open_link};
 use crate::quit::{
     Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
@@ -101,6 +102,7 @@ fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
         .invoke_handler(handle_commands)
         .manage(Leaving::default())
         .manage(RunningDemo::default())
+        .manage(EvidenceDesk::default())
         .manage(EarlyLinks::new(link))
         .setup(move |app| {
             #[cfg(target_os = "linux")]

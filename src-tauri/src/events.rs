@@ -12,6 +12,7 @@ use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::notice::{self, Notice, Toast};
 
+use crate::evidence::take_evidence;
 use crate::quit::{bring_to_front, reopen_if_idle};
 use crate::session_window::{
     AddressUse, BarAction, SessionCommand, SessionWindows, WindowTurn, emit_to_bars, open_in_browser,
@@ -123,6 +124,11 @@ pub async fn run_session_commands(
                         bring_to_front(&window);
                     }
                     let _ = app.emit_to(CONSOLE, "palette_asked", ());
+                }
+                SessionCommand::TakeEvidence { session, window } => {
+                    if let Err(error) = take_evidence(&app, &console, &session, &window).await {
+                        show_in_bar(&app, &window, &Toast::from_error(&error));
+                    }
                 }
                 SessionCommand::Reload(window) => {
                     let _ =

@@ -11,6 +11,7 @@ mod crash_recovery;
 mod demo;
 mod desktop;
 mod events;
+mod evidence;
 mod links;
 mod notification;
 mod quit;

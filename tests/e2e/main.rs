@@ -19,6 +19,7 @@ mod conformance;
 mod cookies;
 mod downloads;
 mod endings;
+mod evidence;
 mod gone;
 mod home;
 mod hostile;

@@ -46,6 +46,8 @@ pub struct Behaviour {
     pub challenges: Vec<&'static str>,
     /// Requests (`GET /reports`) that want a password of their own, and what they say to those without it.
     pub guards: Vec<(&'static str, Guard, &'static str)>,
+    /// Requests that are answered 500, and the JSON that says why.
+    pub failures: Vec<(&'static str, &'static str)>,
     /// Requests that are never answered.
     pub silent: Vec<&'static str>,
     /// The session cookie that `/login` sets. If empty: `sid=7; Path=/; HttpOnly; SameSite=Lax`.
@@ -223,6 +225,10 @@ async fn answer(
     {
         let challenge = [(header::WWW_AUTHENTICATE, guard.challenge(&what))];
         return (StatusCode::UNAUTHORIZED, challenge, Html(*refusal)).into_response();
+    }
+    if let Some((_, why)) = now.failures.iter().find(|(request, _)| *request == what) {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        return (StatusCode::INTERNAL_SERVER_ERROR, json, *why).into_response();
     }
     if let Some((_, page)) = now.pages.iter().find(|(request, _)| *request == what) {
         return Html(page.clone()).into_response();

@@ -12,6 +12,8 @@ import type { ConnectionFile } from "./bindings/ConnectionFile";
 import type { ConnectionList } from "./bindings/ConnectionList";
 import type { ContactLink } from "./bindings/ContactLink";
 import type { DirectoryConfig } from "./bindings/DirectoryConfig";
+import type { EvidenceChoice } from "./bindings/EvidenceChoice";
+import type { EvidenceView } from "./bindings/EvidenceView";
 import type { FindStep } from "./bindings/FindStep";
 import type { FormChange } from "./bindings/FormChange";
 import type { FoundText } from "./bindings/FoundText";
@@ -201,6 +203,21 @@ export const focusSession = (session: string) => call("focus_session", { session
 /** Rejects with `policy_refused` when it was extended as often as it may be. */
 export const extendSession = (session: string) => call("extend_session", { session });
 
+// Evidence
+
+/** What was taken comes with {@link onEvidence}. */
+export const takeEvidence = (session: string) => call("take_evidence", { session });
+/** The name of the file, which is in the downloads folder. */
+export const saveEvidence = (takenAt: number, choice: EvidenceChoice) =>
+  call("save_evidence", { takenAt, choice });
+export const evidenceText = (takenAt: number, choice: EvidenceChoice) =>
+  call("evidence_text", { takenAt, choice });
+/** `points`: four bytes for each, in base64. */
+export const copyPicture = (points: string, width: number, height: number) =>
+  call("copy_picture", { points, width, height });
+export const showSavedEvidence = () => call("show_saved_evidence");
+export const discardEvidence = () => call("discard_evidence");
+
 // Secrets: they go in, and never come out
 
 export const secretStatus = (connection: string) => call("secret_status", { connection });
@@ -356,6 +373,9 @@ export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 
 /** In a session's window, the palette was asked for. */
 export const onPaletteAsked = (tell: () => void) => on<null>("palette_asked", tell);
+
+/** Evidence was taken in a session's window. */
+export const onEvidence = (tell: (evidence: EvidenceView) => void) => on("evidence_taken", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);

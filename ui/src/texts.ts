@@ -13,9 +13,10 @@
 import { bar } from "./texts/bar";
 import { console } from "./texts/console";
 import { destination } from "./texts/destination";
+import { evidence } from "./texts/evidence";
 import { setup } from "./texts/setup";
 import { shared } from "./texts/shared";
 
 export { locale } from "./texts/shared";
 
-export const texts = { ...shared, ...console, setup, bar, destination };
+export const texts = { ...shared, ...console, setup, bar, destination, evidence };

@@ -29,6 +29,8 @@ pub struct AccessPolicy {
     pub open_hosts: Vec<HostPattern>,
     /// Never reached, such as analytics.
     pub blocked_hosts: Vec<HostPattern>,
+    /// CSS selectors of what is painted over before a picture of a page is taken.
+    pub mask: Vec<String>,
 }
 
 impl Default for AccessPolicy {
@@ -39,6 +41,7 @@ impl Default for AccessPolicy {
             allowed: Vec::new(),
             open_hosts: Vec::new(),
             blocked_hosts: Vec::new(),
+            mask: Vec::new(),
         }
     }
 }

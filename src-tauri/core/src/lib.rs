@@ -18,6 +18,7 @@ pub mod customer_link;
 pub mod destination;
 pub mod directories;
 pub mod error;
+pub mod evidence;
 pub mod held_back;
 pub mod home;
 pub mod impersonation;

@@ -310,9 +310,14 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::clock::Clock;
+
+    /// A session as people see it.
+    pub(crate) fn example_view() -> SessionView {
+        session(None).view().clone()
+    }
 
     fn at(ms: i64) -> Moment {
         Clock::manual(0).now().add_ms(ms)

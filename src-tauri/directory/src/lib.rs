@@ -51,6 +51,7 @@ pub use self::reach::hosts::{Hosts, TargetServer};
 pub use self::reach::password_source::{PasswordSource, PasswordSourceError};
 pub use self::reach::tunnel_folder::remove_stale_folders as sweep_tunnel_folders;
 pub use self::reach::wake_up::{WakeCallback, with_wake_listener};
+pub use self::schema::name_words::split_name;
 pub use self::schema::secrets::holds_secret;
 pub use self::schema::{json_path, uuids};
 pub use self::widen::{Wider, find_wider_searches};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{CONTENT_ENCODING, HOST};
+use http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, HOST};
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Uri};
@@ -57,11 +57,15 @@ pub(crate) async fn exchange(
     let preferences =
         Preferences::read(request.headers(), &url, |origin| session.gate.is_application_origin(origin));
     let (parts, body) = request.into_parts();
+    let is_page = is_top_level(&parts.headers);
+    if is_page {
+        record.set_is_page();
+    }
     // Taken before the fence decides: a socket that opens while the session becomes read-only closes, too.
     let sockets_closed = session.gate.sockets();
     let pages = session.gate.pages();
     let permit = session.gate.take_permit(&parts.method, &url);
-    let is_of_link = session.gate.awaits_link() && is_top_level(&parts.headers);
+    let is_of_link = session.gate.awaits_link() && is_page;
     let tell_link = |answer: Response<Body>| {
         if is_of_link && is_error(answer.status()) {
             watch_link_refusal(answer, &url, &session)
@@ -107,6 +111,15 @@ pub(crate) async fn exchange(
             Err(fault) => permit.record_fault(fault),
         }
     }
+    if is_page && permit.is_none() {
+        match &answer {
+            Ok(answer) if shows_page(answer) => {
+                session.observer.on_page(&url, Some(answer.status().as_u16()));
+            }
+            Ok(_) => {}
+            Err(_) => session.observer.on_page(&url, None),
+        }
+    }
     match answer {
         Ok(answer) => tell_link(answer),
         Err(fault) => {
@@ -129,6 +142,14 @@ fn watch_link_refusal(answer: Response<Body>, url: &Url, session: &Arc<SessionSt
         session.observer.on_link_refused(&url, LinkRefusal { status, headers, body });
     });
     Response::from_parts(head, WatchedBody::new(body, excerpt).boxed_unsync())
+}
+
+/// Whether a window shows this answer: it leads nowhere else, is no file to save, and has something to show.
+fn shows_page(answer: &Response<Body>) -> bool {
+    let is_file = answer.headers().get(CONTENT_DISPOSITION).is_some_and(|value| {
+        value.as_bytes().get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"attachment"))
+    });
+    !answer.status().is_redirection() && answer.status() != StatusCode::NO_CONTENT && !is_file
 }
 
 /// Answers a page that is being left.

@@ -25,6 +25,7 @@ use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
 use crate::journal::{Record, RequestOutcome};
 use crate::observer::SentCookies;
 use crate::preload::watch_document;
+use crate::recording::{Side, record_body};
 use crate::sending::SentRequest;
 use crate::session::SessionState;
 
@@ -66,7 +67,10 @@ impl Passage<'_> {
             }
             match self.session.cache.look_up(&asked, SystemTime::now()) {
                 CacheLookup::Miss => {}
-                CacheLookup::Fresh(file) => return Ok(self.answer_from_cache(file)),
+                CacheLookup::Fresh(file) => {
+                    self.session.journal.record_request(self.record, came_by, &asked.headers);
+                    return Ok(self.answer_from_cache(file));
+                }
                 CacheLookup::Stale(file, conditions) => {
                     parts.headers.extend(conditions);
                     stale = Some(file);
@@ -74,11 +78,13 @@ impl Passage<'_> {
             }
         }
         self.tell_sent_cookies(&asked);
+        let body = self.record_request(&asked, came_by, body);
         let SentRequest { mut response, is_for_session, lacks_repeat } = self.send(parts, body).await?;
         if !self.is_ahead {
             self.tell_set_cookies(response.headers());
         }
         self.record.set_outcome(RequestOutcome::Answered { status: response.status().as_u16() });
+        self.record_answer(response.version(), response.headers());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(from_webview) = from_webview
         {
@@ -113,7 +119,7 @@ impl Passage<'_> {
                 return Ok(self.answer_password_wanted(lacks_repeat));
             }
         }
-        let body = self.watch_answer(body);
+        let body = self.watch_answer(&head.headers, body);
         // What a password has opened for this session is not for others.
         let body = if shares && has_known_end && !is_for_session {
             self.session.cache.keep_while_passing(&asked, &head, body).unwrap_or_else(|body| body)
@@ -177,17 +183,48 @@ impl Passage<'_> {
     }
 
     /// Counts an answer's bytes, and ends the journal's entry with it.
-    fn watch_answer(&self, body: Incoming) -> Body {
+    fn watch_answer(&self, headers: &http::HeaderMap, body: Incoming) -> Body {
         let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
         let received = Arc::clone(&self.record.received);
         let counter = ByteCounter::new(received, move || session.journal.end_entry(&record));
-        WatchedBody::new(body, counter).boxed_unsync()
+        let body = WatchedBody::new(body, counter).boxed_unsync();
+        if self.keeps_content() {
+            record_body(&self.session.journal, self.record, Side::Response, headers, body)
+        } else {
+            body
+        }
+    }
+
+    /// Whether what this request and its answer say is kept in the journal: they are the application's, and not the
+    /// console's own.
+    fn keeps_content(&self) -> bool {
+        !self.is_announced && !self.is_ahead && self.session.gate.is_of_application(self.url)
+    }
+
+    fn record_request(&self, asked: &request::Parts, version: Version, body: Body) -> Body {
+        // What the console sends by itself has its secrets.
+        if self.is_announced {
+            return body;
+        }
+        self.session.journal.record_request(self.record, version, &asked.headers);
+        if self.keeps_content() {
+            record_body(&self.session.journal, self.record, Side::Request, &asked.headers, body)
+        } else {
+            body
+        }
+    }
+
+    fn record_answer(&self, version: Version, headers: &http::HeaderMap) {
+        if !self.is_announced {
+            self.session.journal.record_answer(self.record, version, headers);
+        }
     }
 
     /// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.
     fn answer_from_cache(&self, file: Response<Bytes>) -> Response<Body> {
         self.record.set_outcome(RequestOutcome::Answered { status: file.status().as_u16() });
         self.record.set_from_cache();
+        self.record_answer(file.version(), file.headers());
         self.session.journal.end_entry(self.record);
         file.map(full_body)
     }

@@ -26,6 +26,7 @@ mod outbound_proxy;
 mod preload;
 mod questions;
 mod random;
+mod recording;
 mod replay;
 mod sending;
 mod session;
@@ -51,11 +52,12 @@ pub use fault_page::{WAY_BACK, escape_html};
 pub use gate::{PermitOutcome, RequestPermit};
 pub use held_back::HeldBack;
 pub use held_back_summary::HeldBackGroup;
-pub use journal::{JournalEntry, MaskSecrets, RequestJournal, RequestOutcome};
+pub use journal::{JournalEntry, RequestJournal, RequestOutcome};
 pub use launch::{LaunchResponder, LaunchRoute};
 pub use observer::{LinkRefusal, SentCookies, SessionObserver};
 pub use outbound_proxy::OutboundProxy;
 pub use questions::PasswordQuestion;
+pub use recording::{RecordedExchange, RecordedMessage, RecordedText, RedactSecrets};
 
 use authority::SessionAuthority;
 use fence::{FenceRules, HostPattern, SessionMode};
@@ -86,7 +88,8 @@ pub struct GatewayConfig {
     pub static_hosts: Vec<HostPattern>,
     pub rules: FenceRules,
     pub observer: Arc<dyn SessionObserver>,
-    pub mask_secrets: MaskSecrets,
+    /// Hides secrets before the journal keeps anything.
+    pub redactor: Arc<dyn RedactSecrets>,
 }
 
 /// Why a gateway could not be started.
@@ -121,7 +124,7 @@ impl Gateway {
             admission: Admission::create()?,
             authority: SessionAuthority::create()?,
             upstream: Upstream::create(extra_roots, config.proxy)?,
-            journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.mask_secrets)),
+            journal: Arc::new(RequestJournal::new(JOURNAL_LIMIT, config.redactor)),
             credentials: Arc::new(CredentialStore::new(config.credentials)),
             questions: Arc::new(PasswordQuestions::new(Arc::clone(&config.observer))),
             launch: config.launch,

@@ -12,6 +12,10 @@ pub trait SessionObserver: Send + Sync {
     /// The fence held a request back.
     fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack);
 
+    /// A window of the session shows what was answered at `url`: a page with this status, or if there was no answer
+    /// `None`.
+    fn on_page(&self, _url: &Url, _status: Option<u16>) {}
+
     /// A one-time link has led to its first page, whose answer has not reached the window yet.
     fn on_arrival(&self, _url: &Url) {}
 

@@ -29,6 +29,7 @@ use understudy_core::directory::{
     Count, DiscoveredTables, Highlights, Info, ListRequest, Page, RecordsRequest, Row, Suggestion, Wider,
 };
 use understudy_core::error::{Error, Result};
+use understudy_core::evidence::EvidenceChoice;
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
 use understudy_core::session::SessionView;
@@ -39,6 +40,7 @@ use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
 use crate::events::turn_windows;
+use crate::evidence::{self, EvidenceDesk};
 use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{
     BarAction, BarState, FindStep, SessionWindows, WindowTurn, check_sandbox, open_in_browser,
@@ -222,6 +224,39 @@ commands! {
         /// Brings a session's window to the front.
         turn_to_session [app: AppHandle, core: Core<'_>] (turn: WindowTurn) -> () {
             turn_windows(&app, &core, None, turn).await
+        }
+
+        /// Takes evidence from a session's first window; it comes with an event.
+        take_evidence [app: AppHandle, core: Core<'_>] (session: String) -> () {
+            evidence::take_evidence(&app, &core, &session, &session).await
+        }
+
+        /// Saves what was chosen of it to a file; returns the file's name.
+        save_evidence [app: AppHandle, desk: State<'_, EvidenceDesk>] (
+            taken_at: i64,
+            choice: EvidenceChoice,
+        ) -> String {
+            desk.save(&app, taken_at, choice).await
+        }
+
+        /// What was chosen of it, as a few lines of Markdown.
+        evidence_text [desk: State<'_, EvidenceDesk>] (taken_at: i64, choice: EvidenceChoice) -> String {
+            desk.to_text(taken_at, &choice)
+        }
+
+        /// Copies a picture: four bytes for each point, in base64.
+        copy_picture [app: AppHandle] (points: String, width: u32, height: u32) -> () {
+            evidence::copy_picture(&app, &points, width, height)
+        }
+
+        /// Opens the folder of the file that was saved.
+        show_saved_evidence [desk: State<'_, EvidenceDesk>] () -> () {
+            desk.show_saved().await
+        }
+
+        discard_evidence [desk: State<'_, EvidenceDesk>] () -> () {
+            desk.discard();
+            Ok(())
         }
 
         retry_session [core: Core<'_>] (session: String) -> () {

@@ -53,6 +53,7 @@ fn to_command(open: &SessionWindow, action: BarAction) -> Option<SessionCommand>
         }
         BarAction::NextWindow => SessionCommand::Turn(Some(window), WindowTurn::Next),
         BarAction::PreviousWindow => SessionCommand::Turn(Some(window), WindowTurn::Previous),
+        BarAction::TakeEvidence => SessionCommand::TakeEvidence { session, window },
         BarAction::OpenPalette => SessionCommand::OpenPalette,
         _ => return None,
     })

@@ -56,6 +56,8 @@ pub enum BarAction {
     /// Bring the next of all sessions' windows to the front.
     NextWindow,
     PreviousWindow,
+    /// Take evidence of what the window shows, for a ticket.
+    TakeEvidence,
     /// Bring the console to the front, with its palette.
     OpenPalette,
 }

@@ -10,6 +10,7 @@ use understudy_core::error::Result;
 use understudy_core::session::SessionView;
 use url::Origin;
 
+use super::evidence::PageMessages;
 use super::popups::close_popups;
 use super::stage::{GatewayAccess, SessionWindow, Stage};
 use super::window::{PageView, build_window, show_window, take_page, with_page};
@@ -32,6 +33,7 @@ impl Browser for SessionWindows {
             origin: Mutex::new(origin.clone()),
             start: Mutex::default(),
             access: GatewayAccess::of(gateway),
+            messages: PageMessages::default(),
             commands: self.commands.clone(),
         });
         self.open.lock().insert(session.to_owned(), Arc::clone(&open));

@@ -31,7 +31,7 @@ pub(super) fn safe_file_name(suggested: &Path) -> String {
 }
 
 /// A free path in `folder`: `a.csv`, else `a (1).csv`, and so on.
-pub(super) fn find_free_path(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
+pub fn find_free_path(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
     let (stem, extension) = match name.split_once('.') {
         Some((stem, extension)) => (stem, format!(".{extension}")),
         None => (name, String::new()),

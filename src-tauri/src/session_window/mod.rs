@@ -9,6 +9,7 @@ mod bar;
 mod browser;
 mod contact;
 mod downloads;
+mod evidence;
 mod file_names;
 mod find;
 #[cfg(not(target_os = "linux"))]
@@ -52,8 +53,10 @@ pub use self::bar::{
     BAR_HEIGHT, BarAction, BarState, FORGOTTEN, MAX_BAR_HEIGHT, REMEMBERED, bar_label, emit_to_bars,
     remembered_as, session_of_bar, show_in_bar, window_of_bar,
 };
+pub use self::file_names::find_free_path;
 pub use self::find::FindStep;
 use self::popups::close_popup;
+pub use self::reveal::reveal_file;
 pub use self::sandbox_check::check_sandbox;
 use self::stage::{SessionWindow, is_web};
 #[cfg(target_os = "linux")]
@@ -80,6 +83,11 @@ pub enum SessionCommand {
     Turn(Option<String>, WindowTurn),
     /// Bring the console to the front, with its palette.
     OpenPalette,
+    /// Take evidence from a window.
+    TakeEvidence {
+        session: String,
+        window: String,
+    },
 }
 
 /// What to do with the address of a page.

@@ -10,6 +10,7 @@ use understudy_core::notice::Toast;
 use wry::NewWindowOpener;
 
 use super::bar::{BAR_HEIGHT, emit_to_bars, popup_key};
+use super::evidence::PageMessages;
 use super::platform;
 use super::stage::{GatewayAccess, SessionWindow, Stage, is_of_page};
 use super::window::{LEAST_SIZE, PageView, build_popup, list_windows, take_page, with_page};
@@ -226,6 +227,7 @@ impl SessionWindow {
                 socks_url: access.socks_url.clone(),
                 key_hash: access.key_hash.clone(),
             },
+            messages: PageMessages::default(),
             commands: self.commands.clone(),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use understudy_core::error::{Code, Error, Result};
 
 /// Opens the folder of a file, with the file selected where the file manager can do that.
-pub(super) fn reveal_file(path: &Path) -> Result<()> {
+pub fn reveal_file(path: &Path) -> Result<()> {
     if !path.exists() {
         let message = format!("{} is no longer there.", path.display());
         return Err(Error::new(Code::FileFailed, message).with_hint("Download it again."));

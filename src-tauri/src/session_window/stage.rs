@@ -12,6 +12,7 @@ use understudy_gateway::{Gateway, WAY_BACK};
 use url::{Origin, Url};
 
 use super::SessionCommand;
+use super::evidence::PageMessages;
 use super::popups::PopupLimits;
 
 /// What is in the page's area.
@@ -81,6 +82,8 @@ pub(super) struct SessionWindow {
     /// The application's page that the session began with.
     pub start: Mutex<Option<Url>>,
     pub access: GatewayAccess,
+    /// What its pages wrote to the browser's console.
+    pub messages: PageMessages,
     pub commands: mpsc::UnboundedSender<SessionCommand>,
 }
 
@@ -241,6 +244,7 @@ mod tests {
                 socks_url: SecretString::from("socks5://session:password@127.0.0.1:1"),
                 key_hash: String::new(),
             },
+            messages: PageMessages::default(),
             commands: mpsc::unbounded_channel().0,
         }
     }

@@ -10,6 +10,7 @@ use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindo
 use tauri_plugin_window_state::{StateFlags, WindowExt};
 use understudy_core::audit::EndCause;
 use understudy_core::error::Result;
+use understudy_core::evidence::ConsoleMessage;
 use understudy_core::notice::Toast;
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
@@ -52,6 +53,8 @@ pub(super) enum PageEvent {
     Gone,
     /// The web process crashed or was killed.
     ProcessEnded,
+    /// The page wrote something to the browser's console.
+    Message(ConsoleMessage),
     /// Printing failed, with the reason.
     NotPrinted(String),
 }
@@ -222,6 +225,9 @@ fn react_to_event(app: &AppHandle, open: &Arc<SessionWindow>, heard: PageEvent) 
             let _ =
                 open.commands.send(SessionCommand::Turn(Some(open.key.clone()), WindowTurn::Session(number)));
         }
+        // The launch page is ours.
+        PageEvent::Message(message) if open.shows_application() => open.messages.add(message),
+        PageEvent::Message(_) => {}
         PageEvent::History => refresh_bar(app, &open.key),
         PageEvent::Progress(progress) => {
             let progress = progress.filter(|_| open.shows_application());

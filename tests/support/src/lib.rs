@@ -18,6 +18,7 @@ pub mod digest;
 pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod file_manager;
+pub mod har;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]

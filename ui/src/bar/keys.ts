@@ -26,6 +26,7 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
   close_window: ["Mod+W"],
   previous_window: ["Ctrl+Shift+Tab"],
   next_window: ["Ctrl+Tab"],
+  take_evidence: ["Mod+Shift+E"],
   open_palette: ["Mod+K"],
 };
 

@@ -41,6 +41,11 @@ may_unlock?: UnlockConfig | null,
  */
 origins?: Array<string>, 
 /**
+ * What is painted over before a picture of a page is taken as evidence, as CSS selectors: `".iban"`,
+ * `"[data-private]"`.
+ */
+mask?: Array<string>, 
+/**
  * `[[policy.allow]]`: requests that pass in a read-only session, because they only read although they look like
  * writes.
  */

@@ -10,6 +10,7 @@ import type { Count } from "./Count";
 import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
 import type { Error } from "./Error";
+import type { EvidenceChoice } from "./EvidenceChoice";
 import type { FamiliarUser } from "./FamiliarUser";
 import type { FindStep } from "./FindStep";
 import type { FormChange } from "./FormChange";
@@ -73,6 +74,12 @@ export type Commands = {
   extend_session: { args: { session: string }, result: SessionView },
   focus_session: { args: { session: string }, result: null },
   turn_to_session: { args: { turn: WindowTurn }, result: null },
+  take_evidence: { args: { session: string }, result: null },
+  save_evidence: { args: { takenAt: number, choice: EvidenceChoice }, result: string },
+  evidence_text: { args: { takenAt: number, choice: EvidenceChoice }, result: string },
+  copy_picture: { args: { points: string, width: number, height: number }, result: null },
+  show_saved_evidence: { args: {}, result: null },
+  discard_evidence: { args: {}, result: null },
   retry_session: { args: { session: string }, result: null },
   secret_status: { args: { connection: string }, result: Array<SecretStatus> },
   store_secret: { args: { connection: string, name: string, value: string, thisRunOnly: boolean }, result: null },

@@ -6,6 +6,7 @@ import type { ConnectionList } from "../bindings/ConnectionList";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
+import type { EvidenceView } from "../bindings/EvidenceView";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
 import type { SessionView } from "../bindings/SessionView";
@@ -181,6 +182,7 @@ export class App {
       ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),
       ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
+      ipc.onEvidence((evidence) => this.#showEvidence(evidence)),
       ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
@@ -535,6 +537,20 @@ export class App {
 
   async focusSession(session: string): Promise<void> {
     await this.#orSay(() => ipc.focusSession(session));
+  }
+
+  async takeEvidence(session: string): Promise<void> {
+    await this.#orSay(() => ipc.takeEvidence(session));
+  }
+
+  /** What lies over the list may hold something unsaved: it is finished first. */
+  #showEvidence(evidence: EvidenceView): void {
+    const show = () => this.layers.show({ kind: "evidence", evidence });
+    const { current } = this.layers;
+    const gives = current === null || ["palette", "keys", "evidence"].includes(current.kind);
+    if (gives && this.layers.secret === null && !this.layers.leaving) return show();
+    const toast = { kind: "info" as const, text: texts.evidence.taken, hint: null, said: [] };
+    toasts.show(toast, { offer: { label: texts.evidence.showIt, run: show }, stays: true });
   }
 
   /** Of a refused session: one is asked for and the sign-in tried again; of several the agent chooses. */

@@ -4,6 +4,7 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
+import type { EvidenceView } from "../bindings/EvidenceView";
 import type { Row } from "../bindings/Row";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
@@ -23,6 +24,7 @@ export type Layer =
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
+  | { kind: "evidence"; evidence: EvidenceView }
   | { kind: "unknown_link"; link: CustomerLink }
   | {
       kind: "impersonate";

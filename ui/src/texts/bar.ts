@@ -18,6 +18,7 @@ export const bar = {
       find: "Find in page",
       copy_address: "Copy address",
       open_in_browser: "Open in your browser",
+      take_evidence: "Take evidence",
       print: "Print",
       reload_fresh: "Reload without cache",
       inspect: "Inspect",

@@ -473,6 +473,7 @@ export const console = {
       close_window: "Close a window that the page opened",
       next_window: "Next session window",
       previous_window: "Previous session window",
+      take_evidence: "Take evidence for a ticket: picture, requests, console",
       open_palette: "Command palette of the console",
     } satisfies Record<BarAction, string>,
     filters: "Filters for this connection",

@@ -1,6 +1,7 @@
 // Every view in light and in dark: photographed, and without a violation of axe.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { evidenceOf } from "../fake/evidence";
 import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
 import { expectUnchanged } from "./compare";
 
@@ -234,6 +235,43 @@ const views: View[] = [
       expect(
         await page.getByRole("button", { name: "Cancel" }).evaluate((one) => one === document.activeElement),
       ).toBe(true);
+    },
+  },
+  {
+    name: "evidence",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate((evidence) => {
+        // A picture that a canvas can make without a file.
+        const canvas = document.createElement("canvas");
+        [canvas.width, canvas.height] = [1280, 814];
+        const context = canvas.getContext("2d");
+        if (!context) return;
+        context.fillStyle = "#ffffff";
+        context.fillRect(0, 0, 1280, 814);
+        context.fillStyle = "#1a1a2e";
+        context.font = "28px sans-serif";
+        context.fillText("Order 42", 60, 90);
+        context.fillText("IBAN DE02 1203 0000 0000 2020 51", 60, 150);
+        const picture = canvas.toDataURL("image/png").split(",")[1];
+        window.understudy?.emit("evidence_taken", { ...evidence, picture });
+      }, evidenceOf());
+      const shown = page.getByRole("application", { name: "What the session’s window showed" });
+      await shown.waitFor();
+      const place = await shown.boundingBox();
+      if (!place) throw new Error("the picture has no place");
+      await expect
+        .poll(() => shown.locator("canvas").evaluate((one: HTMLCanvasElement) => one.width))
+        .toBe(1280);
+      const drag = async (from: [number, number], to: [number, number]) => {
+        await page.mouse.move(place.x + from[0] * place.width, place.y + from[1] * place.height);
+        await page.mouse.down();
+        await page.mouse.move(place.x + to[0] * place.width, place.y + to[1] * place.height);
+        await page.mouse.up();
+      };
+      await drag([0.03, 0.05], [0.2, 0.13]);
+      await page.getByRole("button", { name: "Blur" }).click();
+      await drag([0.03, 0.14], [0.5, 0.2]);
     },
   },
   {

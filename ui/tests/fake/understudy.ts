@@ -303,6 +303,12 @@ function commands(fake: Fake): Answers {
     extend_session: ({ session }) => fake.state.sessions.find(({ id }) => id === session),
     focus_session: () => null,
     retry_session: () => null,
+    take_evidence: () => null,
+    save_evidence: () => "evidence-acme-2026-11-29-12-00-00.html",
+    evidence_text: () => "- **Application:** `Acme`",
+    copy_picture: () => null,
+    show_saved_evidence: () => null,
+    discard_evidence: () => null,
     secret_status: () => fake.secrets,
     store_secret: ({ name, thisRunOnly }) => {
       const state = thisRunOnly ? "this_run" : "stored";

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use scraper::Selector;
 use understudy_gateway::fence::{
     AllowedKind, AllowedRequest, HostPattern, OriginPattern, PathPattern, TELEMETRY_HOSTS,
 };
@@ -41,6 +42,11 @@ pub(super) fn compile_access(
             Err(what) => faults.add_fault(&format!("policy.origins[{at}]"), what),
         }
     }
+    for (at, selector) in part.mask.iter().enumerate() {
+        if let Err(what) = check_selector(selector) {
+            faults.add_fault(&format!("policy.mask[{at}]"), what);
+        }
+    }
     let blocked_hosts = compile_blocked_hosts(part.hosts.as_ref(), &own_hosts, faults);
     AccessPolicy {
         mode: part.mode.unwrap_or(default_mode),
@@ -48,7 +54,23 @@ pub(super) fn compile_access(
         allowed: compile_allowed(&part.allow, &blocked_hosts, faults),
         open_hosts,
         blocked_hosts,
+        mask: part.mask.clone(),
     }
+}
+
+/// It becomes part of a style sheet, so it has to end where its text ends.
+fn check_selector(text: &str) -> Result<(), String> {
+    let count = |mark: char| text.matches(mark).count();
+    let ends = !text.contains(['{', '}', ';', '\\', '@', '<', '\n'])
+        && !text.contains("/*")
+        && count('"') % 2 == 0
+        && count('\'') % 2 == 0
+        && count('(') == count(')')
+        && count('[') == count(']');
+    if text.trim().is_empty() || !ends || text.contains("::") || Selector::parse(text).is_err() {
+        return Err("has to be a CSS selector of elements, such as `.iban` or `[data-private]`".into());
+    }
+    Ok(())
 }
 
 /// The lines for a connection file that let these requests pass in a read-only session.
@@ -280,7 +302,15 @@ mod tests {
     fn each_fault_says_where_it_is_and_what_fits() {
         let rule =
             |method: &str, path: &str| format!("[[policy.allow]]\nmethod = '{method}'\npath = '{path}'");
-        let cases: [(String, &str); 22] = [
+        let cases: [(String, &str); 24] = [
+            (
+                "[policy]\nmask = ['.iban', 'td > {']".into(),
+                "acme.toml:11:18: policy.mask[1]: has to be a CSS selector of elements, such as `.iban` or `[data-private]`",
+            ),
+            (
+                "[policy]\nmask = ['[title=\"']".into(),
+                "acme.toml:11:9: policy.mask[0]: has to be a CSS selector of elements, such as `.iban` or `[data-private]`",
+            ),
             (
                 "[policy]\nmode = 'readonly'".into(),
                 "acme.toml:11:8: policy.mode: `readonly` is not one of full, read_only; did you mean `read_only`?",

@@ -10,6 +10,7 @@ use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{EndCause, LatestSession, OperatorIdentity};
 use crate::customer_link::TicketContext;
 use crate::error::Result;
+use crate::evidence::{PageCapture, PageVisit, TakenEvidence};
 use crate::held_back::HeldBackList;
 use crate::impersonation::{self, ImpersonationRequest};
 use crate::session::SessionView;
@@ -173,6 +174,26 @@ impl Console {
     /// another one waits by now.
     pub fn answer_off_site(&self, session: &str, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         self.impersonations.answer_off_site(session, url, choice)
+    }
+
+    /// What is painted over before a picture of a page of this session is taken, as CSS selectors.
+    pub fn picture_masks(&self, session: &str) -> Result<Vec<String>> {
+        self.impersonations.picture_masks(session)
+    }
+
+    /// What of this session may leave the console, with what its window has seen; `version` is that of Understudy.
+    pub async fn take_evidence(
+        &self,
+        session: &str,
+        capture: PageCapture,
+        version: &str,
+    ) -> Result<TakenEvidence> {
+        self.impersonations.take_evidence(session, capture, version).await
+    }
+
+    /// The pages that the session's windows have shown, oldest first.
+    pub fn page_trail(&self, session: &str) -> Result<Vec<PageVisit>> {
+        self.impersonations.page_trail(session)
     }
 
     /// Whether a text contains a secret of the session's sign-in.

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use understudy_gateway::fence::FenceRules;
 use understudy_gateway::{
     CredentialStore, Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, LinkRefusal,
-    OutboundProxy, PasswordQuestion, PermitOutcome, PublicCache, ReachFault, RequestPermit, SentCookies,
-    SessionObserver, read_certificates,
+    OutboundProxy, PasswordQuestion, PermitOutcome, PublicCache, ReachFault, RecordedExchange, RedactSecrets,
+    RequestPermit, SentCookies, SessionObserver, read_certificates,
 };
 use url::{Origin, Url};
 
@@ -23,6 +23,7 @@ use crate::browser::{Answer, PlannedRequest, SessionCookie, Unanswered};
 use crate::client_window::WindowReply;
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result};
+use crate::evidence::{PageTrail, PageVisit, SessionRedactor};
 use crate::held_back::HeldBackList;
 use crate::launch::{LaunchPage, LaunchSite};
 use crate::masks::Masks;
@@ -60,7 +61,7 @@ pub(crate) struct SessionGateway {
     gateway: Gateway,
     launch: LaunchSite,
     events: Arc<SessionEvents>,
-    masks: Arc<RwLock<Masks>>,
+    redactor: Arc<SessionRedactor>,
     hidden: Mutex<HiddenTexts>,
 }
 
@@ -118,10 +119,13 @@ impl SessionGateway {
         };
         let proxy = connection.network.proxy.as_ref().map(OutboundProxy::from_url).transpose();
         let masks = Arc::new(RwLock::new(Masks::for_secrets(&[])));
+        let redactor = Arc::new(SessionRedactor::new(Arc::clone(&masks)));
         let events = Arc::new(SessionEvents {
             session: session.to_owned(),
             notices: notices.clone(),
-            masks: Arc::clone(&masks),
+            masks,
+            redactor: Arc::clone(&redactor),
+            trail: PageTrail::default(),
             off_site: Mutex::default(),
             cookies: Arc::default(),
             arrival: Mutex::default(),
@@ -139,10 +143,7 @@ impl SessionGateway {
             static_hosts: Vec::new(),
             rules: plan_fence(connection),
             observer: Arc::new(SessionObservation(Arc::clone(&events))),
-            mask_secrets: {
-                let masks = Arc::clone(&masks);
-                Arc::new(move |text| masks.read().mask_text(text))
-            },
+            redactor: Arc::clone(&redactor) as Arc<dyn RedactSecrets>,
         };
         let origins = config.rules.application.clone();
         let gateway = Gateway::start(config).await.map_err(failed)?;
@@ -150,7 +151,7 @@ impl SessionGateway {
         for url in origins.iter().filter_map(|origin| origin.ascii_serialization().parse().ok()) {
             gateway.preconnect(&url);
         }
-        Ok(Self { gateway, launch, events, masks, hidden: Mutex::default() })
+        Ok(Self { gateway, launch, events, redactor, hidden: Mutex::default() })
     }
 
     /// What the session's window connects to.
@@ -195,7 +196,7 @@ impl SessionGateway {
     pub(crate) fn mask_secrets(&self, secrets: &[SecretString]) {
         let mut hidden = self.hidden.lock();
         hidden.of_attempt = secrets.to_vec();
-        *self.masks.write() = hidden.to_masks();
+        self.redactor.replace_masks(hidden.to_masks());
     }
 
     /// Lets hosts ask the operator for a password, now that the application's pages are shown.
@@ -211,7 +212,7 @@ impl SessionGateway {
     pub(super) fn enter_password(&self, number: u32, user: String, password: SecretString) {
         let mut hidden = self.hidden.lock();
         hidden.entered.push(password.clone());
-        *self.masks.write() = hidden.to_masks();
+        self.redactor.replace_masks(hidden.to_masks());
         self.gateway.enter_password(number, user, password);
     }
 
@@ -265,6 +266,21 @@ impl SessionGateway {
 
     pub(super) fn count_held_back(&self) -> u64 {
         self.gateway.held_back_count()
+    }
+
+    /// The newest requests, oldest first, at most `limit` of them. Redacting them takes a while.
+    pub(super) fn list_exchanges(&self, limit: usize) -> Vec<RecordedExchange> {
+        self.gateway.journal().list_exchanges(limit)
+    }
+
+    /// A line of text that the page has written.
+    pub(super) fn redact_line(&self, line: &str) -> String {
+        self.redactor.redact_line(line)
+    }
+
+    /// The pages that the session's windows have shown.
+    pub(super) fn trail(&self) -> Vec<PageVisit> {
+        self.events.trail.list_visits()
     }
 
     pub(super) fn contains_secret(&self, text: &str) -> bool {
@@ -328,6 +344,8 @@ struct SessionEvents {
     session: String,
     notices: Notices,
     masks: Arc<RwLock<Masks>>,
+    redactor: Arc<SessionRedactor>,
+    trail: PageTrail,
     off_site: Mutex<Option<OffSiteQuestion>>,
     cookies: Arc<WindowCookies>,
     /// Waits for the page that a one-time link leads to.
@@ -393,6 +411,11 @@ impl SessionObserver for SessionObservation {
         self.0.notices.send(Notice::SessionPassword(self.0.session.clone()));
     }
 
+    fn on_page(&self, url: &Url, status: Option<u16>) {
+        let at = jiff::Timestamp::now().as_millisecond();
+        self.0.trail.add_visit(PageVisit { at, url: self.0.redactor.redact_url(url.as_str()), status });
+    }
+
     fn on_arrival(&self, _url: &Url) {
         self.0.end_link(Ok(()));
     }
@@ -435,10 +458,13 @@ mod tests {
     #[tokio::test]
     async fn an_address_with_a_secret_is_shown_masked_and_given_to_no_other_program() {
         let secret = SecretString::from("canary-of-a-one-time-link");
+        let masks = Arc::new(RwLock::new(Masks::for_secrets([&secret])));
         let events = Arc::new(SessionEvents {
             session: "s1".into(),
             notices: Notices::default(),
-            masks: Arc::new(RwLock::new(Masks::for_secrets([&secret]))),
+            redactor: Arc::new(SessionRedactor::new(Arc::clone(&masks))),
+            masks,
+            trail: PageTrail::default(),
             off_site: Mutex::default(),
             cookies: Arc::default(),
             arrival: Mutex::default(),

@@ -1,5 +1,7 @@
 //! What a running session may do in the application, and how the operator changes that.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use understudy_gateway::PasswordQuestion;
 use url::Url;
@@ -8,6 +10,7 @@ use super::{Impersonations, RunningSession};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::Event;
 use crate::error::{Code, Error, Result};
+use crate::evidence::{PageCapture, PageVisit, REQUEST_LIMIT, TakenEvidence, keep_recent};
 use crate::held_back::HeldBackList;
 use crate::notice::Notice;
 use crate::policy;
@@ -59,6 +62,39 @@ impl Impersonations {
     pub fn contains_secret(&self, id: &str, text: &str) -> Result<bool> {
         let running = self.find_running(id)?;
         Ok(running.gateway().is_some_and(|gateway| gateway.contains_secret(text)))
+    }
+
+    /// What is painted over before a picture of a page of this session is taken, as CSS selectors.
+    pub fn picture_masks(&self, id: &str) -> Result<Vec<String>> {
+        Ok(self.find_running(id)?.connection().policy.access.mask.clone())
+    }
+
+    /// What of this session may leave the console, with what its window has seen. Takes a while, because what was kept
+    /// before a secret was known is redacted again.
+    pub async fn take_evidence(
+        &self,
+        id: &str,
+        mut capture: PageCapture,
+        version: &str,
+    ) -> Result<TakenEvidence> {
+        let running = self.find_running(id)?;
+        let gateway = Arc::clone(running.opened_gateway()?);
+        let (session, now) = (running.view(), self.clock.now_ms());
+        let version = version.to_owned();
+        let taking = tokio::task::spawn_blocking(move || {
+            for message in &mut capture.messages {
+                message.text = gateway.redact_line(&message.text);
+            }
+            let exchanges = keep_recent(gateway.list_exchanges(REQUEST_LIMIT), now);
+            TakenEvidence::new(session, now, capture, exchanges, gateway.trail(), &version)
+        });
+        taking.await.map_err(Error::internal)
+    }
+
+    /// The pages that the session's windows have shown, oldest first.
+    pub fn page_trail(&self, id: &str) -> Result<Vec<PageVisit>> {
+        let running = self.find_running(id)?;
+        Ok(running.gateway().map(|gateway| gateway.trail()).unwrap_or_default())
     }
 
     /// The page that waits for the operator's answer because it leads out of the application.

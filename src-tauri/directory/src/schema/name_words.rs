@@ -2,7 +2,7 @@
 //! table is to hold users.
 
 /// The words of a name, in lower case.
-pub(crate) fn split_name(name: &str) -> Vec<String> {
+pub fn split_name(name: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let chars: Vec<char> = name.chars().collect();
     for (at, &char) in chars.iter().enumerate() {

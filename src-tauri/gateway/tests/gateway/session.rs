@@ -25,7 +25,7 @@ pub fn config(company: &Company) -> GatewayConfig {
         static_hosts: vec![HostPattern::parse("localhost").expect("a host")],
         rules: rules(SessionMode::Full),
         observer: Arc::new(NoObserver),
-        mask_secrets: Arc::new(|text: &str| text.replace("canary", "•••")),
+        redactor: Arc::new(|text: &str| text.replace("canary", "•••")),
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn to_page_event(event: &EventKey, is_loading: bool) -> Option<PageEv
 /// What a letter asks for, with Ctrl.
 fn to_letter_action(letter: char, shift: bool) -> Option<BarAction> {
     Some(match letter {
+        'e' if shift => BarAction::TakeEvidence,
         'i' if shift => BarAction::Inspect,
         'l' if shift => BarAction::Extend,
         'm' if shift => BarAction::SwitchMode,

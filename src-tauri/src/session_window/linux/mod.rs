@@ -3,7 +3,9 @@
 mod context;
 mod find;
 mod keys;
+mod messages;
 mod navigation;
+mod picture;
 mod printing;
 mod sandbox;
 mod signals;
@@ -22,6 +24,7 @@ use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtUnix, WebVi
 
 pub use self::find::Finder;
 pub use self::navigation::decide_navigation;
+pub use self::picture::{encode_picture, take_picture};
 pub use self::printing::print_page;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;

@@ -16,7 +16,7 @@ use wry::{WebView, WebViewExtUnix};
 
 use super::super::stage::SessionWindow;
 use super::keys::to_page_event;
-use super::{PageEvent, navigation, printing};
+use super::{PageEvent, messages, navigation, printing};
 
 pub fn listen_for_events(
     window: &WebviewWindow,
@@ -45,6 +45,10 @@ pub fn listen_for_events(
         go_on(request);
         true
     });
+    messages::watch_messages(
+        &view,
+        glib::clone!(@strong heard => move |message| heard(PageEvent::Message(message))),
+    );
     printing::intercept_printing(&view, &is_ours, &heard);
     view.connect_web_process_terminated(glib::clone!(@strong heard => move |_, reason| {
         if reason != WebProcessTerminationReason::TerminatedByApi {

@@ -36,6 +36,7 @@ pub fn to_page_event(key: u32) -> Option<PageEvent> {
 /// What a letter's key asks for, with Ctrl.
 fn to_letter_action(key: u32, shift: bool) -> Option<BarAction> {
     Some(match u8::try_from(key).ok()? {
+        b'E' if shift => BarAction::TakeEvidence,
         b'I' if shift => BarAction::Inspect,
         b'L' if shift => BarAction::Extend,
         b'M' if shift => BarAction::SwitchMode,

@@ -23,8 +23,9 @@ use self::keys::to_page_event;
 use super::BAR_HEIGHT;
 use super::downloads::Downloads;
 pub use super::macos_and_windows::{
-    Finder, HAS_FIND, close_dialogs, decide_navigation, end_process, fit_page, loading_progress,
-    missing_sandbox, print_page, reload_without_cache, share_process, show_popup, stop_loading,
+    Finder, HAS_FIND, close_dialogs, decide_navigation, encode_picture, end_process, fit_page,
+    loading_progress, missing_sandbox, print_page, reload_without_cache, share_process, show_popup,
+    stop_loading, take_picture,
 };
 use super::macos_and_windows::{below_bar, save_downloads};
 use super::stage::SessionWindow;

@@ -46,6 +46,10 @@ pub struct PolicyConfig {
     /// `sign_in.open_origins`: `"https://id.acme.com"`, or `"*.acme.com"` for all its subdomains. Only the host counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
+    /// What is painted over before a picture of a page is taken as evidence, as CSS selectors: `".iban"`,
+    /// `"[data-private]"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mask: Vec<String>,
     /// `[[policy.allow]]`: requests that pass in a read-only session, because they only read although they look like
     /// writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

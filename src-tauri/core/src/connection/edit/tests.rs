@@ -251,14 +251,18 @@ prop_compose! {
         max_minutes in prop::option::of(1..1440_u32),
         max_extensions in prop::option::of(0..20_u32),
         network in prop::option::of((prop::option::of(".*"), prop::option::of(".*"), credentials())),
-        (protect, origins) in (prop::collection::vec(".*", 0..3), prop::collection::vec(".*", 0..3)),
+        (protect, origins, mask) in (
+            prop::collection::vec(".*", 0..3),
+            prop::collection::vec(".*", 0..3),
+            prop::collection::vec(".*", 0..3),
+        ),
         (mode, may_unlock, allow, hosts) in access(),
     ) -> ConnectionFile {
         ConnectionFile {
             name, environment, directory, sign_in, sign_out,
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
-                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, allow, hosts,
+                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, hosts,
             },
         }
     }

@@ -1,0 +1,51 @@
+// Texts of the evidence that is taken from a session's window.
+import type { MessageLevel } from "../bindings/MessageLevel";
+import { locale } from "./shared";
+
+const levels: Record<MessageLevel, string> = { error: "Error", warning: "Warning", info: "Info" };
+
+export const evidence = {
+  title: (who: string) => `Evidence from the session as ${who}`,
+  description: "Nothing has left Understudy yet. Choose what does.",
+  take: (who: string) => `Take evidence from the session as ${who}`,
+  taken: "Evidence was taken",
+  showIt: "Show it",
+  picture: {
+    label: "Picture",
+    include: "Include the picture",
+    shown: "What the session’s window showed",
+    tools: "Mark the picture",
+    box: "Box",
+    blur: "Blur",
+    undo: "Undo",
+    hint: "Drag over the picture to draw a box or to blur. What you blur is gone from the picture.",
+    keys: "Arrow keys move the marked area, with Shift they resize it. Enter applies it.",
+    none: "There is no picture.",
+  },
+  requests: {
+    label: "Requests",
+    count: (chosen: number, all: number) =>
+      `${chosen.toLocaleString(locale)} of ${all.toLocaleString(locale)}`,
+    all: "All",
+    failed: "Failed only",
+    no: "None",
+    none: "No requests in the last 15 minutes.",
+    noAnswer: "no answer",
+  },
+  messages: {
+    label: "Browser console",
+    include: "Include the messages",
+    none: "The page wrote nothing to the console.",
+    level: (level: MessageLevel) => levels[level],
+  },
+  pages: { label: "Pages", include: "Include the pages", none: "No pages yet." },
+  privacy:
+    "Secrets are removed: cookies, tokens, passwords. Names, addresses and other data of the customer stay. Look at the picture before you send it.",
+  copyPicture: "Copy picture",
+  copyText: "Copy text",
+  save: "Save as HTML",
+  pictureCopied: "Picture copied",
+  textCopied: "Text copied",
+  saved: (name: string) => `Saved ${name}`,
+  show: "Show in folder",
+};

@@ -1,0 +1,88 @@
+// Evidence is shown before any of it leaves: what is dropped stays here, and what is saved is what was chosen.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test } from "vitest";
+import App from "../../src/App.svelte";
+import type { EvidenceView } from "../../src/bindings/EvidenceView";
+import { evidenceOf } from "../fake/evidence";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+});
+
+async function open(change: Partial<EvidenceView> = {}) {
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  fake.emit("evidence_taken", { ...evidenceOf(), picture: null, no_picture: "The page is busy.", ...change });
+  return screen.findByRole("dialog", { name: "Evidence from the session as Anna Vogel" });
+}
+const saved = () => fake.called("save_evidence").map(({ args }) => args);
+
+describe("evidence from a session", () => {
+  test("is shown, and saved as it was chosen", async () => {
+    const dialog = await open();
+    expect(within(dialog).getByText(/The page is busy/)).toBeInTheDocument();
+    expect(within(dialog).getByText("3 of 3")).toBeInTheDocument();
+    expect(within(dialog).getByText(/TypeError: order is undefined/)).toBeInTheDocument();
+    expect(saved()).toEqual([]);
+    await user.click(within(dialog).getByRole("checkbox", { name: /GET \/api\/me/ }));
+    expect(within(dialog).getByText("2 of 3")).toBeInTheDocument();
+    await user.click(within(dialog).getByRole("checkbox", { name: "Include the pages" }));
+    await user.click(within(dialog).getByRole("button", { name: "Save as HTML" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(saved()).toEqual([
+      {
+        takenAt: evidenceOf().taken_at,
+        choice: { picture: null, requests: [3, 1], with_messages: true, with_pages: false },
+      },
+    ]);
+    await user.click(await screen.findByRole("button", { name: "Show in folder" }));
+    expect(fake.called("show_saved_evidence")).toHaveLength(1);
+  });
+
+  test("can be cut to what failed, and copied as text", async () => {
+    const dialog = await open();
+    await user.click(within(dialog).getByRole("button", { name: "Failed only" }));
+    expect(within(dialog).getByText("1 of 3")).toBeInTheDocument();
+    await user.click(within(dialog).getByRole("button", { name: "Copy text" }));
+    await screen.findByText("Text copied");
+    expect(fake.called("evidence_text").map(({ args }) => args)).toMatchObject([
+      { choice: { requests: [3] } },
+    ]);
+  });
+
+  test("is forgotten when the agent cancels, who goes on in the session", async () => {
+    await open();
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    await waitFor(() => expect(fake.called("discard_evidence")).toHaveLength(1));
+    expect(fake.called("focus_session").map(({ args }) => args)).toEqual([{ session: "s1" }]);
+    expect(saved()).toEqual([]);
+  });
+
+  test("says why it was not saved, and keeps what was chosen", async () => {
+    const dialog = await open();
+    fake.refuse("save_evidence", {
+      code: "file_failed",
+      message: "The evidence was not saved: no space left.",
+    });
+    await user.click(within(dialog).getByRole("button", { name: "None" }));
+    await user.click(within(dialog).getByRole("button", { name: "Save as HTML" }));
+    expect(await within(dialog).findByRole("alert")).toHaveTextContent("no space left");
+    expect(within(dialog).getByText("0 of 3")).toBeInTheDocument();
+  });
+
+  test("waits while something unsaved lies over the list", async () => {
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    await user.keyboard("{Control>},{/Control}");
+    await screen.findByRole("dialog", { name: "Settings" });
+    fake.emit("evidence_taken", evidenceOf());
+    expect(await screen.findByText("Evidence was taken")).toBeInTheDocument();
+    expect(screen.getByRole("dialog", { name: "Settings" })).toBeInTheDocument();
+  });
+});
