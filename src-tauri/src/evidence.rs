@@ -51,7 +51,8 @@ impl EvidenceDesk {
 
     /// What was chosen of the evidence that was taken then, as a few lines of Markdown.
     pub fn to_text(&self, taken_at: i64, choice: &EvidenceChoice) -> Result<String> {
-        Ok(render_markdown(&self.find(taken_at)?, choice))
+        let taken = self.find(taken_at)?;
+        Ok(render_markdown(&taken, choice))
     }
 
     /// Saves what was chosen to the downloads folder; returns the file's name.
