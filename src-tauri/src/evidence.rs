@@ -3,7 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,7 +63,7 @@ impl EvidenceDesk {
         let folder = folder.map_err(Error::internal)?;
         let saving = move || {
             std::fs::create_dir_all(&folder)?;
-            let place = find_free_path(&folder, &taken.file_name(), |place| place.exists());
+            let place = find_free_path(&folder, &taken.file_name(), Path::exists);
             // Not over a file that has appeared since.
             let mut file = OpenOptions::new().write(true).create_new(true).open(&place)?;
             file.write_all(render_report(&taken, &choice).as_bytes())?;

@@ -36,7 +36,7 @@ pub fn take_picture(
         match checked {
             Ok(_) => paint(&view, &sheet, done),
             Err(error) => {
-                done(Err(format!("A selector of `policy.mask` is not understood: {}.", error.message())))
+                done(Err(format!("A selector of `policy.mask` is not understood: {}.", error.message())));
             }
         }
     });
