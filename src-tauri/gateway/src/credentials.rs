@@ -40,6 +40,8 @@ struct Login {
     credentials: HostCredentials,
     /// `None` if they are for all realms of the origin.
     realm: Option<String>,
+    /// Whether the host gets proofs of the password (Digest) and never the password itself (Basic).
+    is_proof_only: bool,
 }
 
 /// Where a server has asked for which login, and how. Whatever is below one of the paths gets it without being asked.
@@ -92,21 +94,24 @@ impl CredentialStore {
         let mut known = self.0.lock();
         known.logins.retain(|login| login.realm.is_some());
         for credentials in credentials {
-            known.add_login(credentials, None);
+            known.add_login(credentials, None, false);
         }
         known.forget_lost_spaces();
     }
 
-    /// Keeps credentials for one realm of an origin, in place of earlier ones for it.
-    pub(crate) fn add_for_realm(&self, credentials: HostCredentials, realm: String) {
+    /// Keeps credentials for one realm of an origin, in place of earlier ones for it. `sends_password`: whether the
+    /// operator has agreed to send the password itself, and not only proofs of it.
+    pub(crate) fn add_for_realm(&self, credentials: HostCredentials, realm: String, sends_password: bool) {
         let mut known = self.0.lock();
         known.remove_for_realm(&credentials.origin, &realm);
-        known.add_login(credentials, Some(realm));
+        known.add_login(credentials, Some(realm), !sends_password);
     }
 
-    /// Forgets the credentials for one realm, and returns their user name.
-    pub(crate) fn remove_for_realm(&self, origin: &Origin, realm: &str) -> Option<String> {
-        self.0.lock().remove_for_realm(origin, realm)
+    /// Forgets the credentials for one realm that a server did not accept, and returns their user name. `None` if it
+    /// got none: a server that wants the password itself, and not a proof of it, has not tried them.
+    pub(crate) fn remove_refused(&self, origin: &Origin, challenge: &Challenge) -> Option<String> {
+        let removed = self.0.lock().remove_for_realm(origin, &challenge.realm)?;
+        (!removed.withholds(&challenge.scheme)).then_some(removed.credentials.user)
     }
 
     /// The `Authorization` to send without being asked: where the server has asked before, and where that was agreed on.
@@ -149,19 +154,19 @@ impl CredentialStore {
 }
 
 impl KnownCredentials {
-    fn add_login(&mut self, credentials: HostCredentials, realm: Option<String>) {
+    fn add_login(&mut self, credentials: HostCredentials, realm: Option<String>, is_proof_only: bool) {
         self.last_number += 1;
-        self.logins.push(Login { number: self.last_number, credentials, realm });
+        self.logins.push(Login { number: self.last_number, credentials, realm, is_proof_only });
     }
 
-    fn remove_for_realm(&mut self, origin: &Origin, realm: &str) -> Option<String> {
+    fn remove_for_realm(&mut self, origin: &Origin, realm: &str) -> Option<Login> {
         let is_it = |login: &Login| {
             login.credentials.origin == *origin && login.realm.as_deref().is_some_and(|it| it == realm)
         };
         let at = self.logins.iter().position(is_it)?;
         let removed = self.logins.remove(at);
         self.forget_lost_spaces();
-        Some(removed.credentials.user)
+        Some(removed)
     }
 
     fn forget_lost_spaces(&mut self) {
@@ -193,11 +198,14 @@ impl KnownCredentials {
         sent: Option<&Authorization>,
     ) -> ChallengeAnswer {
         let origin = url.origin();
-        let of_origin = || self.logins.iter().filter(|login| login.credentials.origin == origin);
-        let of_realm = of_origin().find(|login| login.realm.as_ref() == Some(&challenge.realm));
-        let Some(login) = of_realm.or_else(|| of_origin().find(|login| login.realm.is_none())) else {
+        let find = |realm: Option<&str>| {
+            let is_it = |login: &Login| login.credentials.origin == origin && login.realm.as_deref() == realm;
+            self.logins.iter().position(is_it)
+        };
+        let Some(found) = find(Some(&challenge.realm)).or_else(|| find(None)) else {
             return ChallengeAnswer::Unknown;
         };
+        let login = &mut self.logins[found];
         let Challenge { realm, mut scheme } = challenge;
         if let Some(sent) = sent.filter(|sent| sent.login == login.number) {
             let is_final = match &scheme {
@@ -208,6 +216,10 @@ impl KnownCredentials {
                 return ChallengeAnswer::Refused;
             }
         }
+        // On a way that others can read, whoever sits there could ask again, for the password itself.
+        login.is_proof_only |= matches!(scheme, ChallengeScheme::Digest(_))
+            && url.scheme() != "https"
+            && !login.credentials.is_sent_unasked;
         let Some(authorization) = login.authorize(&mut scheme, true, (method, url)) else {
             return ChallengeAnswer::Refused;
         };
@@ -227,12 +239,20 @@ impl KnownCredentials {
 }
 
 impl Login {
+    /// Whether this would send the password itself to a host that is to get only proofs of it.
+    fn withholds(&self, scheme: &ChallengeScheme) -> bool {
+        self.is_proof_only && matches!(scheme, ChallengeScheme::Basic)
+    }
+
     fn authorize(
         &self,
         scheme: &mut ChallengeScheme,
         is_fresh: bool,
         (method, url): (&Method, &Url),
     ) -> Option<Authorization> {
+        if self.withholds(scheme) {
+            return None;
+        }
         let HostCredentials { user, password, .. } = &self.credentials;
         let password = password.expose_secret();
         let (header, proof) = match scheme {

@@ -169,7 +169,7 @@ impl PasswordQuestions {
         let at = match known {
             Some(at) => at,
             None if state.waiting.len() < MOST_QUESTIONS => {
-                let refused_user = credentials.remove_for_realm(&realm.origin, &realm.realm);
+                let refused_user = credentials.remove_refused(&realm.origin, challenge);
                 state.last_number += 1;
                 let question = PasswordQuestion {
                     number: state.last_number,
@@ -211,12 +211,12 @@ impl PasswordQuestions {
         let Some(at) = state.waiting.iter().position(|waiting| waiting.question.number == number) else {
             return false;
         };
-        let OpenQuestion { realm, answer: waiting, .. } = state.waiting.remove(at);
+        let OpenQuestion { question, realm, answer: waiting, .. } = state.waiting.remove(at);
         let answer = match entered {
             Some((user, password)) => {
                 let entered =
                     HostCredentials { origin: realm.origin.clone(), user, password, is_sent_unasked: false };
-                credentials.add_for_realm(entered, realm.realm.clone());
+                credentials.add_for_realm(entered, realm.realm.clone(), question.sends_password);
                 OperatorAnswer::Entered
             }
             None => OperatorAnswer::Declined,

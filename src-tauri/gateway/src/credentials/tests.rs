@@ -43,6 +43,11 @@ fn sent_unasked(store: &CredentialStore, at: &str) -> Option<String> {
     Some(authorization.header.to_str().expect("ASCII").to_owned())
 }
 
+fn remove_refused(store: &CredentialStore, headers: &HeaderMap) -> Option<String> {
+    let challenge = Challenge::find(headers).expect("a challenge");
+    store.remove_refused(&url("https://app.example").origin(), &challenge)
+}
+
 /// One parameter of an `Authorization` header.
 fn param(header: &str, name: &str) -> Option<String> {
     let (_, params) = header.split_once(' ')?;
@@ -160,8 +165,8 @@ fn a_nonce_is_counted_and_given_up_when_the_server_does() {
 #[test]
 fn what_was_entered_is_for_its_realm_and_the_paths_below() {
     let store = CredentialStore::new(vec![credentials("https://app.example", "stored")]);
-    store.add_for_realm(credentials("https://app.example", "first"), "x".into());
-    store.add_for_realm(credentials("https://app.example", "entered"), "x".into());
+    store.add_for_realm(credentials("https://app.example", "first"), "x".into(), true);
+    store.add_for_realm(credentials("https://app.example", "entered"), "x".into(), true);
     let basic = |password: &str| format!("Basic {}", BASE64_STANDARD.encode(format!("gate:{password}")));
     let (x, y) = (challenge("Basic realm=\"x\""), challenge("Basic realm=\"y\""));
     let sent = answer(&store, &x, "https://app.example/admin/a", None);
@@ -177,17 +182,45 @@ fn what_was_entered_is_for_its_realm_and_the_paths_below() {
         Some(basic("entered")),
         "the deeper path"
     );
-    assert_eq!(store.remove_for_realm(&url("https://app.example").origin(), "x").as_deref(), Some("gate"));
+    assert_eq!(remove_refused(&store, &x).as_deref(), Some("gate"));
     assert_eq!(sent_unasked(&store, "https://app.example/admin/b"), Some(basic("stored")));
 }
 
 #[test]
 fn a_server_names_the_paths_of_a_digest() {
     let store = CredentialStore::default();
-    store.add_for_realm(credentials("https://app.example", "canary"), "d".into());
+    store.add_for_realm(credentials("https://app.example", "canary"), "d".into(), false);
     let named = digest("n", ", domain=\"/api /files/ https://other.example/\"");
     answer(&store, &named, "https://app.example/api/x", None);
     assert!(sent_unasked(&store, "https://app.example/files/a").is_some());
     assert!(sent_unasked(&store, "https://app.example/page").is_none());
     assert!(sent_unasked(&store, "https://other.example/api").is_none());
+}
+
+#[test]
+fn a_password_of_which_a_host_got_a_proof_is_not_sent_itself_when_the_host_asks_for_it() {
+    let basic = challenge("Basic realm=\"d\"");
+    for (origin, stored) in
+        [("http://app.example", false), ("https://app.example", false), ("http://app.example", true)]
+    {
+        let login = credentials(origin, "canary");
+        let store = CredentialStore::new(if stored { vec![login.clone()] } else { Vec::new() });
+        if !stored {
+            // The question said: "The password itself is not sent."
+            store.add_for_realm(login, "d".into(), false);
+        }
+        let at = url(&format!("{origin}/a"));
+        let sent = answer(&store, &digest("n", ""), at.as_str(), None);
+        for sent in [Some(&sent), None] {
+            let answered = store.answer_challenge(&basic, (&Method::GET, &at), sent);
+            assert!(matches!(answered, Some(ChallengeAnswer::Refused)), "{origin}, stored: {stored}");
+        }
+        let later = sent_unasked(&store, at.as_str()).expect("known");
+        assert!(later.starts_with("Digest "), "{later}");
+    }
+    let store = CredentialStore::default();
+    store.add_for_realm(credentials("https://app.example", "canary"), "d".into(), false);
+    assert_eq!(remove_refused(&store, &basic), None, "the host has not tried them");
+    store.add_for_realm(credentials("https://app.example", "canary"), "d".into(), true);
+    assert_eq!(remove_refused(&store, &basic).as_deref(), Some("gate"));
 }
