@@ -38,6 +38,8 @@ const isGone = () => waitFor(() => expect(screen.queryByRole("textbox", { name: 
 test("it names the host and what the password is for, and Enter sends both", async () => {
   ask(staging);
   render(Bar);
+  await userField();
+  await user.keyboard("{Tab}");
   expect(await userField()).toHaveFocus();
   expect(await question()).toHaveTextContent(
     "staging.acme.example:8443 asks for a user name and a password: “Staging”.",
@@ -82,7 +84,7 @@ test("a wrong password is asked for again, with the user name", async () => {
   await user.type(passwordField(), "wrong");
   ask({ ...staging, number: 2, refused_user: "gate" });
   expect(await screen.findByText("It did not accept the last ones.")).toBeInTheDocument();
-  expect(passwordField()).toHaveFocus();
+  expect(screen.getByRole("region", { name: /asks for a user name/ })).toHaveFocus();
   expect(passwordField()).toHaveValue("");
   expect(await userField()).toHaveValue("gate");
 });
@@ -132,8 +134,26 @@ test("the focus goes back to where it was", async () => {
   const reload = await screen.findByRole("button", { name: "Reload" });
   reload.focus();
   ask(staging);
-  expect(await userField()).toHaveFocus();
+  await userField();
+  expect(screen.getByRole("region", { name: /asks for a user name/ })).toHaveFocus();
   await user.keyboard("{Escape}");
   await isGone();
   expect(reload).toHaveFocus();
+});
+
+test("what was being typed into the page when a host asks is not sent to that host", async () => {
+  fake.bar = barState({}, { password: null });
+  render(Bar);
+  await screen.findByRole("main");
+  // A frame's host asks while the agent types into the page; the bar has the keys from then on.
+  ask({ ...staging, host: "ads.evil.example", number: 7 });
+  const field = await userField();
+  expect(screen.getByRole("region", { name: /asks for a user name/ })).toHaveFocus();
+  await user.keyboard("rest of what the agent typed");
+  expect(field).toHaveValue("");
+  await user.keyboard("{Enter} ");
+  expect(fake.called("enter_password")).toEqual([]);
+  expect(fake.called("decline_password")).toEqual([]);
+  await user.keyboard("{Tab}gate");
+  expect(field).toHaveValue("gate");
 });
