@@ -21,6 +21,7 @@ mod hop_headers;
 mod inbound;
 mod journal;
 mod launch;
+mod media_type;
 mod observer;
 mod outbound_proxy;
 mod preload;

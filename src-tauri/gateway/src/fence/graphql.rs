@@ -6,11 +6,12 @@ use std::fmt;
 use apollo_parser::Parser;
 use apollo_parser::cst::Definition;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
+
+use crate::media_type::ContentType;
 
 /// More than any client's queries need, and little enough to parse at once.
 const RECURSION_LIMIT: usize = 200;
@@ -31,21 +32,36 @@ pub enum GraphqlFault {
     TooComplex,
 }
 
+/// How a body holds a GraphQL request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BodyForm {
+    Document,
+    Json,
+}
+
+/// `None` if a server may read the body as something else than what is checked here: as a form, or in a charset in
+/// which other signs stand there.
+fn read_form(headers: &HeaderMap) -> Option<BodyForm> {
+    let ContentType::Named(media_type) = ContentType::of(headers) else { return None };
+    if !media_type.parameters.iter().all(|(name, value)| name == "charset" && value == "utf-8") {
+        return None;
+    }
+    match media_type.essence.as_str() {
+        "application/json" | "application/graphql+json" => Some(BodyForm::Json),
+        "application/graphql" => Some(BodyForm::Document),
+        _ => None,
+    }
+}
+
 /// Whether a body of this type may be a GraphQL request.
 pub(super) fn may_be_graphql(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let content_type = content_type.to_ascii_lowercase();
-    content_type.contains("json") || content_type.starts_with("application/graphql")
+    read_form(headers).is_some()
 }
 
 /// `None` if the body is not a GraphQL request.
 pub(super) fn check_body(headers: &HeaderMap, body: &[u8]) -> Option<Result<(), GraphqlFault>> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if content_type.to_ascii_lowercase().trim() == "application/graphql" {
+    if read_form(headers)? == BodyForm::Document {
         return check_document(std::str::from_utf8(body).ok()?);
-    }
-    if !may_be_graphql(headers) {
-        return None;
     }
     if names_a_key_twice(body) {
         // The server may read the one that is not looked at here.

@@ -192,6 +192,49 @@ fn graphql_reads_on_any_path_and_writes_on_none() {
 }
 
 #[test]
+fn a_form_that_is_json_at_the_same_time_is_no_graphql() {
+    // A server that looks only for the beginning of the type reads a form.
+    let body = r#"{"query":"{a}","operationName":"&email=evil%40evil.example&confirm=yes&"}"#;
+    for kind in [
+        "application/x-www-form-urlencoded;json",
+        "application/x-www-form-urlencoded; x=json",
+        "application/x-www-form-urlencoded, application/json",
+        "application/json, application/x-www-form-urlencoded",
+        "application/json; x=multipart/form-data",
+        "application/json; boundary=x",
+        "application/jsonp",
+        "text/plain; application/json",
+    ] {
+        let decision = read_only(&Method::POST, "/graphql", &[("content-type", kind)], body);
+        assert!(matches!(decision, Decision::Refuse(FenceReason::Writes { .. })), "{kind} {decision:?}");
+    }
+    let twice = [("content-type", "application/json"), ("content_type", "application/x-www-form-urlencoded")];
+    let decision = read_only(&Method::POST, "/graphql", &twice, body);
+    assert!(matches!(decision, Decision::Refuse(FenceReason::Writes { .. })), "{decision:?}");
+}
+
+#[test]
+fn graphql_in_another_charset_is_not_what_was_checked() {
+    let body = r##"{"query":"{a}#+ACI-,+ACI-query+ACI-:+ACI-mutation{pay}"}"##;
+    for kind in
+        ["application/json; charset=", "application/graphql+json;charset=", "application/graphql; charset="]
+    {
+        for charset in ["utf-7", "utf-16le", "ibm037", "\"\"", "utf-8; charset=utf-7"] {
+            let kind = format!("{kind}{charset}");
+            let decision = read_only(&Method::POST, "/graphql", &[("content-type", &kind)], body);
+            assert!(matches!(decision, Decision::Refuse(_)), "{kind} {decision:?}");
+        }
+    }
+    for kind in
+        ["application/json; charset=UTF-8", "application/json;charset=\"utf-8\"", "application/graphql+json"]
+    {
+        let decision =
+            read_only(&Method::POST, "/graphql", &[("content-type", kind)], r#"{"query":"{ a }"}"#);
+        assert_eq!(decision, Decision::Pass, "{kind}");
+    }
+}
+
+#[test]
 fn a_body_that_could_not_be_read_does_not_pass_as_allowed() {
     let url = Url::parse("https://app.example/api/search").expect("a URL");
     let headers = headers(&[("content-type", "application/json")]);
