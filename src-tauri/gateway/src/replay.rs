@@ -35,26 +35,37 @@ struct ReplayTry {
 }
 
 impl ReplayableBody {
-    pub(crate) fn new(source: Body) -> Self {
+    /// And its first try.
+    pub(crate) fn begin(source: Body) -> (Self, Body) {
         let (has_ended, kept) = (source.is_end_stream(), Some(Vec::new()));
-        Self(Arc::new(Mutex::new(Replay { source, kept, kept_bytes: 0, has_ended, turn: 0 })))
+        let replay = Arc::new(Mutex::new(Replay { source, kept, kept_bytes: 0, has_ended, turn: 0 }));
+        let first = ReplayTry::boxed(&replay, 0);
+        (Self(replay), if has_ended { full_body("") } else { first })
     }
 
-    /// Whether the whole body can be sent from its beginning.
+    /// Whether the whole body could be sent from its beginning now. While it is being sent, that may change.
     pub(crate) fn can_repeat(&self) -> bool {
         self.0.lock().kept.is_some()
     }
 
-    /// The body from its beginning. An earlier try that is still being sent breaks off.
-    pub(crate) fn start(&self) -> Body {
+    /// The body from its beginning; `None` if that has been too much to keep by now. An earlier try that is still being
+    /// sent breaks off.
+    pub(crate) fn start_again(&self) -> Option<Body> {
         let mut replay = self.0.lock();
+        replay.kept.as_ref()?;
         replay.turn += 1;
         if replay.has_ended && replay.kept.as_ref().is_some_and(Vec::is_empty) {
-            return full_body("");
+            return Some(full_body(""));
         }
         let turn = replay.turn;
         drop(replay);
-        http_body_util::BodyExt::boxed_unsync(ReplayTry { replay: Arc::clone(&self.0), turn, sent: 0 })
+        Some(ReplayTry::boxed(&self.0, turn))
+    }
+}
+
+impl ReplayTry {
+    fn boxed(replay: &Arc<Mutex<Replay>>, turn: u32) -> Body {
+        http_body_util::BodyExt::boxed_unsync(Self { replay: Arc::clone(replay), turn, sent: 0 })
     }
 }
 
@@ -141,45 +152,47 @@ mod tests {
         StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
     }
 
+    fn start_again(body: &ReplayableBody) -> Body {
+        body.start_again().expect("it is kept")
+    }
+
     async fn read(body: Body) -> Result<usize, BodyError> {
         Ok(body.collect().await?.to_bytes().len())
     }
 
     #[tokio::test]
     async fn a_body_is_sent_again_from_its_beginning() {
-        let body = ReplayableBody::new(source(vec![3, 4]));
-        assert_eq!(read(body.start()).await.expect("it is whole"), 7);
-        assert_eq!(read(body.start()).await.expect("it is whole"), 7);
-        let body = ReplayableBody::new(full_body("seven b"));
-        for _ in 0..2 {
-            let next = body.start();
-            assert_eq!(next.size_hint().exact(), Some(7));
-            assert_eq!(read(next).await.expect("it is whole"), 7);
-        }
+        let (body, first) = ReplayableBody::begin(source(vec![3, 4]));
+        assert_eq!(read(first).await.expect("it is whole"), 7);
+        assert_eq!(read(start_again(&body)).await.expect("it is whole"), 7);
+        let (body, first) = ReplayableBody::begin(full_body("seven b"));
+        assert_eq!(first.size_hint().exact(), Some(7));
+        assert_eq!(read(first).await.expect("it is whole"), 7);
+        let next = start_again(&body);
+        assert_eq!(next.size_hint().exact(), Some(7));
+        assert_eq!(read(next).await.expect("it is whole"), 7);
     }
 
     #[tokio::test]
     async fn the_next_try_reads_on_where_the_first_stopped() {
-        let body = ReplayableBody::new(source(vec![3, 4]));
-        let mut first = body.start();
+        let (body, mut first) = ReplayableBody::begin(source(vec![3, 4]));
         first.frame().await.expect("a frame").expect("it is whole");
-        let second = body.start();
+        let second = start_again(&body);
         assert!(first.frame().await.expect("the end").is_err(), "the first must not look whole");
         assert_eq!(read(second).await.expect("it is whole"), 7);
     }
 
     #[tokio::test]
-    async fn a_long_body_passes_once() {
-        let body = ReplayableBody::new(source(vec![REPLAY_LIMIT, 1, 5]));
-        let first = body.start();
+    async fn a_long_body_passes_once_and_then_not_even_in_part() {
+        let (body, first) = ReplayableBody::begin(source(vec![REPLAY_LIMIT, 1, 5]));
         assert!(body.can_repeat());
         assert_eq!(read(first).await.expect("it is whole"), REPLAY_LIMIT + 6);
-        assert!(!body.can_repeat());
+        assert!(!body.can_repeat() && body.start_again().is_none());
     }
 
     #[test]
     fn no_body_is_none_each_time() {
-        let body = ReplayableBody::new(full_body(""));
-        assert!(body.start().is_end_stream() && body.start().is_end_stream() && body.can_repeat());
+        let (body, first) = ReplayableBody::begin(full_body(""));
+        assert!(first.is_end_stream() && start_again(&body).is_end_stream() && body.can_repeat());
     }
 }

@@ -44,7 +44,7 @@ impl Passage<'_> {
         if !self.is_announced && is_page_load(&parts.headers) {
             questions.forget_declined();
         }
-        let body = ReplayableBody::new(body);
+        let (body, mut current) = ReplayableBody::begin(body);
         let mut sent = if has_own { None } else { credentials.authorize(&at.0, at.1) };
         let mut tries = 0;
         loop {
@@ -52,7 +52,7 @@ impl Passage<'_> {
             if let Some(Authorization { header, .. }) = &sent {
                 parts.headers.insert(AUTHORIZATION, header.clone());
             }
-            let response = self.send_once(parts.clone(), &body).await?;
+            let response = self.send_once(parts.clone(), current).await?;
             tries += 1;
             let is_for_session = sent.as_ref().is_some_and(|sent| credentials.is_entered(sent));
             let is_asked = response.status() == StatusCode::UNAUTHORIZED && tries < MOST_TRIES;
@@ -60,9 +60,6 @@ impl Passage<'_> {
                 credentials.answer_challenge(response.headers(), (&at.0, at.1), sent)
             };
             let next = match answer(sent.as_ref()).filter(|_| is_asked) {
-                Some(ChallengeAnswer::Authorize(_)) if !body.can_repeat() => {
-                    return Ok(SentRequest { response, is_for_session, lacks_repeat: true });
-                }
                 Some(ChallengeAnswer::Authorize(next)) => Some(next),
                 Some(_) if may_ask && body.can_repeat() => {
                     tries = 0;
@@ -77,17 +74,17 @@ impl Passage<'_> {
             if next.is_none() {
                 return Ok(SentRequest { response, is_for_session, lacks_repeat: false });
             }
-            sent = next;
+            // While the operator was asked, more of it may have come than is kept.
+            let Some(again) = body.start_again() else {
+                return Ok(SentRequest { response, is_for_session, lacks_repeat: true });
+            };
+            (sent, current) = (next, again);
         }
     }
 
-    async fn send_once(
-        &self,
-        parts: request::Parts,
-        body: &ReplayableBody,
-    ) -> Result<Response<Incoming>, ReachFault> {
+    async fn send_once(&self, parts: request::Parts, body: Body) -> Result<Response<Incoming>, ReachFault> {
         let counter = ByteCounter::new(Arc::clone(&self.record.sent), || {});
-        let body = WatchedBody::new(body.start(), counter).boxed_unsync();
+        let body = WatchedBody::new(body, counter).boxed_unsync();
         self.session.upstream.send(Request::from_parts(parts, body)).await
     }
 }

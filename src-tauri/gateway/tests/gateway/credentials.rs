@@ -1,9 +1,13 @@
 //! Hosts that want a password of their own (HTTP Basic and Digest), and an operator who is asked for it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 use understudy_gateway::fence::{FenceRules, HostPattern, SessionMode};
 use understudy_gateway::{
     Gateway, GatewayConfig, HeldBack, HostCredentials, JournalEntry, PasswordQuestion, SessionObserver,
@@ -11,7 +15,7 @@ use understudy_gateway::{
 use url::Url;
 
 use crate::application::{Application, Company, Shown};
-use crate::session::{config, rules, start_gateway, webkit};
+use crate::session::{config, rules, send_in_pieces, start_gateway, webkit};
 
 fn credentials(application: &Application, password: &str) -> Vec<HostCredentials> {
     let origin = application.https("/").parse::<Url>().unwrap().origin();
@@ -49,6 +53,24 @@ async fn a_gateway_in_front_gets_its_password_and_no_one_else_does() {
 
     let journal = format!("{:?}", gateway.journal().list_entries());
     assert!(!journal.contains("canary") && !journal.contains("Z2F0ZTpjYW5hcnk"), "{journal}");
+}
+
+#[tokio::test]
+async fn a_page_has_no_spelling_for_the_mode() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let rules = FenceRules {
+        application: vec![application.https("/").parse::<Url>().unwrap().origin()],
+        ..rules(SessionMode::ReadOnly)
+    };
+    let gateway = Gateway::start(GatewayConfig { rules, ..config(&company) }).await.unwrap();
+    let request = webkit(&gateway).get(application.https("/page"));
+    let request = request.header("x_understudy_mode", "full").header("x-understudy_mode", "full");
+    request.send().await.unwrap();
+    let seen = application.seen.lock().pop().unwrap();
+    let modes =
+        seen.headers.iter().filter(|(name, _)| name.as_str().replace('_', "-") == "x-understudy-mode");
+    assert_eq!(modes.map(|(_, mode)| mode).collect::<Vec<_>>(), ["read-only"]);
 }
 
 #[tokio::test]
@@ -129,6 +151,79 @@ async fn a_body_that_is_too_long_is_not_sent_twice_and_that_is_said() {
     let page = refused.text().await.unwrap();
     assert!(page.contains("The request was not sent again") && page.contains("Send it once more"), "{page}");
     assert_eq!(post().send().await.unwrap().text().await.unwrap().len(), body.len());
+}
+
+/// A server that asks for a password at once, reads the body of that request to its end all the same, and tells how long
+/// it was. Whoever comes with a password gets `ok` as soon as its head is there.
+async fn serve_impatiently(told: UnboundedSender<(bool, usize)>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let told = told.clone();
+            tokio::spawn(async move {
+                let (mut got, mut head) = (Vec::new(), None);
+                loop {
+                    let read = stream.read_buf(&mut got).await.unwrap_or(0);
+                    let end = got.windows(4).position(|it| it == b"\r\n\r\n");
+                    if let Some(end) = end.filter(|_| head.is_none()) {
+                        let text = String::from_utf8_lossy(&got[..end]).to_ascii_lowercase();
+                        let knows = text.contains("authorization: ");
+                        head = Some((knows, end + 4));
+                        let asks = "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 2\r\n\r\nno";
+                        let answers = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                        let said = if knows { answers } else { asks };
+                        stream.write_all(said.as_bytes()).await.unwrap();
+                    }
+                    let Some((knows, begin)) = head else { continue };
+                    let body = &got[begin..];
+                    if read == 0 || body.ends_with(b"END") || body.ends_with(b"0\r\n\r\n") || knows {
+                        let _ = told.send((knows, body.len()));
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_body_that_grew_too_long_while_the_operator_was_asked_is_not_sent_in_part() {
+    let company = Company::found("Example");
+    let piece: &'static str = "x".repeat(64 << 10).leak();
+    for is_length_known in [false, true] {
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let address = serve_impatiently(told).await;
+        let operator = Arc::new(Operator::default());
+        let gateway = operator.attend(&company).await;
+        let (pieces, body) = send_in_pieces();
+        let mut request = webkit(&gateway)
+            .post(format!("http://localhost:{}/upload", address.port()))
+            .header("sec-fetch-dest", "empty")
+            .header("sec-fetch-site", "same-origin");
+        if is_length_known {
+            request = request.header("content-length", (piece.len() * 40 + 3).to_string());
+        }
+        let sending = tokio::spawn(request.body(body).send());
+        pieces.send(piece).unwrap();
+        let question = operator.wait_for_question(&gateway).await;
+        for _ in 1..40 {
+            pieces.send(piece).unwrap();
+        }
+        pieces.send("END").unwrap();
+        drop(pieces);
+        let (knew, length) = heard.recv().await.unwrap();
+        assert!(!knew && length >= piece.len() * 40, "the server has read it all: {length}");
+        gateway.enter_password(question.number, "gate".into(), "canary".into());
+        let answer = sending.await.unwrap().unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("The request was not sent again"), "{page}");
+        drop(gateway);
+        assert!(heard.try_recv().is_err(), "no second request");
+    }
 }
 
 fn credentials_when_asked(application: &Application) -> Vec<HostCredentials> {
