@@ -23,6 +23,7 @@ use crate::fault_page::{PasswordWanted, Preferences, answer_password_wanted};
 use crate::fence::is_top_level;
 use crate::hop_headers::{join_cookies, remove_hop_by_hop, wanted_upgrade};
 use crate::journal::{Record, RequestOutcome};
+use crate::media_type::remove_every_spelling;
 use crate::observer::SentCookies;
 use crate::preload::watch_document;
 use crate::recording::{Side, record_body};
@@ -147,7 +148,7 @@ impl Passage<'_> {
         parts.headers.remove(HOST);
         remove_hop_by_hop(&mut parts.headers);
         join_cookies(&mut parts.headers);
-        parts.headers.remove(MODE_HEADER);
+        remove_every_spelling(&mut parts.headers, &MODE_HEADER);
         if let Some(mode) = self.session.gate.mode_header(self.url) {
             parts.headers.insert(MODE_HEADER, mode);
         }

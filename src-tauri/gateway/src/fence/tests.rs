@@ -114,12 +114,66 @@ fn a_request_that_asks_for_another_method_is_taken_at_its_word() {
         (Method::POST, "/api/search", vec![], "q=1&%5Fmethod=DELETE"),
         (Method::POST, "/api/search", vec![("content-type", "application/json")], r#"{"_method":"DELETE"}"#),
         (Method::POST, "/api/search", vec![("content-type", "multipart/form-data; boundary=x")], multipart),
+        (Method::GET, "/orders/7", vec![("x_http_method_override", "DELETE")], ""),
+        (Method::GET, "/orders/7", vec![("X-HTTP_Method", "DELETE")], ""),
+        (Method::GET, "/orders/7?a=1;_method=delete", vec![], ""),
+        (Method::POST, "/api/search", vec![form], "q=1&.method=DELETE"),
+        (Method::POST, "/api/search", vec![form], "q=1&[method=DELETE"),
+        (Method::POST, "/api/search", vec![form], "q=1&_method[]=DELETE"),
+        (Method::POST, "/api/search", vec![form], "q=1&_method%00x=DELETE"),
+        (Method::POST, "/api/search", vec![form], "q=1&+_method=DELETE"),
+        (Method::POST, "/api/search", vec![form], "q=1;_method=DELETE"),
+        (Method::POST, "/api/search", vec![form], "x_http_method_override=DELETE"),
+        (
+            Method::POST,
+            "/api/search",
+            vec![("content-type", "application/x-www-form-urlencoded; x=json")],
+            "_method=DELETE",
+        ),
+        (
+            Method::POST,
+            "/api/search",
+            vec![("content-type", "application/x-www-form-urlencoded;json")],
+            "_method=DELETE",
+        ),
+        (Method::POST, "/api/search", vec![("content-type", "multipart")], multipart),
+        (Method::POST, "/api/search", vec![("content-type", "application/json; charset=utf-7")], "{}"),
+        (
+            Method::POST,
+            "/api/search",
+            vec![("content-type", "application/json")],
+            r#"{"_method":"DELETE","_method":"POST"}"#,
+        ),
     ] {
         let decision = read_only(&method, path, &list, body);
         assert!(
             matches!(decision, Decision::Refuse(FenceReason::MethodOverride { .. })),
             "{method} {path} {body}"
         );
+    }
+    let multi = [("content-type", "multipart/form-data; boundary=x")];
+    for field in [
+        "Content-Disposition: form-data; NAME=\"_method\"",
+        "content-disposition: form-data; name='_method'",
+        "Content-Disposition: form-data; name = \"_method\"",
+        "Content-Disposition: form-data; name=_method",
+        "Content-Disposition: form-data; name*=utf-8''%5Fmethod",
+        "Content-Disposition: form-data;\r\n name=\"\\_method\"",
+        "Content-Disposition: form-data; name=\".method\"",
+        "Content-Disposition: form-data; filename=\"a\"; name=\"_method\"",
+    ] {
+        let body = format!("--x\r\n{field}\r\n\r\nDELETE\r\n--x--");
+        let decision = read_only(&Method::POST, "/api/search", &multi, &body);
+        assert_eq!(
+            decision,
+            Decision::Refuse(FenceReason::MethodOverride { method: "DELETE".into() }),
+            "{field}"
+        );
+    }
+    let search = "--x\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\n_method\r\n--x--";
+    assert_eq!(read_only(&Method::POST, "/api/search", &multi, search), Decision::Pass);
+    for body in ["q=1&method=DELETE", "my_method=DELETE", "q=_method"] {
+        assert_eq!(read_only(&Method::POST, "/api/search", &[form], body), Decision::Pass, "{body}");
     }
     assert_eq!(read_only(&Method::GET, "/orders?_method=GET", &[], ""), Decision::Pass);
     for (written, told) in [
