@@ -31,7 +31,7 @@ impl PathPattern {
     /// Whether a path matches, in its plain spelling. Any other spelling does not: what this computer reads as
     /// `/search`, a server may read as something else.
     pub fn matches(&self, path: &str) -> bool {
-        if to_server_path(path) != path {
+        if !is_plain(path) {
             return false;
         }
         let mut parts = path.trim_start_matches('/').split('/');
@@ -54,30 +54,78 @@ impl fmt::Display for PathPattern {
     }
 }
 
+/// More readings than any page's path has. What has more is a trick.
+const MOST_READINGS: usize = 64;
+
 /// Whether a path begins with a blocked one, in any spelling that servers are known to accept.
 pub(super) fn begins_with(path: &str, blocked: &str) -> bool {
-    // Many servers ignore case, and some the dots and spaces at the end of a name.
-    let path = trim_names(&to_server_path(path)).to_ascii_lowercase();
     let blocked = resolve_dots(blocked).to_ascii_lowercase();
-    // PHP's front controller may come before any path.
-    let behind = path.strip_prefix("/index.php").unwrap_or(&path);
-    path.starts_with(&blocked) || behind.starts_with(&blocked)
+    let Some(readings) = list_readings(path) else { return true };
+    readings.iter().any(|reading| {
+        // Many servers ignore case, and some the dots and spaces at the end of a name.
+        let path = trim_names(reading).to_ascii_lowercase();
+        // PHP's front controller may come before any path, also below a folder.
+        path.starts_with(&blocked) || remove_front_controllers(&path).starts_with(&blocked)
+    })
 }
 
-/// Decoded as often as a chain of proxies might, with backslashes as slashes, without parameters (`;x`), and with dots
-/// and repeated slashes resolved.
-fn to_server_path(path: &str) -> String {
-    let mut plain = path.to_owned();
-    for _ in 0..4 {
-        let next = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
-        if next == plain {
-            break;
+/// Whether the last part of a path says that GraphQL is spoken there, so that a server that expects something else is
+/// not behind it.
+pub(super) fn names_graphql(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let Some((before, last)) = path.rsplit_once('/') else { return false };
+    // A script takes what follows its name for a parameter.
+    let is_script = |part: &str| {
+        let ending = part.rsplit_once('.').map_or("", |(_, ending)| ending);
+        ending.starts_with(|char: char| char.is_ascii_alphabetic()) && !part.eq_ignore_ascii_case("index.php")
+    };
+    let last = last.to_ascii_lowercase();
+    is_plain(path) && !before.split('/').any(is_script) && (last.contains("graphql") || last.contains("gql"))
+}
+
+/// Whether all servers read a path the same.
+fn is_plain(path: &str) -> bool {
+    list_readings(path).is_some_and(|readings| readings == [path])
+}
+
+/// What servers and the proxies in front of them may read in a path: each takes some of these steps, in an order of its
+/// own, and passes on the result. The first is the path itself; `None` if there is no end to them.
+fn list_readings(path: &str) -> Option<Vec<String>> {
+    let steps: [fn(&str) -> String; 4] = [decode, replace_backslashes, remove_parameters, resolve_dots];
+    let mut readings = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(reading) = readings.get(at).cloned() {
+        for step in steps {
+            let next = step(&reading);
+            if !readings.contains(&next) {
+                readings.push(next);
+            }
         }
-        plain = next;
+        if readings.len() > MOST_READINGS {
+            return None;
+        }
+        at += 1;
     }
-    let parts = plain.replace('\\', "/");
-    let parts: Vec<&str> = parts.split('/').map(|part| part.split(';').next().unwrap_or_default()).collect();
-    resolve_dots(&parts.join("/"))
+    Some(readings)
+}
+
+fn decode(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+fn replace_backslashes(path: &str) -> String {
+    path.replace('\\', "/")
+}
+
+/// Without `;x` behind the parts' names.
+fn remove_parameters(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').map(|part| part.split(';').next().unwrap_or_default()).collect();
+    parts.join("/")
+}
+
+fn remove_front_controllers(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| *part != "index.php").collect();
+    parts.join("/")
 }
 
 fn trim_names(path: &str) -> String {
@@ -127,14 +175,57 @@ mod tests {
             "/;a=1/hijack/",
             "/hijack;/release",
             "/INDEX.PHP/hijack/",
+            "/hijack/release/%252e%252e/%252e%252e/",
+            "/hijack/x/..%252f..%252f..",
+            "/hijack/release/..;/..;/",
+            "/hijack/release/%5c..%5c..%5c..%5cx",
+            "/hijack/%2e%2e%2f",
+            "/a/%252e%252e/hijack/x/..;/..;/",
+            "/a;%2f../hijack;b/..%5c..%5c",
         ] {
             assert!(begins_with(path, "/hijack/"), "{path}");
         }
         for path in ["/a/leave", "/a/leave/", "/a/leaves", "/a%2fleave", "/A//Leave", "/a/./leave"] {
             assert!(begins_with(path, "/a/leave") && begins_with(path, "/a/Leave"), "{path}");
         }
+        for path in
+            ["/shop/index.php/leave", "/SHOP/Index.php/index.php/leave", "/shop/x/..%2findex.php/leave/"]
+        {
+            assert!(begins_with(path, "/shop/leave"), "{path}");
+        }
+        for path in ["/leave.php/%252e%252e/%252e%252e", "/leave.php/x/..%252f..%252f..", "/leave.php;x"] {
+            assert!(begins_with(path, "/leave.php"), "{path}");
+        }
+        let endless = format!("/{}", "%25".repeat(70).replace("%25%25", "%2525;%5c..%252f"));
+        assert!(begins_with(&endless, "/hijack/"), "what has no end of readings may be anything");
         for path in ["/hijackers", "/a/hijack/", "/hijack", "/", "/x/hijack/../"] {
             assert!(!begins_with(path, "/hijack/"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_names_graphql_is_known_in_its_plain_spelling_only() {
+        for path in [
+            "/graphql",
+            "/api/graphql/",
+            "/v1.0/GraphQL",
+            "/gql",
+            "/admin/graphql.json",
+            "/index.php/graphql",
+        ] {
+            assert!(names_graphql(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/orders/7/cancel",
+            "/graphql/orders/7",
+            "/orders/cancel.php/graphql",
+            "/orders/7/cancel;/graphql",
+            "/orders/7/cancel/..%2fgraphql",
+            "/orders/cancel//graphql",
+            "/graphql%2f..%2forders",
+        ] {
+            assert!(!names_graphql(path), "{path}");
         }
     }
 
