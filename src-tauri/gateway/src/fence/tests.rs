@@ -191,11 +191,18 @@ fn a_request_that_asks_for_another_method_is_taken_at_its_word() {
 }
 
 #[test]
-fn graphql_reads_on_any_path_and_writes_on_none() {
+fn graphql_reads_where_the_path_names_it_and_writes_nowhere() {
     let json = [("content-type", "application/json; charset=utf-8")];
     let query = r#"{"query":"query A($id: ID!) { user(id: $id) { ...f } } fragment f on User { name }","variables":{"id":1}}"#;
     for body in [query, r#"{"query":"{ user { name } }"}"#, &format!("[{query},{query}]")] {
-        assert_eq!(read_only(&Method::POST, "/whatever", &json, body), Decision::Pass, "{body}");
+        for path in ["/graphql", "/api/v1.2/graphql/", "/gql"] {
+            assert_eq!(read_only(&Method::POST, path, &json, body), Decision::Pass, "{path} {body}");
+        }
+        // What needs no body is done whatever stands in it.
+        for path in ["/orders/7/cancel", "/graphql/7/cancel", "/cancel.php/graphql", "/"] {
+            let decision = read_only(&Method::POST, path, &json, body);
+            assert!(matches!(decision, Decision::Refuse(FenceReason::Writes { .. })), "{path} {body}");
+        }
     }
     let plain = [("content-type", "application/graphql")];
     assert_eq!(read_only(&Method::POST, "/graphql", &plain, "{ user { name } }"), Decision::Pass);
@@ -224,6 +231,8 @@ fn graphql_reads_on_any_path_and_writes_on_none() {
     }
     let in_url = read_only(&Method::GET, "/graphql?query=mutation{pay{id}}", &[], "");
     assert_eq!(in_url, refused(GraphqlFault::Mutation));
+    let elsewhere = read_only(&Method::POST, "/whatever", &json, r#"{"query":"mutation { pay { id } }"}"#);
+    assert_eq!(elsewhere, refused(GraphqlFault::Mutation), "no rule is proposed for that");
     let beside = read_only(&Method::POST, "/graphql?query=mutation{pay{id}}", &json, r#"{"query":"{ a }"}"#);
     assert_eq!(beside, refused(GraphqlFault::Mutation), "some servers prefer the address to the body");
 
@@ -348,7 +357,7 @@ fn any_path() -> impl Strategy<Value = String> {
 
 proptest! {
     /// Whatever it's called, wherever it goes and whatever it carries: without a rule, nothing but a safe method and a
-    /// GraphQL query passes in a read-only session.
+    /// GraphQL query, at a path that names it, passes in a read-only session.
     #[test]
     fn nothing_unsafe_passes(method in "[A-Z]{3,8}", path in any_path(), body in ".{0,200}", kind in prop_oneof![
         Just("text/plain"), Just("application/json"), Just("application/graphql"), Just("multipart/form-data")]) {
@@ -359,7 +368,8 @@ proptest! {
         let headers = headers(&[("content-type", kind)]);
         let url = Url::parse(&format!("https://app.example{path}")).expect("a URL");
         let request = RequestFacts { method: &method, url: &url, headers: &headers, body: BodyFacts::Whole(body.as_bytes()) };
-        let is_query = graphql::check_body(&headers, body.as_bytes()) == Some(Ok(()));
+        let is_query = path::names_graphql(url.path())
+            && graphql::check_body(&headers, body.as_bytes()) == Some(Ok(()));
         prop_assert!(is_query || rules.decide(&request) != Decision::Pass);
     }
 

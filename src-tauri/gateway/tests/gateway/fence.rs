@@ -49,7 +49,7 @@ async fn a_read_only_session_reads_and_writes_nothing() {
     assert_eq!(read.status(), StatusCode::OK);
     let searched = client.post(application.https("/search")).body("q=shoes").send().await.unwrap();
     assert_eq!(searched.status(), StatusCode::OK);
-    let query = client.post(application.https("/echo")).header("content-type", "application/json");
+    let query = client.post(application.https("/graphql")).header("content-type", "application/json");
     let query = query.body(r#"{"query":"{ orders { id } }"}"#).send().await.unwrap();
     assert_eq!(
         query.text().await.unwrap(),
@@ -65,7 +65,7 @@ async fn a_read_only_session_reads_and_writes_nothing() {
             format!("{} {}", seen.method, seen.path)
         })
         .collect();
-    assert_eq!(reached, ["GET /orders", "POST /search", "POST /echo"]);
+    assert_eq!(reached, ["GET /orders", "POST /search", "POST /graphql"]);
 
     let paid = client
         .post(application.https("/pay"))
