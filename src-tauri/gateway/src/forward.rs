@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_LENGTH, COOKIE, HOST,
+    HeaderName, HeaderValue, ORIGIN, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Request, Response, StatusCode, Uri, Version, request, response};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request, response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -70,7 +71,7 @@ impl Passage<'_> {
                 CacheLookup::Miss => {}
                 CacheLookup::Fresh(file) => {
                     self.session.journal.record_request(self.record, came_by, &asked.headers);
-                    return Ok(self.answer_from_cache(file));
+                    return Ok(self.answer_from_cache(&asked, file));
                 }
                 CacheLookup::Stale(file, conditions) => {
                     parts.headers.extend(conditions);
@@ -80,7 +81,8 @@ impl Passage<'_> {
         }
         self.tell_sent_cookies(&asked);
         let body = self.record_request(&asked, came_by, body);
-        let SentRequest { mut response, is_for_session, lacks_repeat } = self.send(parts, body).await?;
+        let SentRequest { mut response, is_authorized, is_for_session, lacks_repeat } =
+            self.send(parts, body).await?;
         if !self.is_ahead {
             self.tell_set_cookies(response.headers());
         }
@@ -107,7 +109,7 @@ impl Passage<'_> {
             for cookie in head.headers.get_all(SET_COOKIE) {
                 file.headers_mut().append(SET_COOKIE, cookie.clone());
             }
-            return Ok(self.answer_from_cache(file));
+            return Ok(self.answer_from_cache(&asked, file));
         }
         // The console names the challenge that stopped its own request, and answers no dialog.
         if head.status == StatusCode::UNAUTHORIZED
@@ -127,6 +129,9 @@ impl Passage<'_> {
         } else {
             body
         };
+        if is_authorized && self.is_of_foreign_script(&asked) {
+            keep_from_scripts(&mut head.headers);
+        }
         let body = watch_document(self.session, self.url, came_by, &asked, &head, body);
         Ok(Response::from_parts(head, body))
     }
@@ -169,12 +174,22 @@ impl Passage<'_> {
         }
     }
 
-    fn tell_set_cookies(&self, headers: &http::HeaderMap) {
+    fn tell_set_cookies(&self, headers: &HeaderMap) {
         let set: Vec<&str> =
             headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
         if !set.is_empty() {
             self.session.observer.on_cookies_set(self.url, &set);
         }
+    }
+
+    /// Whether a script of an origin that is neither the host's own nor the application's wants the answer.
+    fn is_of_foreign_script(&self, asked: &request::Parts) -> bool {
+        asked.headers.get(ORIGIN).is_some_and(|origin| {
+            let page = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
+            !page.is_some_and(|page| {
+                page.origin() == self.url.origin() || self.session.gate.is_of_application(&page)
+            })
+        })
     }
 
     fn shares_files(&self) -> bool {
@@ -222,7 +237,10 @@ impl Passage<'_> {
     }
 
     /// Answers with a public file from the cache. At most the question whether it is still valid has left the computer.
-    fn answer_from_cache(&self, file: Response<Bytes>) -> Response<Body> {
+    fn answer_from_cache(&self, asked: &request::Parts, mut file: Response<Bytes>) -> Response<Body> {
+        if self.session.credentials.has_stored(self.url) && self.is_of_foreign_script(asked) {
+            keep_from_scripts(file.headers_mut());
+        }
         self.record.set_outcome(RequestOutcome::Answered { status: file.status().as_u16() });
         self.record.set_from_cache();
         self.record_answer(file.version(), file.headers());
@@ -255,6 +273,16 @@ impl Passage<'_> {
 
 pub(crate) fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
+}
+
+/// Takes back a permission that was meant for scripts without credentials (Fetch, 3.3): a browser sends a password only
+/// for a script that has asked for that, and lets it read only what says that it may. Here, the gateway has sent it.
+fn keep_from_scripts(headers: &mut HeaderMap) {
+    let is_for_credentials = headers.get(ACCESS_CONTROL_ALLOW_CREDENTIALS).is_some_and(|it| it == "true")
+        && headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_some_and(|it| it != "*");
+    if !is_for_credentials {
+        headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    }
 }
 
 /// Whether it shows that an answer broke off. One that ends with its connection looks whole whenever it ends.

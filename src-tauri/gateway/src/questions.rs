@@ -55,7 +55,11 @@ struct QuestionState {
     answers: u64,
     last_number: u32,
     waiting: Vec<OpenQuestion>,
-    settled: Vec<SettledRealm>,
+    entered: Vec<EnteredRealm>,
+    /// Until the next page is loaded. Not by realm: a server can name a new one each time.
+    declined: Vec<Origin>,
+    /// Whether a frame of another site has asked since the last page was loaded.
+    has_foreign_frame_asked: bool,
 }
 
 struct OpenQuestion {
@@ -65,9 +69,9 @@ struct OpenQuestion {
     answer: watch::Sender<Option<OperatorAnswer>>,
 }
 
-struct SettledRealm {
+/// For which the operator has entered a password.
+struct EnteredRealm {
     realm: RealmKey,
-    answer: OperatorAnswer,
     /// Which answer it was.
     at: u64,
 }
@@ -83,6 +87,14 @@ enum OperatorAnswer {
     /// The credentials are in the store.
     Entered,
     Declined,
+}
+
+/// A request that waits for a password.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskingRequest<'a> {
+    pub(crate) url: &'a Url,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) sent_at: SentAt,
 }
 
 /// When a request was sent, counted in answers of the operator.
@@ -122,20 +134,21 @@ impl PasswordQuestions {
 
     /// Declined questions are asked again from here on, because a page is loaded.
     pub(crate) fn forget_declined(&self) {
-        self.state.lock().settled.retain(|settled| settled.answer == OperatorAnswer::Entered);
+        let mut state = self.state.lock();
+        state.declined.clear();
+        state.has_foreign_frame_asked = false;
     }
 
-    /// Asks the operator, and returns once there is an answer: whether the credentials are in the store. `headers`: the
-    /// server's answer to a request that was sent at this time.
+    /// Asks the operator, and returns once there is an answer: whether the credentials are in the store. `answered`: the
+    /// headers of the server's answer.
     pub(crate) async fn ask(
         self: &Arc<Self>,
-        headers: &HeaderMap,
-        url: &Url,
-        sent_at: SentAt,
+        answered: &HeaderMap,
+        asking: AskingRequest<'_>,
         credentials: &CredentialStore,
     ) -> bool {
-        let Some(challenge) = Challenge::find(headers) else { return false };
-        let answer = match self.join(&challenge, url, sent_at, credentials) {
+        let Some(challenge) = Challenge::find(answered) else { return false };
+        let answer = match self.join(&challenge, asking, credentials) {
             Ok(mut waiting) => {
                 let answered = waiting.answer.wait_for(Option::is_some).await;
                 answered.ok().and_then(|answer| *answer)
@@ -149,8 +162,7 @@ impl PasswordQuestions {
     fn join(
         self: &Arc<Self>,
         challenge: &Challenge,
-        url: &Url,
-        sent_at: SentAt,
+        AskingRequest { url, headers, sent_at }: AskingRequest<'_>,
         credentials: &CredentialStore,
     ) -> Result<WaitingRequest, OperatorAnswer> {
         let realm = RealmKey { origin: url.origin(), realm: challenge.realm.clone() };
@@ -159,17 +171,24 @@ impl PasswordQuestions {
             return Err(OperatorAnswer::Declined);
         }
         let known = state.waiting.iter().position(|waiting| waiting.realm == realm);
-        let settled = state.settled.iter().find(|settled| settled.realm == realm);
-        if known.is_none()
-            && let Some(settled) = settled
-            && (settled.at > sent_at.0 || settled.answer == OperatorAnswer::Declined)
-        {
-            return Err(settled.answer);
+        if known.is_none() {
+            if state.declined.contains(&realm.origin) {
+                return Err(OperatorAnswer::Declined);
+            }
+            if state.entered.iter().any(|entered| entered.realm == realm && entered.at > sent_at.0) {
+                return Err(OperatorAnswer::Entered);
+            }
         }
         let at = match known {
             Some(at) => at,
             None if state.waiting.len() < MOST_QUESTIONS => {
                 let refused_user = credentials.remove_refused(&realm.origin, challenge);
+                if is_foreign_frame(headers) && refused_user.is_none() {
+                    // Each of a page's frames could ask, one after the other, in front of the page that is worked in.
+                    if std::mem::replace(&mut state.has_foreign_frame_asked, true) {
+                        return Err(OperatorAnswer::Declined);
+                    }
+                }
                 state.last_number += 1;
                 let question = PasswordQuestion {
                     number: state.last_number,
@@ -223,8 +242,15 @@ impl PasswordQuestions {
         };
         state.answers += 1;
         let at = state.answers;
-        state.settled.retain(|settled| settled.realm != realm);
-        state.settled.push(SettledRealm { realm, answer, at });
+        if answer == OperatorAnswer::Entered {
+            state.entered.retain(|entered| entered.realm != realm);
+            state.entered.push(EnteredRealm { realm, at });
+        } else {
+            for other in state.waiting.extract_if(.., |other| other.realm.origin == realm.origin) {
+                other.answer.send_replace(Some(answer));
+            }
+            state.declined.push(realm.origin);
+        }
         waiting.send_replace(Some(answer));
         drop(state);
         self.observer.on_password_question();
@@ -272,6 +298,13 @@ pub(crate) fn may_ask(headers: &HeaderMap, url: &Url) -> bool {
     }
     let is_own = |page: &str| Url::parse(page).is_ok_and(|page| page.origin() == url.origin());
     text(REFERER.as_str()).or_else(|| text(ORIGIN.as_str())).is_some_and(is_own)
+}
+
+/// Whether it loads what another site shows in the page.
+fn is_foreign_frame(headers: &HeaderMap) -> bool {
+    let is =
+        |name: &str, wanted: &[&[u8]]| headers.get(name).is_some_and(|it| wanted.contains(&it.as_bytes()));
+    is("sec-fetch-dest", &[b"frame", b"iframe"]) && is("sec-fetch-site", &[b"cross-site"])
 }
 
 /// Whether a page is loaded, after which declined questions are asked again.

@@ -11,7 +11,7 @@ use crate::body::{Body, ByteCounter, WatchedBody};
 use crate::credentials::{Authorization, ChallengeAnswer};
 use crate::fault::ReachFault;
 use crate::forward::Passage;
-use crate::questions::{is_page_load, may_ask};
+use crate::questions::{AskingRequest, is_page_load, may_ask};
 use crate::replay::ReplayableBody;
 
 /// How often a request is sent before the operator is asked: without credentials, with them, and with a nonce that is
@@ -21,6 +21,8 @@ const MOST_TRIES: u32 = 4;
 /// An answer, and what was done for it.
 pub(crate) struct SentRequest {
     pub(crate) response: Response<Incoming>,
+    /// Whether the request was sent with credentials that are none of the page's.
+    pub(crate) is_authorized: bool,
     /// Whether it was got with a password that the operator has entered: then it is for this session only.
     pub(crate) is_for_session: bool,
     /// Whether the host wants credentials that are known, but the body was too long to be sent again with them.
@@ -54,6 +56,7 @@ impl Passage<'_> {
             }
             let response = self.send_once(parts.clone(), current).await?;
             tries += 1;
+            let is_authorized = sent.is_some();
             let is_for_session = sent.as_ref().is_some_and(|sent| credentials.is_entered(sent));
             let is_asked = response.status() == StatusCode::UNAUTHORIZED && tries < MOST_TRIES;
             let answer = |sent: Option<&Authorization>| {
@@ -63,7 +66,8 @@ impl Passage<'_> {
                 Some(ChallengeAnswer::Authorize(next)) => Some(next),
                 Some(_) if may_ask && body.can_repeat() => {
                     tries = 0;
-                    let has_entered = questions.ask(response.headers(), self.url, sent_at, credentials).await;
+                    let asking = AskingRequest { url: self.url, headers: &parts.headers, sent_at };
+                    let has_entered = questions.ask(response.headers(), asking, credentials).await;
                     match answer(None).filter(|_| has_entered) {
                         Some(ChallengeAnswer::Authorize(next)) => Some(next),
                         _ => None,
@@ -72,11 +76,11 @@ impl Passage<'_> {
                 _ => None,
             };
             if next.is_none() {
-                return Ok(SentRequest { response, is_for_session, lacks_repeat: false });
+                return Ok(SentRequest { response, is_authorized, is_for_session, lacks_repeat: false });
             }
             // While the operator was asked, more of it may have come than is kept.
             let Some(again) = body.start_again() else {
-                return Ok(SentRequest { response, is_for_session, lacks_repeat: true });
+                return Ok(SentRequest { response, is_authorized, is_for_session, lacks_repeat: true });
             };
             (sent, current) = (next, again);
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -348,6 +349,148 @@ async fn a_declined_question_gives_the_servers_own_answer_and_waits_for_the_next
     page.abort();
     operator.wait_until_gone(&gateway).await;
     assert!(!gateway.enter_password(question.number, "gate".into(), "canary".into()));
+}
+
+/// A server that answers each request with what `write_answer` makes of its number and its head, in lower case.
+async fn serve_answers(write_answer: fn(usize, &str) -> String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let number = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let number = Arc::clone(&number);
+            tokio::spawn(async move {
+                let mut got = Vec::new();
+                while stream.read_buf(&mut got).await.is_ok_and(|read| read > 0) {
+                    if got.ends_with(b"\r\n\r\n") {
+                        let head = String::from_utf8_lossy(&got).to_ascii_lowercase();
+                        let answer = write_answer(number.fetch_add(1, Ordering::Relaxed), &head);
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                        got.clear();
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Asks for a password in a realm that no answer has named before.
+async fn serve_new_realms() -> SocketAddr {
+    serve_answers(|number, _| {
+        format!(
+            "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"{number}\"\r\nContent-Length: 2\r\n\r\nno"
+        )
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_script_of_another_origin_reads_nothing_behind_the_gateways_password() {
+    let company = Company::found("Example");
+    let address = serve_answers(|_, head| {
+        let allowed = match () {
+            () if head.contains("get /named ") => {
+                "https://other.example\r\nAccess-Control-Allow-Credentials: true"
+            }
+            () if head.contains("get /echoed ") => "https://other.example",
+            () => "*",
+        };
+        let status = if head.contains("authorization: basic") {
+            "200 OK"
+        } else {
+            "401 No\r\nWWW-Authenticate: Basic realm=\"x\""
+        };
+        format!(
+            "HTTP/1.1 {status}\r\nAccess-Control-Allow-Origin: {allowed}\r\nContent-Length: 6\r\n\r\nsecret"
+        )
+    })
+    .await;
+    let url = format!("http://localhost:{}", address.port());
+    let own = url.parse::<Url>().unwrap().origin();
+    let page = "https://app.example".parse::<Url>().unwrap().origin();
+    let rules = FenceRules { application: vec![page], ..rules(SessionMode::Full) };
+    let gateway = Gateway::start(GatewayConfig { rules, ..config(&company) }).await.unwrap();
+    let is_allowed = async |path: &str, origin: &str| {
+        let request = webkit(&gateway).get(format!("{url}{path}")).header("origin", origin);
+        let answer = request.header("sec-fetch-mode", "cors").send().await.unwrap();
+        (answer.status(), answer.headers().contains_key("access-control-allow-origin"))
+    };
+    assert_eq!(
+        is_allowed("/", "https://other.example").await,
+        (StatusCode::UNAUTHORIZED, true),
+        "no password"
+    );
+    gateway.set_credentials(vec![HostCredentials {
+        origin: own,
+        user: "gate".into(),
+        password: "canary".to_owned().into(),
+        is_sent_unasked: false,
+    }]);
+    for (path, origin, allowed) in [
+        ("/", "https://other.example", false),
+        ("/", "null", false),
+        ("/echoed", "https://other.example", false),
+        ("/named", "https://other.example", true),
+        ("/", "https://app.example", true),
+        ("/", url.as_str(), true),
+    ] {
+        assert_eq!(is_allowed(path, origin).await, (StatusCode::OK, allowed), "{path} from {origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_declined_host_asks_in_no_other_realm_before_the_next_page() {
+    let company = Company::found("Example");
+    let url = format!("http://localhost:{}/ad", serve_new_realms().await.port());
+    let operator = Arc::new(Operator::default());
+    let gateway = operator.attend(&company).await;
+    let loads = ["iframe", "empty", "iframe"].map(|destination| load(&gateway, url.clone(), destination));
+    let question = operator.wait_for_question(&gateway).await;
+    assert!(gateway.decline_password(question.number));
+    for load in loads {
+        assert_eq!(load.await.unwrap().0, StatusCode::UNAUTHORIZED, "also those that waited in other realms");
+    }
+    for _ in 0..3 {
+        let frame = load(&gateway, url.clone(), "iframe").await.unwrap();
+        assert_eq!((frame.0, gateway.password_question()), (StatusCode::UNAUTHORIZED, None));
+    }
+    let page = load(&gateway, url, "document");
+    let question = operator.wait_for_question(&gateway).await;
+    assert!(gateway.decline_password(question.number));
+    page.await.unwrap();
+}
+
+#[tokio::test]
+async fn frames_of_other_sites_ask_once_for_each_page() {
+    let company = Company::found("Example");
+    let urls = [serve_new_realms().await, serve_new_realms().await]
+        .map(|address| format!("http://localhost:{}/ad", address.port()));
+    let operator = Arc::new(Operator::default());
+    let gateway = operator.attend(&company).await;
+    let frame = |url: &str| {
+        let request = webkit(&gateway).get(url).header("sec-fetch-dest", "iframe");
+        let request = request.header("sec-fetch-site", "cross-site");
+        tokio::spawn(async move { request.send().await.unwrap().status() })
+    };
+    let first = frame(&urls[0]);
+    let question = operator.wait_for_question(&gateway).await;
+    for url in &urls {
+        assert_eq!(frame(url).await.unwrap(), StatusCode::UNAUTHORIZED, "while the first waits");
+    }
+    assert_eq!(gateway.password_question().as_ref(), Some(&question));
+    gateway.decline_password(question.number);
+    assert_eq!(first.await.unwrap(), StatusCode::UNAUTHORIZED);
+    assert_eq!(frame(&urls[1]).await.unwrap(), StatusCode::UNAUTHORIZED, "after it");
+    let page = load(&gateway, urls[0].clone(), "document");
+    let question = operator.wait_for_question(&gateway).await;
+    gateway.decline_password(question.number);
+    page.await.unwrap();
+    let again = frame(&urls[1]);
+    let question = operator.wait_for_question(&gateway).await;
+    gateway.decline_password(question.number);
+    assert_eq!(again.await.unwrap(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
