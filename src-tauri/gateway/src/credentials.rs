@@ -56,6 +56,9 @@ struct ProtectionSpace {
 /// The most paths of one protection space that are remembered.
 const MOST_PATHS: usize = 64;
 
+/// The most protection spaces of one login that are remembered: a server can name a new realm in each answer.
+const MOST_SPACES: usize = 64;
+
 /// An `Authorization` header, and what was known when it was made.
 pub struct Authorization {
     pub header: HeaderValue,
@@ -146,6 +149,13 @@ impl CredentialStore {
         known.logins.iter().any(|login| login.realm.is_none() && login.credentials.origin == url.origin())
     }
 
+    /// Whether requests for this address get credentials that the operator has entered.
+    pub(crate) fn has_entered(&self, url: &Url) -> bool {
+        let known = self.0.lock();
+        let login = known.find_space(url).map(|at| known.spaces[at].login);
+        known.logins.iter().any(|it| Some(it.number) == login && it.realm.is_some())
+    }
+
     /// Whether this was made of credentials that the operator has entered.
     pub(crate) fn is_entered(&self, sent: &Authorization) -> bool {
         let known = self.0.lock();
@@ -174,14 +184,20 @@ impl KnownCredentials {
         self.spaces.retain(|space| logins.iter().any(|login| login.number == space.login));
     }
 
-    fn authorize(&mut self, method: &Method, url: &Url) -> Option<Authorization> {
-        let (logins, origin) = (&self.logins, url.origin());
+    /// The place of the space that an address is in; of several, the deepest.
+    fn find_space(&self, url: &Url) -> Option<usize> {
+        let origin = url.origin();
         let depth = |space: &ProtectionSpace| {
             let known = space.paths.iter().filter(|path| url.path().starts_with(path.as_str()));
             known.map(String::len).max().filter(|_| space.origin == origin)
         };
-        let deepest = self.spaces.iter_mut().max_by_key(|space| depth(space));
-        if let Some(space) = deepest.filter(|space| depth(space).is_some()) {
+        let known = self.spaces.iter().enumerate().filter_map(|(at, space)| Some((depth(space)?, at)));
+        known.max().map(|(_, at)| at)
+    }
+
+    fn authorize(&mut self, method: &Method, url: &Url) -> Option<Authorization> {
+        let (space, logins, origin) = (self.find_space(url), &self.logins, url.origin());
+        if let Some(space) = space.map(|at| &mut self.spaces[at]) {
             let login = logins.iter().find(|login| login.number == space.login)?;
             return login.authorize(&mut space.scheme, false, (method, url));
         }
@@ -227,11 +243,16 @@ impl KnownCredentials {
         let is_same =
             |space: &ProtectionSpace| space.login == login && space.origin == origin && space.realm == realm;
         if let Some(at) = self.spaces.iter().position(is_same) {
-            for path in self.spaces.swap_remove(at).paths {
+            for path in self.spaces.remove(at).paths {
                 if paths.len() < MOST_PATHS && !paths.contains(&path) {
                     paths.push(path);
                 }
             }
+        }
+        if self.spaces.iter().filter(|space| space.login == login).count() >= MOST_SPACES
+            && let Some(oldest) = self.spaces.iter().position(|space| space.login == login)
+        {
+            self.spaces.remove(oldest);
         }
         self.spaces.push(ProtectionSpace { login, origin, realm, paths, scheme });
         ChallengeAnswer::Authorize(authorization)

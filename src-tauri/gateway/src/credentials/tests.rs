@@ -172,11 +172,14 @@ fn what_was_entered_is_for_its_realm_and_the_paths_below() {
     let sent = answer(&store, &x, "https://app.example/admin/a", None);
     assert_eq!(sent.header, basic("entered"), "the last one that was entered");
     assert!(store.is_entered(&sent));
+    assert!(store.has_entered(&url("https://app.example/admin/b.js")));
+    assert!(!store.has_entered(&url("https://app.example/b.js")), "not asked for there");
     assert_eq!(sent_unasked(&store, "https://app.example/admin/b/c"), Some(basic("entered")));
     assert_eq!(sent_unasked(&store, "https://app.example/other"), None);
     let stored = answer(&store, &y, "https://app.example/other", None);
     assert_eq!(stored.header, basic("stored"));
     assert!(!store.is_entered(&stored));
+    assert!(!store.has_entered(&url("https://app.example/b.js")));
     assert_eq!(
         sent_unasked(&store, "https://app.example/admin/b"),
         Some(basic("entered")),
@@ -223,4 +226,15 @@ fn a_password_of_which_a_host_got_a_proof_is_not_sent_itself_when_the_host_asks_
     assert_eq!(remove_refused(&store, &basic), None, "the host has not tried them");
     store.add_for_realm(credentials("https://app.example", "canary"), "d".into(), true);
     assert_eq!(remove_refused(&store, &basic).as_deref(), Some("gate"));
+}
+
+#[test]
+fn realms_without_end_fill_no_memory_and_the_newest_are_known() {
+    let store = CredentialStore::new(vec![credentials("https://app.example", "stored")]);
+    for number in 0..MOST_SPACES * 2 {
+        let realm = challenge(&format!("Basic realm=\"{number}\""));
+        answer(&store, &realm, "https://app.example/a", None);
+        assert!(store.0.lock().spaces.len() <= MOST_SPACES);
+        assert_eq!(store.0.lock().spaces.last().expect("a space").realm, number.to_string());
+    }
 }

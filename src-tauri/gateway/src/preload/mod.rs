@@ -208,6 +208,10 @@ impl DocumentWatcher {
         if url.origin() != self.url.origin() || !is_file {
             return;
         }
+        // What the operator's password opens is for this session, and so not kept.
+        if self.session.credentials.has_entered(&url) {
+            return;
+        }
         let headers = write_headers(&self.headers, file.kind);
         let facts =
             RequestFacts { method: &Method::GET, url: &url, headers: &headers, body: BodyFacts::Unread };

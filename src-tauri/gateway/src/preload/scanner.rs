@@ -25,10 +25,18 @@ pub(super) struct TagScanner {
     text: Vec<u8>,
     /// What comes before has been looked at.
     at: usize,
-    /// The opaque element that has begun.
-    inside: Option<&'static str>,
+    inside: Option<Inside>,
+    tag_end: TagEnd,
     /// What follows is relative to another address.
     has_base: bool,
+}
+
+/// What has begun and not ended, other than a tag that may declare a file.
+#[derive(Debug, Clone, Copy)]
+enum Inside {
+    Opaque(&'static str),
+    Comment,
+    EndTag,
 }
 
 impl TagScanner {
@@ -52,29 +60,73 @@ impl TagScanner {
         files
     }
 
-    /// Looks at the next tag; returns where it ends, or `None` if it has not come yet.
+    /// Looks at the next tag; returns where it ends, or `None` if it has not come yet. What was searched in vain is not
+    /// searched again: a page may come in any number of pieces.
     fn step(&mut self, files: &mut Vec<DeclaredFile>) -> Option<usize> {
-        if let Some(name) = self.inside {
-            let end = find_end_tag(&self.text, self.at, name)?;
-            self.inside = None;
+        let (found, then) = match self.inside {
+            None => (find(&self.text, self.at, b"<"), None),
+            Some(Inside::Opaque(name)) => (find_end_tag(&self.text, self.at, name), Some(Inside::EndTag)),
+            Some(Inside::Comment) => (find(&self.text, self.at, b"-->"), None),
+            Some(Inside::EndTag) => (find(&self.text, self.at, b">"), None),
+        };
+        let end = match found {
+            Ok(end) => end,
+            Err(searched) => {
+                self.at = searched;
+                return None;
+            }
+        };
+        if self.inside.is_some() {
+            self.inside = then;
             return Some(end);
         }
-        let start = self.at + self.text[self.at..].iter().position(|byte| *byte == b'<')?;
-        let rest = &self.text[start..];
+        self.at = end - 1;
+        let rest = &self.text[self.at..];
+        if rest.starts_with(b"<!--") {
+            self.inside = Some(Inside::Comment);
+            return Some(self.at + 4);
+        }
         if b"<!--".starts_with(rest) {
             return None;
         }
-        if rest.starts_with(b"<!--") {
-            return find(rest, 4, b"-->").map(|end| start + end + 3);
-        }
         if !rest.get(1)?.is_ascii_alphabetic() {
-            return Some(start + 1);
+            return Some(end);
         }
-        let (tag, length) = Tag::read(rest)?;
-        self.inside = OPAQUE.into_iter().find(|name| tag.name == *name);
+        let end = self.at + self.tag_end.find(rest)?;
+        self.tag_end = TagEnd::default();
+        let Some((tag, length)) = Tag::read(rest) else { return Some(end) };
+        self.inside = OPAQUE.into_iter().find(|name| tag.name == *name).map(Inside::Opaque);
         self.has_base = tag.name == "base";
         files.extend(tag.declared_file());
-        Some(start + length)
+        Some(self.at + length)
+    }
+}
+
+/// The search for the end of a tag that has begun.
+#[derive(Default)]
+struct TagEnd {
+    searched: usize,
+    quote: Option<u8>,
+    follows_equals: bool,
+}
+
+impl TagEnd {
+    /// Where the tag at the start of a text ends; `None` if that has not come yet.
+    fn find(&mut self, text: &[u8]) -> Option<usize> {
+        for (at, byte) in text.iter().copied().enumerate().skip(self.searched) {
+            if let Some(quote) = self.quote {
+                self.quote = (byte != quote).then_some(quote);
+                continue;
+            }
+            match byte {
+                b'>' => return Some(at + 1),
+                b'"' | b'\'' if self.follows_equals => self.quote = Some(byte),
+                _ => {}
+            }
+            self.follows_equals = byte == b'=' || self.follows_equals && byte.is_ascii_whitespace();
+        }
+        self.searched = text.len();
+        None
     }
 }
 
@@ -166,21 +218,24 @@ fn read_value(text: &[u8], at: &mut usize) -> Option<String> {
     }
 }
 
-/// Where the end tag of an element ends.
-fn find_end_tag(text: &[u8], from: usize, name: &str) -> Option<usize> {
+/// Behind the name in an element's end tag, or as `find`.
+fn find_end_tag(text: &[u8], from: usize, name: &str) -> Result<usize, usize> {
     let mut at = from;
     loop {
-        at = find(text, at, b"</")? + 2;
-        let end = text.get(at..at + name.len() + 1)?;
+        at = find(text, at, b"</")?;
+        let Some(end) = text.get(at..=at + name.len()) else { return Err(at - 2) };
         if end[..name.len()].eq_ignore_ascii_case(name.as_bytes()) && !end[name.len()].is_ascii_alphanumeric()
         {
-            return find(text, at, b">").map(|end| end + 1);
+            return Ok(at + name.len());
         }
     }
 }
 
-fn find(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    text.get(from..)?.windows(wanted.len()).position(|window| window == wanted).map(|at| from + at)
+/// Behind what is wanted, or else where to go on once there is more text.
+fn find(text: &[u8], from: usize, wanted: &[u8]) -> Result<usize, usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    let found = rest.windows(wanted.len()).position(|window| window == wanted);
+    found.map(|at| from + at + wanted.len()).ok_or(from.max((text.len() + 1).saturating_sub(wanted.len())))
 }
 
 #[cfg(test)]
@@ -229,6 +284,29 @@ mod tests {
         assert_eq!(scan([PAGE]), []);
     }
 
+    #[test]
+    fn what_was_searched_in_vain_is_not_searched_again() {
+        for (begin, more) in [
+            ("", "text "),
+            ("<!--", "comment "),
+            ("<a ", "attribute "),
+            ("<a title=\"", "> "),
+            ("<script>", "code </ "),
+            ("<script></script", "  "),
+        ] {
+            let mut scanner = TagScanner::default();
+            scanner.push(begin.as_bytes());
+            for _ in 0..99 {
+                scanner.push(more.as_bytes());
+                assert_eq!(scanner.take_files(), []);
+                let searched = scanner.at + scanner.tag_end.searched;
+                assert!(searched + "</script".len() >= scanner.len(), "{begin}{more} {searched}");
+            }
+        }
+        let long = format!("<p title=\"{}\"><script src=/a.js></script>", ">".repeat(9_000));
+        assert_eq!(scan(long.as_bytes().chunks(7)).len(), 1, "behind a long tag");
+    }
+
     proptest! {
         #[test]
         fn the_pieces_in_which_a_page_comes_make_no_difference(size in 1_usize..80) {
@@ -237,10 +315,8 @@ mod tests {
         }
 
         #[test]
-        fn no_page_stops_it(page in "[<>/!='\"a-z -]{0,200}") {
-            let mut scanner = TagScanner::default();
-            scanner.push(page.as_bytes());
-            let _ = scanner.take_files();
+        fn no_page_stops_it(page in "([<>/!='\"a-z -]|<script|</script>|<!--){0,99}", size in 1_usize..9) {
+            prop_assert_eq!(scan(page.as_bytes().chunks(size)), scan([&page]));
         }
     }
 }
