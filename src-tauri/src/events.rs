@@ -55,7 +55,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionPassword(session) => {
             let question = app.state::<Arc<Console>>().password_question(&session);
             if let Ok(Some(question)) = question {
-                focus_bar(app, &session, question.host.split(':').next().unwrap_or_default());
+                focus_bar(app, &session, without_port(&question.host));
             }
             emit_to_bars(app, &session, "bar_changed", ());
             Ok(())
@@ -72,6 +72,14 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
+    }
+}
+
+/// An IPv6 address has colons of its own, in brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
     }
 }
 
@@ -175,4 +183,22 @@ pub async fn turn_windows(
 ) -> Result<()> {
     let sessions = console.sessions().into_iter().map(|session| session.id).collect();
     app.state::<Arc<SessionWindows>>().turn_windows(from, turn, sessions).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosts_port_is_no_part_of_its_name() {
+        for (host, name) in [
+            ("intern.example", "intern.example"),
+            ("intern.example:8080", "intern.example"),
+            ("[::1]", "[::1]"),
+            ("[::1]:8080", "[::1]"),
+            ("127.0.0.1:8080", "127.0.0.1"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
 }

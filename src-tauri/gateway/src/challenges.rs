@@ -1,5 +1,7 @@
 //! The ways in which a server asks for credentials (RFC 9110, 11.6.1), and those that a window may see.
 
+use std::borrow::Cow;
+
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 use http_auth::{ChallengeParser, DigestClient, digest};
@@ -30,12 +32,7 @@ impl Challenge {
     pub(crate) fn find(headers: &HeaderMap) -> Option<Self> {
         let mut found = None;
         for value in headers.get_all(WWW_AUTHENTICATE) {
-            // Not every server sticks to ASCII.
-            let text: String = match std::str::from_utf8(value.as_bytes()) {
-                Ok(text) => text.to_owned(),
-                Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
-            };
-            for (scheme, text) in split_challenges(&text) {
+            for (scheme, text) in split_challenges(&read_text(value)) {
                 match scheme.as_str() {
                     "digest" => {
                         if let Some(digest) = Self::read_digest(text) {
@@ -72,21 +69,29 @@ fn read_realm(text: &str) -> String {
     rest.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
 }
 
+/// Not every server sticks to ASCII.
+fn read_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(value.as_bytes().iter().copied().map(char::from).collect()),
+    }
+}
+
 /// Takes out what an engine would ask the operator about, and says whether there was any.
 pub(crate) fn remove_dialog_challenges(headers: &mut HeaderMap) -> bool {
     let values: Vec<HeaderValue> = headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect();
     headers.remove(WWW_AUTHENTICATE);
     let mut has_removed = false;
     for value in values {
-        // What is not text is no challenge that a script could read.
-        let challenges = value.to_str().map(split_challenges).unwrap_or_default();
+        let text = read_text(&value);
+        let challenges = split_challenges(&text);
         let left: Vec<_> = challenges
             .iter()
             .filter(|(scheme, _)| !ANSWERED_BY_ENGINES.contains(&scheme.as_str()))
             .map(|(_, text)| *text)
             .collect();
         has_removed |= left.len() < challenges.len();
-        if let Ok(left) = HeaderValue::from_str(&left.join(", "))
+        if let Ok(left) = HeaderValue::from_bytes(left.join(", ").as_bytes())
             && !left.is_empty()
         {
             headers.append(WWW_AUTHENTICATE, left);
@@ -156,6 +161,20 @@ mod tests {
             let has_removed = remove_dialog_challenges(&mut headers);
             assert_eq!(headers.get_all(WWW_AUTHENTICATE).iter().collect::<Vec<_>>(), left, "{told:?}");
             assert_eq!(has_removed, told != left, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_sees_no_challenge_in_other_letters_either() {
+        for realm in [&b"Gesch\xfctzt"[..], "Gesch\u{fc}tzt".as_bytes()] {
+            let mut headers = HeaderMap::new();
+            for (before, after) in [(&b"Basic realm=\""[..], &b"\""[..]), (b"Bearer realm=\"", b"\", NTLM")] {
+                let value = HeaderValue::from_bytes(&[before, realm, after].concat()).expect("a value");
+                headers.append(WWW_AUTHENTICATE, value);
+            }
+            assert!(remove_dialog_challenges(&mut headers));
+            let left: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes).collect();
+            assert_eq!(left, ["Bearer realm=\"Gesch\u{fc}tzt\"".as_bytes()]);
         }
     }
 
