@@ -69,6 +69,37 @@ describe("a link that names one customer", () => {
     expect(await dialog()).toBeInTheDocument();
   });
 
+  test("is signed in by no key that is held down since before", async () => {
+    await open();
+    const field = within(await dialog()).getByRole("textbox", { name: "Reason" });
+    const hold = () =>
+      field.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, repeat: true }),
+      );
+    for (let at = 0; at < 30; at++) {
+      vi.advanceTimersByTime(33);
+      expect(hold(), "nor does the browser send the form").toBe(false);
+    }
+    vi.advanceTimersByTime(1000);
+    hold();
+    await Promise.resolve();
+    expect(begun()).toEqual([]);
+  });
+
+  test("is not signed in by typing on without a pause", async () => {
+    await open();
+    await dialog();
+    for (let at = 0; at < 14; at++) {
+      vi.advanceTimersByTime(50);
+      await user.keyboard("x");
+    }
+    await user.keyboard("{Enter}");
+    expect(begun()).toEqual([]);
+    vi.advanceTimersByTime(1000);
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+  });
+
   test("waits for the connections if it opened the console itself", async () => {
     const starting = fake.hold("console_state");
     render(App);
