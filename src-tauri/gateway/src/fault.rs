@@ -197,8 +197,8 @@ impl CertificateReason {
                 "Someone may be listening in: don't go on, and tell the application's administrator."
             }
             Self::UnknownIssuer => {
-                "If your company has an authority of its own, name its certificate under `[network] ca`. \
-                 If not, someone may be listening in: don't go on."
+                "If your company has an authority of its own, ask the person who looks after the connection to name \
+                 its certificate under `[network] ca`. If not, someone may be listening in: don't go on."
             }
             Self::AuthorityAsServer => {
                 "It was made as an authority (`CA:TRUE`), as `openssl req -x509` does by default. Ask the \
