@@ -196,7 +196,7 @@ mod tests {
         for path in ["/leave.php/%252e%252e/%252e%252e", "/leave.php/x/..%252f..%252f..", "/leave.php;x"] {
             assert!(begins_with(path, "/leave.php"), "{path}");
         }
-        let endless = format!("/{}", "%25".repeat(70).replace("%25%25", "%2525;%5c..%252f"));
+        let endless = format!("/%{}5c", "25".repeat(MOST_READINGS));
         assert!(begins_with(&endless, "/hijack/"), "what has no end of readings may be anything");
         for path in ["/hijackers", "/a/hijack/", "/hijack", "/", "/x/hijack/../"] {
             assert!(!begins_with(path, "/hijack/"), "{path}");
