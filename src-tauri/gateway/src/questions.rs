@@ -183,11 +183,12 @@ impl PasswordQuestions {
             Some(at) => at,
             None if state.waiting.len() < MOST_QUESTIONS => {
                 let refused_user = credentials.remove_refused(&realm.origin, challenge);
-                if is_foreign_frame(headers) && refused_user.is_none() {
-                    // Each of a page's frames could ask, one after the other, in front of the page that is worked in.
-                    if std::mem::replace(&mut state.has_foreign_frame_asked, true) {
-                        return Err(OperatorAnswer::Declined);
-                    }
+                // Each of a page's frames could ask, one after the other, in front of the page that is worked in.
+                if is_foreign_frame(headers)
+                    && refused_user.is_none()
+                    && std::mem::replace(&mut state.has_foreign_frame_asked, true)
+                {
+                    return Err(OperatorAnswer::Declined);
                 }
                 state.last_number += 1;
                 let question = PasswordQuestion {
