@@ -186,9 +186,10 @@ impl Passage<'_> {
     fn is_of_foreign_script(&self, asked: &request::Parts) -> bool {
         asked.headers.get(ORIGIN).is_some_and(|origin| {
             let page = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
-            !page.is_some_and(|page| {
+            let is_trusted = page.is_some_and(|page| {
                 page.origin() == self.url.origin() || self.session.gate.is_of_application(&page)
-            })
+            });
+            !is_trusted
         })
     }
 
