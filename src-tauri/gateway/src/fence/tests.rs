@@ -278,7 +278,7 @@ fn a_form_that_is_json_at_the_same_time_is_no_graphql() {
 
 #[test]
 fn graphql_in_another_charset_is_not_what_was_checked() {
-    let body = r##"{"query":"{a}#+ACI-,+ACI-query+ACI-:+ACI-mutation{pay}"}"##;
+    let body = r#"{"query":"{a}#+ACI-,+ACI-query+ACI-:+ACI-mutation{pay}"}"#;
     for kind in
         ["application/json; charset=", "application/graphql+json;charset=", "application/graphql; charset="]
     {
