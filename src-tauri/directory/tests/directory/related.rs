@@ -126,8 +126,8 @@ fn ids(page: &Page) -> Vec<&str> {
     page.rows.iter().map(|row| row.id.as_str()).collect()
 }
 
-fn through(label: &str, value: &str) -> Option<FoundThrough> {
-    Some(FoundThrough { label: label.into(), value: value.into() })
+fn through(label: &str, value: &str) -> FoundThrough {
+    FoundThrough { label: label.into(), value: value.into() }
 }
 
 pub async fn told(config: &DirectoryConfig, password: Option<&str>) {
@@ -160,7 +160,7 @@ async fn a_record_leads_to_its_user(directory: &dyn Directory) {
     ] {
         let page = search(directory, &query(text)).await;
         assert_eq!(ids(&page), [user], "{text}");
-        assert_eq!((page.how.tier, &page.rows[0].found_through), (tier, &reason), "{text}");
+        assert_eq!((page.how.tier, page.rows[0].found_through.as_ref()), (tier, Some(&reason)), "{text}");
     }
     // A record of no one, of someone who is gone, too little of it, and a column without an index.
     for text in ["ORD-900000", "ORD-900001", "SN", "DE02120300000000202051"] {
