@@ -11,6 +11,7 @@ use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::notice::{self, Notice, Toast};
+use understudy_core::session_summary::SummaryText;
 
 use crate::evidence::take_evidence;
 use crate::quit::{bring_to_front, reopen_if_idle};
@@ -122,6 +123,13 @@ pub async fn run_session_commands(
                     };
                     show_in_bar(&app, &window, &toast);
                 }
+                SessionCommand::CopySummary { session, window } => {
+                    let toast = match copy_summary(&app, &console, &session) {
+                        Ok(()) => Toast::success("Summary copied"),
+                        Err(error) => Toast::from_error(&error),
+                    };
+                    show_in_bar(&app, &window, &toast);
+                }
                 SessionCommand::Turn(from, turn) => {
                     if let Err(error) = turn_windows(&app, &console, from, turn).await {
                         tracing::debug!("{error:#}");
@@ -172,6 +180,12 @@ async fn use_address(
         }
         AddressUse::OpenInBrowser => open_in_browser(&url).map(|()| "Opened in your browser, not signed in"),
     }
+}
+
+/// Copies what happened in a session, for its ticket: as HTML for editors that take it, as Markdown for the others.
+pub fn copy_summary(app: &AppHandle, console: &Console, session: &str) -> Result<()> {
+    let SummaryText { markdown, html } = console.summarize_session(session)?;
+    app.clipboard().write_html(html, Some(markdown)).map_err(Error::internal)
 }
 
 /// Brings another of the running sessions' windows to the front.

@@ -37,6 +37,7 @@ mod rows;
 mod setup;
 mod shop;
 mod site;
+mod summary;
 mod ways_of_writing;
 mod webhook;
 mod windows;

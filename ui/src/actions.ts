@@ -4,6 +4,7 @@ import ArrowLeftRight from "@lucide/svelte/icons/arrow-left-right";
 import AtSign from "@lucide/svelte/icons/at-sign";
 import Bookmark from "@lucide/svelte/icons/bookmark";
 import Columns3 from "@lucide/svelte/icons/columns-3";
+import ClipboardCopy from "@lucide/svelte/icons/clipboard-copy";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
 import Eraser from "@lucide/svelte/icons/eraser";
@@ -306,6 +307,14 @@ export const actions: Action[] = [
     chords: ["Mod+Shift+T"],
     possible: hasSearch,
     run: (app) => void app.openAgain(),
+  },
+  {
+    id: "copy-summary",
+    label: texts.actions.copySummary,
+    icon: ClipboardCopy,
+    chords: ["Mod+Shift+S"],
+    possible: (app) => app.lastEnded !== null,
+    run: (app) => void app.copySummary(),
   },
   {
     id: "messages",

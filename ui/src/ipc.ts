@@ -177,6 +177,8 @@ export const impersonate = (
   ticket: TicketContext,
 ) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given, ticket }));
 
+/** For its ticket: as HTML and as Markdown. Of a session that runs, or has ended since the console started. */
+export const copySessionSummary = (session: string) => call("copy_session_summary", { session });
 /** A link that leads to this user. */
 export const linkToCustomer = (connection: string, user: string) =>
   call("link_to_customer", { connection, user });
@@ -320,6 +322,9 @@ export const barAct = (action: BarAction) => call("bar_act", { action });
 /** `reason`: why a read-only session gets full access. */
 export const setSessionMode = (mode: SessionMode, reason: string | null) =>
   call("set_session_mode", { mode, reason });
+/** What the agent wrote for the session's ticket so far. */
+export const sessionNote = () => call("session_note");
+export const setSessionNote = (note: string) => call("set_session_note", { note });
 export const answerOffSite = (url: string, choice: OffSiteChoice) => call("answer_off_site", { url, choice });
 /** `number`: the question's. The password goes to the host that asks, and is kept until the session ends. */
 export const enterPassword = (number: number, user: string, password: string) =>
@@ -403,6 +408,7 @@ export const onDownloadsAsked = (tell: (files: WaitingFiles) => void) => on("dow
 export const onContactAsked = (tell: (link: ContactLink) => void) => on("contact_asked", tell);
 
 /** The key that switches the session's mode was pressed while the page had the focus. */
+export const onNoteAsked = (tell: () => void) => on<null>("note_asked", tell);
 export const onModeAsked = (tell: () => void) => on<null>("mode_asked", tell);
 
 /** Something happened in this session's page that its visitor wants to know. */

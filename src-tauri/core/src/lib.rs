@@ -33,6 +33,7 @@ pub mod policy;
 pub mod sanitize;
 pub mod secrets;
 pub mod session;
+pub mod session_summary;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_in_test;

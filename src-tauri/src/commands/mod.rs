@@ -39,7 +39,7 @@ use understudy_core::sign_in_test::SignInTestReport;
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
-use crate::events::turn_windows;
+use crate::events::{copy_summary, turn_windows};
 use crate::evidence::{self, EvidenceDesk};
 use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{
@@ -211,6 +211,11 @@ commands! {
         end_session [core: Core<'_>] (session: String) -> () {
             core.end_session(&session, EndCause::Operator).await;
             Ok(())
+        }
+
+        /// Copies what happened in a session that runs, or that has ended in this run, for its ticket.
+        copy_session_summary [app: AppHandle, core: Core<'_>] (session: String) -> () {
+            copy_summary(&app, &core, &session)
         }
 
         extend_session [core: Core<'_>] (session: String) -> SessionView {
@@ -451,6 +456,15 @@ commands! {
         ) -> SessionView {
             let session = session_of_bar(webview.label()).unwrap_or_default();
             core.set_session_mode(session, mode, reason.as_deref()).await
+        }
+
+        /// What the operator wrote for the session's ticket.
+        session_note [core: Core<'_>, webview: Webview] () -> String {
+            core.session_note(session_of_bar(webview.label()).unwrap_or_default())
+        }
+
+        set_session_note [core: Core<'_>, webview: Webview] (note: String) -> () {
+            core.set_session_note(session_of_bar(webview.label()).unwrap_or_default(), &note)
         }
 
         answer_off_site [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] (

@@ -20,8 +20,8 @@ pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
         close_popup(&open.key);
         return;
     }
-    if action == BarAction::SwitchMode {
-        let _ = with_page(&open.key, |page| ask_in_bar(page, "mode_asked"));
+    if let Some(asked) = asks_in_bar(action) {
+        let _ = with_page(&open.key, |page| ask_in_bar(page, asked));
         return;
     }
     if action == BarAction::Reload
@@ -41,6 +41,15 @@ pub(super) fn run_bar_action(open: &SessionWindow, action: BarAction) {
     let _ = with_page(&open.key, |page| refresh_bar(page.window.app_handle(), &open.key));
 }
 
+/// The event for what the bar asks the operator, whatever its page shows.
+fn asks_in_bar(action: BarAction) -> Option<&'static str> {
+    match action {
+        BarAction::SwitchMode => Some("mode_asked"),
+        BarAction::Note => Some("note_asked"),
+        _ => None,
+    }
+}
+
 /// What the console has to do for it.
 fn to_command(open: &SessionWindow, action: BarAction) -> Option<SessionCommand> {
     let (session, window) = (open.session.clone(), open.key.clone());
@@ -51,6 +60,7 @@ fn to_command(open: &SessionWindow, action: BarAction) -> Option<SessionCommand>
         BarAction::OpenInBrowser => {
             SessionCommand::UseAddress { session, window, how: AddressUse::OpenInBrowser }
         }
+        BarAction::CopySummary => SessionCommand::CopySummary { session, window },
         BarAction::NextWindow => SessionCommand::Turn(Some(window), WindowTurn::Next),
         BarAction::PreviousWindow => SessionCommand::Turn(Some(window), WindowTurn::Previous),
         BarAction::TakeEvidence => SessionCommand::TakeEvidence { session, window },

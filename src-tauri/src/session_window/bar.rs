@@ -48,6 +48,10 @@ pub enum BarAction {
     Inspect,
     /// Switch between read-only and full access; the bar asks for what that needs.
     SwitchMode,
+    /// Write a note for the ticket; the bar has its field.
+    Note,
+    /// Copy a summary of the session, for the ticket.
+    CopySummary,
     /// Extend the session, as far as the policy allows.
     Extend,
     End,

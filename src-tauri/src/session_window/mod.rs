@@ -79,6 +79,11 @@ pub enum SessionCommand {
         window: String,
         how: AddressUse,
     },
+    /// Copy a summary of the session, for its ticket.
+    CopySummary {
+        session: String,
+        window: String,
+    },
     /// Bring another session's window to the front; the key is that of the window that asks, unless the console does.
     Turn(Option<String>, WindowTurn),
     /// Bring the console to the front, with its palette.

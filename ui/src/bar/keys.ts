@@ -19,6 +19,8 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
   zoom_in: ["Mod+Plus"],
   zoom_out: ["Mod+Minus"],
   zoom_reset: ["Mod+0"],
+  note: ["Mod+Shift+N"],
+  copy_summary: ["Mod+Shift+S"],
   inspect: ["F12", "Mod+Shift+I"],
   switch_mode: ["Mod+Shift+M"],
   extend: ["Mod+Shift+L"],

@@ -4,7 +4,7 @@ import type { SessionView } from "../bindings/SessionView";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 
-export type PanelKind = "mode" | "held_back" | "page" | "find" | "contact" | "downloads";
+export type PanelKind = "mode" | "held_back" | "page" | "find" | "contact" | "downloads" | "note";
 
 export class BarPanel {
   open: PanelKind | null = $state(null);

@@ -628,6 +628,20 @@ export class App {
         chord: "Mod+Shift+T",
         run: () => void this.openAgain(session),
       },
+      other: {
+        label: texts.ended.copySummary,
+        chord: "Mod+Shift+S",
+        run: () => void this.copySummary(session),
+      },
+    });
+  }
+
+  /** What happened in it, for its ticket. */
+  async copySummary(session = this.lastEnded): Promise<void> {
+    if (!session) return;
+    await this.#orSay(async () => {
+      await ipc.copySessionSummary(session.id);
+      toasts.good(texts.ended.summaryCopied);
     });
   }
 

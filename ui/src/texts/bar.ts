@@ -21,6 +21,8 @@ export const bar = {
       take_evidence: "Take evidence",
       print: "Print",
       reload_fresh: "Reload without cache",
+      note: "Note for the ticket",
+      copy_summary: "Copy summary",
       inspect: "Inspect",
     },
   },
@@ -38,6 +40,12 @@ export const bar = {
           : count === 1
             ? "1 match"
             : `${count.toLocaleString(locale)} matches`,
+  },
+  note: {
+    label: "Note for the ticket",
+    hint: "It goes into the session's summary, and nowhere else.",
+    copy: "Copy summary",
+    close: "Close",
   },
   saved: {
     /** `from`: the host; empty if the page made the file. */

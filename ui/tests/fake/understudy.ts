@@ -70,6 +70,8 @@ export interface Fake {
   arrangements: Record<string, Arrangement>;
   secrets: SecretStatus[];
   bar: BarState | null;
+  /** What the agent wrote for the ticket. */
+  note: string;
   /** What the running session holds back. */
   heldBack: HeldBackList;
   /** Rows of a page at the most, whatever is asked for. */
@@ -148,6 +150,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
       { name: "database_password", state: "stored" },
     ],
     bar: null,
+    note: "",
     heldBack: { total: 0, groups: [], rules: null },
     pageSize: 500,
     guard: null,
@@ -393,6 +396,11 @@ function commands(fake: Fake): Answers {
       fake.bar = { ...bar, session: { ...bar.session, mode } };
       fake.emit("bar_changed", null);
       return fake.bar.session;
+    },
+    copy_session_summary: () => null,
+    session_note: () => fake.note,
+    set_session_note: ({ note }) => {
+      fake.note = note;
     },
     answer_off_site: () => null,
     enter_password: () => null,

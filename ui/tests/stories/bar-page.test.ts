@@ -113,6 +113,44 @@ test("what else there is to do with the page unfolds, and each has its key", asy
   expect(await screen.findByRole("textbox", { name: "Find in page" })).toHaveFocus();
 });
 
+describe("the note for the ticket", () => {
+  const field = () => screen.findByRole("textbox", { name: "Note for the ticket" });
+
+  test("is kept as it is typed, and is still there when it is opened again", async () => {
+    await open();
+    await user.keyboard("{Control>}{Shift>}n{/Shift}{/Control}");
+    expect(await field()).toHaveFocus();
+    await user.keyboard("The card has expired.{Enter}Told her.");
+    await waitFor(() => expect(fake.note).toBe("The card has expired.\nTold her."));
+    await user.keyboard("{Escape}");
+    await waitFor(async () => expect(await button("More for this page")).toHaveFocus());
+    // The page has heard the key.
+    fake.emit("note_asked", null);
+    await waitFor(async () => expect(await field()).toHaveValue("The card has expired.\nTold her."));
+  });
+
+  test("is in the summary, which is copied only when all of it is kept", async () => {
+    await open();
+    const keeping = fake.hold("set_session_note");
+    fake.emit("note_asked", null);
+    await user.type(await field(), "x");
+    await user.click(await button("Copy summary"));
+    expect(asked()).toEqual([]);
+    keeping.release();
+    await waitFor(() => expect(asked()).toEqual(["copy_summary"]));
+    await user.keyboard("{Control>}{Shift>}s{/Shift}{/Control}");
+    expect(asked()).toEqual(["copy_summary", "copy_summary"]);
+  });
+
+  test("that could not be kept is said", async () => {
+    await open();
+    fake.refuse("set_session_note", { code: "session_unknown", message: "This session has ended." });
+    fake.emit("note_asked", null);
+    await user.type(await field(), "x");
+    expect(await screen.findByRole("alert")).toHaveTextContent("This session has ended.");
+  });
+});
+
 test("the menu is moved through with arrows, and Escape gives the focus back to its button", async () => {
   await open();
   await user.click(await button("More for this page"));

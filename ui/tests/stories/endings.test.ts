@@ -98,6 +98,23 @@ describe("what is said of an end", () => {
   });
 });
 
+test.each(["by its button", "by its key", "by the palette"])("its summary is copied %s", async (way) => {
+  render(App);
+  await list();
+  end("operator");
+  await waitFor(() => expect(messages()).toHaveTextContent(TITLE));
+  if (way === "by its button") await user.click(await screen.findByRole("button", { name: /^Copy summary/ }));
+  else if (way === "by its key") await user.keyboard("{Control>}{Shift>}S{/Shift}{/Control}");
+  else {
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("summary");
+    await user.click(await screen.findByRole("option", { name: /^Copy a summary/ }));
+  }
+  await waitFor(() => expect(messages()).toHaveTextContent("Summary copied"));
+  expect(fake.called("copy_session_summary").map(({ args }) => args)).toEqual([{ session: session().id }]);
+});
+
 describe("opening it again", () => {
   const ways: Record<string, () => Promise<void>> = {
     "by its button": async () => user.click(await screen.findByRole("button", { name: /^Reopen/ })),

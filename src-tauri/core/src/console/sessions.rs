@@ -1,5 +1,6 @@
 //! Sessions: signing in as a user, and what follows until the window is closed.
 
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use understudy_gateway::PasswordQuestion;
@@ -14,6 +15,7 @@ use crate::evidence::{PageCapture, PageVisit, TakenEvidence};
 use crate::held_back::HeldBackList;
 use crate::impersonation::{self, ImpersonationRequest};
 use crate::session::SessionView;
+use crate::session_summary::SummaryText;
 use crate::sign_in::{FormChange, SignInForm};
 use crate::sign_in_test;
 
@@ -199,6 +201,22 @@ impl Console {
     /// Whether a text contains a secret of the session's sign-in.
     pub fn contains_secret(&self, session: &str, text: &str) -> Result<bool> {
         self.impersonations.contains_secret(session, text)
+    }
+
+    /// Keeps what the operator wrote for the session's ticket.
+    pub fn set_session_note(&self, session: &str, note: &str) -> Result<()> {
+        self.impersonations.set_note(session, note)
+    }
+
+    /// What the operator wrote for the session's ticket so far.
+    pub fn session_note(&self, session: &str) -> Result<String> {
+        self.impersonations.note(session)
+    }
+
+    /// What happened in a session that runs, or that has ended in this run, in words and in the operator's time zone.
+    pub fn summarize_session(&self, session: &str) -> Result<SummaryText> {
+        let summary = self.impersonations.summarize_session(session)?;
+        Ok(summary.to_text(self.clock.now_ms(), &TimeZone::system()))
     }
 
     pub async fn end_session(&self, session: &str, cause: EndCause) {

@@ -7,7 +7,7 @@
 //! meanwhile. `session_start` begins a session; `attempt` signs it in, as often as needed (`retry`). `deadline` ends it
 //! on time, and every way of ending goes through `session_end`. `driver` is the sign-in and the sign-out themselves, which
 //! sign-in tests share. `session_gateway` is what the window's requests pass, and `session_mode` what the operator may
-//! change about it. `audit_entries` writes the audit log; `context` has what templates see, and `session_secrets` adds
+//! change about it. `summaries` says what happened, for the ticket. `audit_entries` writes the audit log; `context` has what templates see, and `session_secrets` adds
 //! the secrets.
 
 mod attempt;
@@ -24,6 +24,7 @@ mod session_mode;
 mod session_secrets;
 mod session_start;
 mod spare_window;
+mod summaries;
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,7 @@ use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices};
 use crate::session::{Phase, SessionView};
+use crate::session_summary::EndedSummaries;
 use crate::vault::Vault;
 
 /// Where an impersonation gets its connection and directory, each time as they are now.
@@ -79,6 +81,8 @@ pub struct Impersonations {
     /// again.
     forms: Mutex<BTreeSet<(String, String)>>,
     caches: PublicCaches,
+    /// For the tickets of sessions that have ended.
+    summaries: EndedSummaries,
     spare: SpareSlot,
     /// Sessions that are about to begin.
     beginning: TaskTracker,
@@ -146,6 +150,7 @@ impl Impersonations {
             turns: ImpersonationTurns::default(),
             forms: Mutex::default(),
             caches: PublicCaches::default(),
+            summaries: EndedSummaries::default(),
             spare: SpareSlot::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),

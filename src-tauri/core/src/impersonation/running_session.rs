@@ -13,7 +13,7 @@ use super::ImpersonationRequest;
 use super::driver::{DriverRun, SignInDriver, SignInProgress};
 use super::session_gateway::SessionGateway;
 use crate::access::AccessPolicy;
-use crate::audit::Entry;
+use crate::audit::{Entry, PastUnlock};
 use crate::clock::Clock;
 use crate::connection::{Connection, Network};
 use crate::error::{Code, Error, Result};
@@ -49,6 +49,10 @@ pub(super) struct RunningSession {
     pub(super) stop: CancellationToken,
     /// `true` once the end is complete.
     pub(super) ended: watch::Sender<bool>,
+    /// What the operator wrote for the ticket.
+    pub(super) note: Mutex<String>,
+    /// When it got full access.
+    pub(super) unlocks: Mutex<Vec<PastUnlock>>,
 }
 
 /// The basis of an attempt.
@@ -98,6 +102,8 @@ impl RunningSession {
             switching: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
+            note: Mutex::default(),
+            unlocks: Mutex::default(),
         }
     }
 

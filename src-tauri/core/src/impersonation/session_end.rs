@@ -8,6 +8,7 @@ use super::{Impersonations, RunningSession};
 use crate::audit::{EndCause, Event};
 use crate::notice::Notice;
 use crate::session::EndedSession;
+use crate::session_summary::SummarizedEnd;
 
 impl Impersonations {
     /// Ends a session: signs out, closes its window, writes the audit log. If it is already ending, waits for that; if
@@ -25,9 +26,11 @@ impl Impersonations {
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close_window(id).await;
         let held_back = running.gateway().map(|gateway| gateway.count_held_back());
+        let ended_at = self.clock.now_ms();
+        let end = SummarizedEnd { at_ms: ended_at, cause, sign_out_failed: sign_out_failed.clone() };
+        self.keep_summary(&running, end);
         running.close_gateway().await;
         self.lock_running().remove(id);
-        let ended_at = self.clock.now_ms();
         let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone(), held_back };
         self.log_event(&running, ended_at, ended).await;
         self.notify_sessions();

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Impersonations, RunningSession};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
-use crate::audit::Event;
+use crate::audit::{Event, PastUnlock};
 use crate::error::{Code, Error, Result};
 use crate::evidence::{PageCapture, PageVisit, REQUEST_LIMIT, TakenEvidence, keep_recent};
 use crate::held_back::HeldBackList;
@@ -28,6 +28,10 @@ impl Impersonations {
             self.record_unlocking(&running, reason.unwrap_or_default().trim()).await?;
         }
         running.lock_session().set_mode(mode, reason)?;
+        if mode == SessionMode::Full {
+            let reason = reason.unwrap_or_default().trim().to_owned();
+            running.unlocks.lock().push(PastUnlock { at: self.clock.now_ms(), reason });
+        }
         if let Some(gateway) = running.gateway() {
             gateway.set_mode(mode);
         }

@@ -49,6 +49,8 @@ fn to_letter_action(letter: char, shift: bool) -> Option<BarAction> {
         'l' if shift => BarAction::Extend,
         'm' if shift => BarAction::SwitchMode,
         'c' if shift => BarAction::CopyAddress,
+        'n' if shift => BarAction::Note,
+        's' if shift => BarAction::CopySummary,
         'o' if shift => BarAction::OpenInBrowser,
         'g' if shift => BarAction::FindPrevious,
         'r' if shift => BarAction::ReloadFresh,

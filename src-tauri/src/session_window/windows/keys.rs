@@ -41,6 +41,8 @@ fn to_letter_action(key: u32, shift: bool) -> Option<BarAction> {
         b'L' if shift => BarAction::Extend,
         b'M' if shift => BarAction::SwitchMode,
         b'C' if shift => BarAction::CopyAddress,
+        b'N' if shift => BarAction::Note,
+        b'S' if shift => BarAction::CopySummary,
         b'O' if shift => BarAction::OpenInBrowser,
         b'R' if shift => BarAction::ReloadFresh,
         b'R' => BarAction::Reload,

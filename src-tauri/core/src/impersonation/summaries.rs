@@ -1,0 +1,50 @@
+//! What a session's ticket is told: the operator's note, and a summary of what happened.
+
+use super::{Impersonations, RunningSession};
+use crate::error::{Code, Error, Result};
+use crate::session_summary::{NOTE_LIMIT, SessionSummary, SummarizedEnd};
+
+impl Impersonations {
+    /// Keeps what the operator wrote for the ticket, in place of what was there. It is in memory only.
+    pub fn set_note(&self, id: &str, note: &str) -> Result<()> {
+        let running = self.find_running(id)?;
+        if note.chars().count() > NOTE_LIMIT {
+            return Err(Error::new(Code::PolicyRefused, "The note is too long.")
+                .with_hint(format!("Keep it under {NOTE_LIMIT} characters.")));
+        }
+        note.clone_into(&mut running.note.lock());
+        Ok(())
+    }
+
+    /// What the operator wrote for the ticket so far.
+    pub fn note(&self, id: &str) -> Result<String> {
+        Ok(self.find_running(id)?.note.lock().clone())
+    }
+
+    /// What happened in a session that runs, or that has ended in this run.
+    pub fn summarize_session(&self, id: &str) -> Result<SessionSummary> {
+        if let Some(summary) = self.summaries.find(id) {
+            return Ok(summary);
+        }
+        Ok(summarize(&*self.find_running(id)?, None))
+    }
+
+    /// Keeps a summary of a session that is about to be gone, with its gateway and what that knows.
+    pub(super) fn keep_summary(&self, running: &RunningSession, end: SummarizedEnd) {
+        self.summaries.keep(summarize(running, Some(end)));
+    }
+}
+
+fn summarize(running: &RunningSession, end: Option<SummarizedEnd>) -> SessionSummary {
+    let gateway = running.gateway();
+    let connection_name = &running.begun.whom.connection_name;
+    SessionSummary {
+        session: running.view(),
+        operator: running.request.operator.display_name().to_owned(),
+        unlocks: running.unlocks.lock().clone(),
+        note: running.note.lock().clone(),
+        pages: gateway.map(|gateway| gateway.trail()).unwrap_or_default(),
+        held_back: gateway.map(|gateway| gateway.list_held_back(connection_name)).unwrap_or_default(),
+        end,
+    }
+}
