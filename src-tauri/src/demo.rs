@@ -28,6 +28,17 @@ impl RunningDemo {
     }
 }
 
+impl RunningDemo {
+    /// Where the demo's helpdesk is, whose tickets have links to its customers.
+    pub async fn helpdesk_url(&self) -> Result<String> {
+        let running = self.0.lock().await;
+        let demo = running.as_ref().ok_or_else(|| {
+            Error::new(Code::ConnectionUnknown, "The demo is not running.").with_hint("Start it first.")
+        })?;
+        Ok(format!("{}/helpdesk", demo.application.origin()))
+    }
+}
+
 fn to_core_error(error: DemoError) -> Error {
     let DemoError { message, hint } = error;
     Error { hint, ..Error::new(Code::FileFailed, message) }

@@ -12,6 +12,7 @@ import FileOutput from "@lucide/svelte/icons/file-output";
 import FileText from "@lucide/svelte/icons/file-text";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import GitCompare from "@lucide/svelte/icons/git-compare";
+import Headset from "@lucide/svelte/icons/headset";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import Link from "@lucide/svelte/icons/link";
@@ -131,6 +132,14 @@ export const connectionActions: ConnectionAction[] = [
     icon: Eraser,
     possible: () => true,
     run: (app, connection) => void app.clearCache(connection),
+  },
+  {
+    id: "demo-helpdesk",
+    label: texts.actions.demoHelpdesk,
+    short: menu.demoHelpdesk,
+    icon: Headset,
+    possible: ({ source }) => source === "demo",
+    run: (app) => void app.openDemoHelpdesk(),
   },
   {
     id: "remove-connection",

@@ -240,6 +240,8 @@ export const unlockKeyring = () => call("unlock_keyring");
 
 /** The first start makes the demo's users and may take two seconds. */
 export const startDemo = () => call("start_demo");
+/** Opens in the agent's own browser. */
+export const openDemoHelpdesk = () => call("open_demo_helpdesk");
 
 export const readConnection = (connection: string) => call("read_connection", { connection });
 

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::billing::Profile;
 use super::customers::Customers;
 use super::faults::{Faults, Gate};
+use super::helpdesk::{self, Helpdesk};
 use super::journal::{Journal, ReceivedRequest};
 use super::sign_in::Sessions;
 use super::{hostile, oddities, pages, sign_in};
@@ -62,6 +63,7 @@ pub(super) struct AppState {
     pub today: Date,
     /// The billing profiles that customers chose in the settings.
     pub profiles: Mutex<HashMap<i64, Profile>>,
+    pub helpdesk: Helpdesk,
     pub stopping: CancellationToken,
     hosts: [String; 2],
 }
@@ -101,6 +103,7 @@ impl Application {
             gate: Gate::new(),
             today: options.today,
             profiles: Mutex::default(),
+            helpdesk: Helpdesk::default(),
             stopping: CancellationToken::new(),
             hosts: hosts.clone(),
         });
@@ -168,6 +171,7 @@ fn build_router(shared: Arc<AppState>) -> Router {
     let application = Router::new()
         .merge(sign_in::build_routes())
         .merge(pages::build_routes())
+        .merge(helpdesk::build_routes())
         .merge(oddities::build_routes())
         .merge(hostile::build_routes())
         .fallback(pages::not_found)

@@ -89,6 +89,17 @@ impl Customers {
         Ok((listed, all))
     }
 
+    /// The newest customers who have a company.
+    pub async fn list_newest(&self, limit: usize) -> sqlx::Result<Vec<Customer>> {
+        sqlx::query_as(
+            "SELECT * FROM users WHERE company_name IS NOT NULL AND trim(full_name) <> ''
+             ORDER BY created_at DESC, id DESC LIMIT ?",
+        )
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.0)
+        .await
+    }
+
     pub async fn close(&self) {
         self.0.close().await;
     }

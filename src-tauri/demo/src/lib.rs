@@ -9,6 +9,7 @@ mod directory_file;
 mod edge_cases;
 mod error;
 mod faults;
+mod helpdesk;
 mod hostile;
 mod journal;
 mod names;

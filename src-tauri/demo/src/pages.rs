@@ -42,7 +42,7 @@ pub(super) fn build_routes() -> Router<Arc<AppState>> {
         .route("/assets/icon.svg", get(async || serve_asset("image/svg+xml", include_str!("pages/icon.svg"))))
 }
 
-async fn with_policy(mut page: Response) -> Response {
+pub(super) async fn with_policy(mut page: Response) -> Response {
     let headers = page.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -65,6 +65,8 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("invoice", include_str!("pages/invoice.html")),
         ("team", include_str!("pages/team.html")),
         ("settings", include_str!("pages/settings.html")),
+        ("helpdesk", include_str!("pages/helpdesk.html")),
+        ("ticket", include_str!("pages/ticket.html")),
         ("login", include_str!("pages/login.html")),
         ("not_found", include_str!("pages/not_found.html")),
     ] {
@@ -324,8 +326,13 @@ pub(super) async fn not_found() -> Response {
         .await
 }
 
-fn database_error() -> Response {
+pub(super) fn database_error() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "The customers cannot be read.").into_response()
+}
+
+/// Renders a page that no customer has to be signed in for.
+pub(super) fn render_for_nobody(section: &str, template: &str, content: &Value) -> Response {
+    render_layout(StatusCode::OK, section, template, content, &Value::Null)
 }
 
 fn render_layout(

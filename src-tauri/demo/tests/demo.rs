@@ -526,6 +526,34 @@ async fn pages_are_whole_and_under_a_strict_policy() {
 }
 
 #[tokio::test]
+async fn tickets_link_to_their_customers_and_take_comments() {
+    let stage = Stage::set().await;
+    let list = stage.page("/helpdesk", "").await;
+    for number in 4711..4715 {
+        assert!(list.contains(&format!("href=\"/helpdesk/{number}\"")), "{list}");
+        let page = stage.page(&format!("/helpdesk/{number}"), "").await;
+        let link = page
+            .split("href=\"")
+            .find(|rest| rest.starts_with("understudy:"))
+            .unwrap_or_else(|| panic!("no link: {page}"));
+        let link = link[..link.find('"').unwrap()].replace("&amp;", "&").replace("&#x2f;", "/");
+        let link = understudy_core::customer_link::CustomerLink::parse(&link).expect(&link);
+        assert_eq!((link.connection.as_str(), link.ticket), ("demo", number.to_string()));
+        let customer: i64 = link.user.parse().unwrap();
+        let cookies = stage.signed_in(customer).await;
+        assert_eq!(stage.get(&link.page, &cookies).await.status(), 200, "{}", link.page);
+    }
+    let comment = "comment=%3Cb%3Eseen%3C%2Fb%3E%0D%0Aas+the+customer";
+    let add = stage.client.post(stage.url("/helpdesk/4711"));
+    let added = add.header("content-type", "application/x-www-form-urlencoded").body(comment).send();
+    assert_eq!(added.await.unwrap().status(), StatusCode::SEE_OTHER);
+    let page = stage.page("/helpdesk/4711", "").await;
+    assert!(page.contains("&lt;b&gt;seen&lt;&#x2f;b&gt;\nas the customer"), "{page}");
+    assert!(!stage.page("/helpdesk/4712", "").await.contains("as the customer"));
+    assert_eq!(stage.get("/helpdesk/1", "").await.status(), 404);
+}
+
+#[tokio::test]
 async fn the_missing_vat_number_can_be_found_and_mended() {
     let stage = Stage::set().await;
     let users = stage.rows().await;

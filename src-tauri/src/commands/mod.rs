@@ -298,6 +298,11 @@ commands! {
             demo.start(&core).await
         }
 
+        /// Opens the demo's helpdesk in the operator's own browser.
+        open_demo_helpdesk [demo: State<'_, RunningDemo>] () -> () {
+            open_in_browser(&demo.helpdesk_url().await?)
+        }
+
         read_connection [core: Core<'_>] (connection: String) -> ConnectionDraft {
             core.read_draft(&connection)
         }

@@ -88,6 +88,7 @@ export type Commands = {
   forget_secret: { args: { connection: string, name: string }, result: boolean },
   unlock_keyring: { args: {}, result: null },
   start_demo: { args: {}, result: ConnectionSummary },
+  open_demo_helpdesk: { args: {}, result: null },
   read_connection: { args: { connection: string }, result: ConnectionDraft },
   read_connection_file: { args: { path: string }, result: ConnectionDraft },
   draft_text: { args: { file: ConnectionFile, text: string | null }, result: string },

@@ -395,6 +395,10 @@ export class App {
     });
   }
 
+  async openDemoHelpdesk(): Promise<void> {
+    await this.#orSay(() => ipc.openDemoHelpdesk());
+  }
+
   /** The session of this user that runs, but for one that is ending. */
   running(connection: string, user: string): SessionView | null {
     const runs = (one: SessionView) =>

@@ -394,6 +394,7 @@ export const console = {
     settings: "Settings",
     keys: "Keyboard shortcuts",
     demo: "Try the demo",
+    demoHelpdesk: "Open the demo's helpdesk in your browser",
     palette: "Command palette",
     retry: "Refresh",
     openAgain: "Reopen the last session",

@@ -427,6 +427,7 @@ export const setup = {
     exportTo: "Export…",
     secrets: "Secrets…",
     clearCache: "Clear cached files",
+    demoHelpdesk: "Open its helpdesk",
     remove: "Remove…",
     removeYes: "Remove",
     locked: {

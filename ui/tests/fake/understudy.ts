@@ -324,6 +324,7 @@ function commands(fake: Fake): Answers {
     unlock_keyring: () => {
       fake.keyring = null;
     },
+    open_demo_helpdesk: () => null,
     start_demo: () => ({
       ...summary("demo", "Demo", "development"),
       source: "demo",

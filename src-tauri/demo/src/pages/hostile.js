@@ -81,6 +81,7 @@ const COMMANDS = [
   ["leave", {}],
   ["answer_leave", { answer: "quit" }],
   ["start_demo", {}],
+  ["open_demo_helpdesk", {}],
   ["read_connection", { connection }],
   ["read_connection_file", { path: "/etc/passwd" }],
   ["draft_text", { file: FILE, text: null }],

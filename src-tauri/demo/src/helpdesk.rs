@@ -1,0 +1,156 @@
+//! Ledgerline's helpdesk: a few tickets of its customers, each with a link that opens the console at its customer.
+//!
+//! Comments are kept in memory. Nobody has to sign in, because the helpdesk is on this computer only, and the customers
+//! are invented.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Form, Router};
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::application::AppState;
+use super::customers::Customer;
+use super::pages;
+
+/// The number of the first ticket.
+const FIRST_NUMBER: u32 = 4711;
+
+/// How many comments a ticket takes, and how long one may be, in bytes.
+const COMMENTS: usize = 20;
+const LONGEST_COMMENT: usize = 40_000;
+
+/// What customers write, and the page that it is about.
+const QUESTIONS: [(&str, &str, &str); 4] = [
+    (
+        "Cannot find last month's invoice",
+        "/invoices",
+        "Our accountant asks for it, and I only see the newer ones. Where do I find it?",
+    ),
+    (
+        "VAT number is missing",
+        "/settings",
+        "The invoices we send have no VAT number. I entered it last week, and it does not stay.",
+    ),
+    (
+        "A colleague can't be invited",
+        "/team",
+        "It says that there is no seat left, but two people have left the company.",
+    ),
+    ("What does the warning mean?", "/", "There is a yellow warning on my overview since this morning."),
+];
+
+/// The comments by ticket.
+#[derive(Default)]
+pub(super) struct Helpdesk(Mutex<HashMap<u32, Vec<String>>>);
+
+pub(super) fn build_routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/helpdesk", get(list_tickets))
+        .route("/helpdesk/{number}", get(show_ticket).post(add_comment))
+        .layer(axum::middleware::map_response(pages::with_policy))
+}
+
+struct Ticket {
+    number: u32,
+    subject: &'static str,
+    page: &'static str,
+    text: &'static str,
+    customer: Customer,
+}
+
+impl Ticket {
+    /// What a helpdesk puts into the ticket; `docs/tickets.md` has the parts.
+    fn link(&self) -> String {
+        let mut link = Url::parse("understudy://open").expect("a constant");
+        link.query_pairs_mut()
+            .append_pair("connection", "demo")
+            .append_pair("user", &self.customer.id.to_string())
+            .append_pair("ticket", &self.number.to_string())
+            .append_pair("reason", self.subject)
+            .append_pair("page", self.page);
+        link.into()
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "number": self.number,
+            "subject": self.subject,
+            "text": self.text,
+            "called": self.customer.display_name(),
+            "email": self.customer.email,
+            "link": self.link(),
+        })
+    }
+}
+
+impl AppState {
+    /// The tickets, each of one of the newest customers.
+    async fn list_tickets(&self) -> sqlx::Result<Vec<Ticket>> {
+        let customers = self.customers.list_newest(QUESTIONS.len()).await?;
+        let tickets = (FIRST_NUMBER..).zip(QUESTIONS).zip(customers);
+        Ok(tickets
+            .map(|((number, (subject, page, text)), customer)| Ticket {
+                number,
+                subject,
+                page,
+                text,
+                customer,
+            })
+            .collect())
+    }
+
+    async fn find_ticket(&self, number: u32) -> sqlx::Result<Option<Ticket>> {
+        Ok(self.list_tickets().await?.into_iter().find(|ticket| ticket.number == number))
+    }
+}
+
+async fn list_tickets(State(shared): State<Arc<AppState>>) -> Response {
+    let Ok(tickets) = shared.list_tickets().await else { return pages::database_error() };
+    let listed: Vec<Value> = tickets.iter().map(Ticket::to_json).collect();
+    pages::render_for_nobody("Helpdesk", "helpdesk", &json!({ "tickets": listed }))
+}
+
+async fn show_ticket(State(shared): State<Arc<AppState>>, Path(number): Path<u32>) -> Response {
+    let Ok(ticket) = shared.find_ticket(number).await else { return pages::database_error() };
+    let Some(ticket) = ticket else { return pages::not_found().await.into_response() };
+    let mut filled = ticket.to_json();
+    filled["comments"] = json!(shared.helpdesk.0.lock().get(&number).cloned().unwrap_or_default());
+    pages::render_for_nobody("Ticket", "ticket", &filled)
+}
+
+#[derive(Deserialize)]
+struct NewComment {
+    comment: String,
+}
+
+async fn add_comment(
+    State(shared): State<Arc<AppState>>,
+    Path(number): Path<u32>,
+    Form(NewComment { comment }): Form<NewComment>,
+) -> Response {
+    let Ok(ticket) = shared.find_ticket(number).await else { return pages::database_error() };
+    if ticket.is_none() {
+        return pages::not_found().await.into_response();
+    }
+    let comment = comment.trim().replace("\r\n", "\n");
+    if comment.len() > LONGEST_COMMENT {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "This comment is too long.").into_response();
+    }
+    if !comment.is_empty() {
+        let mut all = shared.helpdesk.0.lock();
+        let comments = all.entry(number).or_default();
+        if comments.len() == COMMENTS {
+            comments.remove(0);
+        }
+        comments.push(comment);
+    }
+    Redirect::to(&format!("/helpdesk/{number}")).into_response()
+}
