@@ -45,7 +45,9 @@ export class BarSession {
 
   /** Asks now and on every change, until the returned function is called. What `asked` has is called when the page has
    * heard its key, or when it leads to a contact. */
-  async follow(asked: Record<"mode" | "find" | "contact" | "downloads" | "note", () => void>): Promise<() => void> {
+  async follow(
+    asked: Record<"mode" | "find" | "contact" | "downloads" | "note", () => void>,
+  ): Promise<() => void> {
     // Hearing comes first: a change between asking and hearing would be lost.
     const stops = [
       await ipc.onBarChanged(() => void this.ask()),

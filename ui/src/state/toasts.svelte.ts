@@ -33,11 +33,20 @@ class Toasts {
   readonly #going = new Map<number, ReturnType<typeof setTimeout>>();
 
   /** Bad ones stay, and what is longer than two short lines. */
-  show(toast: Toast, { offer, other, stays = false }: { offer?: Offer; other?: Offer; stays?: boolean } = {}): void {
+  show(
+    toast: Toast,
+    { offer, other, stays = false }: { offer?: Offer; other?: Offer; stays?: boolean } = {},
+  ): void {
     const same = this.shown.find((one) => one.text === toast.text && one.kind === toast.kind);
     if (same) this.dismiss(same.key);
     const key = ++this.#key;
-    const shown = { ...toast, key, offer, other, stays: stays || toast.kind === "bad" || toast.said.length > 0 };
+    const shown = {
+      ...toast,
+      key,
+      offer,
+      other,
+      stays: stays || toast.kind === "bad" || toast.said.length > 0,
+    };
     this.shown = [...this.shown, shown];
     // What stays until it is read does not have to make room for what goes by itself.
     while (this.shown.length > AT_MOST)
