@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::WallClock;
@@ -46,6 +46,14 @@ struct Relation {
     leads_to: usize,
     /// The identifying columns of the records.
     identify: Vec<usize>,
+}
+
+/// What the related tables know about what was typed.
+#[derive(Default)]
+struct FoundClues {
+    clues: Vec<Clue>,
+    /// Why a table could not be asked: it may be locked by a migration, or slow.
+    failure: Option<DirectoryError>,
 }
 
 /// A record that what was typed identifies.
@@ -100,11 +108,12 @@ impl RelatedDirectory {
         Ok(Self { users: Arc::clone(users), relations, info: Arc::new(info), clock: Arc::clone(clock) })
     }
 
-    /// The records that the free text in `text` identifies.
-    async fn find_clues(&self, text: &str, cancel: &CancellationToken) -> Result<Vec<Clue>> {
+    /// The records that the free text in `text` identifies. A table that can't be asked holds up no other one.
+    async fn find_clues(&self, text: &str, cancel: &CancellationToken) -> Result<FoundClues> {
         let texts = self.list_identities(text);
+        let mut all = FoundClues::default();
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(all);
         }
         let scope = SearchScope::Identities(texts.clone());
         let probes = self.relations.iter().filter(|relation| !relation.identify.is_empty()).map(|relation| {
@@ -112,13 +121,19 @@ impl RelatedDirectory {
             async move {
                 let probe = ListRequest::first_page("", RECORDS);
                 let found = relation.records.search_rows(&probe, scope, cancel).await?;
-                Ok::<_, DirectoryError>(
+                Ok::<Vec<Clue>, DirectoryError>(
                     found.rows.iter().filter_map(|row| relation.to_clue(row, texts)).collect(),
                 )
             }
         });
-        let found: Vec<Vec<Clue>> = try_join_all(probes).await?;
-        Ok(found.into_iter().flatten().collect())
+        for found in join_all(probes).await {
+            match found {
+                Ok(clues) => all.clues.extend(clues),
+                Err(error) if error.code == DirectoryCode::Cancelled => return Err(error),
+                Err(error) => all.failure = all.failure.or(Some(error)),
+            }
+        }
+        Ok(all)
     }
 
     /// What the free text may be the number of: as it stands, without the spaces of an IBAN, and what it holds if it
@@ -221,15 +236,21 @@ impl Directory for RelatedDirectory {
 
     async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         let started = std::time::Instant::now();
-        let clues = self.find_clues(&query.text, cancel).await?;
+        let FoundClues { clues, failure } = self.find_clues(&query.text, cancel).await?;
         let mut page = self.users.search_rows(query, &to_scope(&clues), cancel).await?;
+        // Whom the users' own columns find is shown all the same; "no one" would be a guess.
+        if let Some(failure) = failure
+            && page.rows.is_empty()
+        {
+            return Err(failure);
+        }
         explain_rows(&mut page.rows, &clues);
         page.how.elapsed_ms = started.elapsed().as_secs_f64() * 1000.0;
         Ok(page)
     }
 
     async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let clues = self.find_clues(text, cancel).await?;
+        let FoundClues { clues, .. } = self.find_clues(text, cancel).await?;
         self.users.count_rows(text, &to_scope(&clues), cancel).await
     }
 

@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio_util::sync::CancellationToken;
 use understudy_directory::Directory;
-use understudy_directory::DirectoryConfig;
 use understudy_directory::{DirectoryCode, DirectoryError};
+use understudy_directory::{DirectoryConfig, RelatedTable};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD};
 
 use crate::link::{READER, ada_is_there, build_config, fails, mariadb, open, postgres};
@@ -99,4 +99,43 @@ async fn a_locked_table_in_mariadb_is_reported_as_locked() {
          INSERT INTO users VALUES (1, 'ada@example.com')",
     );
     ada_is_there(&*directory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_related_table_keeps_no_one_from_being_found_by_what_the_users_hold() {
+    let server = postgres();
+    server.sql(
+        "postgres",
+        &format!(
+            "CREATE TABLE orders (id int PRIMARY KEY, number text UNIQUE, user_id int);
+             CREATE INDEX orders_user ON orders (user_id);
+             INSERT INTO orders VALUES (1, 'ORD-1', 1); GRANT SELECT ON orders TO {READER}"
+        ),
+    );
+    let orders = RelatedTable {
+        label: "Order".into(),
+        table: "orders".into(),
+        user: "user_id".into(),
+        leads_to: None,
+        id: None,
+        created_at: None,
+        identify: vec!["number".into()],
+        describe: vec![],
+        url: None,
+    };
+    let users = build_config(server.url(READER, "postgres"));
+    let directory = open(&DirectoryConfig { related: vec![orders], ..users }).await;
+    let found = async |text: &str| directory.search_users(&query(text), &CancellationToken::new()).await;
+    assert_eq!(found("ORD-1").await.unwrap().rows.len(), 1);
+
+    let url: PgConnectOptions = server.url(ADMIN, "postgres").parse().unwrap();
+    let mut admin = url.password(ADMIN_PASSWORD).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE orders").execute(&mut admin).await.unwrap();
+    ada_is_there(&*directory).await;
+    // "No one" would not be true.
+    let error = found("ORD-1").await.expect_err("it is locked");
+    assert!(error.message.contains("orders is locked by another program"), "{error}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut admin).await.unwrap();
+    assert_eq!(found("ORD-1").await.unwrap().rows.len(), 1);
+    admin.close().await.unwrap();
 }
