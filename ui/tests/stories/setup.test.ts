@@ -184,6 +184,7 @@ describe("a connection's menu", () => {
       "Export…",
       "Secrets…",
       "Clear cached files",
+      "Open its helpdesk",
       "Removed when Understudy quits",
     ]);
   });
