@@ -87,42 +87,43 @@ async fn a_host_that_wants_a_password_is_asked_about_in_the_bar() -> Result<()> 
     console.ui.switch_to("bar.html").await?;
     let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
     let desktop = &site.stage.desktop;
-    // What the bar asks, with the keyboard where it belongs.
-    let asks = async |text: &str, field: &str| {
+    // The bar asks, and has the keyboard, but none of its fields has: a key that was meant for the page enters nothing.
+    let asks = async |text: &str| {
         let script = format!(
-            "return document.hasFocus() && document.activeElement?.id.endsWith('-{field}') \
+            "return document.hasFocus() && document.activeElement?.tagName === 'SECTION' \
              && document.querySelector('[role=alert]')?.textContent.includes({text:?})"
         );
         console.ui.wait_for(&format!("the bar to ask: {text}"), &script).await
     };
+    let enter = async |user: &str, password: &str| {
+        desktop.press(&window, &["Tab"]).await?;
+        if !user.is_empty() {
+            desktop.type_text(&window, user).await?;
+        }
+        desktop.press(&window, &["Tab"]).await?;
+        desktop.type_text(&window, password).await?;
+        desktop.press(&window, &["Return"]).await
+    };
 
-    asks("“GET /reports”", "user").await?;
-    desktop.type_text(&window, "gate").await?;
-    desktop.press(&window, &["Tab"]).await?;
-    desktop.type_text(&window, "canary-wrong-pw").await?;
-    desktop.press(&window, &["Return"]).await?;
-    asks("did not accept", "password").await?;
-    desktop.type_text(&window, "canary-basic-pw").await?;
-    desktop.press(&window, &["Return"]).await?;
+    asks("“GET /reports”").await?;
+    desktop.press(&window, &["x", "Return"]).await?;
+    enter("gate", "canary-wrong-pw").await?;
+    // The user name is there already.
+    asks("did not accept").await?;
+    enter("", "canary-basic-pw").await?;
     ensure!(site.told(2).await? == "Reports");
 
-    asks("“archive”", "user").await?;
-    desktop.type_text(&window, "gate").await?;
-    desktop.press(&window, &["Tab"]).await?;
-    desktop.type_text(&window, "canary-digest-pw").await?;
-    desktop.press(&window, &["Return"]).await?;
+    asks("“archive”").await?;
+    enter("gate", "canary-digest-pw").await?;
     ensure!(site.told(3).await? == "Archive");
 
     // Another realm is another question. Cancelled, the page is the server's own.
-    asks("“GET /staff”", "user").await?;
+    asks("“GET /staff”").await?;
     desktop.press(&window, &["Escape"]).await?;
     ensure!(site.told(4).await? == "Staff only");
 
-    asks("localhost:", "user").await?;
-    desktop.type_text(&window, "gate").await?;
-    desktop.press(&window, &["Tab"]).await?;
-    desktop.type_text(&window, "canary-basic-pw").await?;
-    desktop.press(&window, &["Return"]).await?;
+    asks("localhost:").await?;
+    enter("gate", "canary-basic-pw").await?;
     ensure!(site.told(5).await? == "In a frame");
     let state = console.ask("bar_state", "{}").await?;
     ensure!(state["password"].is_null() && !state.to_string().contains("canary"), "{state:#}");
