@@ -8,7 +8,7 @@ use understudy_core::session::{Phase, SessionView};
 use understudy_demo::LoginAnswer;
 use understudy_test_support::browser::Shown;
 
-use crate::test_console::{Desk, TOKEN, replace_line, three_users};
+use crate::test_console::{Desk, TOKEN, replace_line, three_users, without_orders};
 
 /// A session that the application has refused.
 async fn refused(desk: &mut Desk) -> SessionView {
@@ -121,7 +121,8 @@ async fn a_retry_does_not_sign_in_somebody_whom_the_window_shows_as_another() {
         let folder = tempfile::tempdir().expect("a folder");
         let url = three_users(folder.path()).await;
         let mut desk = Desk::with_connection(|text| {
-            let text = replace_line(&text, "url        =", &format!("url        = \"{url}\""));
+            let text =
+                replace_line(&without_orders(&text), "url        =", &format!("url        = \"{url}\""));
             replace_line(&text, "columns    =", "columns    = [\"plan\", \"company_name\"]")
         })
         .await;

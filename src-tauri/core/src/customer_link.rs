@@ -263,9 +263,9 @@ mod tests {
     fn a_link_that_is_not_understood_is_refused_in_words() {
         for (text, why) in [
             ("https://example.com", "can't open this link"),
-            ("understudy://impersonate?connection=a&user=1", "no link that Understudy can open"),
-            ("understudy:open?connection=a&user=1", "no link that Understudy can open"),
-            ("understudy://open@evil.example?connection=a&user=1", "no link that Understudy can open"),
+            ("understudy://impersonate?connection=a&user=1", "can't open this link"),
+            ("understudy:open?connection=a&user=1", "can't open this link"),
+            ("understudy://open@evil.example?connection=a&user=1", "can't open this link"),
             ("understudy://open?user=1", "has no `connection`"),
             ("understudy://open?connection=a", "has no `user`"),
             ("understudy://open?connection=a&user=%20", "has no `user`"),
