@@ -189,6 +189,7 @@ async fn a_flood_of_windows_is_stopped_and_all_of_them_end_with_the_session() ->
 
     let last = desktop.wait_for_window("window 9").await?;
     turn_to_bar(&console, Some(9)).await?;
+    console.ui.by_role("button", "End session").await?;
     console
         .ui
         .evaluate("setTimeout(() => document.querySelector('button.end').click()); return true")
