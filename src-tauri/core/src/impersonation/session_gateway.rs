@@ -261,7 +261,12 @@ impl SessionGateway {
 
     pub(super) fn list_held_back(&self, connection_name: &str) -> HeldBackList {
         let groups = self.gateway.held_back_summary();
-        HeldBackList::from_groups(connection_name, self.gateway.held_back_count(), &groups)
+        let mut list = HeldBackList::from_groups(connection_name, self.gateway.held_back_count(), &groups);
+        let masks = self.events.masks.read();
+        for group in &mut list.groups {
+            group.address = masks.mask_text(&group.address);
+        }
+        list
     }
 
     pub(super) fn count_held_back(&self) -> u64 {
@@ -278,9 +283,14 @@ impl SessionGateway {
         self.redactor.redact_line(line)
     }
 
-    /// The pages that the session's windows have shown.
+    /// The pages that the session's windows have shown, without what has turned out to be secret since then.
     pub(super) fn trail(&self) -> Vec<PageVisit> {
-        self.events.trail.list_visits()
+        let masks = self.events.masks.read();
+        let mut visits = self.events.trail.list_visits();
+        for visit in &mut visits {
+            visit.url = masks.mask_text(&visit.url);
+        }
+        visits
     }
 
     pub(super) fn contains_secret(&self, text: &str) -> bool {
