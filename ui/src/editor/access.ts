@@ -27,6 +27,8 @@ export interface AccessForm {
   origins: string;
   allow: AllowForm[];
   blocked: string;
+  /** A line each: a selector may have commas in it. */
+  mask: string;
   telemetry: "pass" | "block";
 }
 
@@ -39,6 +41,7 @@ export function toAccessForm(policy: PolicyConfig | undefined): AccessForm {
     origins: (policy?.origins ?? []).join(", "),
     allow: (policy?.allow ?? []).map(toAllowForm),
     blocked: (policy?.hosts?.block ?? []).join(", "),
+    mask: (policy?.mask ?? []).join("\n"),
     telemetry: policy?.hosts?.block_telemetry ? "block" : "pass",
   };
 }
@@ -54,6 +57,7 @@ export function toAccess(form: AccessForm, was: PolicyConfig | undefined): Parti
     ...optional("mode", form.mode || undefined, was),
     ...optional("may_unlock", toUnlock(form.may_unlock), was),
     origins: list(form.origins, before.origins, was?.origins, ",") ?? [],
+    mask: list(form.mask, before.mask, was?.mask, "\n") ?? [],
     allow: form.allow.filter((rule) => !isBlank(rule)).map(toAllow),
     ...(isUntouched ? {} : { hosts: saysHosts ? hosts : null }),
   };

@@ -48,6 +48,7 @@ export const FIELDS: Record<string, FieldName> = {
   "policy.mode": "policy.mode",
   "policy.may_unlock": "policy.may_unlock",
   "policy.origins": "policy.origins",
+  "policy.mask": "policy.mask",
   "policy.allow": "policy.allow",
   "policy.hosts.block": "policy.hosts.block",
 };

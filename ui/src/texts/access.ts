@@ -24,6 +24,11 @@ export const accessFields = {
     hint: "No session reaches them. Separated by commas.",
     example: "*.hotjar.com",
   },
+  "policy.mask": {
+    label: "Hidden in the evidence's picture",
+    hint: "CSS selectors, one to a line. A grey area covers what they select.",
+    example: ".iban",
+  },
 };
 
 export const access = {

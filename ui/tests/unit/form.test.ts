@@ -66,6 +66,7 @@ const files: [string, ConnectionFile][] = [
           { method: "REPORT", path: "/dav/*" },
         ],
         hosts: { block: ["*.chat.example"], block_telemetry: true },
+        mask: [".iban", ":is(.card, .account)"],
       },
     },
   ],
