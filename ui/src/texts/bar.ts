@@ -67,7 +67,7 @@ export const bar = {
     label: "Downloads",
     asked: (count: number, name: string, from: string) =>
       `This page wants to save ${count === 1 ? name : `${name} and ${(count - 1).toLocaleString(locale)} more`}` +
-      `${from ? ` from ${from}` : ""}, on its own.`,
+      `${from ? ` from ${from}` : ""}. You didn't click for it.`,
     save: (count: number) => (count === 1 ? "Save it" : "Save them"),
     refuse: "Don't save",
   },
@@ -99,7 +99,7 @@ export const bar = {
   endShort: "End",
   /** Another window of the session. */
   window: (number: number) => `Window ${number}`,
-  windowMeaning: (number: number) => `Window ${number} of this session. Closing it does not end the session.`,
+  windowMeaning: (number: number) => `Window ${number} of this session. Closing it doesn't end the session.`,
   closeWindow: "Close window",
   /** A button's name and its key, as a tooltip. */
   withKey: (name: string, key: string) => `${name} (${key})`,
@@ -130,12 +130,15 @@ export const bar = {
     label: "Requests that were held back",
     first: "A request was held back. The bar lists it.",
     meaning: {
-      read_only: "The session is read-only. Switch to full access to let them pass.",
-      never: "The session is read-only, and this connection does not give full access.",
+      read_only: "The session is read-only. With full access, such requests go through.",
+      never: "The session is read-only, and this connection doesn't allow full access.",
       full: "These were held back while the session was read-only, or because the connection blocks them.",
     },
     rules: "If one of them only reads, copy its rule for the person who looks after the connection.",
-    cut: (n: number) => `Only the latest ${n.toLocaleString(locale)} kinds are listed.`,
+    cut: (n: number) =>
+      n === 1
+        ? "Only the most recent is listed."
+        : `Only the ${n.toLocaleString(locale)} most recent are listed.`,
     /** `ago`: when it was held back for the last time. */
     times: (n: number, ago: string) =>
       n === 1 ? `once, ${ago}` : `${n.toLocaleString(locale)} times, last ${ago}`,
@@ -159,7 +162,7 @@ export const bar = {
     /** Around what the server says that they are for. */
     realmBefore: ": “",
     realmAfter: "”.",
-    refused: "It did not accept the last ones.",
+    refused: "It didn't accept the last user name and password.",
     way: (isEncrypted: boolean, sendsPassword: boolean) =>
       isEncrypted
         ? "The traffic to this host is encrypted."

@@ -13,13 +13,13 @@ export const evidence = {
   picture: {
     label: "Picture",
     include: "Include the picture",
-    shown: "What the session’s window showed",
-    tools: "Mark the picture",
+    shown: "What the session window showed",
+    tools: "Mark up the picture",
     box: "Box",
     blur: "Blur",
     undo: "Undo",
     hint: "Drag over the picture to draw a box or to blur. What you blur is gone from the picture.",
-    keys: "Arrow keys move the marked area, with Shift they resize it. Enter applies it.",
+    keys: "Arrow keys move the marked area; with Shift, they resize it. Enter applies it.",
     none: "There is no picture.",
   },
   requests: {
@@ -40,7 +40,7 @@ export const evidence = {
   },
   pages: { label: "Pages", include: "Include the pages", none: "No pages yet." },
   privacy:
-    "Secrets are removed: cookies, tokens, passwords. Names, addresses and other data of the customer stay. Look at the picture before you send it.",
+    "Cookies, tokens and passwords have been removed. The customer's names, addresses and other data have not: look at the picture before you send it.",
   copyPicture: "Copy picture",
   copyText: "Copy text",
   save: "Save as HTML",

@@ -149,11 +149,11 @@ const fields = {
   },
   "directory.related": {
     label: "Related tables",
-    hint: "Orders, invoices, devices: the search field also looks for what is typed in their columns, and a user's details list them.",
+    hint: "Such as orders, invoices or devices. The search field also finds users by what these tables hold, and a user's details list their rows.",
   },
   "network.credentials": {
     label: "Hosts that ask for a password",
-    hint: "HTTP Basic or Digest. Each host gets its own user name and password, and no other host does. The password is a secret: {{ secret.name }}.",
+    hint: "For HTTP Basic or Digest. Each user name and password is sent to its own host only. The password is a secret: {{ secret.name }}.",
   },
   "policy.protect": {
     label: "Users that can never be impersonated",
@@ -239,11 +239,11 @@ export const setup = {
       cells: {
         label: { label: "What a row is called", example: "Order" },
         table: { label: "Its table", example: "orders" },
-        user: { label: "Column that leads to a user", example: "customer_id" },
+        user: { label: "Column that refers to a user", example: "customer_id" },
         identify: { label: "Columns that find the user", example: "number, iban" },
         describe: { label: "Columns to show as well", example: "total, status" },
         created_at: { label: "Time of creation", example: "created_at" },
-        leads_to: { label: "Users' column it refers to", example: "the ID" },
+        leads_to: { label: "Column of the users it refers to", example: "the ID" },
         id: { label: "Column that identifies a row", example: "id" },
         url: { label: "Page in your own tool", example: "https://shop.acme.com/orders/{{ record.id }}" },
       },

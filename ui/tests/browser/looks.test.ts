@@ -256,7 +256,7 @@ const views: View[] = [
         const picture = canvas.toDataURL("image/png").split(",")[1];
         window.understudy?.emit("evidence_taken", { ...evidence, picture });
       }, evidenceOf());
-      const shown = page.getByRole("application", { name: "What the session’s window showed" });
+      const shown = page.getByRole("application", { name: "What the session window showed" });
       await shown.waitFor();
       const place = await shown.boundingBox();
       if (!place) throw new Error("the picture has no place");

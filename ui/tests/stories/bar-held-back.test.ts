@@ -81,11 +81,11 @@ describe("the list", () => {
   test.each([
     [
       { mode: "read_only", may_unlock: "with_reason" },
-      "The session is read-only. Switch to full access to let them pass.",
+      "The session is read-only. With full access, such requests go through.",
     ],
     [
       { mode: "read_only", may_unlock: "never" },
-      "The session is read-only, and this connection does not give full access.",
+      "The session is read-only, and this connection doesn't allow full access.",
     ],
     [
       { mode: "full" },
@@ -124,7 +124,7 @@ describe("the list", () => {
     show([search], {}, 4000);
     render(Bar);
     await user.click(await counter("4,000 held back"));
-    expect(await screen.findByText(/Only the latest 1 kinds are listed/)).toBeInTheDocument();
+    expect(await screen.findByText(/Only the most recent is listed/)).toBeInTheDocument();
   });
 
   test("shows requests that look alike, and what is hidden in an address", async () => {

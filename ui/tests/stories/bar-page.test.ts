@@ -207,7 +207,7 @@ describe("downloads", () => {
     await open();
     fake.emit("downloads_asked", asking);
     expect(await screen.findByRole("alert")).toHaveTextContent(
-      "This page wants to save a.csv and 11 more from app.acme.example, on its own.",
+      "This page wants to save a.csv and 11 more from app.acme.example. You didn't click for it.",
     );
     await user.click(await button(name));
     await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());

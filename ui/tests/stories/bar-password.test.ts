@@ -83,7 +83,7 @@ test("a wrong password is asked for again, with the user name", async () => {
   await user.type(await userField(), "gate");
   await user.type(passwordField(), "wrong");
   ask({ ...staging, number: 2, refused_user: "gate" });
-  expect(await screen.findByText("It did not accept the last ones.")).toBeInTheDocument();
+  expect(await screen.findByText("It didn't accept the last user name and password.")).toBeInTheDocument();
   expect(screen.getByRole("region", { name: /asks for a user name/ })).toHaveFocus();
   expect(passwordField()).toHaveValue("");
   expect(await userField()).toHaveValue("gate");

@@ -182,7 +182,7 @@ describe("what it asks for", () => {
     render(Bar);
     expect(await screen.findByText("Window 2")).toHaveAttribute(
       "title",
-      "Window 2 of this session. Closing it does not end the session.",
+      "Window 2 of this session. Closing it doesn't end the session.",
     );
     expect(await button("Close window")).toHaveAttribute("title", "Close window (Ctrl W)");
     expect(await button("End session")).toHaveAttribute("title", "End session");

@@ -79,7 +79,7 @@ describe("the dialog of columns", () => {
     const dialog = await open();
     await user.click(dialog.getByRole("checkbox", { name: "Company" }));
     await user.click(dialog.getByRole("checkbox", { name: "ID" }));
-    await user.click(dialog.getByRole("button", { name: "Keep Plan at the left" }));
+    await user.click(dialog.getByRole("button", { name: "Pin Plan to the left" }));
     await waitFor(() => expect(kept().find(({ name }) => name === "plan")).toMatchObject({ pinned: true }));
     await user.click(dialog.getByRole("button", { name: "Done" }));
     const after = await headers();
@@ -215,7 +215,7 @@ describe("marking users", () => {
     const plan = dialog.getByRole("row", { name: /^Plan/ });
     expect(plan).not.toHaveTextContent("different");
     expect(dialog.getByRole("row", { name: /^Email \(different\)/ })).toHaveTextContent("anh.nguyen@");
-    await user.click(dialog.getByRole("checkbox", { name: "Only what is different" }));
+    await user.click(dialog.getByRole("checkbox", { name: "Only differences" }));
     expect(dialog.queryByRole("row", { name: /^Plan/ })).toBeNull();
     await user.keyboard("{Escape}");
     (await grid()).focus();

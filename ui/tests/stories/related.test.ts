@@ -153,7 +153,7 @@ test("the form has a card for each related table", async () => {
   expect(card.getByLabelText("What a row is called")).toHaveFocus();
   await put("What a row is called", "Order");
   await put("Its table", " orders ");
-  await put("Column that leads to a user", "customer_id");
+  await put("Column that refers to a user", "customer_id");
   await put("Columns that find the user", "number, iban");
   await put("Page in your own tool", "https://shop.acme.example/orders/{{ record.number }}");
   await user.click(screen.getByRole("button", { name: "Add a related table" }));

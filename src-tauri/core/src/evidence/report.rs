@@ -39,7 +39,7 @@ pub fn render_report(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
     if let Some(picture) = choice.picture.as_deref().filter(|it| BASE64_STANDARD.decode(it).is_ok()) {
         let _ = writeln!(
             page,
-            "<h2>Picture</h2>\n<img alt=\"What the session’s window showed\" src=\"data:image/png;base64,{picture}\">"
+            "<h2>Picture</h2>\n<img alt=\"What the session window showed\" src=\"data:image/png;base64,{picture}\">"
         );
     }
     let exchanges = taken.chosen_exchanges(choice);
