@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod action_forms;
+#[cfg(target_os = "linux")]
+mod all_connections;
 mod causes;
 mod checks;
 #[cfg(target_os = "linux")]

@@ -119,6 +119,11 @@ impl Directories {
         })
     }
 
+    /// Whether it was to be opened since Understudy started, or since its file changed.
+    pub(crate) fn was_opened(&self, id: &str) -> bool {
+        self.lock_all().contains_key(id)
+    }
+
     /// Drops the directory; the next call opens it again. Requests under way keep it until they are done.
     pub(crate) fn release_directory(&self, id: &str) {
         self.lock_all().remove(id);

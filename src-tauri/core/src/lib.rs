@@ -25,6 +25,7 @@ pub mod impersonation;
 pub mod introspection;
 pub(crate) mod latest_only;
 pub mod launch;
+pub(crate) mod lookups;
 pub(crate) mod masks;
 pub mod notice;
 #[cfg(test)]

@@ -351,11 +351,16 @@ async fn recent_users_of_an_operator_come_newest_first_each_with_the_latest_sess
     assert_eq!(latest(&["acme", "other"]).await, Some(("other".into(), "11".into())));
     assert_eq!(latest(&["acme", "gone"]).await, Some(("acme".into(), "7".into())));
     assert_eq!(latest(&["gone"]).await, None);
+
+    let mine: Vec<String> = ["acme", "gone", "other"].map(String::from).into();
+    assert_eq!(log.used_connections(&mine, "Ada").await.unwrap(), ["acme", "other"]);
+    assert_eq!(log.used_connections(&mine, "Grace").await.unwrap(), ["acme"]);
 }
 
-/// Both are asked for at each start and with each empty search field, so they must not read the whole log.
+/// They are asked for at each start, with each empty search field and with each search in all connections, so they must
+/// not read the whole log.
 #[tokio::test]
-async fn recent_users_and_the_latest_session_are_found_by_an_index() {
+async fn what_the_operator_did_last_is_found_by_an_index() {
     let desk = Desk::new();
     drop(desk.log().await);
     let mut file = desk.raw().await;
@@ -364,6 +369,8 @@ async fn recent_users_and_the_latest_session_are_found_by_an_index() {
         "SELECT b.id FROM json_each(?) AS c JOIN entries AS b ON b.id = (SELECT id FROM entries
             WHERE event = 'begun' AND connection = c.value AND operator = ? AND reason NOT IN ('')
             ORDER BY id DESC LIMIT 1)",
+        "SELECT c.value FROM json_each(?) AS c WHERE EXISTS (
+            SELECT 1 FROM entries WHERE event = 'begun' AND connection = c.value AND operator = ?)",
     ] {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}")))

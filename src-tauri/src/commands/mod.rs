@@ -22,7 +22,7 @@ use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
     Preset,
 };
-use understudy_core::console::{Console, FamiliarUser, ListedPage, UserDetails};
+use understudy_core::console::{Console, FamiliarUser, FoundUsers, ListedPage, UserDetails};
 use understudy_core::customer_link::{CustomerLink, TicketContext};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{
@@ -94,6 +94,21 @@ commands! {
 
         search_users [core: Core<'_>] (connection: String, query: ListRequest, turn: u64) -> ListedPage {
             core.list_users(&connection, &query, turn).await
+        }
+
+        /// Connections that the operator uses, by ID.
+        used_connections [core: Core<'_>] () -> Vec<String> {
+            core.used_connections().await
+        }
+
+        /// A search in all connections asks each of them, with the same turn.
+        look_up_users [core: Core<'_>] (connection: String, text: String, turn: u64) -> FoundUsers {
+            core.look_up_users(&connection, &text, turn).await
+        }
+
+        stop_lookups [core: Core<'_>] (turn: u64) -> () {
+            core.stop_lookups(turn);
+            Ok(())
         }
 
         stop_waiting [core: Core<'_>] (connection: String) -> () {

@@ -14,6 +14,7 @@ import type { EvidenceChoice } from "./EvidenceChoice";
 import type { FamiliarUser } from "./FamiliarUser";
 import type { FindStep } from "./FindStep";
 import type { FormChange } from "./FormChange";
+import type { FoundUsers } from "./FoundUsers";
 import type { HeldBackList } from "./HeldBackList";
 import type { Highlights } from "./Highlights";
 import type { Info } from "./Info";
@@ -47,6 +48,9 @@ export type Commands = {
   keyring_problem: { args: {}, result: Error | null },
   directory_info: { args: { connection: string, anew: boolean }, result: Info },
   search_users: { args: { connection: string, query: ListRequest, turn: number }, result: ListedPage },
+  used_connections: { args: {}, result: Array<string> },
+  look_up_users: { args: { connection: string, text: string, turn: number }, result: FoundUsers },
+  stop_lookups: { args: { turn: number }, result: null },
   stop_waiting: { args: { connection: string }, result: null },
   stop_search: { args: { connection: string, turn: number }, result: null },
   read_search: { args: { connection: string, text: string }, result: Highlights },

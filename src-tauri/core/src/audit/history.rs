@@ -159,6 +159,20 @@ impl AuditLog {
         rows.iter().map(|row| read_latest_session(row).map_err(read_error)).collect()
     }
 
+    /// Those of these connections in which this operator has begun a session.
+    pub async fn used_connections(&self, connections: &[String], operator: &str) -> Result<Vec<String>> {
+        // One step in the index for each connection.
+        sqlx::query_scalar(
+            "SELECT c.value FROM json_each(?) AS c WHERE EXISTS (
+                SELECT 1 FROM entries WHERE event = 'begun' AND connection = c.value AND operator = ?)",
+        )
+        .bind(serde_json::json!(connections).to_string())
+        .bind(operator)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)
+    }
+
     /// This operator's latest session in any of these connections. Sessions with one of the `other` reasons do not
     /// count.
     pub async fn latest_session(

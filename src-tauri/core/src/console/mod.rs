@@ -2,6 +2,7 @@
 //!
 //! Everything that a window or a command line can ask for. Each method is one action of the operator.
 
+mod all_connections;
 mod connections;
 mod demo;
 mod form;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
+pub use self::all_connections::FoundUsers;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
 use crate::audit::AuditLog;
 use crate::browser::Browser;
@@ -31,6 +33,7 @@ use crate::error::Result;
 use crate::home::Home;
 use crate::impersonation::{ConnectionProvider, Impersonations};
 use crate::latest_only::LatestOnly;
+use crate::lookups::Lookups;
 use crate::notice::{Notice, Notices, Toast};
 use crate::settings::Settings;
 use crate::vault::Vault;
@@ -51,6 +54,7 @@ pub struct Console {
     loading: Mutex<()>,
     directories: Directories,
     searches: LatestOnly,
+    lookups: Lookups,
     counts: LatestOnly,
     widenings: LatestOnly,
     discoveries: LatestOnly,
@@ -109,6 +113,7 @@ impl Console {
             loading: Mutex::default(),
             directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
+            lookups: Lookups::default(),
             counts: LatestOnly::default(),
             widenings: LatestOnly::default(),
             discoveries: LatestOnly::default(),
@@ -169,6 +174,7 @@ impl Console {
         {
             turns.close();
         }
+        self.lookups.stop(u64::MAX);
         self.trying.close();
         let ends = async { tokio::join!(self.impersonations.quit(), self.trying.wait()) };
         if tokio::time::timeout(QUIT_LIMIT, ends).await.is_err() {

@@ -322,7 +322,12 @@ impl Vault {
 
     /// Whether [`get`](Self::get) would answer without a prompt.
     pub async fn is_open_for(&self, name: &SecretName) -> bool {
-        self.lock_typed().contains_key(name) || self.check_ready().await.is_ok()
+        self.is_typed(name) || self.check_ready().await.is_ok()
+    }
+
+    /// Whether the secret was typed for this run, so that it needs no keyring.
+    pub fn is_typed(&self, name: &SecretName) -> bool {
+        self.lock_typed().contains_key(name)
     }
 
     /// Makes the keyring prompt for its password if it is locked. Fails like [`get`](Self::get).
