@@ -16,7 +16,7 @@ use understudy_test_support::mariadb::MariaDbServer;
 use understudy_test_support::mongod::MongoServer;
 use understudy_test_support::postgres::PostgresServer;
 
-use crate::test_console::Desk;
+use crate::test_console::{Desk, three_users};
 
 const PASSWORD: &str = "r3ad";
 const ADA: &str = "ada@example.com";
@@ -103,12 +103,13 @@ async fn each_connection_answers_when_it_can_and_holds_up_no_other() {
         store_password(&desk, connection).await;
     }
 
+    add_connection(&desk, "sqlite", &three_users(desk.home.path()).await, "");
+
     // All of them are asked with the same turn as the one that hangs.
     assert_eq!(ids_in(&desk, "postgres", 1).await, ["1"]);
     assert_eq!(ids_in(&desk, "mariadb", 1).await, ["3"]);
     assert_eq!(ids_in(&desk, "mongod", 1).await, ["4"]);
-    let found = desk.console.look_up_users("shop", ADA, 1).await.expect("SQLite answers");
-    assert!(found.listed.page.rows.is_empty(), "{found:?}");
+    assert_eq!(ids_in(&desk, "sqlite", 1).await, ["7"]);
     let down = desk.console.look_up_users("down", ADA, 1).await.expect_err("nothing runs there");
     assert_eq!(down.code, Code::DirectoryUnreachable);
     assert!(down.message.contains("does not answer"), "{down}");
@@ -137,9 +138,10 @@ async fn a_connection_counts_as_used_once_it_was_opened_and_is_not_opened_to_fin
     let (unused, url) = silent_server().await;
     add_connection(&desk, "unused", &url, "");
     assert!(desk.console.used_connections().await.expect("the log is read").is_empty());
-    desk.console.list_users("shop", &ListRequest::first_page("", 5), 1).await.expect("it answers");
-    assert_eq!(desk.console.used_connections().await.expect("the log is read"), ["shop"]);
-    desk.console.look_up_users("shop", ADA, 1).await.expect("it answers");
+    add_connection(&desk, "used", &three_users(desk.home.path()).await, "");
+    desk.console.list_users("used", &ListRequest::first_page("", 5), 1).await.expect("it answers");
+    assert_eq!(desk.console.used_connections().await.expect("the log is read"), ["used"]);
+    assert_eq!(ids_in(&desk, "used", 1).await, ["7"]);
     let unasked = unused.into_std().expect("a listener").accept().expect_err("nobody connects");
     assert_eq!(unasked.kind(), std::io::ErrorKind::WouldBlock);
 }
@@ -157,7 +159,8 @@ async fn a_locked_keyring_is_said_by_each_connection_that_needs_it() {
         let locked = desk.console.look_up_users(connection, ADA, 1).await.expect_err("it is locked");
         assert!(locked.message.contains("keyring"), "{locked}");
     }
-    desk.console.look_up_users("shop", ADA, 1).await.expect("a file needs no password");
+    add_connection(&desk, "file", &three_users(desk.home.path()).await, "");
+    assert_eq!(ids_in(&desk, "file", 1).await, ["7"], "a file needs no password");
     let unasked = server.into_std().expect("a listener").accept().expect_err("nobody connects");
     assert_eq!(unasked.kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -15,6 +15,7 @@ import GitCompare from "@lucide/svelte/icons/git-compare";
 import Headset from "@lucide/svelte/icons/headset";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import KeyRound from "@lucide/svelte/icons/key-round";
+import Layers from "@lucide/svelte/icons/layers";
 import Link from "@lucide/svelte/icons/link";
 import ListChecks from "@lucide/svelte/icons/list-checks";
 import LogOut from "@lucide/svelte/icons/log-out";
@@ -263,6 +264,14 @@ export const actions: Action[] = [
     run: (app) => app.focusSearch(),
   },
   {
+    id: "all-connections",
+    label: texts.actions.allConnections,
+    icon: Layers,
+    chords: ["Mod+Shift+F"],
+    possible: (app) => app.connections.length > 1,
+    run: (app) => app.layers.show({ kind: "all_connections", text: app.search?.text ?? "" }),
+  },
+  {
     id: "save-search",
     label: texts.actions.saveSearch,
     alias: texts.actions.savedSearches,
@@ -275,7 +284,7 @@ export const actions: Action[] = [
     id: "everywhere",
     label: texts.actions.everywhere,
     icon: ScanSearch,
-    chords: ["Mod+Shift+F"],
+    chords: ["Mod+Shift+Enter"],
     ofList: true,
     possible: leavesOut,
     run: (app) => app.search?.searchEverywhere(),

@@ -33,6 +33,8 @@ import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { SavedFile } from "./bindings/SavedFile";
 import type { WaitingFiles } from "./bindings/WaitingFiles";
 import type { WindowTurn } from "./bindings/WindowTurn";
+import type { Column } from "./bindings/Column";
+import type { ListedPage } from "./bindings/ListedPage";
 import type { Commands } from "./bindings/commands";
 import { asFailure, Failure } from "./errors";
 import type { UserPage } from "./text/standing";
@@ -104,16 +106,39 @@ export const keyringProblem = () => call("keyring_problem");
 export const directoryInfo = (connection: string, anew: boolean) =>
   asking(BY_ITSELF, () => call("directory_info", { connection, anew }));
 
-let turn = 0;
+/** From the clock, so that a page that was loaded again does not ask what Rust takes for older questions. */
+let turn = Date.now();
 
 /** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
  * here: what is sent first need not arrive first. */
 export async function searchUsers(connection: string, query: ListRequest): Promise<UserPage> {
-  const { standings, ...page } = await asking(BY_ITSELF, () =>
-    call("search_users", { connection, query, turn: ++turn }),
-  );
-  return { ...page, rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })) };
+  return judged(await asking(BY_ITSELF, () => call("search_users", { connection, query, turn: ++turn })));
 }
+
+/** Each row with what the policy says about it. */
+const judged = ({ standings, ...page }: ListedPage): UserPage => ({
+  ...page,
+  rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })),
+});
+
+/** The connections that the agent has signed in to, or looked at since the start. */
+export const usedConnections = () => call("used_connections");
+
+/** Whom a connection knows by a text. */
+export type LookUp = (connection: string, text: string) => Promise<{ columns: Column[]; page: UserPage }>;
+
+/** Begins a search in all connections. What is still under way of the one before rejects with `cancelled`. Nothing is
+ * asked of the agent: neither to unlock the keyring nor where secrets may go. */
+export function beginLookups(): LookUp {
+  const begun = ++turn;
+  return async (connection, text) => {
+    const { columns, listed } = await call("look_up_users", { connection, text, turn: begun });
+    return { columns, page: judged(listed) };
+  };
+}
+
+/** The lookups under way reject with `cancelled`. */
+export const stopLookups = () => call("stop_lookups", { turn: ++turn }).catch(() => {});
 
 /** The database of this connection is not waited for any longer. */
 export const stopWaiting = (connection: string) => call("stop_waiting", { connection });

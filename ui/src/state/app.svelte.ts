@@ -420,6 +420,13 @@ export class App {
     if (search && this.search === search && search.row?.id === user) await this.#openDetails();
   }
 
+  /** A user that the search in all connections found, in their own one; whether they are there. */
+  async showUserIn(connection: string, text: string, user: string): Promise<boolean> {
+    this.goTo(connection);
+    await this.showUser(text, user);
+    return this.connection?.id === connection && this.search?.row?.id === user;
+  }
+
   /** A user whom the operator knows: selected in the list, with the details. */
   async showFamiliar(row: ListedUser): Promise<void> {
     const { search } = this;
@@ -551,7 +558,7 @@ export class App {
   #showEvidence(evidence: EvidenceView): void {
     const show = () => this.layers.show({ kind: "evidence", evidence });
     const { current } = this.layers;
-    const gives = current === null || ["palette", "keys", "evidence"].includes(current.kind);
+    const gives = current === null || ["palette", "all_connections", "keys", "evidence"].includes(current.kind);
     if (gives && this.layers.secret === null && !this.layers.leaving) return show();
     const toast = { kind: "info" as const, text: texts.evidence.taken, hint: null, said: [] };
     toasts.show(toast, { offer: { label: texts.evidence.showIt, run: show }, stays: true });

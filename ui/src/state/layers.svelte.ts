@@ -15,6 +15,7 @@ export type SettingName = keyof Settings;
 
 export type Layer =
   | { kind: "palette" }
+  | { kind: "all_connections"; text: string }
   | { kind: "keys" }
   | { kind: "searches" }
   | { kind: "columns" }

@@ -226,7 +226,7 @@ export class UserSearch {
   async show(text: string, user: string): Promise<void> {
     this.text = text;
     if (this.info) void this.#reader.read(text);
-    await this.#ask({ sort: null, keep: user });
+    await this.#ask({ opening: !this.info, sort: null, keep: user });
   }
 
   /** Texts from A, numbers from the largest and times from the newest; then the other way round; then not at all. An

@@ -360,6 +360,33 @@ export const console = {
     manage: "Rename or remove…",
     of: (connection: string) => `Saved searches in ${connection}`,
   },
+  /** One text, asked of all connections. */
+  allConnections: {
+    label: "Search all connections",
+    placeholder: "Email address, ID, name or number",
+    more: (connection: string) => `More in ${connection}…`,
+    /** How far it is. */
+    progress: (waiting: number, asked: number) =>
+      `${(asked - waiting).toLocaleString(locale)} of ${count(asked, "connection", "connections")} answered…`,
+    found: (known: number, asked: number) =>
+      known === 0
+        ? asked === 1
+          ? "The connection has no match."
+          : `None of ${count(asked, "connection", "connections")} has a match.`
+        : `${known.toLocaleString(locale)} of ${count(asked, "connection", "connections")} ${known === 1 ? "has" : "have"} matches.`,
+    partly: (n: number) =>
+      n === 0
+        ? ""
+        : ` ${count(n, "connection", "connections")} did not search all rows, because no index covers this search.`,
+    unasked: (n: number) => `${count(n, "connection", "connections")} could not be searched`,
+    others: (n: number) =>
+      n === 1 ? "Search the other one too" : `Search the other ${n.toLocaleString(locale)} too`,
+    why: (n: number) =>
+      n === 1
+        ? "One connection that you haven't used stays closed until you ask."
+        : `${n.toLocaleString(locale)} connections that you haven't used stay closed until you ask.`,
+    noneUsed: "You haven't used any of these connections yet.",
+  },
   palette: {
     label: "Command palette",
     placeholder: "Find a user, session, connection or action",
@@ -369,6 +396,7 @@ export const console = {
     connections: "Connections",
     actions: "Actions",
     searchFor: (text: string) => `Search “${text}” in the list`,
+    searchAll: (text: string) => `Search “${text}” in all connections`,
     hints: { open: "open", impersonate: "sign in", back: "back" },
     goTo: (who: string) => `Go to ${who}`,
     switchTo: (name: string, environment: string) => `${name} · ${environment}`,
@@ -413,6 +441,7 @@ export const console = {
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
     zoomReset: "Reset zoom",
+    allConnections: "Search all connections",
     everywhere: "Search all rows (slow)",
     everywhereEnter: "Search all rows, when there are no matches",
     offerEnter: "Use a suggestion, when there are no matches",

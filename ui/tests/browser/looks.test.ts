@@ -579,7 +579,7 @@ const views: View[] = [
       await page.keyboard.type("an");
       await page.getByText(/Not searched/).waitFor();
       await page.evaluate(() => void window.understudy?.hold("search_users"));
-      await page.keyboard.press("Control+Shift+F");
+      await page.keyboard.press("Control+Shift+Enter");
       await page.getByRole("progressbar").waitFor();
       await page.clock.runFor(1000);
     },
@@ -628,7 +628,7 @@ const views: View[] = [
           hint: "Search for more letters, for an ID, or with another filter. An index on the searched columns helps, and so does a longer directory.timeout_ms.",
         }),
       );
-      await page.keyboard.press("Control+Shift+F");
+      await page.keyboard.press("Control+Shift+Enter");
       await page.getByText(/within 3 s/).waitFor();
     },
   },
@@ -934,6 +934,24 @@ const views: View[] = [
       await page.keyboard.press("Control+k");
       await page.keyboard.type("an");
       await page.getByRole("option", { name: /Anna Svensson/ }).waitFor();
+    },
+  },
+  {
+    name: "all-connections",
+    go: async (page) => {
+      await grid(page).waitFor();
+      // One of the two that are used is down; the third one was never used.
+      await page.evaluate(() =>
+        window.understudy?.refuse("look_up_users", {
+          code: "directory_unreachable",
+          message: "The database at db.acme.example:5432 does not answer: it refused the connection.",
+          hint: "Check that the database is running, that the host and port are right, and that the VPN is connected if it needs one.",
+        }),
+      );
+      await page.keyboard.press("Control+Shift+F");
+      await page.keyboard.type("anna");
+      await page.getByRole("option", { name: /Anna Svensson/ }).waitFor();
+      await page.getByRole("region", { name: "1 connection could not be searched" }).waitFor();
     },
   },
   {

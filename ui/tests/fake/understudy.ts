@@ -66,6 +66,8 @@ export interface Fake {
   reasons: string[];
   /** The latest session of each user, newest first. */
   recent: LatestSession[];
+  /** The connections that the agent uses. */
+  used: string[];
   /** What is kept of each connection. */
   arrangements: Record<string, Arrangement>;
   secrets: SecretStatus[];
@@ -144,6 +146,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     past: [],
     reasons: ["Ticket 88121: invoice total wrong", "Reproducing a bug"],
     recent: [],
+    used: ["acme", "acme-staging"],
     arrangements: {},
     secrets: [
       { name: "admin_token", state: "stored" },
@@ -253,6 +256,12 @@ function commands(fake: Fake): Answers {
     }),
     search_users: ({ query }) => search(fake, query),
     stop_search: () => null,
+    used_connections: () => fake.used,
+    look_up_users: ({ text }) => ({
+      columns: fake.columns,
+      listed: search(fake, { text, sort: null, place: "start", limit: 4, everywhere: false }),
+    }),
+    stop_lookups: () => null,
     stop_waiting: () => null,
     read_search: ({ text }) => read(text, fake.columns),
     widen_search: () => fake.offers,

@@ -587,7 +587,7 @@ describe("the palette", () => {
     await user.keyboard("{Alt>}3{/Alt}");
     await screen.findByRole("button", { name: "Demo, development (3)", current: true });
     await palette("this connection");
-    expect(listed().slice(0, -1)).toEqual([
+    expect(listed().slice(0, -2)).toEqual([
       "View this connection",
       "Export this connection",
       "Secrets of this connection",
