@@ -558,7 +558,8 @@ export class App {
   #showEvidence(evidence: EvidenceView): void {
     const show = () => this.layers.show({ kind: "evidence", evidence });
     const { current } = this.layers;
-    const gives = current === null || ["palette", "all_connections", "keys", "evidence"].includes(current.kind);
+    const gives =
+      current === null || ["palette", "all_connections", "keys", "evidence"].includes(current.kind);
     if (gives && this.layers.secret === null && !this.layers.leaving) return show();
     const toast = { kind: "info" as const, text: texts.evidence.taken, hint: null, said: [] };
     toasts.show(toast, { offer: { label: texts.evidence.showIt, run: show }, stays: true });
