@@ -153,6 +153,45 @@ describe("the list", () => {
     await opened.close();
   });
 
+  test("is scrolled without making an element, and is in its order when at rest", async () => {
+    const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(400)) });
+    const { page } = opened;
+    await grid(page).waitFor();
+    // Once: what is selected is drawn besides from then on.
+    await grid(page).evaluate((node) => node.scrollTo(0, 2000));
+    const ascending = () =>
+      grid(page).evaluate((node) => {
+        const places = [...node.querySelectorAll<HTMLElement>("[data-index]")].map(
+          (row) => row.dataset["index"],
+        );
+        return places.every((place, at) => at === 0 || Number(place) > Number(places[at - 1]));
+      });
+    await expect.poll(() => grid(page).getByText("Person 000060").count()).toBe(1);
+    await expect.poll(ascending).toBe(true);
+    const changed = await grid(page).evaluate(async (node) => {
+      // What moves into its place is not made anew.
+      const known = new Set<Node>(node.querySelectorAll("*"));
+      let elements = 0;
+      const watch = new MutationObserver((changes) => {
+        for (const { addedNodes } of changes)
+          elements += [...addedNodes].filter(
+            (added) => added instanceof HTMLElement && !known.has(added),
+          ).length;
+      });
+      watch.observe(node, { subtree: true, childList: true });
+      for (let turn = 0; turn < 8; turn++) {
+        node.scrollTop += 380;
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+      }
+      watch.disconnect();
+      return elements;
+    });
+    expect(changed).toBe(0);
+    await expect.poll(() => grid(page).getByText("Person 000140").count()).toBe(1);
+    await expect.poll(ascending).toBe(true);
+    await opened.close();
+  });
+
   test("has no scroll bar under the palette, and is afterwards where it was", async () => {
     const opened = await openPage(browser, {
       prepare: (fake, { crowd }) => (fake.rows = crowd(400)),
