@@ -30,6 +30,7 @@ import RotateCcw from "@lucide/svelte/icons/rotate-ccw";
 import Scan from "@lucide/svelte/icons/scan";
 import ScanSearch from "@lucide/svelte/icons/scan-search";
 import Search from "@lucide/svelte/icons/search";
+import TableCellsSplit from "@lucide/svelte/icons/table-cells-split";
 import Settings from "@lucide/svelte/icons/settings";
 import TextSearch from "@lucide/svelte/icons/text-search";
 import Trash2 from "@lucide/svelte/icons/trash-2";
@@ -227,6 +228,15 @@ export const actions: Action[] = [
     keyOnly: true,
     possible: hasUser,
     run: (app) => app.search?.toggleMark(app.search.selected),
+  },
+  {
+    id: "cells",
+    label: texts.actions.cells,
+    icon: TableCellsSplit,
+    chords: ["F2"],
+    ofList: true,
+    possible: hasUser,
+    run: (app) => app.goIntoCells(),
   },
   {
     id: "columns",

@@ -1,6 +1,7 @@
 // Keys that work anywhere in the console. While a layer lies over it they are the layer's, but for a few; moving in
 // the list from the search field and the grid is here too, so that both move alike.
 import { actions } from "./actions";
+import { onCellKey } from "./cell-keys";
 import { isTextField, presses, sessionOf } from "./keys";
 import type { App } from "./state/app.svelte";
 
@@ -12,6 +13,7 @@ export interface Reach {
 export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
   if (event.defaultPrevented || event.isComposing) return;
   const done =
+    (!app.layers.open && onCellKey(event, app)) ||
     acts(event, app) ||
     goesToSession(event, app) ||
     (!app.layers.open &&

@@ -121,6 +121,7 @@ export class App {
   /** Set by the views that can do it. */
   focusSearchField: (select: boolean) => void = () => {};
   focusDetails: () => void = () => {};
+  focusGrid: () => void = () => {};
   focusMessages: () => void = () => {};
   /** Whether there are any. */
   focusFamiliar: () => boolean = () => false;
@@ -440,6 +441,13 @@ export class App {
     const who = whoIs(search.info.columns, row);
     if (!(await arranged.togglePin(row.id))) return;
     toasts.good((arranged.isPinned(row.id) ? texts.familiar.isPinned : texts.familiar.isUnpinned)(who));
+  }
+
+  /** From the selected row to its cells, for the keyboard. */
+  goIntoCells(): void {
+    if (!this.search?.row) return;
+    this.focusGrid();
+    this.search.cell ??= 0;
   }
 
   /** The selected user's id or e-mail, to the clipboard. */

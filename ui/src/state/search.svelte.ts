@@ -99,6 +99,8 @@ export class UserSearch {
   selected = $state(-1);
   /** The selected row; kept when its page is let go of. */
   row: ListedUser | null = $state.raw(null);
+  /** Which of the columns shown the keyboard means, in the selected row; `null`: the row. */
+  cell: number | null = $state(null);
   /** Users that are marked besides, to be copied or compared, in the order in which they were. */
   marked: ListedUser[] = $state.raw([]);
   /** How often the selection was moved, or put somewhere by an answer: then it has to be in sight. */

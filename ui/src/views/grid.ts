@@ -14,6 +14,11 @@ export function rowId(index: number): string {
   return `${GRID_ID}-${index}`;
 }
 
+/** The id of the cell that the keyboard means, in this row. */
+export function cellId(index: number): string {
+  return `${rowId(index)}-cell`;
+}
+
 /** Says why the rows may be out of date. */
 export const OUTAGE_ID = "outage";
 

@@ -1,7 +1,7 @@
 // The built console in a real browser, driven by keys alone; and at 200 % zoom.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, openPage, picture, type Opened } from "./browser";
+import { launch, openPage, picture, violations, type Opened } from "./browser";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -322,6 +322,28 @@ describe("the list", () => {
     await expect.poll(() => opened.fake((fake) => fake.clipboard)).toEqual(["48213904"]);
     await opened.close();
   });
+});
+
+test("the values of a row are reached by key, in sight of narrow windows too, and axe finds nothing", async () => {
+  const opened = await openPage(browser, { width: 800 });
+  const { page } = opened;
+  await grid(page).waitFor();
+  await page.keyboard.press("F2");
+  await page.keyboard.press("End");
+  const meant = page.locator(".cell.meant");
+  const [cell, frame] = [await meant.boundingBox(), await grid(page).boundingBox()];
+  expect(cell && frame && cell.x >= frame.x && cell.x + cell.width <= frame.x + frame.width).toBe(true);
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: /^Copy “/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("menuitem").first().waitFor({ state: "detached" });
+  await expect.poll(() => grid(page).evaluate((node) => node === document.activeElement)).toBe(true);
+  expect(await meant.count()).toBe(1);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("c");
+  await expect.poll(() => opened.fake((fake) => fake.clipboard)).toEqual(["Anders Holm"]);
+  await opened.close();
 });
 
 describe("what no index serves", () => {

@@ -232,3 +232,59 @@ describe("marking users", () => {
     await waitFor(() => expect(screen.queryByText(/users marked$/)).toBeNull());
   });
 });
+
+describe("the values of the selected row, by key", () => {
+  const meant = async () => {
+    const id = (await grid()).getAttribute("aria-activedescendant") ?? "";
+    return document.getElementById(id);
+  };
+  const text = async () => (await meant())?.querySelector("bdi")?.textContent;
+
+  test("F2 leads there from the search field, arrows from value to value, Esc back to the row", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{F2}");
+    expect(await grid()).toHaveFocus();
+    expect(await meant()).toHaveAttribute("role", "gridcell");
+    expect(await text()).toBe("Anders Holm");
+    await user.keyboard("{ArrowRight}");
+    expect(await text()).toBe("anders.holm@northwind.example");
+    await user.keyboard("{ArrowDown}");
+    expect(await text()).toBe("andres.ibanez@solmar.example");
+    await user.keyboard("{Home}{ArrowLeft}");
+    expect(await text()).toBe("Andrés Ibáñez");
+    await user.keyboard("{End}{ArrowRight}");
+    expect(await meant()).toHaveAttribute("aria-colindex", String((await headers()).length));
+    await user.keyboard("{Escape}");
+    expect(await meant()).toHaveAttribute("role", "row");
+    expect(await grid()).toHaveFocus();
+    await user.keyboard("{ArrowRight}");
+    expect(await text()).toBe("Andrés Ibáñez");
+    await user.keyboard("{Tab}");
+    expect(await meant()).toHaveAttribute("role", "row");
+  });
+
+  test("C and Ctrl+C copy the value, and C does nothing where single keys are off", async () => {
+    const { unmount } = render(App);
+    await grid();
+    await user.keyboard("{F2}{ArrowRight}c");
+    await waitFor(() => expect(fake.clipboard).toEqual(["anders.holm@northwind.example"]));
+    await user.keyboard("{ArrowRight}{Control>}c{/Control}");
+    await waitFor(() => expect(fake.clipboard).toEqual(["anders.holm@northwind.example", "Team"]));
+    unmount();
+    fake.state.settings = { ...fake.state.settings, single_keys: false };
+    render(App);
+    await grid();
+    await user.keyboard("{F2}c");
+    await user.keyboard("{Control>}c{/Control}");
+    await waitFor(() => expect(fake.clipboard.slice(2)).toEqual(["Anders Holm"]));
+  });
+
+  test("Enter opens the menu of the value", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{F2}{ArrowRight}{ArrowRight}{Enter}");
+    await user.click(await screen.findByRole("menuitem", { name: /^Copy “?Team/ }));
+    await waitFor(() => expect(fake.clipboard).toEqual(["Team"]));
+  });
+});
