@@ -8,11 +8,12 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, SqliteConnection};
 
+use super::chain;
 use crate::error::{Code, Error, Result};
 use understudy_files::regular_file;
 
 /// Identifies the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
-const APPLICATION_ID: i32 = 0x5541_7564;
+pub(super) const APPLICATION_ID: i32 = 0x5541_7564;
 
 /// The migrations: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`). Never edit the statements of a
 /// released step; add another step for a new format.
@@ -22,7 +23,12 @@ const STEPS: &[&str] = &[
     include_str!("v3.sql"),
     include_str!("v4.sql"),
     include_str!("v5.sql"),
+    include_str!("v6.sql"),
 ];
+
+/// The first format with a chain. Only the migration to it links entries that are there already: later on, an entry
+/// without a link was not written by Understudy.
+pub(super) const CHAINED_FORMAT: usize = 6;
 
 /// How long to wait for another process that has the file locked.
 const BUSY: Duration = Duration::from_secs(5);
@@ -159,6 +165,9 @@ async fn migrate_schema(connection: &mut SqliteConnection, path: &Path, doing: &
     }
     for step in &STEPS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(fail)?;
+    }
+    if done < CHAINED_FORMAT {
+        chain::link_earlier_entries(&mut transaction).await.map_err(fail)?;
     }
     // Written even if nothing changed, so that a read-only folder or a full disk shows now and not when a session is
     // about to begin.

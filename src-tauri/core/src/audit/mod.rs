@@ -4,21 +4,31 @@
 //! [`entry`] defines an entry, `file` the file, its format and its migrations; `open_log` handles changes to the file
 //! while it is open, `owed_entries` the entries that could not be written yet, and `run` the other processes that write
 //! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
-//! triggers inside the file, so that they bind every program.
+//! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
+//! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
+//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports.
 
+mod chain;
+pub mod checkpoints;
 pub mod entry;
 mod file;
 mod history;
 mod open_log;
 mod owed_entries;
+pub mod reader;
 mod run;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+pub mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqlitePool;
+
+use self::checkpoints::DueCheckpoint;
 use self::open_log::OpenLog;
 use self::owed_entries::OwedEntries;
 use self::run::Run;
@@ -33,6 +43,7 @@ pub struct AuditLog {
     held: Arc<OpenLog>,
     owed: Arc<OwedEntries>,
     run: Arc<Run>,
+    due: Arc<DueCheckpoint>,
     /// The computer that this run is on.
     host: String,
 }
@@ -58,7 +69,7 @@ impl AuditLog {
             .with_hint("Check that you may write to this folder.")
             .caused_by(cause)
         })?;
-        Ok(Self { held: Arc::new(held), owed: Arc::default(), run, host })
+        Ok(Self { held: Arc::new(held), owed: Arc::default(), run, due: Arc::default(), host })
     }
 
     /// Whether another file has taken the log's place since the last call. New entries go to that file.
@@ -80,14 +91,22 @@ impl AuditLog {
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
     async fn insert_entry(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
+        let pool = self.held.current_pool().await?;
+        Ok(self.insert_and_link(&pool, entry).await)
+    }
+
+    async fn insert_and_link(&self, pool: &SqlitePool, entry: &Entry) -> sqlx::Result<()> {
         let (status, detail) = entry.event.status_and_detail();
         let sign_out_failed = entry.event.sign_out_failed();
-        let inserted = sqlx::query(
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let inserted = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
                 reason, status, detail, sign_out_failed, held_back, mode, ticket, app_version, run)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             RETURNING {}",
+            chain::list_columns()
+        )))
         .bind(entry.at_ms)
         .bind(&entry.session)
         .bind(entry.event.as_str())
@@ -110,9 +129,12 @@ impl AuditLog {
         .bind(&entry.ticket)
         .bind(&entry.app_version)
         .bind(&self.run.id)
-        .execute(&self.held.current_pool().await?)
-        .await;
-        Ok(inserted.map(drop))
+        .fetch_one(&mut *transaction)
+        .await?;
+        let number = chain::add_link(&mut transaction, &inserted).await?;
+        transaction.commit().await?;
+        self.due.note_entry(number, &entry.event);
+        Ok(())
     }
 
     /// Whether the session has an entry with this event.

@@ -40,6 +40,11 @@ impl OpenLog {
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
+    /// Where the log belongs.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file that is at the path now. Fails if there is none: a log that disappears while sessions run must not be
     /// silently replaced by a new one.
     pub(super) async fn current_pool(&self) -> Result<SqlitePool> {

@@ -1,10 +1,10 @@
 //! Closes the sessions that a crash left open.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::entry::{self, EndCause, Entry};
 use super::file;
-use super::{AuditLog, read_error};
+use super::{AuditLog, chain, read_error};
 use crate::error::{Error, Result};
 
 impl AuditLog {
@@ -37,37 +37,38 @@ impl AuditLog {
     pub(super) async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
         let pool = self.held.current_pool().await?;
         let gone = serde_json::to_string(gone).map_err(Error::internal)?;
-        let closed: Vec<i64> = sqlx::query_scalar(
+        let fail = |cause| file::audit_error("close unfinished sessions in the audit log", cause);
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+        let mut closed = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, detail, mode, app_version, run)
+                reason, detail, mode, ticket, app_version, run)
              SELECT ?, session, 'ended', operator_name, operator_email, os_user, host,
-                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, mode, ?, ?
+                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, mode, ticket,
+                ?, ?
              FROM entries AS b
              WHERE event = 'begun'
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')
                 AND (run IS NULL OR run IN (SELECT value FROM json_each(?)))
              ORDER BY id
-             RETURNING id",
-        )
+             RETURNING {}",
+            chain::list_columns()
+        )))
         .bind(at_ms)
         .bind(EndCause::Crash.as_str())
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(&self.run.id)
         .bind(gone)
-        .fetch_all(&pool)
+        .fetch_all(&mut *transaction)
         .await
-        .map_err(|cause| file::audit_error("close unfinished sessions in the audit log", cause))?;
+        .map_err(fail)?;
+        // SQLite does not promise any order of what it returns.
+        closed.sort_by_key(|row| row.try_get::<i64, _>("id").unwrap_or_default());
+        for row in &closed {
+            chain::add_link(&mut transaction, row).await.map_err(fail)?;
+        }
+        transaction.commit().await.map_err(fail)?;
         self.run.remove_stale_files(&self.host);
-        let closed = serde_json::to_string(&closed).map_err(Error::internal)?;
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {} FROM entries WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            entry::COLUMNS
-        )))
-        .bind(closed)
-        .fetch_all(&pool)
-        .await
-        .map_err(read_error)?;
-        rows.iter().map(entry::read_entry).collect()
+        closed.iter().map(entry::read_entry).collect()
     }
 }

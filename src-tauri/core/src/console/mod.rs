@@ -96,6 +96,7 @@ impl Console {
         directory::sweep_tunnel_folders();
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
+        audit.keep_checkpoints(vault.clone(), clock.clone());
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
         let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
             impersonations: Impersonations::new(
@@ -183,7 +184,18 @@ impl Console {
             );
         }
         self.pay_before_quitting().await;
+        self.sign_before_quitting().await;
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;
+    }
+
+    /// So that what was written last is covered too. Whatever prevents it, the next start does it.
+    async fn sign_before_quitting(&self) {
+        let signed = self.audit.add_checkpoint(&self.vault, self.clock.now_ms());
+        match tokio::time::timeout(CLOSE_LIMIT, signed).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::info!("no checkpoint of the audit log at the end: {error:#}"),
+            Err(_) => tracing::info!("no checkpoint of the audit log at the end: the keyring takes too long"),
+        }
     }
 
     async fn pay_before_quitting(&self) {

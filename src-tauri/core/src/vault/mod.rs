@@ -9,6 +9,7 @@ mod consent;
 mod entries;
 mod fault;
 mod keyring;
+mod own;
 mod parts;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The audit log from outside: through its API, and through the file as other programs see it.
 
+mod chain;
+
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -115,7 +117,7 @@ async fn a_format_1_log_is_read_and_continued() {
     std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
     let mut raw = desk.raw().await;
     sqlx::raw_sql(concat!(
-        include_str!("../src/audit/v1.sql"),
+        include_str!("../../src/audit/v1.sql"),
         "PRAGMA application_id = 0x55417564; PRAGMA user_version = 1;
          INSERT INTO entries (id, at_ms, session, event, operator_name, operator_email, os_user, host,
             connection, connection_name, environment, user_id, reason, detail, app_version)
@@ -146,9 +148,9 @@ async fn a_log_of_format_3_keeps_its_entries_and_their_runs() {
     std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
     let mut raw = desk.raw().await;
     sqlx::raw_sql(concat!(
-        include_str!("../src/audit/v1.sql"),
-        include_str!("../src/audit/v2.sql"),
-        include_str!("../src/audit/v3.sql"),
+        include_str!("../../src/audit/v1.sql"),
+        include_str!("../../src/audit/v2.sql"),
+        include_str!("../../src/audit/v3.sql"),
         "PRAGMA application_id = 0x55417564; PRAGMA user_version = 3;
          INSERT INTO entries (id, at_ms, session, event, operator_name, operator_email, os_user, host, connection,
             connection_name, environment, user_id, reason, detail, app_version, sign_out_failed, run)

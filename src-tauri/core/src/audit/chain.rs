@@ -1,0 +1,177 @@
+//! The chain over the entries: the hash of each covers the entry and the hash before it, so none can be changed, removed,
+//! moved or put in between without all later hashes changing.
+//!
+//! An entry's hash is the SHA-256 of its columns as canonical JSON (RFC 8785): one object without spaces, its keys
+//! sorted, without those that are empty (NULL), with `previous`, the hash before it in hexadecimal digits. Before the
+//! first entry stands the log's own ID. So anyone can recompute the chain from what `understudy audit export` writes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+/// The columns that a link covers. A later format may only add to them: where a column has no value, it does not count.
+const TEXTS: &[&str] = &[
+    "session",
+    "event",
+    "operator_name",
+    "operator_email",
+    "os_user",
+    "host",
+    "connection",
+    "connection_name",
+    "environment",
+    "user_id",
+    "user_name",
+    "user_email",
+    "reason",
+    "detail",
+    "app_version",
+    "sign_out_failed",
+    "run",
+    "mode",
+    "ticket",
+];
+const NUMBERS: &[&str] = &["id", "at_ms", "status", "held_back"];
+
+/// The columns that [`read_columns`] needs, for a `SELECT` or `RETURNING`.
+pub(super) fn list_columns() -> String {
+    [NUMBERS, TEXTS].concat().join(", ")
+}
+
+/// An entry as a link covers it: its columns by name, without those that are empty.
+pub(super) type Columns = BTreeMap<&'static str, Value>;
+
+/// Reads a row of [`list_columns`].
+pub(super) fn read_columns(row: &SqliteRow) -> sqlx::Result<Columns> {
+    let mut columns = Columns::new();
+    for name in TEXTS {
+        if let Some(text) = row.try_get::<Option<String>, _>(name)? {
+            columns.insert(name, text.into());
+        }
+    }
+    for name in NUMBERS {
+        if let Some(number) = row.try_get::<Option<i64>, _>(name)? {
+            columns.insert(name, number.into());
+        }
+    }
+    Ok(columns)
+}
+
+/// The hash of an entry, in hexadecimal digits. `previous`: the hash before it, or the log's ID.
+pub(super) fn hash_entry(columns: &Columns, previous: &str) -> String {
+    let mut linked = columns.clone();
+    linked.insert("previous", previous.into());
+    to_hex(digest(&SHA256, render_canonical(&linked).as_bytes()).as_ref())
+}
+
+/// Canonical JSON (RFC 8785). What it has to sort are ASCII names, and the only numbers are whole ones; strings are
+/// written as the RFC wants them.
+pub(super) fn render_canonical(columns: &Columns) -> String {
+    serde_json::to_string(columns).unwrap_or_default()
+}
+
+/// Adds the link of this row, the entry that was inserted last. Returns the entry's number.
+pub(super) async fn add_link(connection: &mut SqliteConnection, inserted: &SqliteRow) -> sqlx::Result<i64> {
+    let previous: String = sqlx::query_scalar(
+        "SELECT coalesce((SELECT hash FROM links ORDER BY entry DESC LIMIT 1), (SELECT id FROM log))",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let id: i64 = inserted.try_get("id")?;
+    let hash = hash_entry(&read_columns(inserted)?, &previous);
+    sqlx::query("INSERT INTO links (entry, hash) VALUES (?, ?)")
+        .bind(id)
+        .bind(hash)
+        .execute(&mut *connection)
+        .await?;
+    Ok(id)
+}
+
+/// Links the entries of an earlier format, all of them, in the migration's transaction.
+pub(super) async fn link_earlier_entries(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    const PORTION: usize = 1_000;
+    let select = format!("SELECT {} FROM entries WHERE id > ? ORDER BY id LIMIT {PORTION}", list_columns());
+    let mut last = i64::MIN;
+    loop {
+        let rows = sqlx::query(AssertSqlSafe(&*select)).bind(last).fetch_all(&mut *connection).await?;
+        for row in &rows {
+            last = add_link(connection, row).await?;
+        }
+        if rows.len() < PORTION {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `None` if these are not pairs of hexadecimal digits.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn columns() -> Columns {
+        Columns::from([
+            ("id", 7.into()),
+            ("at_ms", 1_700_000_000_000_i64.into()),
+            ("reason", "\u{20ac}$\u{f}\u{a}A'B\"\\\\\"/".into()),
+            ("session", "s1".into()),
+        ])
+    }
+
+    /// The string is RFC 8785's own example (section 3.2.3).
+    #[test]
+    fn an_entry_is_canonical_json() {
+        assert_eq!(
+            render_canonical(&columns()),
+            r#"{"at_ms":1700000000000,"id":7,"reason":"€$\u000f\nA'B\"\\\\\"/","session":"s1"}"#
+        );
+    }
+
+    /// So that a change of the code that changes hashes does not go unnoticed: every log there is would be found forged.
+    #[test]
+    fn a_hash_stays_what_it_was() {
+        // sha256sum of {"at_ms":1700000000000,"id":7,"previous":"00ff","reason":…,"session":"s1"}, computed elsewhere.
+        assert_eq!(
+            hash_entry(&columns(), "00ff"),
+            "1fbfe6309d0641f4cfe2e6f0551f8176e4f7e3bcc3014a3f79acf89a8bfbeacc"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_change_changes_the_hash(reason in ".*", other in ".*", previous in "[0-9a-f]{64}") {
+            let of = |text: &str, previous: &str| {
+                let mut columns = columns();
+                columns.insert("reason", text.into());
+                hash_entry(&columns, previous)
+            };
+            prop_assert_eq!(of(&reason, &previous) == of(&other, &previous), reason == other);
+            prop_assert_ne!(of(&reason, &previous), of(&reason, "another"));
+        }
+
+        #[test]
+        fn hexadecimal_digits_lead_back(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert_eq!(from_hex(&to_hex(&bytes)), Some(bytes));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Checkpoints: signatures of the chain's latest hash, with a key that is in the keyring. Whoever can write to the file but
+//! not to the keyring cannot compute the chain anew without its last checkpoint telling.
+//!
+//! The keyring also remembers the last checkpoint of each log, so that a log that was cut off, deleted or replaced by an
+//! older copy is found out. A keyring that is locked or absent holds nothing up: the next checkpoint covers what this
+//! one would have.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::chain::{Columns, from_hex, render_canonical, to_hex};
+use super::entry::Event;
+use super::open_log::OpenLog;
+use super::{AuditLog, file, read_error};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::vault::Vault;
+
+/// A checkpoint is due after this many entries even if no session ends.
+const EVERY: i64 = 1_000;
+
+/// The names of the vault's own entries.
+const KEY: &str = "audit/key";
+const LAST: &str = "audit/checkpoints";
+
+/// The most logs that the keyring remembers; those that were written to last.
+const MOST_LOGS: usize = 8;
+
+/// A signature of the chain up to an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The entry's number.
+    pub entry: i64,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// The entry's hash, in hexadecimal digits.
+    pub hash: String,
+    /// The public key, in hexadecimal digits.
+    pub key: String,
+    /// In hexadecimal digits.
+    pub signature: String,
+}
+
+impl Checkpoint {
+    /// What is signed. `log`: the log's ID.
+    fn render_statement(&self, log: &str) -> String {
+        let columns = Columns::from([
+            ("at_ms", self.at_ms.into()),
+            ("entry", self.entry.into()),
+            ("hash", self.hash.clone().into()),
+            ("log", log.into()),
+        ]);
+        format!("understudy audit checkpoint\n{}", render_canonical(&columns))
+    }
+
+    /// Whether the signature is of this key and this log.
+    pub(super) fn is_signed(&self, log: &str) -> bool {
+        let (Some(key), Some(signature)) = (from_hex(&self.key), from_hex(&self.signature)) else {
+            return false;
+        };
+        UnparsedPublicKey::new(&ED25519, key)
+            .verify(self.render_statement(log).as_bytes(), &signature)
+            .is_ok()
+    }
+}
+
+/// The key that signs checkpoints.
+pub struct CheckpointKey(Ed25519KeyPair);
+
+impl CheckpointKey {
+    /// The key of this account, from the keyring; made if there is none. Opens no window: fails if the keyring is locked.
+    pub async fn open(vault: &Vault) -> Result<Self> {
+        let kept = if let Some(kept) = vault.read_own(KEY).await? {
+            kept
+        } else {
+            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Error::internal)?;
+            let made = SecretString::from(to_hex(made.as_ref()));
+            vault.write_own(KEY, &made).await?;
+            // Another console may have done the same at this moment; the keyring has the one that counts.
+            vault.read_own(KEY).await?.unwrap_or(made)
+        };
+        let bytes = secrecy::zeroize::Zeroizing::new(from_hex(kept.expose_secret()).unwrap_or_default());
+        Ed25519KeyPair::from_pkcs8(&bytes).map(Self).map_err(Error::internal)
+    }
+
+    /// In hexadecimal digits.
+    pub(super) fn public_key(&self) -> String {
+        to_hex(self.0.public_key().as_ref())
+    }
+
+    fn sign(&self, log: &str, entry: i64, hash: String, at_ms: i64) -> Checkpoint {
+        let unsigned = Checkpoint { entry, at_ms, hash, key: self.public_key(), signature: String::new() };
+        let signature = self.0.sign(unsigned.render_statement(log).as_bytes());
+        Checkpoint { signature: to_hex(signature.as_ref()), ..unsigned }
+    }
+}
+
+/// What the keyring remembers of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedLog {
+    /// The log's ID.
+    pub log: String,
+    /// Where its file was.
+    pub path: String,
+    /// The number of its last entry with a checkpoint.
+    pub entry: i64,
+    /// That entry's hash.
+    pub hash: String,
+    /// When the checkpoint was made: milliseconds since the Unix epoch.
+    pub at_ms: i64,
+}
+
+/// The logs that the keyring remembers, the one with the latest checkpoint first. Opens no window: fails if the keyring is
+/// locked.
+pub async fn recall_logs(vault: &Vault) -> Result<Vec<RememberedLog>> {
+    let Some(kept) = vault.read_own(LAST).await? else { return Ok(Vec::new()) };
+    serde_json::from_str(kept.expose_secret()).map_err(Error::internal)
+}
+
+/// The public key of the keyring's own key; `None` if there is none yet. Opens no window.
+pub(super) async fn recall_public_key(vault: &Vault) -> Result<Option<String>> {
+    match vault.read_own(KEY).await? {
+        Some(_) => Ok(Some(CheckpointKey::open(vault).await?.public_key())),
+        None => Ok(None),
+    }
+}
+
+async fn remember_log(vault: &Vault, latest: RememberedLog) -> Result<()> {
+    let mut logs = recall_logs(vault).await?;
+    if logs.first() == Some(&latest) {
+        return Ok(());
+    }
+    logs.retain(|one| one.log != latest.log);
+    logs.insert(0, latest);
+    logs.truncate(MOST_LOGS);
+    let text = serde_json::to_string(&logs).map_err(Error::internal)?;
+    vault.write_own(LAST, &SecretString::from(text)).await
+}
+
+/// Tells when a checkpoint is due. Whoever listens holds no part of the log.
+#[derive(Debug)]
+pub(super) struct DueCheckpoint(watch::Sender<()>);
+
+impl Default for DueCheckpoint {
+    fn default() -> Self {
+        Self(watch::Sender::new(()))
+    }
+}
+
+impl DueCheckpoint {
+    pub(super) fn note_entry(&self, number: i64, event: &Event) {
+        if number % EVERY == 0 || matches!(event, Event::Ended { .. }) {
+            self.0.send_replace(());
+        }
+    }
+}
+
+impl AuditLog {
+    /// Makes a checkpoint now, and whenever one is due, for as long as the log is open. That is a task of its own: no
+    /// session waits for a keyring.
+    pub fn keep_checkpoints(&self, vault: Vault, clock: Clock) {
+        let mut due = self.due.0.subscribe();
+        let held = Arc::downgrade(&self.held);
+        tokio::spawn(async move {
+            loop {
+                // Not the whole log: it would count as open for as long as the keyring takes.
+                let Some(held) = held.upgrade() else { return };
+                if let Err(error) = make_checkpoint(&held, &vault, clock.now_ms()).await {
+                    tracing::info!("no checkpoint of the audit log now: {error:#}");
+                }
+                drop(held);
+                if due.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Signs the latest entry, and has the keyring remember it. `None` if there is no entry, or if it has a checkpoint.
+    /// Opens no window: fails if the keyring is locked.
+    pub async fn add_checkpoint(&self, vault: &Vault, at_ms: i64) -> Result<Option<Checkpoint>> {
+        make_checkpoint(&self.held, vault, at_ms).await
+    }
+}
+
+async fn make_checkpoint(held: &OpenLog, vault: &Vault, at_ms: i64) -> Result<Option<Checkpoint>> {
+    let key = CheckpointKey::open(vault).await?;
+    let pool = held.current_pool().await?;
+    let latest: Option<(String, i64, String)> =
+        sqlx::query_as("SELECT (SELECT id FROM log), entry, hash FROM links ORDER BY entry DESC LIMIT 1")
+            .fetch_optional(&pool)
+            .await
+            .map_err(read_error)?;
+    let Some((log, entry, hash)) = latest else { return Ok(None) };
+    let path = display_path(held.path());
+    let before: Option<i64> =
+        sqlx::query_scalar("SELECT at_ms FROM checkpoints WHERE entry = ? AND hash = ? AND key = ?")
+            .bind(entry)
+            .bind(&hash)
+            .bind(key.public_key())
+            .fetch_optional(&pool)
+            .await
+            .map_err(read_error)?;
+    if let Some(at_ms) = before {
+        // The keyring may not have taken it then.
+        remember_log(vault, RememberedLog { log, path, entry, hash, at_ms }).await?;
+        return Ok(None);
+    }
+    let made = key.sign(&log, entry, hash, at_ms);
+    sqlx::query("INSERT INTO checkpoints (entry, at_ms, hash, key, signature) VALUES (?, ?, ?, ?, ?)")
+        .bind(made.entry)
+        .bind(made.at_ms)
+        .bind(&made.hash)
+        .bind(&made.key)
+        .bind(&made.signature)
+        .execute(&pool)
+        .await
+        .map_err(|cause| file::audit_error("write a checkpoint to the audit log", cause))?;
+    remember_log(vault, RememberedLog { log, path, entry, hash: made.hash.clone(), at_ms }).await?;
+    Ok(Some(made))
+}
+
+/// How the keyring keeps a log's place.
+pub(super) fn display_path(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

@@ -1,0 +1,294 @@
+//! Compares a log with its chain, its checkpoints and what the keyring remembers, and names what does not fit.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::checkpoints::{self, Checkpoint, RememberedLog};
+use super::reader::{EntryFilter, LogReader, StoredEntry};
+use crate::error::Result;
+use crate::vault::Vault;
+
+/// How many entries are read at a time.
+const PORTION: u32 = 2_000;
+
+/// What a log was found to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// The log's ID; `None` if the file is gone.
+    pub log: Option<String>,
+    /// How many entries were compared.
+    pub entries: u64,
+    /// When the first and the last of them were written: milliseconds since the Unix epoch.
+    pub first_at: Option<i64>,
+    pub last_at: Option<i64>,
+    /// The last entry's hash, in hexadecimal digits. Whoever notes it elsewhere can tell later that nothing before it has
+    /// changed.
+    pub head: Option<String>,
+    pub checkpoints: u64,
+    /// The last entry that a checkpoint covers.
+    pub covered: Option<i64>,
+    /// Why the keyring could not be asked. What was cut off at the end, or replaced as a whole, stays unknown then.
+    pub keyring_failed: Option<String>,
+    /// What does not fit; empty if all is as it was written.
+    pub faults: Vec<LogFault>,
+}
+
+impl Verification {
+    pub fn is_intact(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+/// What does not fit. Entries are named by their numbers, times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LogFault {
+    /// What the entry says, or the hash it was written with, is not what was written.
+    Changed { entry: i64 },
+    /// Entries of these numbers are not there, though later ones are.
+    Removed { first: i64, last: i64 },
+    /// The entry has no link.
+    Unlinked { entry: i64 },
+    /// The last entries are missing: a checkpoint is of one that is not there.
+    CutOff { last: i64, entry: i64, at_ms: i64 },
+    /// The chain fits, but is not the one that was signed: it was computed anew. What was signed at `covered` still holds.
+    Rewritten { covered: Option<i64>, entry: i64, at_ms: i64 },
+    /// A checkpoint is not signed by the key that it names.
+    Forged { entry: i64, at_ms: i64 },
+    /// A checkpoint is signed by another key than the keyring's.
+    AnotherKey { entry: i64, at_ms: i64 },
+    /// Another log was at this place, of which the keyring remembers so many entries.
+    Replaced { entry: i64, at_ms: i64 },
+    /// The file is gone. The keyring remembers so many entries.
+    Gone { entry: i64, at_ms: i64 },
+}
+
+impl fmt::Display for LogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { entry } => {
+                write!(f, "Entry {entry} is not what was written: it was changed, moved, or put in later.")
+            }
+            Self::Removed { first, last } if first == last => write!(f, "Entry {first} was removed."),
+            Self::Removed { first, last } => write!(f, "Entries {first} to {last} were removed."),
+            Self::Unlinked { entry } => {
+                write!(f, "Entry {entry} was not written by Understudy: it is not part of the chain.")
+            }
+            Self::CutOff { last, entry, at_ms } => write!(
+                f,
+                "The entries after {last} were removed: on {}, the log had {entry} entries.",
+                show_time(*at_ms)
+            ),
+            Self::Rewritten { covered, entry, at_ms } => {
+                let since =
+                    covered.map_or_else(|| "all entries".into(), |entry| format!("entries after {entry}"));
+                write!(
+                    f,
+                    "The log was rewritten: {since} up to {entry} differ from what was signed on {}.",
+                    show_time(*at_ms)
+                )
+            }
+            Self::Forged { entry, at_ms } => {
+                write!(
+                    f,
+                    "The checkpoint at entry {entry}, of {}, is not signed by its key.",
+                    show_time(*at_ms)
+                )
+            }
+            Self::AnotherKey { entry, at_ms } => write!(
+                f,
+                "The checkpoint at entry {entry}, of {}, is signed by another key than the one in this keyring.",
+                show_time(*at_ms)
+            ),
+            Self::Replaced { entry, at_ms } => write!(
+                f,
+                "Another log was here: on {}, it had {entry} entries. They are not in this file.",
+                show_time(*at_ms)
+            ),
+            Self::Gone { entry, at_ms } => {
+                write!(f, "The log is gone. On {}, it had {entry} entries.", show_time(*at_ms))
+            }
+        }
+    }
+}
+
+fn show_time(at_ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Compares the log at `path`. `vault`: the keyring that remembers it; `None` for a copy, or for a log of another
+/// computer. Opens no window.
+///
+/// Fails with [`Code::AuditFailed`](crate::error::Code::AuditFailed) if the file cannot be read; that the chain does not
+/// fit is not an error, but a [`LogFault`].
+pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verification> {
+    let recalled = match vault {
+        Some(vault) => Some(recall(vault).await),
+        None => None,
+    };
+    let (memory, keyring_failed) = match recalled {
+        Some(Ok(memory)) => (memory, None),
+        Some(Err(error)) => (KeyringMemory::default(), Some(error.message)),
+        None => (KeyringMemory::default(), None),
+    };
+    if !path.exists()
+        && let Some(gone) = memory.logs_at(path).next()
+    {
+        return Ok(Verification {
+            log: None,
+            entries: 0,
+            first_at: None,
+            last_at: None,
+            head: None,
+            checkpoints: 0,
+            covered: None,
+            keyring_failed,
+            faults: vec![LogFault::Gone { entry: gone.entry, at_ms: gone.at_ms }],
+        });
+    }
+    let log = LogReader::open(path).await?;
+    let mut found = follow_chain(&log).await?;
+    found.keyring_failed = keyring_failed;
+    compare_checkpoints(&log, &memory, &mut found).await?;
+    let others = memory.logs_at(path).filter(|one| one.log != log.id());
+    found.faults.extend(others.map(|one| LogFault::Replaced { entry: one.entry, at_ms: one.at_ms }));
+    Ok(found)
+}
+
+/// What the keyring knows.
+#[derive(Debug, Default)]
+struct KeyringMemory {
+    logs: Vec<RememberedLog>,
+    /// The public key, in hexadecimal digits.
+    key: Option<String>,
+}
+
+impl KeyringMemory {
+    /// The logs that were at this place, the one with the latest checkpoint first.
+    fn logs_at(&self, path: &Path) -> impl Iterator<Item = &RememberedLog> {
+        let path = checkpoints::display_path(path);
+        self.logs.iter().filter(move |one| one.path == path)
+    }
+}
+
+async fn recall(vault: &Vault) -> Result<KeyringMemory> {
+    let logs = checkpoints::recall_logs(vault).await?;
+    Ok(KeyringMemory { logs, key: checkpoints::recall_public_key(vault).await? })
+}
+
+/// Reads all entries, up to the first that does not fit.
+async fn follow_chain(log: &LogReader) -> Result<Verification> {
+    let mut found = Verification {
+        log: Some(log.id().to_owned()),
+        entries: 0,
+        first_at: None,
+        last_at: None,
+        head: None,
+        checkpoints: 0,
+        covered: None,
+        keyring_failed: None,
+        faults: Vec::new(),
+    };
+    let (mut previous, mut last) = (log.id().to_owned(), 0);
+    loop {
+        let portion = log.read_after(&EntryFilter::default(), last, PORTION).await?;
+        for entry in &portion {
+            if let Some(fault) = find_fault(entry, last, &previous) {
+                found.faults.push(fault);
+                return Ok(found);
+            }
+            last = entry.number();
+            previous = entry.hash.clone().unwrap_or_default();
+            found.entries += 1;
+            found.first_at = found.first_at.or(Some(entry.at_ms()));
+            found.last_at = Some(entry.at_ms());
+            found.head = Some(previous.clone());
+        }
+        if portion.len() < PORTION as usize {
+            return Ok(found);
+        }
+    }
+}
+
+fn find_fault(entry: &StoredEntry, last: i64, previous: &str) -> Option<LogFault> {
+    let number = entry.number();
+    if number != last + 1 {
+        return Some(LogFault::Removed { first: last + 1, last: number - 1 });
+    }
+    match &entry.hash {
+        None => Some(LogFault::Unlinked { entry: number }),
+        Some(hash) if *hash != entry.expected_hash(previous) => Some(LogFault::Changed { entry: number }),
+        Some(_) => None,
+    }
+}
+
+/// Adds the first checkpoint that does not fit, the keyring's own one included.
+async fn compare_checkpoints(
+    log: &LogReader,
+    memory: &KeyringMemory,
+    found: &mut Verification,
+) -> Result<()> {
+    let chain = FollowedChain {
+        last: i64::try_from(found.entries).unwrap_or(i64::MAX),
+        is_whole: found.faults.is_empty(),
+    };
+    for checkpoint in log.read_checkpoints().await? {
+        found.checkpoints += 1;
+        let Checkpoint { entry, at_ms, .. } = checkpoint;
+        let fault = if !checkpoint.is_signed(log.id()) {
+            Some(LogFault::Forged { entry, at_ms })
+        } else if memory.key.as_ref().is_some_and(|key| *key != checkpoint.key) {
+            Some(LogFault::AnotherKey { entry, at_ms })
+        } else {
+            chain.compare_hash(log, found.covered, &checkpoint.hash, (entry, at_ms)).await?
+        };
+        if let Some(fault) = fault {
+            found.faults.push(fault);
+            break;
+        }
+        found.covered = found.covered.max(Some(entry));
+    }
+    let ours = memory.logs.iter().find(|one| one.log == log.id());
+    if let Some(RememberedLog { entry, hash, at_ms, .. }) = ours
+        && !found
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, LogFault::CutOff { .. } | LogFault::Rewritten { .. }))
+        && let Some(fault) = chain.compare_hash(log, found.covered, hash, (*entry, *at_ms)).await?
+    {
+        found.faults.push(fault);
+    }
+    Ok(())
+}
+
+/// How far the chain was found to fit.
+struct FollowedChain {
+    /// The last entry that fits.
+    last: i64,
+    /// No faulty entry came after it.
+    is_whole: bool,
+}
+
+impl FollowedChain {
+    /// Whether an entry still has the hash that was signed. `covered`: the last entry whose checkpoint fits.
+    async fn compare_hash(
+        &self,
+        log: &LogReader,
+        covered: Option<i64>,
+        hash: &str,
+        (entry, at_ms): (i64, i64),
+    ) -> Result<Option<LogFault>> {
+        // What comes after a faulty entry was not compared.
+        if entry > self.last && !self.is_whole {
+            return Ok(None);
+        }
+        Ok(match log.read_hash(entry).await? {
+            Some(now) if now == hash => None,
+            Some(_) => Some(LogFault::Rewritten { covered, entry, at_ms }),
+            None => Some(LogFault::CutOff { last: self.last, entry, at_ms }),
+        })
+    }
+}
