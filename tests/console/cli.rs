@@ -113,6 +113,10 @@ impl Terminal {
         )
     }
 
+    pub fn audit_file(&self) -> PathBuf {
+        Home::in_folder(self.home.path()).audit_file().expect("a folder")
+    }
+
     fn connections(&self) -> PathBuf {
         Home::in_folder(self.home.path()).connections_dir().expect("a folder")
     }

@@ -5,6 +5,7 @@
 mod action_forms;
 #[cfg(target_os = "linux")]
 mod all_connections;
+mod audit_log;
 mod causes;
 mod checks;
 #[cfg(target_os = "linux")]

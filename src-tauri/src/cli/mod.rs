@@ -1,6 +1,7 @@
 //! The command line: what works without a window, and how the console is opened.
 
 mod agreement;
+mod audit;
 mod check;
 mod connections;
 mod named_connection;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 use understudy_core::error::{Error, Result};
 use understudy_core::home::Home;
 
+use self::audit::{Audit, on_audit};
 use self::check::check_connection;
 use self::connections::{add_connection, remove_connection};
 use self::output::{check_written, print_sanitized, say_wrong};
@@ -111,6 +113,9 @@ enum Command {
     /// Store, remove and list a connection's secrets, which are kept in the system's keyring.
     #[command(subcommand)]
     Secret(Secret),
+    /// Verify, list and export the audit log. Never writes to it.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the JSON schema of connection files, for editors.
     Schema,
 }
@@ -205,6 +210,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
                 Box::pin(check_connection(&home, &file, user.as_deref(), json, run_commands)).await
             }
             Command::Secret(secret) => on_secret(&home, secret).await,
+            Command::Audit(audit) => Box::pin(on_audit(&home, audit)).await,
             Command::Schema => {
                 print_sanitized(understudy_core::connection::render_schema().trim_end())?;
                 Ok(ExitCode::SUCCESS)

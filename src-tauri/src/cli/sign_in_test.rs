@@ -70,6 +70,9 @@ pub async fn try_sign_in(
             }
         }
     }?;
+    if let Err(error) = audit.add_checkpoint(vault, clock.now_ms()).await {
+        tracing::info!("no checkpoint of the audit log now: {error:#}");
+    }
     if json {
         say_json(&rehearsal)?;
     } else {

@@ -66,7 +66,7 @@ async fn forge_chain(raw: &mut SqliteConnection) {
         }
         entry.sort_keys();
         let hash = digest(&SHA256, serde_json::to_string(&entry).unwrap().as_bytes());
-        previous = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        previous = hash.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         sqlx::query("INSERT INTO links (entry, hash) VALUES (?, ?)")
             .bind(row.get::<i64, _>("id"))
             .bind(&previous)

@@ -1,0 +1,418 @@
+//! The command `audit`: verifies, lists and exports the audit log, without writing to it.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::civil::Date;
+use jiff::{Span, Timestamp, ZonedDateTime};
+use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
+use understudy_core::audit::verify::{Verification, verify_log};
+use understudy_core::error::{Code, Error, Result};
+use understudy_core::home::Home;
+use understudy_core::sanitize;
+use understudy_core::vault::Vault;
+
+use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
+
+/// How many entries are read and written at a time.
+const PORTION: u32 = 2_000;
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Tell whether the audit log is as it was written, and what was changed, removed or cut off.
+    ///
+    /// Compares the chain of the entries, the signed checkpoints, and the checkpoint that the keyring remembers. Exits
+    /// with 0 if all fit, and with 1 if not.
+    Verify {
+        /// Another log than this computer's, such as a copy. The keyring counts only for logs that it remembers.
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the latest entries, the oldest of them first.
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// How many entries at most.
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        latest: u32,
+    },
+    /// Show one session, entry by entry.
+    Show {
+        /// The session's ID, or its beginning, as `list` shows it.
+        session: String,
+        /// Another log than this computer's, such as a copy.
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+    },
+    /// Write entries to standard output, for other programs.
+    Export {
+        /// `jsonl`: an object per line, from which the chain can be recomputed. `csv`: for spreadsheets.
+        #[arg(long, value_enum)]
+        format: Format,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Jsonl,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    /// From then on: a day such as 2026-11-01, a time such as 2026-11-01T09:30Z, or how long ago: 7d, 12h, 30min.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Before then, said in the same way.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only this connection, by its ID.
+    #[arg(long, value_name = "ID")]
+    connection: Option<String>,
+    /// Only this user, by the ID.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    user: Option<String>,
+    /// Only this operator: name, email address, or the account on the computer.
+    #[arg(long, value_name = "WHO")]
+    operator: Option<String>,
+    /// Another log than this computer's, such as a copy.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+impl Which {
+    fn to_filter(&self, now: &ZonedDateTime) -> Result<EntryFilter> {
+        let read_time = |option: &str, text: &Option<String>| {
+            text.as_deref().map(|text| parse_time(option, text, now)).transpose()
+        };
+        Ok(EntryFilter {
+            since_ms: read_time("--since", &self.since)?,
+            until_ms: read_time("--until", &self.until)?,
+            session: None,
+            connection: self.connection.clone(),
+            user: self.user.clone(),
+            operator: self.operator.clone(),
+        })
+    }
+}
+
+/// Milliseconds since the Unix epoch. A day begins where this computer is.
+fn parse_time(option: &str, text: &str, now: &ZonedDateTime) -> Result<i64> {
+    let day = || {
+        text.parse::<Date>().ok()?.to_zoned_datetime(now.time_zone().clone()).ok().map(|at| at.timestamp())
+    };
+    let time = || text.parse::<Timestamp>().ok();
+    let ago = || {
+        let span = text.parse::<Span>().ok().filter(|span| !span.is_negative())?;
+        now.checked_sub(span).ok().map(|at| at.timestamp())
+    };
+    day().or_else(time).or_else(ago).map(Timestamp::as_millisecond).ok_or_else(|| {
+        Error::new(Code::SettingsInvalid, format!("{option}: \"{}\" is not a time.", shorten_input(text)))
+            .with_hint(
+                "Give a day (2026-11-01), a time (2026-11-01T09:30Z), or how long ago (7d, 12h, 30min).",
+            )
+    })
+}
+
+pub async fn on_audit(home: &Home, audit: Audit) -> Result<ExitCode> {
+    let now = ZonedDateTime::now();
+    match audit {
+        Audit::Verify { log, json } => verify(&path_of(home, log)?, json).await,
+        Audit::List { which, latest } => {
+            let filter = which.to_filter(&now)?;
+            let log = LogReader::open(&path_of(home, which.log)?).await?;
+            let entries = log.read_latest(&filter, latest).await?;
+            if entries.is_empty() {
+                print_to_stderr("No entries.");
+            }
+            for entry in &entries {
+                print_sanitized(&render_line(entry, &now))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Audit::Show { session, log } => {
+            let log = LogReader::open(&path_of(home, log)?).await?;
+            let entries = find_session(&log, &session).await?;
+            print_sanitized(&render_session(&entries, &now))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Audit::Export { format, which } => {
+            let filter = which.to_filter(&now)?;
+            let log = LogReader::open(&path_of(home, which.log)?).await?;
+            export(&log, &filter, format).await
+        }
+    }
+}
+
+fn path_of(home: &Home, log: Option<PathBuf>) -> Result<PathBuf> {
+    log.map_or_else(|| home.audit_file(), Ok)
+}
+
+async fn verify(path: &Path, json: bool) -> Result<ExitCode> {
+    let found = verify_log(path, Some(&Vault::system())).await?;
+    if json {
+        say_json(&found)?;
+    } else {
+        print_sanitized(&render_verification(path, &found))?;
+    }
+    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn render_verification(path: &Path, found: &Verification) -> String {
+    let mut lines = vec![path.display().to_string()];
+    if found.is_intact() {
+        lines.push(format!("Intact: {} as written.", count(found.entries, "entry is", "entries are")));
+    } else {
+        lines.extend(found.faults.iter().map(|fault| format!("NOT INTACT: {fault}")));
+        let before = count(found.entries, "entry before that is", "entries before that are");
+        lines.push(format!("{before} as written."));
+    }
+    lines.push(match found.covered {
+        Some(entry) => format!(
+            "Checkpoints: {}. The last one that fits covers the entries up to {entry}.",
+            found.checkpoints
+        ),
+        None if found.checkpoints > 0 => format!("Checkpoints: {}. None of them fits.", found.checkpoints),
+        None => {
+            "Checkpoints: none. Without them, a chain that was computed anew can't be told from the real one."
+                .into()
+        }
+    });
+    if let Some(why) = &found.keyring_failed {
+        lines.push(format!(
+            "The keyring could not be asked, so entries removed at the end, and a log replaced as a whole, would not be noticed. {why}"
+        ));
+    }
+    if let Some(head) = &found.head {
+        lines.push(format!("The last entry's hash, to be noted elsewhere: {head}"));
+    }
+    if !found.is_intact() {
+        lines.push("Keep the file as it is, and show it to whoever reviews the log.".into());
+    }
+    lines.join("\n")
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// One entry on one line.
+fn render_line(entry: &StoredEntry, now: &ZonedDateTime) -> String {
+    let session = entry.text("session");
+    let parts = [
+        show_time(entry.at_ms(), now),
+        format!("{:<9}", entry.text("event")),
+        session.chars().take(8).collect(),
+        format!("{} as {} in {}", operator_of(entry), user_of(entry), entry.text("connection_name")),
+        describe(entry),
+    ];
+    sanitize::sanitize_line(parts.join("  ").trim_end(), usize::MAX)
+}
+
+fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
+    let Some(first) = entries.first() else { return String::new() };
+    let head = [
+        ("Session", first.text("session")),
+        ("Operator", format!("{} ({} on {})", operator_of(first), first.text("os_user"), first.text("host"))),
+        ("User", format!("{}, ID {}", user_of(first), first.text("user_id"))),
+        ("Connection", format!("{} ({})", first.text("connection_name"), first.text("environment"))),
+        ("Mode", first.text("mode").replace('_', "-")),
+        ("Ticket", first.text("ticket")),
+        ("Reason", first.text("reason")),
+    ];
+    let facts = head.into_iter().filter(|(_, value)| !value.is_empty());
+    let mut lines: Vec<String> = facts
+        .map(|(name, value)| format!("{name:<11} {}", sanitize::sanitize_line(&value, usize::MAX)))
+        .collect();
+    lines.push(String::new());
+    lines.extend(entries.iter().map(|entry| {
+        let line =
+            format!("{}  {:<9}  {}", show_time(entry.at_ms(), now), entry.text("event"), describe(entry));
+        sanitize::sanitize_line(line.trim_end(), usize::MAX)
+    }));
+    lines.join("\n")
+}
+
+/// What an entry says beside who, whom and when.
+fn describe(entry: &StoredEntry) -> String {
+    let detail = entry.text("detail");
+    match entry.text("event").as_str() {
+        "begun" => [entry.text("mode").replace('_', "-"), entry.text("ticket"), entry.text("reason")]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", "),
+        "refused" if !entry.text("status").is_empty() => format!("{} {detail}", entry.text("status")),
+        "extended" => format!("by {detail} minutes"),
+        "ended" => {
+            let mut parts = vec![detail.replace('_', " ")];
+            let held_back = entry.text("held_back");
+            if !held_back.is_empty() && held_back != "0" {
+                parts.push(format!("{held_back} held back"));
+            }
+            let failed = entry.text("sign_out_failed");
+            if !failed.is_empty() {
+                parts.push(format!("sign-out failed: {failed}"));
+            }
+            parts.join(", ")
+        }
+        _ => detail,
+    }
+}
+
+fn operator_of(entry: &StoredEntry) -> String {
+    ["operator_name", "operator_email", "os_user"]
+        .into_iter()
+        .map(|column| entry.text(column))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+fn user_of(entry: &StoredEntry) -> String {
+    ["user_email", "user_name", "user_id"]
+        .into_iter()
+        .map(|column| entry.text(column))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+fn show_time(at_ms: i64, now: &ZonedDateTime) -> String {
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    at.to_zoned_datetime(now.time_zone().clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The session whose ID begins so.
+async fn find_session(log: &LogReader, typed: &str) -> Result<Vec<StoredEntry>> {
+    let mut found = log.find_sessions(typed, 2).await?;
+    let wrong = match found.len() {
+        1 => {
+            let filter = EntryFilter { session: found.pop(), ..EntryFilter::default() };
+            return log.read_after(&filter, 0, u32::MAX).await;
+        }
+        0 => format!("No session's ID begins with \"{}\".", shorten_input(typed)),
+        _ => format!("Several sessions' IDs begin with \"{}\".", shorten_input(typed)),
+    };
+    Err(Error::new(Code::SettingsInvalid, wrong).with_hint(
+        "`understudy audit list` shows how the IDs of sessions begin; `export` has the whole ones.",
+    ))
+}
+
+async fn export(log: &LogReader, filter: &EntryFilter, format: Format) -> Result<ExitCode> {
+    let stdout = std::io::stdout();
+    // A program gets a field as it is; a terminal must not interpret it.
+    let show: fn(&str) -> String =
+        if stdout.is_terminal() { |text| sanitize::sanitize_line(text, usize::MAX) } else { str::to_owned };
+    let mut out = std::io::BufWriter::new(stdout.lock());
+    if format == Format::Csv {
+        let line = COLUMNS.map(quote_csv).join(",");
+        check_written(write!(out, "{line}\r\n"))?;
+    }
+    let mut last = 0;
+    loop {
+        let portion = log.read_after(filter, last, PORTION).await?;
+        for entry in &portion {
+            let line = match format {
+                Format::Jsonl => {
+                    sanitize::sanitize_json(&serde_json::to_string(entry).map_err(Error::internal)?) + "\n"
+                }
+                Format::Csv => COLUMNS.map(|column| quote_csv(&show(&entry.text(column)))).join(",") + "\r\n",
+            };
+            check_written(out.write_all(line.as_bytes()))?;
+            last = entry.number();
+        }
+        if portion.len() < PORTION as usize {
+            check_written(out.flush())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// The columns of a spreadsheet.
+const COLUMNS: [&str; 22] = [
+    "id",
+    "at_ms",
+    "session",
+    "event",
+    "operator_name",
+    "operator_email",
+    "os_user",
+    "host",
+    "connection",
+    "connection_name",
+    "environment",
+    "user_id",
+    "user_name",
+    "user_email",
+    "reason",
+    "ticket",
+    "mode",
+    "status",
+    "detail",
+    "sign_out_failed",
+    "held_back",
+    "app_version",
+];
+
+/// A field by RFC 4180. A spreadsheet would compute what begins like a formula, so that gets an apostrophe first.
+fn quote_csv(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
+        // A number is not one.
+        && text.parse::<f64>().is_err();
+    format!("\"{}{}\"", if is_formula { "'" } else { "" }, text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn now() -> ZonedDateTime {
+        "2026-11-29T12:00:00Z"
+            .parse::<Timestamp>()
+            .unwrap()
+            .to_zoned_datetime(TimeZone::fixed(jiff::tz::offset(1)))
+    }
+
+    #[test]
+    fn times_are_days_times_and_how_long_ago() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        for (typed, then) in [
+            ("2026-11-01", "2026-10-31T23:00:00Z"),
+            ("2026-11-01T09:30Z", "2026-11-01T09:30:00Z"),
+            ("2026-11-01T09:30+02:00", "2026-11-01T07:30:00Z"),
+            ("7d", "2026-11-22T12:00:00Z"),
+            ("12h", "2026-11-29T00:00:00Z"),
+            ("30min", "2026-11-29T11:30:00Z"),
+        ] {
+            assert_eq!(parse_time("--since", typed, &now()).unwrap(), at(then), "{typed}");
+        }
+        for typed in ["", "yesterday", "7", "-7d", "2026-13-01", "01.11.2026"] {
+            let error = parse_time("--since", typed, &now()).expect_err(typed);
+            assert!(error.message.contains("--since") && error.hint.is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_spreadsheet_gets_no_formula() {
+        for (text, quoted) in [
+            ("plain", "\"plain\""),
+            ("a \"b\", c", "\"a \"\"b\"\", c\""),
+            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+            ("+1 555 0100", "\"'+1 555 0100\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("\t=1", "\"'\t=1\""),
+            ("-3", "\"-3\""),
+            ("-3+cmd|' /C calc'!A0", "\"'-3+cmd|' /C calc'!A0\""),
+        ] {
+            assert_eq!(quote_csv(text), quoted);
+        }
+    }
+}

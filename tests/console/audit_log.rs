@@ -1,0 +1,112 @@
+//! The audit log as a reviewer reads it, on the command line: what happened, and whether it is what was written.
+
+use serde_json::Value;
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+
+use crate::cli::Terminal;
+
+/// A home in which someone has tried a sign-in: *begun*, *refused*, *ended*.
+async fn tried() -> Terminal {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], "a-token").await.succeeded();
+    let said = terminal.type_in(&["check", "shop", "--user", "7"], "").await;
+    assert_eq!(said.code, 1, "{said:?}");
+    terminal
+}
+
+/// Changes the log as a program does that means harm.
+async fn forge(terminal: &Terminal, attack: &'static str) {
+    let path = terminal.audit_file();
+    let mut raw = SqliteConnection::connect(path.to_str().expect("text")).await.expect("opens");
+    let triggers: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        .fetch_all(&mut raw)
+        .await
+        .expect("read");
+    for trigger in triggers {
+        let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+        sqlx::raw_sql(drop).execute(&mut raw).await.expect("dropped");
+    }
+    sqlx::raw_sql(attack).execute(&mut raw).await.expect("changed");
+}
+
+#[tokio::test]
+async fn a_reviewer_reads_what_happened_and_that_nobody_changed_it() {
+    let terminal = tried().await;
+    let said = terminal.succeeds(&["audit", "verify"]).await;
+    assert!(said.contains("Intact: 3 entries are as written."), "{said}");
+    assert!(said.contains("The last one that fits covers the entries up to 3."), "{said}");
+    let report: Value =
+        serde_json::from_str(&terminal.succeeds(&["audit", "verify", "--json"]).await).unwrap();
+    assert_eq!(
+        (&report["entries"], &report["covered"], &report["faults"]),
+        (&3.into(), &3.into(), &Value::Array(vec![]))
+    );
+
+    let listed = terminal.succeeds(&["audit", "list"]).await;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    for (line, event) in lines.iter().zip(["begun", "refused", "ended"]) {
+        assert!(line.contains(event) && line.contains("in Shop"), "{line}");
+    }
+    let session = lines[0].split_whitespace().nth(3).expect("the session");
+    let shown = terminal.succeeds(&["audit", "show", session]).await;
+    assert!(shown.starts_with(&format!("Session     {session}")), "{shown}");
+    assert!(shown.contains("Connection  Shop (staging)") && shown.contains("refused"), "{shown}");
+    assert_eq!(terminal.succeeds(&["audit", "list", "--latest", "1"]).await, format!("{}\n", lines[2]));
+    assert_eq!(terminal.succeeds(&["audit", "list", "--since", "1h", "--user", "7"]).await, listed);
+
+    let nothing = terminal.type_in(&["audit", "list", "--connection", "other"], "").await;
+    assert_eq!((nothing.code, nothing.out.as_str(), nothing.err.trim()), (0, "", "No entries."));
+    let said = terminal.fails(&["audit", "show", "zzz"]).await;
+    assert!(said.contains("No session's ID begins with \"zzz\"."), "{said}");
+    let said = terminal.fails(&["audit", "list", "--since", "soon"]).await;
+    assert!(said.contains("--since: \"soon\" is not a time."), "{said}");
+}
+
+#[tokio::test]
+async fn other_programs_get_every_entry() {
+    let terminal = tried().await;
+    let lines = terminal.succeeds(&["audit", "export", "--format", "jsonl"]).await;
+    let entries: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let events: Vec<_> = entries.iter().map(|entry| entry["event"].as_str().expect("an event")).collect();
+    assert_eq!(events, ["begun", "refused", "ended"]);
+    assert!(
+        entries.iter().all(|entry| entry["hash"].as_str().is_some_and(|hash| hash.len() == 64)),
+        "{lines}"
+    );
+
+    let table = terminal.succeeds(&["audit", "export", "--format", "csv", "--since", "7d"]).await;
+    let rows: Vec<&str> = table.split_terminator("\r\n").collect();
+    assert_eq!(rows.len(), 4, "{table}");
+    assert!(
+        rows[0].starts_with("\"id\",\"at_ms\",\"session\",\"event\"") && rows[1].starts_with("\"1\","),
+        "{table}"
+    );
+}
+
+#[tokio::test]
+async fn a_forged_log_is_called_one() {
+    let terminal = tried().await;
+    let copy = terminal.folder().join("copy.sqlite");
+    std::fs::copy(terminal.audit_file(), &copy).expect("copied");
+
+    forge(&terminal, "UPDATE entries SET user_id = '8' WHERE id = 2").await;
+    let said = terminal.type_in(&["audit", "verify"], "").await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("NOT INTACT: Entry 2 is not what was written"), "{said:?}");
+    assert!(said.out.contains("1 entry before that is as written."), "{said:?}");
+
+    std::fs::remove_file(terminal.audit_file()).expect("removed");
+    let said = terminal.type_in(&["audit", "verify"], "").await;
+    assert!(said.code == 1 && said.out.contains("NOT INTACT: The log is gone."), "{said:?}");
+    // The copy that was made in time is intact, and the keyring knows it.
+    let said = terminal.succeeds(&["audit", "verify", "--log", "copy.sqlite"]).await;
+    assert!(said.contains("Intact: 3 entries"), "{said}");
+    // Nothing that only reads has put a new log there.
+    assert!(!terminal.audit_file().exists());
+    let said = terminal.fails(&["audit", "list"]).await;
+    assert!(said.contains("There is no audit log at"), "{said}");
+}
