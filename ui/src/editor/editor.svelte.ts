@@ -15,6 +15,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { accessFields } from "../texts/access";
 import { isSameRule, toAllowForm } from "./access";
+import { readDatabaseUrl } from "./database-url";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { sortFaults } from "./faults";
 import { TableDiscovery } from "./table-discovery.svelte";
@@ -334,10 +335,12 @@ export class Editor {
     });
   }
 
-  /** A password that was pasted with the address goes to where it belongs. */
-  takePassword(): void {
+  /** An address that was pasted from another program becomes a URL, and a password in it goes to where it belongs. */
+  takeAddress(): void {
+    if (this.locked) return;
+    this.form.directory.url = readDatabaseUrl(this.form.directory.url);
     const parts = withoutPassword(this.form.directory.url);
-    if (!parts || this.locked) return;
+    if (!parts) return;
     this.form.directory.url = parts.url;
     this.typed[DATABASE_PASSWORD] = parts.password;
     this.passwordMoved = true;
@@ -421,7 +424,7 @@ export class Editor {
   async #toText(): Promise<string | null> {
     if (this.view === "file") return this.text;
     // With a key, the field may never have been left.
-    this.takePassword();
+    this.takeAddress();
     if (this.#formNow === this.#formThen && this.#baseText !== null) {
       this.#tell({});
       return this.#baseText;

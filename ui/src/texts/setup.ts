@@ -27,7 +27,7 @@ const fields = {
   name: { label: "Name", hint: "What your team calls the application.", example: "Acme" },
   "directory.url": {
     label: "Database URL",
-    hint: "Preferably with a read-only database user. The password goes into the keyring, not here. Also mysql://, mongodb:// or sqlite:///path/to/file (on Windows, sqlite:///C:/path/to/file).",
+    hint: "Preferably with a read-only database user. The password goes into the keyring, not here. Also mysql://, mongodb:// or sqlite:///path/to/file (on Windows, sqlite:///C:/path/to/file). You can paste what another program uses: jdbc:…, DATABASE_URL=…, psql -h …",
     example: "postgres://readonly@db.acme.internal/acme",
   },
   "directory.table": {

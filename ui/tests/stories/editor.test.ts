@@ -111,6 +111,17 @@ describe("a new connection", () => {
     expect(screen.getByText(/was moved out of the URL/)).toBeInTheDocument();
   });
 
+  test("understands what another program connects with, and keeps the password of it out of the address", async () => {
+    await startNew();
+    await fill("Database URL", "PGPASSWORD=canary-1 psql -h db.acme.example -p 6432 -U kim acme");
+    await user.tab();
+    expect(await field("Database URL")).toHaveValue("postgres://kim@db.acme.example:6432/acme");
+    expect(await secret("Database password")).toHaveValue("canary-1");
+    await waitFor(() => expect(fake.called("discover_tables")).not.toEqual([]));
+    const written = fake.called("discover_tables").map(({ args }) => args["directory"]);
+    expect(JSON.stringify(written)).not.toContain("canary");
+  });
+
   test("has a field for each secret that its templates name", async () => {
     await startByHand();
     await fill("Body, as JSON", '{ "key": "{{ secret.other }}" }');
