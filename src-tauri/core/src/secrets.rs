@@ -82,9 +82,22 @@ impl Secrets<'_> {
 
     /// All secrets that signing in and out needs, by name. If several have a new destination, one error lists them all.
     pub async fn of_sign_in(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
+        self.of_names(connection, connection.sign_in_secret_names()).await
+    }
+
+    /// All secrets that sending a summary into its ticket needs, by name.
+    pub async fn of_ticket(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
+        self.of_names(connection, connection.ticket_secret_names()).await
+    }
+
+    async fn of_names(
+        &self,
+        connection: &Connection,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, SecretString)>> {
         let mut found = Vec::new();
         let mut moved = Vec::new();
-        for secret in connection.sign_in_secret_names() {
+        for secret in names {
             match self.require_secret(connection, &secret).await {
                 Ok(value) => found.push((secret, value)),
                 Err(Error { moved: Some(one), .. }) => moved.extend(one.secrets),
@@ -120,7 +133,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// One secret that signing in or out needs.
+    /// One secret in the file's templates.
     pub async fn require_secret(&self, connection: &Connection, secret: &str) -> Result<SecretString> {
         if let Some(typed) = self.typed_secret(secret)? {
             return Ok(typed);

@@ -5,6 +5,7 @@ import type { NetworkConfig } from "./NetworkConfig";
 import type { PolicyConfig } from "./PolicyConfig";
 import type { SignInConfig } from "./SignInConfig";
 import type { SignOutConfig } from "./SignOutConfig";
+import type { TicketConfig } from "./TicketConfig";
 
 /**
  * A connection file, as written. `Connection` is what a valid file means.
@@ -22,6 +23,10 @@ environment: Environment, directory: DirectoryConfig, sign_in: SignInConfig,
  * `[sign_out]`: what is sent whenever the session ends.
  */
 sign_out?: SignOutConfig | null, 
+/**
+ * `[ticket]`: how what happened in a session gets into the ticket that it was for.
+ */
+ticket?: TicketConfig | null, 
 /**
  * `[network]`: the way to the application.
  */

@@ -98,6 +98,7 @@ export function toFile(
     environment: form.environment,
     directory: toDirectory(form, base, faults),
     ...toWays(form, base, presets, faults),
+    ...(base.ticket ? { ticket: base.ticket } : {}),
     ...toNetwork(form.network, base),
     policy: {
       ...base.policy,

@@ -24,6 +24,7 @@ export const IN_FILE = {
   directory: ["directory.ssh", "directory.password_command"],
   verify: ["sign_in.verify.headers"],
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
+  ticket: ["ticket.note"],
   ...(Object.fromEntries(
     Object.entries(BY_KIND).map(([kind, keys]) => [kind, keys.map((key) => `sign_in.${key}`)]),
   ) as Record<keyof typeof BY_KIND, string[]>),
@@ -34,4 +35,5 @@ export const SECTIONS: Partial<Record<keyof typeof IN_FILE, string>> = {
   directory: "directory.",
   verify: "sign_in.verify.",
   sign_out: "sign_out.",
+  ticket: "ticket.",
 };

@@ -206,6 +206,8 @@ export const setup = {
     signOut: "Sign-out",
     signOutText: "Optional. Ends the session in your application too.",
     signOutMore: "Its headers, body and steps are in the File view and are kept.",
+    ticket: "Tickets",
+    ticketText: "Optional. Sends the summary of a session to its ticket.",
     policy: "Policy",
     policyText: "Who can be impersonated, and for how long.",
     accessTitle: "Access",

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use self::database::{open_directory, read_some};
-use self::usage::{check_access, check_policy, check_sign_in};
+use self::usage::{check_access, check_policy, check_sign_in, check_ticket};
 use crate::connection::{Connection, ConnectionSource};
 use crate::directory::{FieldKind, Role};
 use crate::error::Result;
@@ -66,13 +66,14 @@ pub async fn check_connection(
         let newest = read_some(&*directory, &connection.file.directory, &mut report).await;
         check_policy(&directory.info(), &newest, &connection, &mut report);
         check_sign_in(&connection, &directory.info(), &mut report);
+        check_ticket(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
     Ok(report)
 }
 
 async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {
-    let names = connection.sign_in_secret_names();
+    let names = connection.template_secret_names();
     if names.is_empty() {
         report.add_step("Secrets", Status::Ok, "The sign-in needs no secrets.", None);
         return;

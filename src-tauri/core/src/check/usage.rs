@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::report::{Report, Status};
 use crate::access::{SessionMode, UnlockRule};
@@ -85,18 +85,7 @@ pub(super) fn check_policy(info: &Info, newest: &[Row], connection: &Connection,
 /// Renders the sign-in for the first user, with masks as secrets. Sends nothing.
 pub(super) fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     let Some(row) = report.sample.first() else { return };
-    let mut secrets = json!({});
-    for name in connection.sign_in_secret_names() {
-        secrets[name] = MASK.into();
-    }
-    let context = json!({
-        "user": info.user_context(row),
-        "operator": { "name": "operator", "email": "operator@example.com" },
-        "secret": secrets,
-        "reason": "check",
-        "session": describe_session("check", connection.policy.access.mode, &TicketContext::default()),
-        "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
-    });
+    let context = invent_context(connection, &info.user_context(row), &TicketContext::default());
     match sign_in::render_outline(connection, &context) {
         Ok(outline) => {
             let verify = if outline.is_verified { ", ask who is signed in" } else { "" };
@@ -117,4 +106,38 @@ pub(super) fn check_sign_in(connection: &Connection, info: &Info, report: &mut R
         }
         Err(error) => report.add_failure("Sign-in", error),
     }
+}
+
+/// Renders the request that sends a summary into its ticket, for the first user, with masks as secrets. Sends nothing.
+pub(super) fn check_ticket(connection: &Connection, info: &Info, report: &mut Report) {
+    let Some(row) = report.sample.first() else { return };
+    let ticket = TicketContext { ticket: "4711".into(), ..TicketContext::default() };
+    let mut context = invent_context(connection, &info.user_context(row), &ticket);
+    context["summary"] = json!({ "id": "check", "markdown": "check", "html": "check", "text": "check" });
+    match sign_in::plan_ticket_note(connection, &context) {
+        Ok(Some(request)) => {
+            let what = format!(
+                "Not tested. The summary of a session for ticket 4711 would go to {} {}",
+                request.method.as_str(),
+                request.url
+            );
+            report.add_step("Ticket", Status::Ok, what, None);
+        }
+        Ok(None) => {}
+        Err(error) => report.add_failure("Ticket", error),
+    }
+}
+
+/// What templates see of a session that there never was, with a mask for each secret.
+fn invent_context(connection: &Connection, user: &Map<String, Value>, ticket: &TicketContext) -> Value {
+    let secrets: Map<String, Value> =
+        connection.template_secret_names().into_iter().map(|name| (name, MASK.into())).collect();
+    json!({
+        "user": user,
+        "operator": { "name": "operator", "email": "operator@example.com" },
+        "secret": secrets,
+        "reason": "check",
+        "session": describe_session("check", connection.policy.access.mode, ticket),
+        "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
+    })
 }

@@ -140,7 +140,7 @@ impl Destination {
         if name == DATABASE_PASSWORD {
             Self::of_password(&connection.file.directory)
         } else {
-            Self::of_sign_in_secret(connection, name)
+            Self::of_template_secret(connection, name)
         }
     }
 
@@ -215,49 +215,18 @@ impl Destination {
         Some(Self::new(words.chain(Self::of_password(directory).facts).collect()))
     }
 
-    /// The destination of a sign-in secret: the origins that requests go to, and where in them the secret is. All
-    /// origins of the sign-in count, because what one returns for the secret may be sent to the next.
-    fn of_sign_in_secret(connection: &Connection, name: &str) -> Self {
-        let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
-        let mut origins = BTreeSet::from([sign_in.origin.ascii_serialization()]);
-        let mut uses = BTreeSet::new();
-        let own = match &sign_in.recipe {
-            Recipe::Webhook(request) => Some(request),
-            Recipe::Storage { request, .. } => request.as_ref(),
-            Recipe::Exchange { .. } => None,
-            Recipe::Link { origins: opened, .. } => {
-                origins.extend(opened.iter().map(url::Origin::ascii_serialization));
-                None
-            }
-            Recipe::Forest(forest) => {
-                origins.extend(forest.url.origin().map(url::Origin::ascii_serialization));
-                let place = |what: &str| format!("POST {} {what}", forest.url.source());
-                if name == FOREST_SECRET {
-                    uses.insert(place("signs its token"));
-                }
-                for (field, value) in &forest.values {
-                    let found = value.places_of_secret(name);
-                    uses.extend(found.into_iter().map(|(at, text)| place(&format!("{field}{at}: {text}"))));
-                }
-                None
-            }
+    /// The destination of a secret in the file's templates: the origins that requests go to, and where in them the
+    /// secret is. A secret that is only for tickets goes nowhere else.
+    fn of_template_secret(connection: &Connection, name: &str) -> Self {
+        let note = connection.ticket_note.as_ref().filter(|note| note.secret_names().contains(name));
+        let is_of_sign_in = connection.sign_in_secret_names().iter().any(|known| known == name);
+        let (mut origins, mut uses) = match note {
+            Some(_) if !is_of_sign_in => Default::default(),
+            _ => list_sign_in_uses(connection, name),
         };
-        let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
-        for request in own.into_iter().chain(steps).chain(&sign_out.request) {
-            origins.extend(request.url.origin().map(url::Origin::ascii_serialization));
-            uses.extend(uses_in(request, name));
-        }
-        if let Some(user) = connection.network.gateway_user.as_ref().filter(|_| name == GATEWAY_PASSWORD) {
-            uses.insert(format!("HTTP Basic as {user}"));
-        }
-        for login in connection.network.credentials.iter().filter(|login| login.secret_names().contains(name))
-        {
-            let origin = login.origin.ascii_serialization();
-            uses.insert(format!("user name and password ({}) for {origin}", login.user.source()));
-            origins.insert(origin);
-        }
-        if let Some(verify) = sign_in.verify.as_ref().filter(|verify| verify.by_console) {
-            origins.extend(verify.url.origin().map(url::Origin::ascii_serialization));
+        if let Some(note) = note {
+            origins.extend(note.url.origin().map(url::Origin::ascii_serialization));
+            uses.extend(uses_in(note, name));
         }
         let mut facts = DestinationFact::from_values(Aspect::Origin, origins);
         if let Some(proxy) = &connection.network.proxy {
@@ -342,6 +311,52 @@ impl Moved {
         };
         self.secrets.iter().map(move |secret| (name(secret), secret))
     }
+}
+
+/// The origins that the requests of a sign-in go to, and where in them the secret is. All origins count, because what one
+/// returns for the secret may be sent to the next.
+fn list_sign_in_uses(connection: &Connection, name: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
+    let mut origins = BTreeSet::from([sign_in.origin.ascii_serialization()]);
+    let mut uses = BTreeSet::new();
+    let own = match &sign_in.recipe {
+        Recipe::Webhook(request) => Some(request),
+        Recipe::Storage { request, .. } => request.as_ref(),
+        Recipe::Exchange { .. } => None,
+        Recipe::Link { origins: opened, .. } => {
+            origins.extend(opened.iter().map(url::Origin::ascii_serialization));
+            None
+        }
+        Recipe::Forest(forest) => {
+            origins.extend(forest.url.origin().map(url::Origin::ascii_serialization));
+            let place = |what: &str| format!("POST {} {what}", forest.url.source());
+            if name == FOREST_SECRET {
+                uses.insert(place("signs its token"));
+            }
+            for (field, value) in &forest.values {
+                let found = value.places_of_secret(name);
+                uses.extend(found.into_iter().map(|(at, text)| place(&format!("{field}{at}: {text}"))));
+            }
+            None
+        }
+    };
+    let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
+    for request in own.into_iter().chain(steps).chain(&sign_out.request) {
+        origins.extend(request.url.origin().map(url::Origin::ascii_serialization));
+        uses.extend(uses_in(request, name));
+    }
+    if let Some(user) = connection.network.gateway_user.as_ref().filter(|_| name == GATEWAY_PASSWORD) {
+        uses.insert(format!("HTTP Basic as {user}"));
+    }
+    for login in connection.network.credentials.iter().filter(|login| login.secret_names().contains(name)) {
+        let origin = login.origin.ascii_serialization();
+        uses.insert(format!("user name and password ({}) for {origin}", login.user.source()));
+        origins.insert(origin);
+    }
+    if let Some(verify) = sign_in.verify.as_ref().filter(|verify| verify.by_console) {
+        origins.extend(verify.url.origin().map(url::Origin::ascii_serialization));
+    }
+    (origins, uses)
 }
 
 /// The places in a request that hold the secret, each with its template.

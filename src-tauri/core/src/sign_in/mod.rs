@@ -203,6 +203,12 @@ pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<
         .transpose()
 }
 
+/// Renders the request that sends a session's summary into its ticket; `None` if the connection has none.
+pub fn plan_ticket_note(connection: &Connection, context: &Value) -> Result<Option<PlannedRequest>> {
+    let note = connection.ticket_note.as_ref();
+    note.map(|request| plan_request(request, connection.sign_in.timeout, context)).transpose()
+}
+
 /// Renders header values and checks that a header can carry them.
 fn render_headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
     let mut headers = Vec::with_capacity(templates.len() + 1);

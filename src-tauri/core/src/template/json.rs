@@ -46,6 +46,13 @@ impl JsonTemplate {
         self.names_below("captured")
     }
 
+    /// All names that it uses: `user.email`.
+    pub fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.0.collect_names(&mut names);
+        names
+    }
+
     /// The places that use the secret `name`, such as `.user.ids[0]`, each with its template.
     pub fn places_of_secret(&self, name: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
@@ -129,6 +136,16 @@ impl JsonNode {
                     .collect::<Result<_>>()?,
             ),
         })
+    }
+
+    fn collect_names(&self, found: &mut BTreeSet<String>) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Text(template) => found.extend(template.names().iter().cloned()),
+            Self::Whole(source) => found.extend(source.names.iter().cloned()),
+            Self::Array(items) => items.iter().for_each(|item| item.collect_names(found)),
+            Self::Object(fields) => fields.iter().for_each(|(_, node)| node.collect_names(found)),
+        }
     }
 
     fn collect_names_below(&self, group: &str, found: &mut BTreeSet<String>) {

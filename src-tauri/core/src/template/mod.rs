@@ -164,6 +164,11 @@ impl Template {
         self.source.names_below("secret")
     }
 
+    /// All names that it uses: `user.email`.
+    pub fn names(&self) -> &BTreeSet<String> {
+        &self.source.names
+    }
+
     /// The names below `captured.`.
     pub fn captured_names(&self) -> BTreeSet<String> {
         self.source.names_below("captured")

@@ -70,6 +70,12 @@ impl Scope {
         self
     }
 
+    /// Adds `summary`: a session's, on its way to the ticket.
+    #[must_use]
+    pub fn with_summary(self) -> Self {
+        self.with_group("summary", ["id", "markdown", "html", "text"])
+    }
+
     /// Adds `captured.<name>`: what earlier steps of the sign-in took from their answers.
     #[must_use]
     pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {

@@ -6,6 +6,7 @@ mod forest;
 mod policy;
 mod requests;
 mod sign_in;
+mod ticket;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use forest::{ForestConfig, ForestFieldConfig, FormFieldKind};
 pub use policy::{AllowConfig, HostsConfig, PolicyConfig, ReasonRule, UnlockCondition, UnlockConfig};
 pub use requests::{CaptureConfig, Encoding, Expected, Method, SignOutConfig, StepConfig};
 pub use sign_in::{SignInConfig, SignInKind, StorageConfig, VerifyConfig};
+pub use ticket::{NoteConfig, TicketConfig};
 
 /// Which of the application's installations a connection is for. Each has a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -45,6 +47,9 @@ pub struct ConnectionFile {
     /// `[sign_out]`: what is sent whenever the session ends.
     #[serde(default)]
     pub sign_out: Option<SignOutConfig>,
+    /// `[ticket]`: how what happened in a session gets into the ticket that it was for.
+    #[serde(default)]
+    pub ticket: Option<TicketConfig>,
     /// `[network]`: the way to the application.
     #[serde(default)]
     pub network: Option<NetworkConfig>,

@@ -21,6 +21,8 @@ const SECTIONS: &[&str] = &[
     "sign_in.forest",
     "sign_in.verify",
     "sign_out",
+    "ticket",
+    "ticket.note",
     "network",
     "policy",
     "policy.hosts",

@@ -176,6 +176,12 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn ticket()(url in ".*", method in method(), headers in headers(), body in body()) -> TicketConfig {
+        TicketConfig { note: NoteConfig { url, method, headers, body, encoding: None } }
+    }
+}
+
+prop_compose! {
     fn directory()(
         url in ".*", table in ".*", id in ".*",
         email in prop::option::of(".*"), name in prop::option::of(".*"), created_at in prop::option::of(".*"),
@@ -244,9 +250,9 @@ prop_compose! {
     fn any_file()(
         name in ".*",
         environment in prop_oneof![Just(Environment::Production), Just(Environment::Development)],
-        directory in directory(),
-        sign_in in sign_in(),
-        sign_out in prop::option::of(sign_out()),
+        directory in directory().boxed(),
+        sign_in in sign_in().boxed(),
+        sign_out in prop::option::of(sign_out()).boxed(),
         reason in prop_oneof![Just(ReasonRule::Required), Just(ReasonRule::Optional)],
         max_minutes in prop::option::of(1..1440_u32),
         max_extensions in prop::option::of(0..20_u32),
@@ -257,9 +263,10 @@ prop_compose! {
             prop::collection::vec(".*", 0..3),
         ),
         (mode, may_unlock, allow, hosts) in access(),
+        ticket in prop::option::of(ticket()).boxed(),
     ) -> ConnectionFile {
         ConnectionFile {
-            name, environment, directory, sign_in, sign_out,
+            name, environment, directory, sign_in, sign_out, ticket,
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
                 reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, hosts,

@@ -50,6 +50,8 @@ pub struct Connection {
     pub sign_out: SignOut,
     pub policy: Policy,
     pub network: Network,
+    /// Sends a session's summary into its ticket.
+    pub ticket_note: Option<Request>,
     /// The pages about the rows of each related table, if it has any.
     pub record_pages: Vec<Option<Template>>,
 }
@@ -91,6 +93,7 @@ impl Connection {
         network.credentials = parts.compile_credentials(file.network.as_ref());
         let record_pages = parts.compile_record_pages(&file.directory);
         let compiled = parts.sign_in_and_out(&file);
+        let ticket_note = file.ticket.as_ref().and_then(|part| parts.compile_ticket_note(part));
         let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
         match (compiled, policy) {
@@ -105,6 +108,7 @@ impl Connection {
                 sign_out,
                 policy,
                 network,
+                ticket_note,
                 record_pages,
             }),
             _ => Err(faults.into_error()),
@@ -121,6 +125,11 @@ impl Connection {
                 Some(regular_file::read_bytes(path, regular_file::OF_CERTIFICATES)?.into());
         }
         Ok(self)
+    }
+
+    /// The helpdesk's origin, if summaries can be sent there.
+    pub fn ticket_origin(&self) -> Option<String> {
+        self.ticket_note.as_ref()?.url.origin().map(::url::Origin::ascii_serialization)
     }
 
     fn engine_name(&self) -> &'static str {

@@ -78,9 +78,21 @@ impl Connection {
         SecretName::new(&self.id, DATABASE_PASSWORD)
     }
 
+    /// The names of the secrets that sending a summary into its ticket needs, sorted.
+    pub fn ticket_secret_names(&self) -> Vec<String> {
+        self.ticket_note.iter().flat_map(Request::secret_names).collect()
+    }
+
+    /// The names of the secrets in its templates, sorted.
+    pub fn template_secret_names(&self) -> Vec<String> {
+        let names: BTreeSet<String> =
+            self.sign_in_secret_names().into_iter().chain(self.ticket_secret_names()).collect();
+        names.into_iter().collect()
+    }
+
     /// The names of all secrets that the connection can use: the database password, and those of its templates.
     pub fn secret_names(&self) -> Vec<String> {
-        let mut names = self.sign_in_secret_names();
+        let mut names = self.template_secret_names();
         if self.may_need_password() {
             names.insert(0, DATABASE_PASSWORD.into());
         }

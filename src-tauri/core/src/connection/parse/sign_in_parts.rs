@@ -28,6 +28,13 @@ impl Request {
         let in_headers = self.headers.iter().flat_map(|(_, value)| value.secret_names());
         in_headers.chain(self.body.iter().flat_map(JsonTemplate::secret_names)).collect()
     }
+
+    /// All names that its templates use: `user.email`.
+    pub fn names(&self) -> BTreeSet<String> {
+        let texts = std::iter::once(&self.url).chain(self.headers.iter().map(|(_, value)| value));
+        let in_texts = texts.flat_map(|template| template.names().iter().cloned());
+        in_texts.chain(self.body.iter().flat_map(JsonTemplate::names)).collect()
+    }
 }
 
 #[derive(Debug, Clone)]

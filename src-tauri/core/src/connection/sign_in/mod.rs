@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Origin;
 
-use self::requests::RequestConfig;
+pub(super) use self::requests::RequestConfig;
 use super::parse::ConnectionCompiler;
 use super::rules::RequestSender;
 use super::{

@@ -12,13 +12,13 @@ use crate::connection::{Encoding, Expected, Method, Request};
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
 /// A request that the file describes, in any of its places.
-pub(super) struct RequestConfig<'a> {
-    pub(super) url: &'a str,
-    pub(super) method: Option<Method>,
-    pub(super) headers: &'a std::collections::BTreeMap<String, String>,
-    pub(super) body: Option<&'a Value>,
-    pub(super) encoding: Option<Encoding>,
-    pub(super) expect: &'a [Expected],
+pub(in crate::connection) struct RequestConfig<'a> {
+    pub(in crate::connection) url: &'a str,
+    pub(in crate::connection) method: Option<Method>,
+    pub(in crate::connection) headers: &'a std::collections::BTreeMap<String, String>,
+    pub(in crate::connection) body: Option<&'a Value>,
+    pub(in crate::connection) encoding: Option<Encoding>,
+    pub(in crate::connection) expect: &'a [Expected],
 }
 
 impl ConnectionCompiler<'_> {
@@ -74,8 +74,8 @@ impl ConnectionCompiler<'_> {
         (statuses, that)
     }
 
-    /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`.
-    pub(super) fn compile_request(
+    /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`, `ticket.note`.
+    pub(in crate::connection) fn compile_request(
         &mut self,
         key: &str,
         described: &RequestConfig<'_>,
@@ -86,6 +86,7 @@ impl ConnectionCompiler<'_> {
         let url = self.compile_url(&format!("{key}.url"), described.url, captured);
         let scope = match key {
             "sign_out" => self.session_scope(WITHOUT_KEYRING),
+            "ticket.note" => self.session_scope(SECRETS_IN_URL).with_secrets().with_summary(),
             _ => self.session_scope(SECRETS_IN_URL).with_secrets().with_captured(captured),
         };
         let headers = self.compile_headers(key, described.headers, sender, &scope);
