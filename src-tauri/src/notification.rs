@@ -117,6 +117,7 @@ mod tests {
             },
             reason: "a private matter".into(),
             ticket: String::new(),
+            ticket_origin: None,
             phase: Phase::Active,
             started_at: 0,
             active_at: Some(0),

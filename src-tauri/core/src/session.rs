@@ -78,6 +78,9 @@ pub struct SessionView {
     pub reason: String,
     /// The ticket that it is for, as a link named it; may be empty.
     pub ticket: String,
+    /// The origin of the helpdesk that its summary can be sent to; `None` without a ticket, or if the connection does not
+    /// say how.
+    pub ticket_origin: Option<String>,
     pub phase: Phase,
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number")]
@@ -333,6 +336,7 @@ pub(crate) mod tests {
                 user: UserLabel { id: "7".into(), name: None, email: None, company: None },
                 reason: "cannot pay".into(),
                 ticket: "4711".into(),
+                ticket_origin: None,
                 phase: Phase::Active,
                 started_at: 1_000,
                 active_at: Some(5),

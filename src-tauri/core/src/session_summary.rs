@@ -1,6 +1,7 @@
 //! What happened in a session, in words for its ticket: who, why, how long, which pages, what was held back.
 //!
-//! The same lines are rendered as Markdown and as HTML, so that a ticket's editor takes whichever it understands.
+//! The same lines are rendered as Markdown, as HTML and as plain text, so that a ticket's editor takes whichever it
+//! understands.
 //! Everything that is not ours (names, reasons, addresses) is escaped: a customer's name is never a link or a heading.
 
 use std::collections::VecDeque;
@@ -8,6 +9,7 @@ use std::fmt::Write;
 
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::access::SessionMode;
 use crate::audit::{EndCause, PastUnlock};
@@ -15,6 +17,7 @@ use crate::evidence::PageVisit;
 use crate::held_back::HeldBackList;
 use crate::sanitize::sanitize_line;
 use crate::session::SessionView;
+use crate::template::SignInContext;
 
 /// Pages and held-back requests that a summary lists; of more, it says how many there are.
 const LIST_LIMIT: usize = 25;
@@ -43,6 +46,8 @@ pub struct SessionSummary {
     pub held_back: HeldBackList,
     /// `None` while it runs.
     pub end: Option<SummarizedEnd>,
+    /// What the templates of the request see that sends it into the ticket; without secrets.
+    pub context: SignInContext,
 }
 
 /// How a summarized session ended.
@@ -55,11 +60,13 @@ pub struct SummarizedEnd {
     pub sign_out_failed: Option<String>,
 }
 
-/// A summary in both notations.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A summary in each notation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummaryText {
     pub markdown: String,
     pub html: String,
+    /// Without any notation, as people read it.
+    pub text: String,
 }
 
 /// A line of a summary: `**Label:** text`, and what is listed under it.
@@ -74,7 +81,11 @@ impl SessionSummary {
     pub fn to_text(&self, now_ms: i64, zone: &TimeZone) -> SummaryText {
         let title = self.describe_session();
         let lines = self.list_lines(now_ms, zone);
-        SummaryText { markdown: render_markdown(&title, &lines), html: render_html(&title, &lines) }
+        SummaryText {
+            markdown: render_markdown(&title, &lines),
+            html: render_html(&title, &lines),
+            text: render_plain(&title, &lines),
+        }
     }
 
     fn describe_session(&self) -> String {
@@ -225,6 +236,17 @@ fn render_markdown(title: &str, lines: &[SummaryLine]) -> String {
     text
 }
 
+fn render_plain(title: &str, lines: &[SummaryLine]) -> String {
+    let mut plain = format!("{title}\n");
+    for SummaryLine { label, text, items } in lines {
+        writeln!(plain, "{label}: {text}").expect("a string takes whatever is written");
+        for item in items {
+            writeln!(plain, "    {item}").expect("a string takes whatever is written");
+        }
+    }
+    plain
+}
+
 fn render_html(title: &str, lines: &[SummaryLine]) -> String {
     let mut text = format!("<p><strong>{}</strong></p>\n<ul>\n", escape_html(title));
     for SummaryLine { label, text: value, items } in lines {
@@ -318,6 +340,7 @@ mod tests {
             },
             reason: "Cannot *pay*".into(),
             ticket: "4711".into(),
+            ticket_origin: None,
             phase: Phase::Active,
             started_at: NOON,
             active_at: Some(NOON + 1000),
@@ -355,6 +378,7 @@ mod tests {
                 cause: EndCause::Operator,
                 sign_out_failed: None,
             }),
+            context: SignInContext::default(),
         }
     }
 

@@ -20,7 +20,12 @@ reason: string,
 /**
  * The ticket that it is for, as a link named it; may be empty.
  */
-ticket: string, phase: Phase, 
+ticket: string, 
+/**
+ * The origin of the helpdesk that its summary can be sent to; `None` without a ticket, or if the connection does not
+ * say how.
+ */
+ticket_origin: string | null, phase: Phase, 
 /**
  * Milliseconds since the Unix epoch.
  */

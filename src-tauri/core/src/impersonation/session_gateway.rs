@@ -283,6 +283,11 @@ impl SessionGateway {
         self.redactor.redact_line(line)
     }
 
+    /// What the operator wrote, without the secrets of the sign-in, which can be pasted by mistake.
+    pub(super) fn mask_text(&self, text: &str) -> String {
+        self.events.masks.read().mask_text(text)
+    }
+
     /// The pages that the session's windows have shown, without what has turned out to be secret since then.
     pub(super) fn trail(&self) -> Vec<PageVisit> {
         let masks = self.events.masks.read();

@@ -121,6 +121,7 @@ impl Impersonations {
             deadline: None,
             extensions_left: 0,
             refused_secrets: Vec::new(),
+            ticket_origin: connection.ticket_origin().filter(|_| !request.ticket.ticket.is_empty()),
             ticket: request.ticket.ticket.clone(),
             mode: connection.policy.access.mode,
             may_unlock: connection.policy.access.may_unlock,

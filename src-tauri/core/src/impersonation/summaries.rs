@@ -1,6 +1,7 @@
 //! What a session's ticket is told: the operator's note, and a summary of what happened.
 
 use super::{Impersonations, RunningSession};
+use crate::audit::PastUnlock;
 use crate::error::{Code, Error, Result};
 use crate::session_summary::{NOTE_LIMIT, SessionSummary, SummarizedEnd};
 
@@ -38,13 +39,21 @@ impl Impersonations {
 fn summarize(running: &RunningSession, end: Option<SummarizedEnd>) -> SessionSummary {
     let gateway = running.gateway();
     let connection_name = &running.begun.whom.connection_name;
+    let mask = |text: &str| gateway.map_or_else(|| text.to_owned(), |gateway| gateway.mask_text(text));
+    let mut session = running.view();
+    session.reason = mask(&session.reason);
+    let unlocks = running.unlocks.lock().clone();
     SessionSummary {
-        session: running.view(),
+        session,
         operator: running.request.operator.display_name().to_owned(),
-        unlocks: running.unlocks.lock().clone(),
-        note: running.note.lock().clone(),
+        unlocks: unlocks
+            .into_iter()
+            .map(|unlock| PastUnlock { reason: mask(&unlock.reason), ..unlock })
+            .collect(),
+        note: mask(&running.note.lock()),
         pages: gateway.map(|gateway| gateway.trail()).unwrap_or_default(),
         held_back: gateway.map(|gateway| gateway.list_held_back(connection_name)).unwrap_or_default(),
         end,
+        context: running.context(),
     }
 }

@@ -38,6 +38,11 @@ impl SignInContext {
         Self { open: open.into(), given: Value::Object(given).into(), ..Self::default() }
     }
 
+    /// `user`, `operator`, `reason`, `session` and `connection`: not secret, but personal.
+    pub fn open_facts(&self) -> &Value {
+        &self.open
+    }
+
     pub fn user(&self) -> &Value {
         &self.open["user"]
     }
