@@ -34,5 +34,6 @@ mod slow_shop;
 mod spare_window;
 mod story;
 mod test_console;
+mod ticket_notes;
 mod time;
 mod tokens_and_csrf;

@@ -221,6 +221,20 @@ impl Desk {
         .await
     }
 
+    /// The next message like this.
+    pub async fn toast_that(&mut self, wanted: impl Fn(&Toast) -> bool) -> Toast {
+        self.told(|notice| match notice {
+            Notice::Toast(toast) if wanted(toast) => Some(toast.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The notices from now on, for a story that waits for its own.
+    pub fn later_notices(&self) -> Receiver<Notice> {
+        self.notices.resubscribe()
+    }
+
     pub async fn ends_soon(&mut self) -> SessionView {
         self.told(|notice| match notice {
             Notice::SessionEndsSoon(session) => Some(session.clone()),

@@ -34,6 +34,11 @@ impl Moment {
         self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
     }
 
+    /// Whether either clock has reached it.
+    pub fn is_reached(self, now: Self) -> bool {
+        self.ms_until(now) == 0
+    }
+
     /// Milliseconds from `now` until this moment on the clock that reaches it first; 0 if it is past.
     fn ms_until(self, now: Self) -> u64 {
         u64::try_from((self.wall_ms - now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)

@@ -99,6 +99,11 @@ impl Home {
         ensure_folder(self.data.join("demo"))
     }
 
+    /// Where summaries wait that are on their way into tickets. Created when there is one.
+    pub fn outbox_dir(&self) -> PathBuf {
+        self.data.join("outbox")
+    }
+
     /// Where windows keep their sizes and the storage of the console's page.
     pub fn windows_dir(&self) -> Result<PathBuf> {
         ensure_folder(self.data.join("windows"))

@@ -28,6 +28,7 @@ pub mod launch;
 pub(crate) mod lookups;
 pub(crate) mod masks;
 pub mod notice;
+pub mod outbox;
 #[cfg(test)]
 mod path_text;
 pub mod policy;

@@ -9,6 +9,7 @@ use crate::audit::Entry;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::customer_link::CustomerLink;
 use crate::error::Error;
+use crate::outbox::WaitingNote;
 use crate::sanitize;
 use crate::session::{EndedSession, SessionView};
 use crate::sign_in::SafeHtml;
@@ -119,6 +120,8 @@ pub enum Notice {
     Toast(Toast),
     /// A link from outside names a customer. Nothing of it has been looked up.
     CustomerLink(CustomerLink),
+    /// The summaries that have not reached their tickets yet, after any of that changed.
+    WaitingNotes(Vec<WaitingNote>),
     Connections(ConnectionList),
     /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
-use axum::{Form, Router};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ const FIRST_NUMBER: u32 = 4711;
 /// How many comments a ticket takes, and how long one may be, in bytes.
 const COMMENTS: usize = 20;
 const LONGEST_COMMENT: usize = 40_000;
+const LONGEST_ID: usize = 100;
 
 /// What customers write, and the page that it is about.
 const QUESTIONS: [(&str, &str, &str); 4] = [
@@ -49,12 +50,38 @@ const QUESTIONS: [(&str, &str, &str); 4] = [
 
 /// The comments by ticket.
 #[derive(Default)]
-pub(super) struct Helpdesk(Mutex<HashMap<u32, Vec<String>>>);
+pub(super) struct Helpdesk(Mutex<HashMap<u32, Vec<Comment>>>);
+
+struct Comment {
+    /// What its sender calls it, so that it is not added twice; empty for one that was typed here.
+    id: String,
+    text: String,
+}
+
+impl Helpdesk {
+    fn list_comments(&self, number: u32) -> Vec<String> {
+        let all = self.0.lock();
+        all.get(&number).into_iter().flatten().map(|comment| comment.text.clone()).collect()
+    }
+
+    fn add_comment(&self, number: u32, comment: Comment) {
+        let mut all = self.0.lock();
+        let comments = all.entry(number).or_default();
+        if !comment.id.is_empty() && comments.iter().any(|known| known.id == comment.id) {
+            return;
+        }
+        if comments.len() == COMMENTS {
+            comments.remove(0);
+        }
+        comments.push(comment);
+    }
+}
 
 pub(super) fn build_routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/helpdesk", get(list_tickets))
         .route("/helpdesk/{number}", get(show_ticket).post(add_comment))
+        .route("/helpdesk/{number}/comments", post(receive_comment))
         .layer(axum::middleware::map_response(pages::with_policy))
 }
 
@@ -107,6 +134,22 @@ impl AppState {
             .collect())
     }
 
+    /// Fails with the answer that says why it is not kept.
+    async fn keep_comment(&self, number: u32, new: NewComment) -> Result<(), Response> {
+        let ticket = self.find_ticket(number).await.map_err(|_| pages::database_error())?;
+        if ticket.is_none() {
+            return Err(pages::not_found().await.into_response());
+        }
+        let text = new.comment.trim().replace("\r\n", "\n");
+        if text.len() > LONGEST_COMMENT || new.id.len() > LONGEST_ID {
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, "This comment is too long.").into_response());
+        }
+        if !text.is_empty() {
+            self.helpdesk.add_comment(number, Comment { id: new.id, text });
+        }
+        Ok(())
+    }
+
     async fn find_ticket(&self, number: u32) -> sqlx::Result<Option<Ticket>> {
         Ok(self.list_tickets().await?.into_iter().find(|ticket| ticket.number == number))
     }
@@ -122,35 +165,37 @@ async fn show_ticket(State(shared): State<Arc<AppState>>, Path(number): Path<u32
     let Ok(ticket) = shared.find_ticket(number).await else { return pages::database_error() };
     let Some(ticket) = ticket else { return pages::not_found().await.into_response() };
     let mut filled = ticket.to_json();
-    filled["comments"] = json!(shared.helpdesk.0.lock().get(&number).cloned().unwrap_or_default());
+    filled["comments"] = json!(shared.helpdesk.list_comments(number));
     pages::render_for_nobody("Ticket", "ticket", &filled)
 }
 
 #[derive(Deserialize)]
 struct NewComment {
     comment: String,
+    /// The same if a program sends the same comment again.
+    #[serde(default)]
+    id: String,
 }
 
 async fn add_comment(
     State(shared): State<Arc<AppState>>,
     Path(number): Path<u32>,
-    Form(NewComment { comment }): Form<NewComment>,
+    Form(comment): Form<NewComment>,
 ) -> Response {
-    let Ok(ticket) = shared.find_ticket(number).await else { return pages::database_error() };
-    if ticket.is_none() {
-        return pages::not_found().await.into_response();
+    match shared.keep_comment(number, comment).await {
+        Ok(()) => Redirect::to(&format!("/helpdesk/{number}")).into_response(),
+        Err(refusal) => refusal,
     }
-    let comment = comment.trim().replace("\r\n", "\n");
-    if comment.len() > LONGEST_COMMENT {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "This comment is too long.").into_response();
-    }
-    if !comment.is_empty() {
-        let mut all = shared.helpdesk.0.lock();
-        let comments = all.entry(number).or_default();
-        if comments.len() == COMMENTS {
-            comments.remove(0);
-        }
-        comments.push(comment);
-    }
-    Redirect::to(&format!("/helpdesk/{number}")).into_response()
+}
+
+/// The same for programs, as helpdesks have it.
+async fn receive_comment(
+    State(shared): State<Arc<AppState>>,
+    Path(number): Path<u32>,
+    Json(comment): Json<NewComment>,
+) -> Response {
+    shared
+        .keep_comment(number, comment)
+        .await
+        .map_or_else(|refusal| refusal, |()| StatusCode::CREATED.into_response())
 }

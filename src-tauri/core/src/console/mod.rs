@@ -9,6 +9,7 @@ mod form;
 mod secrets;
 mod sessions;
 mod settings;
+mod tickets;
 mod users;
 
 use parking_lot::{Mutex, RwLock};
@@ -35,6 +36,7 @@ use crate::impersonation::{ConnectionProvider, Impersonations};
 use crate::latest_only::LatestOnly;
 use crate::lookups::Lookups;
 use crate::notice::{Notice, Notices, Toast};
+use crate::outbox::Outbox;
 use crate::settings::Settings;
 use crate::vault::Vault;
 
@@ -73,6 +75,8 @@ pub struct Console {
     audit: AuditLog,
     notices: Notices,
     clock: Clock,
+    /// Summaries on their way into tickets.
+    outbox: Outbox,
     impersonations: Arc<Impersonations>,
 }
 
@@ -108,6 +112,7 @@ impl Console {
                 console.clone(),
             ),
             files: Connections::new(home.clone()),
+            outbox: Outbox::new(&home),
             home,
             connections: RwLock::default(),
             problems: RwLock::default(),
@@ -164,7 +169,11 @@ impl Console {
 
     /// The current state as notices, for a listener that missed some.
     pub fn current_notices(&self) -> Vec<Notice> {
-        vec![Notice::Sessions(self.sessions()), Notice::Connections(self.connection_list())]
+        vec![
+            Notice::Sessions(self.sessions()),
+            Notice::WaitingNotes(self.waiting_notes()),
+            Notice::Connections(self.connection_list()),
+        ]
     }
 
     /// Ends everything before the process exits; from then on, nothing begins. Takes at most half a minute, even if
@@ -177,6 +186,7 @@ impl Console {
         }
         self.lookups.stop(u64::MAX);
         self.trying.close();
+        self.outbox.stop.cancel();
         let ends = async { tokio::join!(self.impersonations.quit(), self.trying.wait()) };
         if tokio::time::timeout(QUIT_LIMIT, ends).await.is_err() {
             tracing::error!(

@@ -1,0 +1,231 @@
+//! What goes back into a ticket: a session's summary, shown first, then sent, and kept until the helpdesk has it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::Console;
+use crate::check::TypedSecrets;
+use crate::clock::Moment;
+use crate::connection::Connection;
+use crate::error::{Code, Error, Result, SecretName};
+use crate::notice::{Notice, Toast};
+use crate::outbox::{NoteFault, OutgoingNote, PreparedNote, SendOutcome, WaitingNote, plan_note, send_note};
+use crate::sanitize::sanitize_line;
+use crate::secrets::Secrets;
+
+/// How long a console waits for another one with the same home that is sending.
+const ANOTHER_SENDS_MS: i64 = 5_000;
+
+impl Console {
+    /// The summary of a session as it would be sent into its ticket, for the operator to read. Nothing is sent yet.
+    ///
+    /// Fails with [`Code::PolicyRefused`] if the session has no ticket or its connection does not say how to send it.
+    pub fn prepare_summary(&self, session: &str) -> Result<PreparedNote> {
+        let summary = self.impersonations.summarize_session(session)?;
+        let view = &summary.session;
+        if view.ticket.is_empty() {
+            let message = "This session is not for a ticket, so its summary has nowhere to go.";
+            return Err(Error::new(Code::PolicyRefused, message).with_hint("Copy the summary instead."));
+        }
+        let connection = self.find_connection(&view.connection)?;
+        let origin = connection.ticket_origin().ok_or_else(|| {
+            let message = format!("The connection `{}` does not say how to send a summary.", connection.id);
+            Error::new(Code::PolicyRefused, message)
+                .with_hint("Copy the summary instead, or ask for `[ticket] note` in the connection.")
+        })?;
+        let now = self.clock.now_ms();
+        let mut note = OutgoingNote {
+            id: Uuid::now_v7().to_string(),
+            connection: connection.id.clone(),
+            connection_name: connection.file.name.clone(),
+            ticket: view.ticket.clone(),
+            user: view.user.display_name().clone(),
+            written_at: now,
+            facts: summary.context.open_facts().clone(),
+            summary: summary.to_text(now, &TimeZone::system()),
+            stopped: None,
+        };
+        note.keep_used_facts(&connection);
+        let (id, text) = (note.id.clone(), note.summary.text.clone());
+        self.outbox.set_prepared(note);
+        Ok(PreparedNote { id, session: summary.session, origin, text })
+    }
+
+    /// Puts the summary that was shown into the outbox, from where it is sent at once. After this, neither a crash nor a
+    /// helpdesk that does not answer can lose it.
+    pub async fn send_summary(&self, id: &str) -> Result<()> {
+        if self.outbox.store.find_note(id).is_some() {
+            return Ok(());
+        }
+        let note = self.outbox.find_prepared(id)?;
+        // What the operator has to put right is reported here, where they see it.
+        self.plan_request(&note).await?;
+        self.outbox.store.keep_note(&note)?;
+        self.outbox.drop_prepared(id);
+        self.outbox.wake.notify_one();
+        Ok(())
+    }
+
+    /// The summaries that have not reached their tickets yet, oldest first.
+    pub fn waiting_notes(&self) -> Vec<WaitingNote> {
+        self.outbox.list_waiting(self.clock.now())
+    }
+
+    /// Tries a summary again, because the operator says so.
+    pub async fn retry_note(&self, id: &str) -> Result<()> {
+        let Some(note) = self.outbox.store.find_note(id) else {
+            self.notify_waiting_notes();
+            return Ok(());
+        };
+        self.plan_request(&note).await?;
+        if note.stopped.is_some() {
+            self.outbox.store.keep_note(&OutgoingNote { stopped: None, ..note })?;
+        }
+        self.outbox.forget_tries(id);
+        self.outbox.wake.notify_one();
+        Ok(())
+    }
+
+    /// Throws a summary away that has not reached its ticket.
+    pub fn discard_note(&self, id: &str) -> Result<()> {
+        self.outbox.store.remove_note(id)?;
+        self.outbox.forget_tries(id);
+        self.notify_waiting_notes();
+        Ok(())
+    }
+
+    /// Sends what is in the outbox, now and whenever something is due, until Understudy quits.
+    pub async fn deliver_notes(self: Arc<Self>) {
+        let stop = self.outbox.stop.clone();
+        let deliver = async {
+            loop {
+                let next = self.deliver_due_notes().await;
+                self.notify_waiting_notes();
+                let wait = async {
+                    match next {
+                        Some(next) => self.clock.wait_until(next).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = self.outbox.wake.notified() => {}
+                    () = wait => {}
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = deliver => {}
+        }
+    }
+
+    /// Returns when something is due again.
+    async fn deliver_due_notes(&self) -> Option<Moment> {
+        let outbox = &self.outbox;
+        let now = self.clock.now();
+        if !outbox.store.list_notes().iter().any(|note| outbox.is_due(note, now)) {
+            return outbox.next_due(&outbox.store.list_notes(), now);
+        }
+        let _alone = match outbox.store.lock_sending() {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => return Some(now.add_ms(ANOTHER_SENDS_MS)),
+            Err(error) => {
+                tracing::warn!("the outbox has no lock: {error:#}");
+                None
+            }
+        };
+        // One helpdesk that does not answer is asked once, not once for each summary.
+        let mut silent: BTreeMap<String, NoteFault> = BTreeMap::new();
+        for note in outbox.store.list_notes() {
+            let now = self.clock.now();
+            if !outbox.is_due(&note, now) {
+                continue;
+            }
+            let outcome = match silent.get(&note.connection) {
+                Some(fault) => SendOutcome::Later(fault.clone(), None),
+                None => self.try_note(&note).await,
+            };
+            match outcome {
+                SendOutcome::Delivered => self.finish_note(&note),
+                SendOutcome::Later(fault, wait) => {
+                    silent.insert(note.connection.clone(), fault.clone());
+                    outbox.postpone(&note.id, fault, wait, self.clock.now());
+                }
+                SendOutcome::Stopped(fault) => self.stop_note(note, fault),
+            }
+        }
+        outbox.next_due(&outbox.store.list_notes(), self.clock.now())
+    }
+
+    async fn try_note(&self, note: &OutgoingNote) -> SendOutcome {
+        let connection = match self.find_connection(&note.connection) {
+            Ok(connection) => connection,
+            // The file may be mended, and the demo may be started.
+            Err(error) => return SendOutcome::Later((&error).into(), None),
+        };
+        if !self.can_read_secrets(&connection).await {
+            let message = "The secrets for the helpdesk are locked in the keyring.".into();
+            let hint = Some("Unlock the keyring, or choose “Try again”.".into());
+            return SendOutcome::Later(NoteFault { message, hint }, None);
+        }
+        match self.plan_request(note).await {
+            Ok((connection, request)) => send_note(&request, &connection).await,
+            Err(error) => SendOutcome::Stopped((&error).into()),
+        }
+    }
+
+    /// Renders the request with the secrets as the vault has them now.
+    async fn plan_request(
+        &self,
+        note: &OutgoingNote,
+    ) -> Result<(Connection, crate::browser::PlannedRequest)> {
+        let connection = Connection::clone(&*self.find_connection(&note.connection)?).with_authority()?;
+        let typed = TypedSecrets::new();
+        let source = Secrets { vault: &self.vault, id: Some(&connection.id), typed: &typed };
+        let secrets: Vec<(String, SecretString)> = source.of_ticket(&connection).await?;
+        let request = plan_note(note, &connection, &secrets)?;
+        Ok((connection, request))
+    }
+
+    /// Whether no prompt would appear: nobody asked for one.
+    async fn can_read_secrets(&self, connection: &Connection) -> bool {
+        for name in connection.ticket_secret_names() {
+            if !self.vault.is_open_for(&SecretName::new(&connection.id, name)).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn finish_note(&self, note: &OutgoingNote) {
+        if let Err(error) = self.outbox.store.remove_note(&note.id) {
+            // It must not be sent again and again.
+            let message = format!("The summary is in its ticket, but stays in the outbox: {}", error.message);
+            return self.outbox.give_up(&note.id, NoteFault { message, hint: Some("Discard it.".into()) });
+        }
+        self.outbox.forget_tries(&note.id);
+        let ticket = sanitize_line(&note.ticket, 60);
+        self.notices.send(Notice::Toast(Toast::success(format!("The summary is in ticket {ticket}."))));
+    }
+
+    fn stop_note(&self, note: OutgoingNote, fault: NoteFault) {
+        self.outbox.give_up(&note.id, fault.clone());
+        // It may have been discarded meanwhile.
+        if self.outbox.store.find_note(&note.id).is_none() {
+            return;
+        }
+        let kept = self.outbox.store.keep_note(&OutgoingNote { stopped: Some(fault), ..note });
+        if let Err(error) = kept {
+            tracing::warn!("the outbox: {error:#}");
+        }
+    }
+
+    fn notify_waiting_notes(&self) {
+        self.notices.send(Notice::WaitingNotes(self.waiting_notes()));
+    }
+}

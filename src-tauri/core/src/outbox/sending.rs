@@ -1,0 +1,167 @@
+//! One try: the request, and what its answer means for the next one.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use url::Origin;
+
+use super::{NoteFault, OutgoingNote};
+use crate::browser::{PlannedRequest, Unanswered};
+use crate::connection::{Connection, Request};
+use crate::error::{Code, Error, Result};
+use crate::sign_in::{self, Client};
+use crate::zeroizing_json::ZeroizingJson;
+
+/// The header by which a helpdesk can tell that it has a summary already, unless the file sets it.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// How one try ended.
+pub(crate) enum SendOutcome {
+    Delivered,
+    /// It may succeed later, and not before this time.
+    Later(NoteFault, Option<Duration>),
+    /// It cannot succeed as it is.
+    Stopped(NoteFault),
+}
+
+impl OutgoingNote {
+    /// Keeps only those of `facts` that the connection's request uses.
+    pub fn keep_used_facts(&mut self, connection: &Connection) {
+        let names = connection.ticket_note.as_ref().map(Request::names).unwrap_or_default();
+        self.facts = select_named(&self.facts, &names);
+    }
+}
+
+/// The values with these dotted names.
+fn select_named(from: &Value, names: &BTreeSet<String>) -> Value {
+    let mut selected = json!({});
+    for name in names {
+        let found = name.split('.').try_fold(from, |value, part| value.get(part));
+        let Some(found) = found else { continue };
+        let mut place = &mut selected;
+        for part in name.split('.') {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            place = &mut place[part];
+        }
+        *place = found.clone();
+    }
+    selected
+}
+
+/// Renders the request. Fails with [`Code::ConnectionInvalid`] if the connection describes none any longer.
+pub(crate) fn plan_note(
+    note: &OutgoingNote,
+    connection: &Connection,
+    secrets: &[(String, SecretString)],
+) -> Result<PlannedRequest> {
+    use secrecy::ExposeSecret;
+    let mut seen = ZeroizingJson::from(note.facts.clone());
+    seen["summary"] = json!({
+        "id": note.id,
+        "markdown": note.summary.markdown,
+        "html": note.summary.html,
+        "text": note.summary.text,
+    });
+    seen["secret"] = json!({});
+    for (name, secret) in secrets {
+        seen["secret"][name] = secret.expose_secret().into();
+    }
+    let planned = sign_in::plan_ticket_note(connection, &seen)?;
+    let mut planned = planned.ok_or_else(|| {
+        let message = format!("The connection `{}` has no `[ticket] note`.", connection.id);
+        Error::new(Code::ConnectionInvalid, message)
+            .with_hint("Ask the person who looks after the connection, or copy the summary instead.")
+    })?;
+    if !planned.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY)) {
+        planned.headers.push((IDEMPOTENCY_KEY.into(), note.id.clone().into()));
+    }
+    Ok(planned)
+}
+
+/// Sends a rendered request once, and follows no redirect.
+pub(crate) async fn send_note(request: &PlannedRequest, connection: &Connection) -> SendOutcome {
+    let origin = request.url.origin();
+    let mut client = match Client::new(&connection.network) {
+        Ok(client) => client,
+        Err(error) => return SendOutcome::Stopped((&error).into()),
+    };
+    match client.send_request(request, 0).await {
+        Ok(reply) => {
+            let wait = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            judge_status(reply.status, &origin, wait.map(Duration::from_secs))
+        }
+        Err(unanswered) => {
+            let why = match unanswered {
+                Unanswered::Failed(why) | Unanswered::BrokenOff(why) => why,
+                _ => "it took too long".into(),
+            };
+            let place = origin.ascii_serialization();
+            SendOutcome::Later(
+                NoteFault { message: format!("{place} did not answer: {why}."), hint: None },
+                None,
+            )
+        }
+    }
+}
+
+fn judge_status(status: u16, origin: &Origin, wait: Option<Duration>) -> SendOutcome {
+    let message = format!("{} answered with status {status}.", origin.ascii_serialization());
+    let hint = match status {
+        200..=299 => return SendOutcome::Delivered,
+        // Too slow, in conflict with another change, too early, too often, or a fault of the server.
+        408 | 409 | 425 | 429 | 500..=599 => {
+            return SendOutcome::Later(NoteFault { message, hint: None }, wait);
+        }
+        300..=399 => "It is a redirect, which is not followed. Set `ticket.note.url` to where it leads.",
+        401 | 403 => "Check the connection's secret for the helpdesk, then try again.",
+        404 | 410 => "Check that this ticket exists, then try again.",
+        413 => "The summary is too long for the helpdesk. Copy it instead.",
+        _ => "Ask the person who looks after the connection to check `[ticket] note`, then try again.",
+    };
+    SendOutcome::Stopped(NoteFault { message, hint: Some(hint.into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_tried_again() {
+        let origin = url::Url::parse("https://help.example").unwrap().origin();
+        let outcome = |status| match judge_status(status, &origin, None) {
+            SendOutcome::Delivered => "delivered",
+            SendOutcome::Later(..) => "later",
+            SendOutcome::Stopped(fault) => {
+                assert!(fault.message.contains(&status.to_string()), "{fault:?}");
+                "stopped"
+            }
+        };
+        for status in [200, 201, 202, 204] {
+            assert_eq!(outcome(status), "delivered", "{status}");
+        }
+        for status in [408, 409, 425, 429, 500, 502, 503, 504] {
+            assert_eq!(outcome(status), "later", "{status}");
+        }
+        for status in [301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422] {
+            assert_eq!(outcome(status), "stopped", "{status}");
+        }
+    }
+
+    #[test]
+    fn of_the_facts_only_those_in_use_are_kept() {
+        let facts = json!({
+            "user": { "id": 7, "email": "anna@example.com", "address": { "city": "Bern", "street": "canary" } },
+            "reason": "canary",
+            "session": { "ticket": "4711" },
+        });
+        let names = ["user.id", "user.address.city", "session.ticket", "summary.text"].map(str::to_owned);
+        let kept = select_named(&facts, &names.into());
+        let expected =
+            json!({ "user": { "id": 7, "address": { "city": "Bern" } }, "session": { "ticket": "4711" } });
+        assert_eq!(kept, expected);
+    }
+}

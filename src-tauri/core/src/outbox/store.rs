@@ -1,0 +1,113 @@
+//! The outbox's files: one for each summary, for its owner only, written atomically.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use understudy_files::regular_file;
+use uuid::Uuid;
+
+use super::{NoteFault, OutgoingNote};
+use crate::error::{Error, Result};
+use crate::home::{private_folder, write_private};
+use crate::session_summary::SummaryText;
+
+/// The largest file that is read. A summary is at most a few lines for each of 25 pages, and a note.
+const LONGEST: u64 = 1 << 20;
+
+const ENDING: &str = "json";
+
+/// Held while summaries are sent, so that of two consoles with this home only one sends each.
+const LOCK: &str = "sending.lock";
+
+pub(crate) struct OutboxStore(PathBuf);
+
+impl OutboxStore {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// Keeps a summary until it is removed, in place of what was kept under its ID.
+    pub fn keep_note(&self, note: &OutgoingNote) -> Result<()> {
+        let text = serde_json::to_string_pretty(note).map_err(Error::internal)?;
+        write_private(&self.path_of(&note.id), &text)
+    }
+
+    /// The summary with this ID, as it is on the disk now; `None` if there is none.
+    pub fn find_note(&self, id: &str) -> Option<OutgoingNote> {
+        let path = self.path_of(id);
+        path.exists().then(|| read_note(id, &path))
+    }
+
+    /// All of them, oldest first. One that can't be read is listed as stopped.
+    pub fn list_notes(&self) -> Vec<OutgoingNote> {
+        let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut notes: Vec<OutgoingNote> = files
+            .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
+            .filter_map(|path| {
+                let id = path.file_stem()?.to_str().filter(|id| Uuid::parse_str(id).is_ok())?;
+                Some(read_note(id, &path))
+            })
+            .collect();
+        notes.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
+        notes
+    }
+
+    /// Removes a summary; if it is not there, that is fine.
+    pub fn remove_note(&self, id: &str) -> Result<()> {
+        let path = self.path_of(id);
+        match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::for_file("remove", &path, cause));
+            }
+            _ => {}
+        }
+        // The removal is durable once the folder has been synced; other systems cannot open a folder.
+        #[cfg(unix)]
+        File::open(&self.0)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|cause| Error::for_file("write", &self.0, cause))?;
+        Ok(())
+    }
+
+    /// The lock of those who send; `None` while another console has it. A file system without locks gives it to all.
+    pub fn lock_sending(&self) -> Result<Option<File>> {
+        private_folder(&self.0)?;
+        let path = self.0.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|cause| Error::for_file("open", &path, cause))?;
+        Ok(match file.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            _ => Some(file),
+        })
+    }
+
+    /// `id` is a UUID wherever it comes from: anything else names no file.
+    fn path_of(&self, id: &str) -> PathBuf {
+        let id = Uuid::parse_str(id).unwrap_or_default();
+        self.0.join(format!("{id}.{ENDING}"))
+    }
+}
+
+fn read_note(id: &str, path: &Path) -> OutgoingNote {
+    let read = regular_file::read_text(path, LONGEST).map_err(|error| error.to_string());
+    let parsed = read
+        .and_then(|text| serde_json::from_str::<OutgoingNote>(&text).map_err(|_| "it is damaged".to_owned()));
+    match parsed {
+        Ok(note) => OutgoingNote { id: id.to_owned(), ..note },
+        Err(why) => OutgoingNote {
+            id: id.to_owned(),
+            connection: String::new(),
+            connection_name: String::new(),
+            ticket: String::new(),
+            user: String::new(),
+            written_at: 0,
+            facts: Value::Null,
+            summary: SummaryText::default(),
+            stopped: Some(NoteFault {
+                message: format!("A summary in the outbox can't be read: {why}."),
+                hint: Some(format!("The file is {}. Discard it if you don't need it.", path.display())),
+            }),
+        },
+    }
+}
