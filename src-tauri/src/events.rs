@@ -70,6 +70,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::CustomerLink(link) => app.emit_to(CONSOLE, "customer_link", link),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
+        Notice::WaitingNotes(notes) => app.emit_to(CONSOLE, "waiting_notes", notes),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
@@ -130,6 +131,11 @@ pub async fn run_session_commands(
                     };
                     show_in_bar(&app, &window, &toast);
                 }
+                SessionCommand::SendSummary { session, window } => {
+                    if let Err(error) = show_summary(&app, &console, &session) {
+                        show_in_bar(&app, &window, &Toast::from_error(&error));
+                    }
+                }
                 SessionCommand::Turn(from, turn) => {
                     if let Err(error) = turn_windows(&app, &console, from, turn).await {
                         tracing::debug!("{error:#}");
@@ -184,8 +190,17 @@ async fn use_address(
 
 /// Copies what happened in a session, for its ticket: as HTML for editors that take it, as Markdown for the others.
 pub fn copy_summary(app: &AppHandle, console: &Console, session: &str) -> Result<()> {
-    let SummaryText { markdown, html } = console.summarize_session(session)?;
+    let SummaryText { markdown, html, .. } = console.summarize_session(session)?;
     app.clipboard().write_html(html, Some(markdown)).map_err(Error::internal)
+}
+
+/// Shows in the console what a session's summary would put into its ticket.
+fn show_summary(app: &AppHandle, console: &Console, session: &str) -> Result<()> {
+    let prepared = console.prepare_summary(session)?;
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        bring_to_front(&window);
+    }
+    app.emit_to(CONSOLE, "summary_prepared", prepared).map_err(Error::internal)
 }
 
 /// Brings another of the running sessions' windows to the front.

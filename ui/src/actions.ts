@@ -30,6 +30,7 @@ import RotateCcw from "@lucide/svelte/icons/rotate-ccw";
 import Scan from "@lucide/svelte/icons/scan";
 import ScanSearch from "@lucide/svelte/icons/scan-search";
 import Search from "@lucide/svelte/icons/search";
+import Send from "@lucide/svelte/icons/send";
 import TableCellsSplit from "@lucide/svelte/icons/table-cells-split";
 import Settings from "@lucide/svelte/icons/settings";
 import TextSearch from "@lucide/svelte/icons/text-search";
@@ -343,6 +344,14 @@ export const actions: Action[] = [
     chords: ["Mod+Shift+S"],
     possible: (app) => app.lastEnded !== null,
     run: (app) => void app.copySummary(),
+  },
+  {
+    id: "send-summary",
+    label: texts.actions.sendSummary,
+    icon: Send,
+    chords: ["Mod+Shift+Enter"],
+    possible: (app) => Boolean(app.lastEnded?.ticket_origin),
+    run: (app) => void app.sendSummary(),
   },
   {
     id: "messages",

@@ -22,6 +22,7 @@ import type { OffSiteChoice } from "./bindings/OffSiteChoice";
 import type { SessionMode } from "./bindings/SessionMode";
 import type { Moved } from "./bindings/Moved";
 import type { ListRequest } from "./bindings/ListRequest";
+import type { PreparedNote } from "./bindings/PreparedNote";
 import type { RecordsRequest } from "./bindings/RecordsRequest";
 import type { Row } from "./bindings/Row";
 import type { EndedSession } from "./bindings/EndedSession";
@@ -32,6 +33,7 @@ import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { SavedFile } from "./bindings/SavedFile";
 import type { WaitingFiles } from "./bindings/WaitingFiles";
+import type { WaitingNote } from "./bindings/WaitingNote";
 import type { WindowTurn } from "./bindings/WindowTurn";
 import type { Column } from "./bindings/Column";
 import type { ListedPage } from "./bindings/ListedPage";
@@ -204,6 +206,12 @@ export const impersonate = (
 
 /** For its ticket: as HTML and as Markdown. Of a session that runs, or has ended since the console started. */
 export const copySessionSummary = (session: string) => call("copy_session_summary", { session });
+/** What its summary would put into its ticket, to be read before that. */
+export const prepareSummary = (session: string) => call("prepare_summary", { session });
+export const sendSummary = (id: string) => asking(BY_AGENT, () => call("send_summary", { id }));
+/** Of summaries that have not reached their tickets. */
+export const retryNote = (id: string) => asking(BY_AGENT, () => call("retry_note", { id }));
+export const discardNote = (id: string) => call("discard_note", { id });
 /** A link that leads to this user. */
 export const linkToCustomer = (connection: string, user: string) =>
   call("link_to_customer", { connection, user });
@@ -408,6 +416,11 @@ export const onPaletteAsked = (tell: () => void) => on<null>("palette_asked", te
 
 /** Evidence was taken in a session's window. */
 export const onEvidence = (tell: (evidence: EvidenceView) => void) => on("evidence_taken", tell);
+
+/** A summary was asked for in a session's window, to be sent from here. */
+export const onSummaryPrepared = (tell: (note: PreparedNote) => void) => on("summary_prepared", tell);
+/** All summaries that have not reached their tickets, after any of that changed. */
+export const onWaitingNotes = (tell: (notes: WaitingNote[]) => void) => on("waiting_notes", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);

@@ -16,7 +16,8 @@ import { destination } from "./texts/destination";
 import { evidence } from "./texts/evidence";
 import { setup } from "./texts/setup";
 import { shared } from "./texts/shared";
+import { summary } from "./texts/summary";
 
 export { locale } from "./texts/shared";
 
-export const texts = { ...shared, ...console, setup, bar, destination, evidence };
+export const texts = { ...shared, ...console, setup, bar, destination, evidence, summary };

@@ -32,6 +32,7 @@ use understudy_core::error::{Error, Result};
 use understudy_core::evidence::EvidenceChoice;
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
+use understudy_core::outbox::{PreparedNote, WaitingNote};
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::{FormChange, SignInForm};
@@ -59,6 +60,8 @@ pub struct ConsoleState {
     /// The IDs of both, in the rail's order.
     order: Vec<String>,
     sessions: Vec<SessionView>,
+    /// The summaries that have not reached their tickets yet.
+    waiting_notes: Vec<WaitingNote>,
     settings: Settings,
     version: String,
     /// Global shortcuts do not work here; a key can run `understudy --search` instead.
@@ -76,6 +79,7 @@ commands! {
                 problems: list.problems,
                 order: list.order,
                 sessions: core.sessions(),
+                waiting_notes: core.waiting_notes(),
                 settings: core.settings(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 wayland: is_wayland(),
@@ -231,6 +235,26 @@ commands! {
         /// Copies what happened in a session that runs, or that has ended in this run, for its ticket.
         copy_session_summary [app: AppHandle, core: Core<'_>] (session: String) -> () {
             copy_summary(&app, &core, &session)
+        }
+
+        /// What a session's summary would put into its ticket, to be read before it is sent.
+        prepare_summary [core: Core<'_>] (session: String) -> PreparedNote {
+            core.prepare_summary(&session)
+        }
+
+        /// Sends the summary that was shown with this ID into its ticket, now or as soon as the helpdesk answers.
+        send_summary [core: Core<'_>] (id: String) -> () {
+            core.send_summary(&id).await
+        }
+
+        /// Tries a summary again that has not reached its ticket.
+        retry_note [core: Core<'_>] (id: String) -> () {
+            core.retry_note(&id).await
+        }
+
+        /// Throws it away.
+        discard_note [core: Core<'_>] (id: String) -> () {
+            core.discard_note(&id)
         }
 
         extend_session [core: Core<'_>] (session: String) -> SessionView {

@@ -61,6 +61,7 @@ fn to_command(open: &SessionWindow, action: BarAction) -> Option<SessionCommand>
             SessionCommand::UseAddress { session, window, how: AddressUse::OpenInBrowser }
         }
         BarAction::CopySummary => SessionCommand::CopySummary { session, window },
+        BarAction::SendSummary => SessionCommand::SendSummary { session, window },
         BarAction::NextWindow => SessionCommand::Turn(Some(window), WindowTurn::Next),
         BarAction::PreviousWindow => SessionCommand::Turn(Some(window), WindowTurn::Previous),
         BarAction::TakeEvidence => SessionCommand::TakeEvidence { session, window },

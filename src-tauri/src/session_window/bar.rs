@@ -52,6 +52,8 @@ pub enum BarAction {
     Note,
     /// Copy a summary of the session, for the ticket.
     CopySummary,
+    /// Show what a summary of the session would put into its ticket, in the console, which sends it.
+    SendSummary,
     /// Extend the session, as far as the policy allows.
     Extend,
     End,

@@ -84,6 +84,11 @@ pub enum SessionCommand {
         session: String,
         window: String,
     },
+    /// Show in the console what a summary of the session would put into its ticket.
+    SendSummary {
+        session: String,
+        window: String,
+    },
     /// Bring another session's window to the front; the key is that of the window that asks, unless the console does.
     Turn(Option<String>, WindowTurn),
     /// Bring the console to the front, with its palette.

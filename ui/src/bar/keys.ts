@@ -21,6 +21,7 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
   zoom_reset: ["Mod+0"],
   note: ["Mod+Shift+N"],
   copy_summary: ["Mod+Shift+S"],
+  send_summary: ["Mod+Shift+Enter"],
   inspect: ["F12", "Mod+Shift+I"],
   switch_mode: ["Mod+Shift+M"],
   extend: ["Mod+Shift+L"],

@@ -3,4 +3,4 @@
 /**
  * What the bar can do, by button or by key.
  */
-export type BarAction = "back" | "forward" | "reload" | "reload_fresh" | "stop" | "find" | "find_next" | "find_previous" | "print" | "copy_address" | "open_in_browser" | "zoom_in" | "zoom_out" | "zoom_reset" | "inspect" | "switch_mode" | "note" | "copy_summary" | "extend" | "end" | "close_window" | "next_window" | "previous_window" | "take_evidence" | "open_palette";
+export type BarAction = "back" | "forward" | "reload" | "reload_fresh" | "stop" | "find" | "find_next" | "find_previous" | "print" | "copy_address" | "open_in_browser" | "zoom_in" | "zoom_out" | "zoom_reset" | "inspect" | "switch_mode" | "note" | "copy_summary" | "send_summary" | "extend" | "end" | "close_window" | "next_window" | "previous_window" | "take_evidence" | "open_palette";

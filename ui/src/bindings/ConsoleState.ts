@@ -3,6 +3,7 @@ import type { ConnectionProblem } from "./ConnectionProblem";
 import type { ConnectionSummary } from "./ConnectionSummary";
 import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
+import type { WaitingNote } from "./WaitingNote";
 
 /**
  * What the console's window needs when it starts.
@@ -11,7 +12,11 @@ export type ConsoleState = { connections: Array<ConnectionSummary>, problems: Ar
 /**
  * The IDs of both, in the rail's order.
  */
-order: Array<string>, sessions: Array<SessionView>, settings: Settings, version: string, 
+order: Array<string>, sessions: Array<SessionView>, 
+/**
+ * The summaries that have not reached their tickets yet.
+ */
+waiting_notes: Array<WaitingNote>, settings: Settings, version: string, 
 /**
  * Global shortcuts do not work here; a key can run `understudy --search` instead.
  */

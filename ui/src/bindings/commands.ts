@@ -25,6 +25,7 @@ import type { ListedPage } from "./ListedPage";
 import type { Moved } from "./Moved";
 import type { OffSiteChoice } from "./OffSiteChoice";
 import type { Page } from "./Page";
+import type { PreparedNote } from "./PreparedNote";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
 import type { RecordsRequest } from "./RecordsRequest";
@@ -76,6 +77,10 @@ export type Commands = {
   sign_in_form: { args: { connection: string, user: string, change: FormChange | null }, result: SignInForm },
   end_session: { args: { session: string }, result: null },
   copy_session_summary: { args: { session: string }, result: null },
+  prepare_summary: { args: { session: string }, result: PreparedNote },
+  send_summary: { args: { id: string }, result: null },
+  retry_note: { args: { id: string }, result: null },
+  discard_note: { args: { id: string }, result: null },
   extend_session: { args: { session: string }, result: SessionView },
   focus_session: { args: { session: string }, result: null },
   turn_to_session: { args: { turn: WindowTurn }, result: null },

@@ -9,9 +9,11 @@ import type { CustomerLink } from "../bindings/CustomerLink";
 import type { EvidenceView } from "../bindings/EvidenceView";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
+import type { PreparedNote } from "../bindings/PreparedNote";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import type { TicketContext } from "../bindings/TicketContext";
+import type { WaitingNote } from "../bindings/WaitingNote";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { placedColumns, shownColumns } from "../text/columns";
@@ -24,7 +26,7 @@ import { ArrangedConnection } from "./arranged-connection.svelte";
 import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
 import { Latest } from "./latest";
-import { Layers } from "./layers.svelte";
+import { Layers, type Layer } from "./layers.svelte";
 import { Notes } from "./notes.svelte";
 import { remember, remembered } from "./remembered";
 import { UserSearch } from "./search.svelte";
@@ -152,6 +154,7 @@ export class App {
       const state = await ipc.consoleState();
       this.#take(state);
       this.sessions = state.sessions;
+      this.waitingNotes = state.waiting_notes;
       this.settings = state.settings;
       this.wayland = state.wayland;
       this.version = state.version;
@@ -184,6 +187,8 @@ export class App {
       ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onEvidence((evidence) => this.#showEvidence(evidence)),
+      ipc.onSummaryPrepared((note) => this.#showSummary(note)),
+      ipc.onWaitingNotes((notes) => (this.waitingNotes = notes)),
       ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
@@ -564,13 +569,42 @@ export class App {
 
   /** What lies over the list may hold something unsaved: it is finished first. */
   #showEvidence(evidence: EvidenceView): void {
-    const show = () => this.layers.show({ kind: "evidence", evidence });
+    this.#showAsked({ kind: "evidence", evidence }, texts.evidence.taken, texts.evidence.showIt);
+  }
+
+  #showSummary(note: PreparedNote): void {
+    const said = texts.summary.prepared(shortName(note.session.ticket));
+    this.#showAsked({ kind: "summary", note }, said, texts.summary.showIt);
+  }
+
+  /** What was asked for in a session's window: at once, or when the agent says so. */
+  #showAsked(layer: Layer, said: string, label: string): void {
+    const show = () => this.layers.show(layer);
     const { current } = this.layers;
     const gives =
-      current === null || ["palette", "all_connections", "keys", "evidence"].includes(current.kind);
+      current === null || ["palette", "all_connections", "keys", layer.kind].includes(current.kind);
     if (gives && this.layers.secret === null && !this.layers.leaving) return show();
-    const toast = { kind: "info" as const, text: texts.evidence.taken, hint: null, said: [] };
-    toasts.show(toast, { offer: { label: texts.evidence.showIt, run: show }, stays: true });
+    toasts.show(
+      { kind: "info", text: said, hint: null, said: [] },
+      { offer: { label, run: show }, stays: true },
+    );
+  }
+
+  /** Summaries that have not reached their tickets yet. */
+  waitingNotes: WaitingNote[] = $state.raw([]);
+
+  /** Shows what its summary would put into its ticket. */
+  async sendSummary(session = this.lastEnded): Promise<void> {
+    if (!session?.ticket_origin) return;
+    await this.#orSay(async () => this.#showSummary(await ipc.prepareSummary(session.id)));
+  }
+
+  async retryNote(id: string): Promise<void> {
+    await this.#orSay(() => ipc.retryNote(id));
+  }
+
+  async discardNote(id: string): Promise<void> {
+    await this.#orSay(() => ipc.discardNote(id));
   }
 
   /** Of a refused session: one is asked for and the sign-in tried again; of several the agent chooses. */
@@ -648,11 +682,17 @@ export class App {
         chord: "Mod+Shift+T",
         run: () => void this.openAgain(session),
       },
-      other: {
-        label: texts.ended.copySummary,
-        chord: "Mod+Shift+S",
-        run: () => void this.copySummary(session),
-      },
+      other: session.ticket_origin
+        ? {
+            label: texts.summary.offer(shortName(session.ticket)),
+            chord: "Mod+Shift+Enter",
+            run: () => void this.sendSummary(session),
+          }
+        : {
+            label: texts.ended.copySummary,
+            chord: "Mod+Shift+S",
+            run: () => void this.copySummary(session),
+          },
     });
   }
 
@@ -665,22 +705,27 @@ export class App {
     });
   }
 
-  /** Asks for the reason again, with the one that was given filled in: for the session that ended last, else for the
+  /** Asks for the reason again, with the one that was given filled in, and for the same ticket: for the session that ended last, else for the
    * latest one of the audit log. */
   async openAgain(session = this.lastEnded): Promise<void> {
     if (this.layers.open) return toasts.info(texts.ended.finishFirst);
     if (session) {
-      const { connection, connection_name, user, reason } = session;
-      return this.#askAgain(connection, connection_name, user.id, reason);
+      const { connection, connection_name, user, reason, ticket } = session;
+      return this.#askAgain(connection, connection_name, user.id, { reason, ticket });
     }
     await this.#orSay(async () => {
       const latest = await ipc.latestSession();
       if (!latest) return toasts.info(texts.familiar.noSession);
-      await this.#askAgain(latest.connection, latest.connection, latest.user, latest.reason);
+      await this.#askAgain(latest.connection, latest.connection, latest.user, latest);
     });
   }
 
-  async #askAgain(connectionId: string, connectionName: string, user: string, reason: string): Promise<void> {
+  async #askAgain(
+    connectionId: string,
+    connectionName: string,
+    user: string,
+    { reason, ticket }: { reason: string; ticket: string },
+  ): Promise<void> {
     const connection = this.connections.find(({ id }) => id === connectionId);
     if (!connection) return toasts.info(texts.ended.connectionGone(connectionName));
     await this.#orSay(async () => {
@@ -691,7 +736,7 @@ export class App {
       if (this.layers.open) return;
       const running = this.running(connection.id, user);
       if (running) return void this.focusSession(running.id);
-      this.layers.show({ kind: "impersonate", connection, columns, row, reason });
+      this.layers.show({ kind: "impersonate", connection, columns, row, reason, ticket });
     });
   }
 

@@ -5,6 +5,7 @@ import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
 import type { Error } from "../bindings/Error";
 import type { EvidenceView } from "../bindings/EvidenceView";
+import type { PreparedNote } from "../bindings/PreparedNote";
 import type { Row } from "../bindings/Row";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
@@ -26,6 +27,7 @@ export type Layer =
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
   | { kind: "evidence"; evidence: EvidenceView }
+  | { kind: "summary"; note: PreparedNote }
   | { kind: "unknown_link"; link: CustomerLink }
   | {
       kind: "impersonate";
@@ -33,6 +35,8 @@ export type Layer =
       columns: Column[];
       row: Row;
       reason?: string;
+      /** What the session before was for. */
+      ticket?: string;
       link?: CustomerLink | undefined;
     };
 

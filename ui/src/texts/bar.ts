@@ -23,6 +23,7 @@ export const bar = {
       reload_fresh: "Reload without cache",
       note: "Note for the ticket",
       copy_summary: "Copy summary",
+      send_summary: "Send summary to the ticket…",
       inspect: "Inspect",
     },
   },
@@ -45,6 +46,7 @@ export const bar = {
     label: "Note for the ticket",
     hint: "It goes into the session's summary, and nowhere else.",
     copy: "Copy summary",
+    send: (ticket: string) => `Send to ticket ${ticket}…`,
     close: "Close",
   },
   saved: {
@@ -83,6 +85,7 @@ export const bar = {
   zoomOut: "Zoom out",
   zoomReset: (percent: string) => `${percent}, reset to 100%`,
   percent: (zoom: number) => `${Math.round(zoom * 100)}%`,
+  ticket: (ticket: string) => `Ticket: ${ticket}`,
   reason: (reason: string) => `Reason: ${reason}`,
   elapsed: (time: string) => `Running for ${time}`,
   left: (time: string) => `Ends automatically in ${time}`,

@@ -27,6 +27,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     user: person("48213907"),
     reason: "Ticket 88240: cannot see the invoice of last month",
     ticket: "",
+    ticket_origin: null,
     phase: "active" as const,
     started_at: NOW - 110_000,
     active_at: NOW - 108_000,

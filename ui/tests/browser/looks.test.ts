@@ -38,6 +38,7 @@ const known: Opening["prepare"] = (fake, { NOW }) => {
     user,
     reason: "Ticket 88121",
     ticket: "",
+    ticket_origin: null,
     started_at: NOW - minutes * 60_000,
   });
   fake.recent = [session(fake.rows[4]?.id ?? "", 3), session(fake.rows[2]?.id ?? "", 50)];
@@ -108,6 +109,7 @@ const views: View[] = [
           user: { id, name: cells[1] ?? null, email: cells[2] ?? null, company: null },
           reason: "Ticket 1",
           ticket: "",
+          ticket_origin: null,
           phase: "active" as const,
           started_at: NOW - (9 - at) * 60_000,
           active_at: NOW - (9 - at) * 60_000,
@@ -284,6 +286,7 @@ const views: View[] = [
           environment: "production" as const,
           reason: "Ticket 1",
           ticket: "",
+          ticket_origin: null,
           phase: "active" as const,
         };
         const user = (id: string, name: string) => ({ id, name, email: null, company: null });
@@ -779,6 +782,7 @@ const views: View[] = [
             user: { id: "48213907", name: "Anna Svensson", email: null, company: null },
             reason: "",
             ticket: "",
+            ticket_origin: null,
             phase: "active",
             started_at: NOW,
             active_at: NOW,
@@ -918,6 +922,7 @@ const views: View[] = [
             user: { id: "5", name: "Anna Lindqvist", email: null, company: null },
             reason: "",
             ticket: "",
+            ticket_origin: null,
             phase: "active",
             started_at: NOW,
             active_at: NOW,
@@ -1011,6 +1016,7 @@ const views: View[] = [
           user: { id, name: "Anna Aebischer", email: `anna@${id}.example`, company: null },
           reason: "",
           ticket: "",
+          ticket_origin: null,
           phase: "active" as const,
           started_at: NOW,
           active_at: NOW,
@@ -1042,6 +1048,7 @@ const views: View[] = [
           user: { id: "5", name: "Anna Lindqvist", email: "anna@lindqvist.example", company: null },
           reason: "Ticket 1",
           ticket: "",
+          ticket_origin: null,
           phase: "ending",
           started_at: 0,
           active_at: 1,

@@ -15,6 +15,7 @@ export function barState(session: Partial<SessionView> = {}, change: Partial<Bar
       user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example", company: null },
       reason: "Ticket 88240",
       ticket: "",
+      ticket_origin: null,
       phase: "active",
       started_at: NOW - 66_000,
       active_at: NOW - 65_000,

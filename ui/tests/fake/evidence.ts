@@ -10,6 +10,7 @@ export const evidenceOf = (): EvidenceView => ({
     user: { id: "7", name: "Anna Vogel", email: null, company: null },
     reason: "Ticket 4711",
     ticket: "4711",
+    ticket_origin: null,
     phase: "active",
     started_at: 1_795_000_000_000,
     active_at: 1_795_000_000_000,

@@ -408,6 +408,13 @@ function commands(fake: Fake): Answers {
       return fake.bar.session;
     },
     copy_session_summary: () => null,
+    prepare_summary: () => null,
+    send_summary: () => null,
+    retry_note: () => null,
+    discard_note: ({ id }) => {
+      fake.state.waiting_notes = fake.state.waiting_notes.filter((note) => note.id !== id);
+      fake.emit("waiting_notes", fake.state.waiting_notes);
+    },
     session_note: () => fake.note,
     set_session_note: ({ note }) => {
       fake.note = note;
@@ -553,6 +560,7 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     user: { id: user, name: cell("name"), email: cell("email"), company: null },
     reason,
     ticket: "",
+    ticket_origin: null,
     phase: "opening",
     started_at: Date.now(),
     active_at: null,
@@ -593,6 +601,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
     problems: [],
     order: [],
     sessions: [],
+    waiting_notes: [],
     settings: {
       theme: "system",
       operator_name: "Kim",

@@ -142,6 +142,17 @@ describe("the note for the ticket", () => {
     expect(asked()).toEqual(["copy_summary", "copy_summary"]);
   });
 
+  test("can be sent with the summary, if the session is for a ticket that can be reached", async () => {
+    await open();
+    fake.emit("note_asked", null);
+    await field();
+    expect(screen.queryByRole("button", { name: /Send to ticket/ })).toBeNull();
+    fake.bar = barState({ ticket: "4711", ticket_origin: "https://help.example" });
+    fake.emit("bar_changed", null);
+    await user.click(await button("Send to ticket 4711…"));
+    await waitFor(() => expect(asked()).toEqual(["send_summary"]));
+  });
+
   test("that could not be kept is said", async () => {
     await open();
     fake.refuse("set_session_note", { code: "session_unknown", message: "This session has ended." });

@@ -32,6 +32,7 @@ const session = (change: Partial<SessionView>): SessionView => ({
   user: { id: "1", name: "Ada Lindqvist", email: null, company: null },
   reason: "",
   ticket: "",
+  ticket_origin: null,
   phase: "active",
   started_at: NOW - 65_000,
   active_at: NOW - 65_000,

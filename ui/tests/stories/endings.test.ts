@@ -28,6 +28,7 @@ const session = (change: Partial<SessionView> = {}): SessionView => ({
   user: bogdan,
   reason: "Ticket 88240",
   ticket: "",
+  ticket_origin: null,
   phase: "active",
   started_at: NOW - 60_000,
   active_at: NOW - 60_000,
@@ -148,6 +149,20 @@ describe("opening it again", () => {
           given: {},
           ticket: { ticket: "", page: "" },
         },
+      ]),
+    );
+  });
+
+  test("is for the same ticket, and the dialog says so", async () => {
+    render(App);
+    await list();
+    end("deadline", { session: session({ ticket: "4711" }) });
+    await user.click(await screen.findByRole("button", { name: /^Reopen/ }));
+    expect(await screen.findByRole("dialog")).toHaveTextContent("For ticket 4711, as before.");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() =>
+      expect(fake.called("impersonate").map(({ args }) => args["ticket"])).toEqual([
+        { ticket: "4711", page: "" },
       ]),
     );
   });

@@ -29,6 +29,7 @@ const session = (id: string, who: UserLabel, change: Partial<SessionView> = {}):
   user: who,
   reason: "",
   ticket: "",
+  ticket_origin: null,
   phase: "active",
   started_at: 0,
   active_at: 0,

@@ -21,6 +21,7 @@ const session = (id: string, change: Partial<SessionView> = {}): SessionView => 
   user: { id, name: `User ${id}`, email: null, company: null },
   reason: "",
   ticket: "",
+  ticket_origin: null,
   phase: "active",
   started_at: 0,
   active_at: 0,

@@ -32,6 +32,7 @@ pub(super) fn to_page_event(event: &EventKey, is_loading: bool) -> Option<PageEv
         key::Right if alt => BarAction::Forward,
         key::Tab if control => BarAction::NextWindow,
         key::ISO_Left_Tab if control => BarAction::PreviousWindow,
+        key::Return | key::KP_Enter if control && shift && !alt => BarAction::SendSummary,
         key::plus | key::equal | key::KP_Add if control => BarAction::ZoomIn,
         key::minus | key::KP_Subtract if control => BarAction::ZoomOut,
         key::_0 | key::KP_0 if control => BarAction::ZoomReset,

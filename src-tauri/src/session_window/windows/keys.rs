@@ -11,6 +11,7 @@ use crate::session_window::window::PageEvent;
 pub fn to_page_event(key: u32) -> Option<PageEvent> {
     const F5: u32 = 0x74;
     const F12: u32 = 0x7B;
+    const RETURN: u32 = 0x0D;
     const LEFT: u32 = 0x25;
     const RIGHT: u32 = 0x27;
     const TAB: u32 = VK_TAB.0 as u32;
@@ -24,6 +25,7 @@ pub fn to_page_event(key: u32) -> Option<PageEvent> {
         RIGHT if alt => BarAction::Forward,
         TAB if control && shift => BarAction::PreviousWindow,
         TAB if control => BarAction::NextWindow,
+        RETURN if control && shift && !alt => BarAction::SendSummary,
         0xBB | 0x6B if control => BarAction::ZoomIn,
         0xBD | 0x6D if control => BarAction::ZoomOut,
         0x30 | 0x60 if control => BarAction::ZoomReset,
