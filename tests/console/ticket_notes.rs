@@ -357,6 +357,28 @@ async fn of_two_consoles_with_one_home_only_one_sends_each_summary() {
 }
 
 #[tokio::test]
+async fn the_demos_helpdesk_shows_the_summary_in_its_ticket_once() {
+    let mut desk = Desk::new().await;
+    let session = end_a_session(&mut desk, "4711").await;
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let shown = desk.console.prepare_summary(&session).expect("prepared");
+    desk.console.send_summary(&shown.id).await.expect("sent");
+    desk.toast_that(|toast| toast.text == "The summary is in ticket 4711.").await;
+
+    let origin = desk.demo.application.origin();
+    let again = serde_json::json!({ "id": shown.id, "comment": "the same once more" });
+    let comments = format!("{origin}/helpdesk/4711/comments");
+    let answer = reqwest::Client::new().post(comments).json(&again).send().await.expect("an answer");
+    assert_eq!(answer.status(), 201);
+    let page = reqwest::get(format!("{origin}/helpdesk/4711")).await.expect("an answer");
+    let page = page.text().await.expect("text");
+    assert_eq!(page.matches("Note: Her card has expired.").count(), 1, "{page}");
+    assert!(!page.contains("the same once more") && !page.contains("<b>expired"), "{page}");
+    desk.console.shut_down().await;
+    delivering.await.expect("it ends");
+}
+
+#[tokio::test]
 async fn without_a_ticket_or_a_way_there_it_is_not_offered() {
     let helpdesk = Helpdesk::start().await;
     let mut desk = desk_with(&helpdesk).await;
