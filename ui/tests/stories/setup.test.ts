@@ -280,6 +280,20 @@ describe("settings", () => {
     expect(document.documentElement.dataset["theme"]).toBe("dark");
   });
 
+  test("a theme is shown while it is chosen, and goes if it is not saved", async () => {
+    const theme = () => document.documentElement.dataset["theme"];
+    const dialog = await open();
+    const before = theme();
+    await user.click(dialog.getByRole("radio", { name: "Dark" }));
+    await waitFor(() => expect(theme()).toBe("dark"));
+    await user.click(dialog.getByRole("radio", { name: "Light" }));
+    await waitFor(() => expect(theme()).toBe("light"));
+    await user.keyboard("{Escape}");
+    await closed();
+    await waitFor(() => expect(theme()).toBe(before));
+    expect(fake.called("save_settings")).toEqual([]);
+  });
+
   test("a shortcut is recorded as it is pressed", async () => {
     const dialog = await open();
     const recorder = dialog.getByRole("button", { name: /^Global shortcut/ });
