@@ -14,7 +14,7 @@ use tauri::{AppHandle, Emitter, Manager};
 use tauri_plugin_clipboard_manager::ClipboardExt;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
-use understudy_core::evidence::{EvidenceChoice, TakenEvidence, render_markdown, render_report};
+use understudy_core::evidence::{EvidenceChoice, EvidenceFormat, TakenEvidence, render_markdown};
 
 use crate::CONSOLE;
 use crate::quit::bring_to_front;
@@ -56,17 +56,24 @@ impl EvidenceDesk {
     }
 
     /// Saves what was chosen to the downloads folder; returns the file's name.
-    pub async fn save(&self, app: &AppHandle, taken_at: i64, choice: EvidenceChoice) -> Result<String> {
+    pub async fn save(
+        &self,
+        app: &AppHandle,
+        taken_at: i64,
+        format: EvidenceFormat,
+        choice: EvidenceChoice,
+    ) -> Result<String> {
         let taken = self.find(taken_at)?;
         let paths = app.path();
         let folder = paths.download_dir().or_else(|_| paths.home_dir().map(|home| home.join("Downloads")));
         let folder = folder.map_err(Error::internal)?;
-        let saving = move || {
+        let saving = move || -> std::io::Result<PathBuf> {
+            let content = taken.to_file(format, &choice).map_err(std::io::Error::other)?;
             std::fs::create_dir_all(&folder)?;
-            let place = find_free_path(&folder, &taken.file_name(), Path::exists);
+            let place = find_free_path(&folder, &taken.file_name(format), Path::exists);
             // Not over a file that has appeared since.
             let mut file = OpenOptions::new().write(true).create_new(true).open(&place)?;
-            file.write_all(render_report(&taken, &choice).as_bytes())?;
+            file.write_all(&content)?;
             Ok(place)
         };
         let saved = tauri::async_runtime::spawn_blocking(saving).await.map_err(Error::internal)?;

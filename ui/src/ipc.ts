@@ -13,6 +13,7 @@ import type { ConnectionList } from "./bindings/ConnectionList";
 import type { ContactLink } from "./bindings/ContactLink";
 import type { DirectoryConfig } from "./bindings/DirectoryConfig";
 import type { EvidenceChoice } from "./bindings/EvidenceChoice";
+import type { EvidenceFormat } from "./bindings/EvidenceFormat";
 import type { EvidenceView } from "./bindings/EvidenceView";
 import type { FindStep } from "./bindings/FindStep";
 import type { FormChange } from "./bindings/FormChange";
@@ -243,8 +244,8 @@ export const extendSession = (session: string) => call("extend_session", { sessi
 /** What was taken comes with {@link onEvidence}. */
 export const takeEvidence = (session: string) => call("take_evidence", { session });
 /** The name of the file, which is in the downloads folder. */
-export const saveEvidence = (takenAt: number, choice: EvidenceChoice) =>
-  call("save_evidence", { takenAt, choice });
+export const saveEvidence = (takenAt: number, format: EvidenceFormat, choice: EvidenceChoice) =>
+  call("save_evidence", { takenAt, format, choice });
 export const evidenceText = (takenAt: number, choice: EvidenceChoice) =>
   call("evidence_text", { takenAt, choice });
 /** `points`: four bytes for each, in base64. */

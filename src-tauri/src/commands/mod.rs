@@ -29,7 +29,7 @@ use understudy_core::directory::{
     Count, DiscoveredTables, Highlights, Info, ListRequest, Page, RecordsRequest, Row, Suggestion, Wider,
 };
 use understudy_core::error::{Error, Result};
-use understudy_core::evidence::EvidenceChoice;
+use understudy_core::evidence::{EvidenceChoice, EvidenceFormat};
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
 use understudy_core::outbox::{PreparedNote, WaitingNote};
@@ -278,9 +278,10 @@ commands! {
         /// Saves what was chosen of it to a file; returns the file's name.
         save_evidence [app: AppHandle, desk: State<'_, EvidenceDesk>] (
             taken_at: i64,
+            format: EvidenceFormat,
             choice: EvidenceChoice,
         ) -> String {
-            desk.save(&app, taken_at, choice).await
+            desk.save(&app, taken_at, format, choice).await
         }
 
         /// What was chosen of it, as a few lines of Markdown.

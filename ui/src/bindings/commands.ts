@@ -11,6 +11,7 @@ import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
 import type { Error } from "./Error";
 import type { EvidenceChoice } from "./EvidenceChoice";
+import type { EvidenceFormat } from "./EvidenceFormat";
 import type { FamiliarUser } from "./FamiliarUser";
 import type { FindStep } from "./FindStep";
 import type { FormChange } from "./FormChange";
@@ -85,7 +86,7 @@ export type Commands = {
   focus_session: { args: { session: string }, result: null },
   turn_to_session: { args: { turn: WindowTurn }, result: null },
   take_evidence: { args: { session: string }, result: null },
-  save_evidence: { args: { takenAt: number, choice: EvidenceChoice }, result: string },
+  save_evidence: { args: { takenAt: number, format: EvidenceFormat, choice: EvidenceChoice }, result: string },
   evidence_text: { args: { takenAt: number, choice: EvidenceChoice }, result: string },
   copy_picture: { args: { points: string, width: number, height: number }, result: null },
   show_saved_evidence: { args: {}, result: null },

@@ -44,6 +44,7 @@ export const evidence = {
   copyPicture: "Copy picture",
   copyText: "Copy text",
   save: "Save as HTML",
+  saveZip: "Save as ZIP",
   pictureCopied: "Picture copied",
   textCopied: "Text copied",
   saved: (name: string) => `Saved ${name}`,

@@ -37,11 +37,18 @@ describe("evidence from a session", () => {
     expect(saved()).toEqual([
       {
         takenAt: evidenceOf().taken_at,
+        format: "html",
         choice: { picture: null, requests: [3, 1], with_messages: true, with_pages: false },
       },
     ]);
     await user.click(await screen.findByRole("button", { name: "Show in folder" }));
     expect(fake.called("show_saved_evidence")).toHaveLength(1);
+  });
+
+  test("can be saved as files of their own", async () => {
+    const dialog = await open();
+    await user.click(within(dialog).getByRole("button", { name: "Save as ZIP" }));
+    await waitFor(() => expect(saved()).toMatchObject([{ format: "zip" }]));
   });
 
   test("can be cut to what failed, and copied as text", async () => {

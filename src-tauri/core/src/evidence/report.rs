@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use understudy_gateway::escape_html;
 
 use super::taken::to_request;
-use super::{EvidenceChoice, EvidenceRequest, MessageLevel, TakenEvidence, write_har};
+use super::{
+    EvidenceChoice, EvidenceFormat, EvidenceRequest, MessageLevel, TakenEvidence, write_archive, write_har,
+};
+use crate::error::Result;
 
 /// No script runs in it and nothing is loaded: what it shows was written by pages of the application.
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -138,13 +141,25 @@ pub(crate) fn file_stem(taken: &TakenEvidence) -> String {
 }
 
 impl TakenEvidence {
-    /// The name of the file that [`render_report`] fills.
-    pub fn file_name(&self) -> String {
-        format!("{}.html", file_stem(self))
+    /// The name of a file of this evidence.
+    pub fn file_name(&self, format: EvidenceFormat) -> String {
+        let ending = match format {
+            EvidenceFormat::Html => "html",
+            EvidenceFormat::Zip => "zip",
+        };
+        format!("{}.{ending}", file_stem(self))
+    }
+
+    /// What was chosen of it, as the content of such a file.
+    pub fn to_file(&self, format: EvidenceFormat, choice: &EvidenceChoice) -> Result<Vec<u8>> {
+        match format {
+            EvidenceFormat::Html => Ok(render_report(self, choice).into_bytes()),
+            EvidenceFormat::Zip => write_archive(self, choice),
+        }
     }
 }
 
-fn list_facts(taken: &TakenEvidence) -> Vec<(String, String)> {
+pub(super) fn list_facts(taken: &TakenEvidence) -> Vec<(String, String)> {
     let view = &taken.view;
     let session = &view.session;
     let mut facts = vec![
@@ -169,7 +184,7 @@ fn describe_request(request: &EvidenceRequest) -> String {
     }
 }
 
-fn name_level(level: MessageLevel) -> &'static str {
+pub(super) fn name_level(level: MessageLevel) -> &'static str {
     match level {
         MessageLevel::Error => "error",
         MessageLevel::Warning => "warning",
@@ -183,7 +198,7 @@ fn to_code(text: &str) -> String {
     format!("`{line}`")
 }
 
-fn write_time(ms: i64) -> String {
+pub(super) fn write_time(ms: i64) -> String {
     let at = Timestamp::from_millisecond(ms).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

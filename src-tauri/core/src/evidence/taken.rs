@@ -105,6 +105,17 @@ pub struct EvidenceChoice {
     pub with_pages: bool,
 }
 
+/// How evidence is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum EvidenceFormat {
+    /// One page that opens anywhere, with everything in it.
+    Html,
+    /// A picture, an HTTP archive and texts, each as a file of its own.
+    Zip,
+}
+
 /// Evidence of one session, kept until the operator has used it.
 #[derive(Debug, Clone)]
 pub struct TakenEvidence {

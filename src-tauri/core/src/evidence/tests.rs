@@ -275,5 +275,48 @@ fn the_report_has_what_was_chosen_and_runs_nothing() {
     let nothing = EvidenceChoice { picture: Some("\"><script>".into()), ..EvidenceChoice::default() };
     let report = render_report(&taken, &nothing);
     assert!(!report.contains("<script") && !report.contains("<h2>"), "{report}");
-    assert_eq!(taken.file_name(), "evidence-acme-2026-11-18-11-06-40.html");
+    assert_eq!(taken.file_name(EvidenceFormat::Html), "evidence-acme-2026-11-18-11-06-40.html");
+}
+
+#[test]
+fn the_archive_has_what_was_chosen_as_files_and_no_secret() {
+    let (exchanges, redactor, planted) = plant_secrets(&mut Random(7), 3);
+    let text = redactor.redact_line(&format!("token={}", planted[0]));
+    let message = ConsoleMessage { at: 0, level: MessageLevel::Error, text };
+    let taken = taken(exchanges, vec![message]);
+    let choice = EvidenceChoice {
+        picture: taken.view.picture.clone(),
+        requests: vec![1, 3],
+        with_messages: true,
+        with_pages: true,
+    };
+    assert_eq!(taken.file_name(EvidenceFormat::Zip), "evidence-acme-2026-11-18-11-06-40.zip");
+    let files = unpack(&taken.to_file(EvidenceFormat::Zip, &choice).expect("an archive"));
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["README.txt", "picture.png", "requests.har", "console.txt", "pages.txt"]);
+    assert_eq!(files[1].1, b"a picture");
+    let har: Value = serde_json::from_slice(&files[2].1).expect("JSON");
+    assert_eq!(list_har_faults(&har), Vec::<String>::new());
+    assert_eq!(har["log"]["entries"].as_array().map(Vec::len), Some(2), "the second was dropped");
+    let all: String = files.iter().map(|(_, content)| String::from_utf8_lossy(content)).collect();
+    assert!(all.contains("Taken: 2026-11-18 11:06:40 UTC") && all.contains("500 https://app.example/<b>"));
+    for secret in &planted {
+        assert!(!all.contains(secret.as_str()), "{secret} is in the archive");
+    }
+    let nothing = EvidenceChoice { picture: Some("\"><script>".into()), ..EvidenceChoice::default() };
+    let files = unpack(&taken.to_file(EvidenceFormat::Zip, &nothing).expect("an archive"));
+    assert_eq!(files.len(), 1, "the facts alone");
+}
+
+fn unpack(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).expect("a ZIP file");
+    let mut files = Vec::new();
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).expect("a file");
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut content).expect("it can be unpacked");
+        let name = file.name().expect("a name").into_owned();
+        files.push((name, content));
+    }
+    files
 }
