@@ -79,6 +79,10 @@ pub struct RelatedTable {
     pub table: String,
     /// The column that leads to a user.
     pub user: String,
+    /// For several users per row and several rows per user: the table between the two and its column that refers to
+    /// `id`, such as `memberships.company_id`. `user` is then a column of it.
+    #[serde(default)]
+    pub through: Option<String>,
     /// The column of the users that `user` refers to. Default: the users' `id`.
     #[serde(default)]
     pub leads_to: Option<String>,
@@ -106,6 +110,16 @@ pub struct RelatedOrigin {
     pub key: String,
     /// The keys of the columns in [`DirectoryConfig::columns`]. The first one leads to a user.
     pub column_keys: Vec<String>,
+    /// It is the table between records and users: `through` names what other tables name by `table` and `id`.
+    pub is_between: bool,
+}
+
+impl RelatedTable {
+    /// The table between the records and the users, and its column that refers to a record.
+    pub fn split_through(&self) -> Option<(&str, &str)> {
+        let (table, column) = self.through.as_deref()?.trim().rsplit_once('.')?;
+        (!table.is_empty() && !column.is_empty()).then_some((table, column))
+    }
 }
 
 /// The order in which a column of bytes keeps a UUID.
@@ -179,30 +193,63 @@ impl DirectoryConfig {
             let named = names.iter().cloned().enumerate();
             named.map(move |(at, name)| (format!("{key}[{at}]"), name)).collect::<Vec<_>>()
         };
-        let columns = [
-            vec![("user".to_owned(), related.user.clone())],
-            named("identify", &related.identify),
-            named("describe", &related.describe),
-        ];
-        let (column_keys, columns) = columns.into_iter().flatten().unzip();
         let is_mongo = Engine::of_url(&self.url) == Some(Engine::MongoDb);
+        let id = related.id.clone().unwrap_or_else(|| if is_mongo { "_id" } else { "id" }.to_owned());
+        // Through another table, it is the record's own ID that leads to users.
+        let leads_by = match &related.through {
+            Some(_) => ("id".to_owned(), id.clone()),
+            None => ("user".to_owned(), related.user.clone()),
+        };
+        let columns =
+            [vec![leads_by], named("identify", &related.identify), named("describe", &related.describe)];
+        let (column_keys, columns) = columns.into_iter().flatten().unzip();
         Self {
             table: related.table.clone(),
-            id: related.id.clone().unwrap_or_else(|| if is_mongo { "_id" } else { "id" }.to_owned()),
+            id,
             email: None,
             name: None,
             created_at: related.created_at.clone(),
             columns,
             search: Some(related.identify.clone()),
             related: Vec::new(),
-            origin: Some(RelatedOrigin { key: format!("directory.related[{at}]"), column_keys }),
+            origin: Some(RelatedOrigin {
+                key: format!("directory.related[{at}]"),
+                column_keys,
+                is_between: false,
+            }),
             ..self.clone()
+        }
+    }
+
+    /// The configuration that opens the table between a related table and the users: its rows are identified by one of
+    /// these columns and listed by the other one.
+    pub(crate) fn of_table_between(&self, at: usize, table: &str, id: &str, listed_by: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            id: id.to_owned(),
+            created_at: None,
+            columns: vec![listed_by.to_owned()],
+            search: Some(Vec::new()),
+            origin: Some(RelatedOrigin {
+                key: format!("directory.related[{at}]"),
+                column_keys: vec![
+                    if listed_by == self.related[at].user { "user" } else { "through" }.to_owned(),
+                ],
+                is_between: true,
+            }),
+            ..self.of_related_table(at)
         }
     }
 
     /// A key as errors name it: `directory.table`.
     pub(crate) fn key_of(&self, key: &str) -> String {
-        format!("{}.{key}", self.origin.as_ref().map_or("directory", |origin| origin.key.as_str()))
+        match &self.origin {
+            None => format!("directory.{key}"),
+            Some(RelatedOrigin { key: place, is_between: true, .. }) if ["table", "id"].contains(&key) => {
+                format!("{place}.through")
+            }
+            Some(origin) => format!("{}.{key}", origin.key),
+        }
     }
 
     /// The key of a column in `columns`, or, if `searched`, in `search`.

@@ -299,6 +299,12 @@ pub struct RelatedInfo {
     /// The indexes in `columns` of those that identify a row.
     #[ts(type = "Array<number>")]
     pub identify: Vec<usize>,
+    /// A row is an organisation, to which any number of users belong.
+    pub shared: bool,
+    /// The index in [`Info::columns`] of the column in which all users of an organisation have the same value, if there
+    /// is one.
+    #[ts(type = "number | null")]
+    pub shared_value: Option<usize>,
     /// Its rows can be opened in the team's own tool.
     pub opens: bool,
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::WallClock;
@@ -16,7 +17,8 @@ use crate::config::DirectoryConfig;
 use crate::directory::{Directory, OpenTable};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{
-    Column, Count, FoundThrough, Info, ListRequest, Page, RecordsRequest, RelatedInfo, Row, SearchCoverage,
+    Column, Count, FieldKind, FoundThrough, Info, ListRequest, Page, RecordsRequest, RelatedInfo, Row,
+    SearchCoverage,
 };
 use crate::query::ParsedQuery;
 use crate::scope::{LeadingKeys, RowKey, SearchScope};
@@ -29,6 +31,8 @@ const BEGINNING: usize = 3;
 const TEXTS: usize = 3;
 /// Longer texts are no numbers.
 const LONGEST: usize = 100;
+/// How many values of a list, and how many members of an organisation, are followed.
+const FOLLOWED: u16 = 100;
 
 pub(crate) struct RelatedDirectory {
     users: Arc<dyn OpenTable>,
@@ -46,6 +50,15 @@ struct Relation {
     leads_to: usize,
     /// The identifying columns of the records.
     identify: Vec<usize>,
+    /// The table between the records and the users, if there is one.
+    between: Option<TableBetween>,
+}
+
+/// The table between records and users, opened for each direction: a row is identified by its first column, and listed
+/// by the second one.
+struct TableBetween {
+    users_of_record: Arc<dyn OpenTable>,
+    records_of_user: Arc<dyn OpenTable>,
 }
 
 /// What the related tables know about what was typed.
@@ -82,14 +95,20 @@ impl RelatedDirectory {
             let records = users.open_another(&records_config).await?;
             let found = records.info();
             let place = |name: &String| find_column(&found.columns, name);
-            let leads_by =
-                place(&related.user).ok_or_else(|| DirectoryError::internal("the column is mapped"))?;
+            let leads_by = records_config.columns.first().and_then(place);
+            let leads_by = leads_by.ok_or_else(|| DirectoryError::internal("the column is mapped"))?;
+            let between = open_table_between(users, config, at).await?;
+            let users_kind = info.columns[leads_to].kind;
+            let is_list = found.columns[leads_by].kind == FieldKind::Json;
             info.related.push(RelatedInfo {
                 label: related.label.clone(),
                 table: related.table.clone(),
                 columns: found.columns.clone(),
                 leads_by,
                 identify: related.identify.iter().filter_map(place).collect(),
+                shared: leads_by == 0 || is_list,
+                shared_value: (leads_by == 0 && between.is_none() && users_kind != FieldKind::Json)
+                    .then_some(leads_to),
                 opens: related.url.is_some(),
             });
             info.coverage.extend(found.coverage.iter().map(|served| SearchCoverage {
@@ -97,12 +116,23 @@ impl RelatedDirectory {
                 ..served.clone()
             }));
             add_grants(&mut info.reader, &found.reader);
+            if let Some(TableBetween { users_of_record, records_of_user }) = &between {
+                let table = related.split_through().map_or("", |(table, _)| table);
+                for side in [users_of_record.info(), records_of_user.info()] {
+                    info.coverage.extend(side.coverage.iter().map(|served| SearchCoverage {
+                        column: format!("{table}.{}", served.column),
+                        ..served.clone()
+                    }));
+                }
+                add_grants(&mut info.reader, &users_of_record.info().reader);
+            }
             relations.push(Relation {
                 label: related.label.clone(),
                 identify: related.identify.iter().filter_map(place).collect(),
                 records,
                 leads_by,
                 leads_to,
+                between,
             });
         }
         Ok(Self { users: Arc::clone(users), relations, info: Arc::new(info), clock: Arc::clone(clock) })
@@ -121,9 +151,9 @@ impl RelatedDirectory {
             async move {
                 let probe = ListRequest::first_page("", RECORDS);
                 let found = relation.records.search_rows(&probe, scope, cancel).await?;
-                Ok::<Vec<Clue>, DirectoryError>(
-                    found.rows.iter().filter_map(|row| relation.to_clue(row, texts)).collect(),
-                )
+                let clues: Vec<Clue> =
+                    found.rows.iter().flat_map(|row| relation.to_clues(row, texts)).collect();
+                relation.follow_members(clues, cancel).await
             }
         });
         for found in join_all(probes).await {
@@ -158,9 +188,55 @@ impl RelatedDirectory {
 }
 
 impl Relation {
-    /// Where the record leads; `None` if it leads to no user, or only begins with too little.
-    fn to_clue(&self, row: &Row, texts: &[String]) -> Option<Clue> {
-        let key = RowKey { column: self.leads_to, text: row.cells.get(self.leads_by)?.clone()? };
+    /// Where the record leads; nowhere if no user is named in it, or it only begins with too little.
+    fn to_clues(&self, row: &Row, texts: &[String]) -> Vec<Clue> {
+        let Some((value, whole)) = self.find_identity(row, texts) else { return Vec::new() };
+        let Some(Some(cell)) = row.cells.get(self.leads_by) else { return Vec::new() };
+        let keys = split_list(cell, self.records.info().columns[self.leads_by].kind);
+        let keys = keys.into_iter().map(|text| RowKey { column: self.leads_to, text });
+        let through = FoundThrough { label: self.label.clone(), value: value.to_owned() };
+        keys.map(|key| Clue { key, through: through.clone(), whole }).collect()
+    }
+
+    /// Where the records lead through the table between, if there is one.
+    async fn follow_members(&self, clues: Vec<Clue>, cancel: &CancellationToken) -> Result<Vec<Clue>> {
+        let Some(TableBetween { users_of_record, .. }) = &self.between else { return Ok(clues) };
+        let followed = clues.into_iter().map(|clue| async move {
+            let scope = SearchScope::Keyed(vec![RowKey { column: 1, text: clue.key.text }]);
+            let members = ListRequest::first_page("", FOLLOWED);
+            let members = users_of_record.search_rows(&members, &scope, cancel).await?;
+            let to_clue = |row: Row| Clue {
+                key: RowKey { column: clue.key.column, text: row.id },
+                through: clue.through.clone(),
+                whole: clue.whole,
+            };
+            Ok::<Vec<Clue>, DirectoryError>(members.rows.into_iter().map(to_clue).collect())
+        });
+        let mut all = Vec::new();
+        for members in join_all(followed).await {
+            all.extend(members?);
+        }
+        all.truncate(FOLLOWED.into());
+        Ok(all)
+    }
+
+    /// A page of the records to which the table between leads from a user.
+    async fn list_through(
+        &self,
+        between: &TableBetween,
+        keys: Vec<String>,
+        list: &ListRequest,
+        cancel: &CancellationToken,
+    ) -> Result<Page> {
+        let keys = keys.into_iter().map(|text| RowKey { column: 1, text }).collect();
+        let mut page = between.records_of_user.search_rows(list, &SearchScope::Keyed(keys), cancel).await?;
+        let found = join_all(page.rows.iter().map(|row| self.records.find_user(&row.id))).await;
+        page.rows = found.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
+        Ok(page)
+    }
+
+    /// The value of the record that one of the texts equals or begins, and whether it equals it.
+    fn find_identity<'a>(&self, row: &'a Row, texts: &[String]) -> Option<(&'a str, bool)> {
         let cells = || self.identify.iter().filter_map(|&at| row.cells.get(at)?.as_deref());
         let is_any = |cell: &str| texts.iter().any(|text| text.to_lowercase() == cell.to_lowercase());
         let starts = |cell: &str| {
@@ -169,13 +245,27 @@ impl Relation {
                 .iter()
                 .any(|text| text.chars().count() >= BEGINNING && cell.starts_with(&text.to_lowercase()))
         };
-        let (value, whole) = match cells().find(|cell| is_any(cell)) {
-            Some(value) => (value, true),
-            None => (cells().find(|cell| starts(cell))?, false),
-        };
-        let through = FoundThrough { label: self.label.clone(), value: value.to_owned() };
-        Some(Clue { key, through, whole })
+        match cells().find(|cell| is_any(cell)) {
+            Some(value) => Some((value, true)),
+            None => Some((cells().find(|cell| starts(cell))?, false)),
+        }
     }
+}
+
+async fn open_table_between(
+    users: &Arc<dyn OpenTable>,
+    config: &DirectoryConfig,
+    at: usize,
+) -> Result<Option<TableBetween>> {
+    let related = &config.related[at];
+    let Some((table, record)) = related.split_through() else { return Ok(None) };
+    let open = |id: &str, listed_by: &str| {
+        let config = config.of_table_between(at, table, id, listed_by);
+        async move { users.open_another(&config).await }
+    };
+    let records_of_user = open(record, &related.user).await?;
+    let users_of_record = open(&related.user, record).await?;
+    Ok(Some(TableBetween { users_of_record, records_of_user }))
 }
 
 /// The scope of the search for users to whom these records lead.
@@ -191,15 +281,39 @@ fn to_scope(clues: &[Clue]) -> SearchScope {
             keys.beginning.push(clue.key.clone());
         }
     }
+    // Each of them is a condition of every later pass.
+    keys.exact.truncate(FOLLOWED.into());
+    keys.beginning.truncate(FOLLOWED.into());
     if clues.is_empty() { SearchScope::Text } else { SearchScope::Led(keys) }
 }
 
+/// The values in a cell. MongoDB's documents may have a list where they lead to several others.
+fn split_list(cell: &str, kind: FieldKind) -> Vec<String> {
+    let whole = || vec![cell.to_owned()];
+    if kind != FieldKind::Json {
+        return whole();
+    }
+    // A long cell is cut: what it ends with is left out.
+    let cut = || Some(format!("{}]", &cell[..cell.rfind(',')?]));
+    let read = |text: &str| serde_json::from_str::<Vec<Value>>(text).ok();
+    let Some(items) = read(cell).or_else(|| read(&cut()?)) else { return whole() };
+    let to_text = |item: Value| match item {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        // An ObjectId or a UUID, as extended JSON writes it.
+        Value::Object(fields) => fields.into_iter().find_map(|(_, value)| value.as_str().map(str::to_owned)),
+        _ => None,
+    };
+    items.into_iter().filter_map(to_text).take(FOLLOWED.into()).collect()
+}
+
 /// Tells each user the record that led there, the whole ones first.
-fn explain_rows(rows: &mut [Row], clues: &[Clue]) {
+fn explain_rows(rows: &mut [Row], clues: &[Clue], columns: &[Column]) {
     for row in rows {
         let leads_here = |clue: &&Clue| {
             let cell = row.cells.get(clue.key.column).and_then(Option::as_deref);
-            cell.is_some_and(|cell| cell.eq_ignore_ascii_case(&clue.key.text))
+            let values = cell.map(|cell| split_list(cell, columns[clue.key.column].kind)).unwrap_or_default();
+            values.iter().any(|value| value.eq_ignore_ascii_case(&clue.key.text))
         };
         let mut leading = clues.iter().filter(leads_here);
         let first = leading.clone().find(|clue| clue.whole).or_else(|| leading.next());
@@ -244,7 +358,7 @@ impl Directory for RelatedDirectory {
         {
             return Err(failure);
         }
-        explain_rows(&mut page.rows, &clues);
+        explain_rows(&mut page.rows, &clues, &self.info.columns);
         page.how.elapsed_ms = started.elapsed().as_secs_f64() * 1000.0;
         Ok(page)
     }
@@ -275,9 +389,17 @@ impl Directory for RelatedDirectory {
             user.and_then(|user| user.cells.into_iter().nth(relation.leads_to).flatten())
         };
         // No record leads to a user without a value.
-        let Some(text) = key else { return Ok(Page::without_rows()) };
+        let Some(key) = key else { return Ok(Page::without_rows()) };
+        let keys = split_list(&key, self.info.columns[relation.leads_to].kind);
+        if keys.is_empty() {
+            return Ok(Page::without_rows());
+        }
         let list = ListRequest { place: request.place.clone(), ..ListRequest::first_page("", request.limit) };
-        let scope = SearchScope::Keyed(RowKey { column: relation.leads_by, text });
+        if let Some(between) = &relation.between {
+            return relation.list_through(between, keys, &list, cancel).await;
+        }
+        let keys = keys.into_iter().map(|text| RowKey { column: relation.leads_by, text });
+        let scope = SearchScope::Keyed(keys.collect());
         relation.records.search_rows(&list, &scope, cancel).await
     }
 

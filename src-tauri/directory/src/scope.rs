@@ -10,8 +10,8 @@ pub(crate) enum SearchScope {
     Led(LeadingKeys),
     /// Only what one of these texts identifies, wholly or by its beginning, and only through an index.
     Identities(Vec<String>),
-    /// All rows with this value.
-    Keyed(RowKey),
+    /// All rows with one of these values.
+    Keyed(Vec<RowKey>),
 }
 
 /// The keys of users to whom records lead.

@@ -22,6 +22,15 @@ leads_by: number,
  */
 identify: Array<number>, 
 /**
+ * A row is an organisation, to which any number of users belong.
+ */
+shared: boolean, 
+/**
+ * The index in [`Info::columns`] of the column in which all users of an organisation have the same value, if there
+ * is one.
+ */
+shared_value: number | null, 
+/**
  * Its rows can be opened in the team's own tool.
  */
 opens: boolean, };

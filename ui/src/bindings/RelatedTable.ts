@@ -17,6 +17,11 @@ table: string,
  */
 user: string, 
 /**
+ * For several users per row and several rows per user: the table between the two and its column that refers to
+ * `id`, such as `memberships.company_id`. `user` is then a column of it.
+ */
+through?: string | null, 
+/**
  * The column of the users that `user` refers to. Default: the users' `id`.
  */
 leads_to?: string | null, 

@@ -3,7 +3,7 @@ import type { RelatedTable } from "../bindings/RelatedTable";
 
 /** Lists are separated by commas; `""` is what is not said. */
 export type RelatedForm = Record<
-  "label" | "table" | "user" | "leads_to" | "id" | "created_at" | "identify" | "describe" | "url",
+  "label" | "table" | "user" | "through" | "leads_to" | "id" | "created_at" | "identify" | "describe" | "url",
   string
 >;
 
@@ -11,6 +11,7 @@ export const emptyRelated = (): RelatedForm => ({
   label: "",
   table: "",
   user: "",
+  through: "",
   leads_to: "",
   id: "",
   created_at: "",
@@ -23,6 +24,7 @@ export const toRelatedForm = (table: RelatedTable): RelatedForm => ({
   label: table.label,
   table: table.table,
   user: table.user,
+  through: table.through ?? "",
   leads_to: table.leads_to ?? "",
   id: table.id ?? "",
   created_at: table.created_at ?? "",
@@ -46,7 +48,9 @@ function toTable(row: RelatedForm): RelatedTable {
       .split(",")
       .map((name) => name.trim())
       .filter((name) => name !== "");
-  const said = (["leads_to", "id", "created_at", "url"] as const).filter((key) => row[key].trim() !== "");
+  const said = (["through", "leads_to", "id", "created_at", "url"] as const).filter(
+    (key) => row[key].trim() !== "",
+  );
   return {
     label: row.label.trim(),
     table: row.table.trim(),

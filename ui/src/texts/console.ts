@@ -153,6 +153,7 @@ export const console = {
     recordsLeftOut: (rows: number) =>
       `Only the newest ${rows.toLocaleString()} rows of this table were checked.`,
     openRecord: "Open in your own tool",
+    people: "Show its people",
     past: "Past sessions",
     noPast: "Nobody has signed in as this user yet.",
     noReason: "No reason given",

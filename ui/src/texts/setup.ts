@@ -245,6 +245,7 @@ export const setup = {
         identify: { label: "Columns that find the user", example: "number, iban" },
         describe: { label: "Columns to show as well", example: "total, status" },
         created_at: { label: "Time of creation", example: "created_at" },
+        through: { label: "Table between, and its column", example: "memberships.company_id" },
         leads_to: { label: "Column of the users it refers to", example: "the ID" },
         id: { label: "Column that identifies a row", example: "id" },
         url: { label: "Page in your own tool", example: "https://shop.acme.com/orders/{{ record.id }}" },

@@ -172,6 +172,8 @@ const views: View[] = [
               column("total", "Total"),
             ],
             leads_by: 1,
+            shared: false,
+            shared_value: null,
             identify: [2],
             opens: true,
           },

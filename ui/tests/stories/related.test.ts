@@ -51,6 +51,8 @@ beforeEach(() => {
           column("item", "Item"),
         ],
         leads_by: 1,
+        shared: false,
+        shared_value: null,
         identify: [2],
         opens: true,
       },
@@ -170,4 +172,32 @@ test("the form has a card for each related table", async () => {
       },
     ]),
   );
+});
+
+test("a company's people are one click from each of them", async () => {
+  const at = fake.columns.findIndex(({ name }) => name === "company_name");
+  fake.related = [
+    {
+      label: "Company",
+      table: "companies",
+      columns: [column("id", "ID", "id"), column("name", "Name")],
+      leads_by: 0,
+      identify: [1],
+      shared: true,
+      shared_value: at,
+      opens: false,
+    },
+  ];
+  fake.records = (request) => ({
+    ...orders(request),
+    rows: [{ id: "10", cells: ["10", "Acme Tools Ltd"] }],
+    next: null,
+  });
+  render(App);
+  await user.click(await (await details()).findByRole("button", { name: "Company records" }));
+  await user.click(await (await details()).findByRole("button", { name: "Show its people" }));
+  const company = fake.rows[0]?.cells[at] ?? "";
+  const field = screen.getByRole("searchbox", { name: "Search users" });
+  expect(field).toHaveValue(`company_name:="${company}"`);
+  expect(field).toHaveFocus();
 });

@@ -47,18 +47,21 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// The alternative name of `table` in `[directory]`.
+/// The alternative name of `table` in `[directory]` and `[[directory.related]]`.
 pub(super) const COLLECTION: &str = "collection";
 
 /// The schema as the text of a file, including the alternative name of `table`.
 pub fn render_schema() -> String {
     let mut schema = SCHEMA.clone();
-    let directory = &mut schema["$defs"]["DirectoryConfig"];
-    directory["properties"][COLLECTION] = json!({ "type": "string", "description": "MongoDB's word for `table`: the collection that holds the users." });
-    if let Some(required) = directory["required"].as_array_mut() {
-        required.retain(|key| key != "table");
+    for (name, holds) in [("DirectoryConfig", "the users"), ("RelatedTable", "the records")] {
+        let table = &mut schema["$defs"][name];
+        let description = format!("MongoDB's word for `table`: the collection that holds {holds}.");
+        table["properties"][COLLECTION] = json!({ "type": "string", "description": description });
+        if let Some(required) = table["required"].as_array_mut() {
+            required.retain(|key| key != "table");
+        }
+        table["oneOf"] = json!([{ "required": ["table"] }, { "required": [COLLECTION] }]);
     }
-    directory["oneOf"] = json!([{ "required": ["table"] }, { "required": [COLLECTION] }]);
     schema.sort_all_objects();
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
     text.push('\n');

@@ -76,19 +76,29 @@ fn deepest_key(text: &str) -> Option<usize> {
     lines.max_by_key(|(parts, _)| *parts).map(|(_, at)| at)
 }
 
-/// Accepts MongoDB's word `collection` in place of `table`.
+/// Accepts MongoDB's word `collection` in place of `table`, of users and of what belongs to them.
 fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
     let Some(DeValue::Table(directory)) = document.get_mut("directory").map(Spanned::get_mut) else { return };
-    let Some(value) = directory.remove(COLLECTION) else { return };
-    if directory.contains_key("table") {
+    rename_collection("directory", directory, faults);
+    let Some(DeValue::Array(related)) = directory.get_mut("related").map(Spanned::get_mut) else { return };
+    for (at, item) in related.iter_mut().enumerate() {
+        if let DeValue::Table(related) = item.get_mut() {
+            rename_collection(&format!("directory.related[{at}]"), related, faults);
+        }
+    }
+}
+
+fn rename_collection(key: &str, table: &mut DeTable, faults: &mut KeyFaults) {
+    let Some(value) = table.remove(COLLECTION) else { return };
+    if table.contains_key("table") {
         faults.add_at(
             value.span().start,
-            "directory.collection",
+            &join_key(key, COLLECTION),
             "is MongoDB's word for `table`, which is set too; keep one of them",
         );
         return;
     }
-    directory.insert(Spanned::new(value.span(), "table".into()), value);
+    table.insert(Spanned::new(value.span(), "table".into()), value);
 }
 
 fn check_table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {

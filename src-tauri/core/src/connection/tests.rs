@@ -461,6 +461,14 @@ fn a_collection_is_a_table_by_another_name() {
     assert!(edited.contains("collection = \"users\" # of the shop"), "{edited}");
     assert_eq!(parse(&edited).unwrap().file, changed);
 
+    let with_orders = format!("{text}{}", ORDERS.replace("table", "collection"));
+    assert_eq!(parse(&with_orders).unwrap().file.directory.related[0].table, "orders");
+    let both = ORDERS.replace("user =", "collection = 'orders'\nuser =");
+    assert!(
+        faults("", "", "", &both)[0].contains("directory.related[0].collection: is MongoDB's word"),
+        "{both}"
+    );
+
     assert_eq!(
         faults("", "url = 'mongodb://u@db/acme'\ntable = 'users'\ncollection = 'users'\nid = '_id'", "", ""),
         [
@@ -957,6 +965,11 @@ fn a_related_table_is_checked_without_asking() {
     for (more, expected) in [
         ("id = ''", "acme.toml:15:6: directory.related[0].id: cannot be empty"),
         ("describe = ['total', ' ']", "acme.toml:15:22: directory.related[0].describe[1]: cannot be empty"),
+        (
+            "through = 'memberships'",
+            "acme.toml:15:11: directory.related[0].through: has to be the table between the records and the users, \
+             and its column that refers to a record: `memberships.company_id`",
+        ),
         (
             "leads_to = 'nam'",
             "acme.toml:15:12: directory.related[0].leads_to: has to be a column of the users that [directory] names; \

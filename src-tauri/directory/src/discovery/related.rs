@@ -1,5 +1,5 @@
-//! Guesses which tables hold what belongs to the users of another: by foreign keys, and by the names of columns such as
-//! `customer_id`.
+//! Guesses which tables hold what belongs to the users of another, and the organisations that users belong to: by foreign
+//! keys, and by the names of columns such as `customer_id` and `company_id`.
 
 use crate::config::RelatedTable;
 use crate::discovery::{FoundColumn, FoundTable, Guess};
@@ -31,6 +31,11 @@ const IDENTIFYING: &[&str] = &[
     "barcode",
     "msisdn",
 ];
+/// Last words of columns that identify an organisation besides.
+const NAMING: &[&str] = &["name", "title", "slug", "domain"];
+/// What a column of the users that leads to an organisation is called, whatever its table is called.
+const ORGANISATIONS: &[&str] =
+    &["company", "organisation", "organization", "tenant", "account", "team", "workspace", "customer"];
 /// Last words of columns that describe a row.
 const DESCRIBING: &[&str] = &[
     "status", "state", "total", "amount", "name", "title", "type", "plan", "product", "item", "model",
@@ -45,8 +50,12 @@ pub(super) fn propose_related_tables(users: &FoundTable, others: &[FoundTable]) 
         // A table that may hold users itself is no record of theirs.
         .filter(|table| score_table_name(&table.name) < 3)
         .filter_map(|table| {
-            let (by_key, leading) = find_leading_column(users, table)?;
-            let proposal = propose_table(table, leading)?;
+            let (by_key, leading, leads_to) = match find_leading_column(users, table) {
+                Some((by_key, leading)) => (by_key, leading, None),
+                None => find_organisation(users, table)
+                    .map(|(by_key, column, key)| (by_key, key, Some(column.name.clone())))?,
+            };
+            let proposal = propose_table(table, leading, leads_to)?;
             Some((by_key, proposal.identify.len(), proposal))
         })
         .collect();
@@ -75,8 +84,35 @@ fn find_leading_column<'a>(users: &FoundTable, table: &'a FoundTable) -> Option<
     table.columns.iter().find(leads).map(|column| (false, column))
 }
 
-/// `None` if no column of the table identifies a row for people.
-fn propose_table(table: &FoundTable, leading: &FoundColumn) -> Option<RelatedTable> {
+/// The column of the users that leads to a row of the table, and that row's key; and whether a foreign key says so.
+fn find_organisation<'a>(
+    users: &'a FoundTable,
+    table: &'a FoundTable,
+) -> Option<(bool, &'a FoundColumn, &'a FoundColumn)> {
+    let key = table.columns.iter().find(|column| column.is_key)?;
+    let own = singular(&normalize_name(&table.name));
+    if !ORGANISATIONS.contains(&own.as_str()) {
+        return None;
+    }
+    let by_key = users.columns.iter().find(|column| column.refers_to.as_ref() == Some(&table.qualified));
+    if let Some(column) = by_key {
+        return Some((true, column, key));
+    }
+    let leads = |column: &&FoundColumn| {
+        column.refers_to.is_none()
+            && !column.is_key
+            && column.kind == key.kind
+            && normalize_name(&column.name) == format!("{own}id")
+    };
+    users.columns.iter().find(leads).map(|column| (false, column, key))
+}
+
+/// `None` if no column of the table identifies a row for people. `leads_to` is given for organisations.
+fn propose_table(
+    table: &FoundTable,
+    leading: &FoundColumn,
+    leads_to: Option<String>,
+) -> Option<RelatedTable> {
     let free: Vec<&FoundColumn> = table
         .columns
         .iter()
@@ -91,12 +127,12 @@ fn propose_table(table: &FoundTable, leading: &FoundColumn) -> Option<RelatedTab
     let identify = names(&|column| {
         matches!(column.kind, FieldKind::Text | FieldKind::Integer)
             && !column.bytes
-            && ends_in(column, IDENTIFYING)
+            && (ends_in(column, IDENTIFYING) || leads_to.is_some() && ends_in(column, NAMING))
     });
     if identify.is_empty() {
         return None;
     }
-    let mut describe = names(&|column| ends_in(column, DESCRIBING));
+    let mut describe = names(&|column| ends_in(column, DESCRIBING) && !identify.contains(&column.name));
     describe.truncate(SHOWN);
     let guess = Guess::from_columns(&table.columns);
     let default_id = if table.kind == super::TableKind::Collection { "_id" } else { "id" };
@@ -107,7 +143,8 @@ fn propose_table(table: &FoundTable, leading: &FoundColumn) -> Option<RelatedTab
         label: to_label(&singular(&table.name)),
         table: table.written.clone(),
         user: leading.name.clone(),
-        leads_to: None,
+        through: None,
+        leads_to,
         id: (id != default_id).then_some(id),
         created_at: guess.created_at,
         identify,
@@ -207,6 +244,33 @@ mod tests {
             proposed(&tables),
             ["Delivery: deliveries.recipient by code", "Invoice: invoices.customer_id by invoice_number"]
         );
+    }
+
+    #[test]
+    fn an_organisation_is_led_to_by_a_column_of_the_users() {
+        let tables = [
+            table(
+                "users",
+                &[
+                    ID,
+                    ("company_id", FieldKind::Integer, Some("public.companies")),
+                    ("team_id", FieldKind::Integer, None),
+                    ("tenant_id", FieldKind::Uuid, None),
+                    ("country_id", FieldKind::Integer, Some("public.countries")),
+                ],
+            ),
+            table("companies", &[ID, ("name", FieldKind::Text, None), ("tax_number", FieldKind::Text, None)]),
+            table("teams", &[ID, ("title", FieldKind::Text, None)]),
+            // Not by its type, and no organisation.
+            table("tenants", &[ID, ("name", FieldKind::Text, None)]),
+            table("countries", &[ID, ("name", FieldKind::Text, None)]),
+        ];
+        assert_eq!(
+            proposed(&tables),
+            ["Company: companies.id by name, tax_number", "Team: teams.id by title"]
+        );
+        let companies = propose_related_tables(&tables[0], &tables).remove(0);
+        assert_eq!(companies.leads_to.as_deref(), Some("company_id"));
     }
 
     #[test]

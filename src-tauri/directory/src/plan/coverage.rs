@@ -48,6 +48,12 @@ pub(crate) fn list_search_coverage<T: Clone, A: IndexAdvisor<T>>(
         let served = email.access.equals.as_ref();
         say(Tier::Email, &[email], served, minds_case(served));
     }
+    for &at in &mapping.led_to {
+        let column = &mapping.shown[at];
+        if Some(at) != mapping.searched_email {
+            say(Tier::Related, &[column], column.access.equals.as_ref(), None);
+        }
+    }
     for column in &mapping.search {
         let served = column.access.prefix.as_ref();
         // An index for "contains" finds prefixes too.
@@ -100,8 +106,12 @@ fn list_record_coverage<T: Clone, A: IndexAdvisor<T>>(
     services
 }
 
-/// The tier to give advice for. A unique index on the ID also orders the list, so one piece of advice covers both.
+/// The tier to give advice for. A unique index on the ID also orders the list, so one piece of advice covers both. What
+/// related tables lead to needs an ordinary index.
 fn find_serving_tier<T: Clone>(mapping: &Mapping<T>, tier: Tier, columns: &[&TableColumn<T>]) -> Tier {
+    if tier == Tier::Related {
+        return Tier::All;
+    }
     let is_id = columns.iter().all(|column| column.name == mapping.id().name);
     if tier == Tier::All && is_id && mapping.id().access.equals.is_none() { Tier::Id } else { tier }
 }

@@ -42,7 +42,7 @@ impl<'a, T: Clone> Planner<'a, T> {
         match self.scope {
             SearchScope::Text | SearchScope::Led(_) => {}
             SearchScope::Identities(texts) => return Plan::of_passes(self.find_identities(texts)),
-            SearchScope::Keyed(key) => return self.limit_table_reads(vec![self.find_keyed(key)]),
+            SearchScope::Keyed(keys) => return self.limit_table_reads(vec![self.find_keyed(keys)]),
         }
         let mut passes = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
@@ -109,7 +109,9 @@ impl<'a, T: Clone> Planner<'a, T> {
         let ids = self.ids.iter().cloned().map(PassTest::Id);
         // An index that finds the text does not find its other spellings.
         let alike = (!served).then(|| self.build_spelling_tests()).into_iter().flatten();
-        let led = [false, true].into_iter().flat_map(|beginning| self.build_key_tests(beginning));
+        let led = [Tier::Related, Tier::RelatedPrefix]
+            .into_iter()
+            .flat_map(|tier| build_key_tests(self.led_by(tier)));
         let tests = std::iter::once(any).chain(ids).chain(led).chain(alike).collect();
         let order = column.map_or(Order::Id, Order::Shown);
         let reach = choose_access_path(served, AccessPath::Gathered);
@@ -142,7 +144,7 @@ impl<'a, T: Clone> Planner<'a, T> {
             }
         }
 
-        passes.extend(either(Tier::Related, self.build_key_tests(false), AccessPath::Quick, Order::Id));
+        passes.extend(self.build_led_pass(Tier::Related));
 
         let mut unordered = Vec::new();
         for (at, column) in self.mapping.search.iter().enumerate() {
@@ -166,7 +168,7 @@ impl<'a, T: Clone> Planner<'a, T> {
                 unordered.push(at);
             }
         }
-        passes.extend(either(Tier::RelatedPrefix, self.build_key_tests(true), AccessPath::Quick, Order::Id));
+        passes.extend(self.build_led_pass(Tier::RelatedPrefix));
         let begins = self.text().chars().next().is_some_and(char::is_alphanumeric);
         passes.extend(self.build_text_passes(Tier::Prefix, &unordered, begins));
         let all: Vec<usize> = (0..self.mapping.search.len()).collect();
@@ -189,11 +191,28 @@ impl<'a, T: Clone> Planner<'a, T> {
         passes
     }
 
-    /// Tests for the keys of users to whom records lead: by the whole record, or by its `beginning`.
-    fn build_key_tests(&self, beginning: bool) -> Vec<PassTest> {
-        let SearchScope::Led(keys) = self.scope else { return Vec::new() };
-        let keys = if beginning { &keys.beginning } else { &keys.exact };
-        keys.iter().map(|key| PassTest::Key { column: key.column, text: key.text.clone() }).collect()
+    /// The keys of users to whom records lead: by the whole record, or by its beginning.
+    fn led_by(&self, tier: Tier) -> &[RowKey] {
+        match (self.scope, tier) {
+            (SearchScope::Led(keys), Tier::Related) => &keys.exact,
+            (SearchScope::Led(keys), _) => &keys.beginning,
+            _ => &[],
+        }
+    }
+
+    /// The pass for the users to whom records lead; `None` if there are none. An ID leads to one user, but any number of
+    /// them may be in one company.
+    fn build_led_pass(&self, tier: Tier) -> Option<SearchPass> {
+        let keys = self.led_by(tier);
+        let by =
+            if keys.iter().all(|key| key.column == 0) { AccessPath::Quick } else { AccessPath::Gathered };
+        (!keys.is_empty()).then(|| SearchPass {
+            tier,
+            tests: build_key_tests(keys),
+            reach: choose_access_path(self.serves_keys(keys), by),
+            order: Order::Id,
+            descending: true,
+        })
     }
 
     /// Passes for the rows that a text identifies: one per searched column, through its index. A column without an
@@ -228,12 +247,19 @@ impl<'a, T: Clone> Planner<'a, T> {
         passes
     }
 
-    /// The pass for all rows with a key, newest first.
-    fn find_keyed(&self, key: &RowKey) -> SearchPass {
-        let served = self.mapping.shown[key.column].access.equals.is_some();
-        let test = PassTest::Key { column: key.column, text: key.text.clone() };
-        let reach = choose_access_path(served, AccessPath::Gathered);
-        build_pass(Tier::All, test, reach, self.newest_order(), true)
+    /// The pass for all rows with one of the keys, newest first.
+    fn find_keyed(&self, keys: &[RowKey]) -> SearchPass {
+        SearchPass {
+            tier: Tier::All,
+            tests: build_key_tests(keys),
+            reach: choose_access_path(self.serves_keys(keys), AccessPath::Gathered),
+            order: self.newest_order(),
+            descending: true,
+        }
+    }
+
+    fn serves_keys(&self, keys: &[RowKey]) -> bool {
+        keys.iter().all(|key| self.mapping.shown[key.column].access.equals.is_some())
     }
 
     /// Tests for other spellings, which no index finds. Accents are ignored only if the table is read anyway.
@@ -365,6 +391,10 @@ impl<'a, T: Clone> Planner<'a, T> {
     fn serves_contains(&self, at: usize) -> bool {
         self.mapping.search[at].access.contains.is_some()
     }
+}
+
+fn build_key_tests(keys: &[RowKey]) -> Vec<PassTest> {
+    keys.iter().map(|key| PassTest::Key { column: key.column, text: key.text.clone() }).collect()
 }
 
 fn build_pass(tier: Tier, test: PassTest, reach: AccessPath, order: Order, descending: bool) -> SearchPass {

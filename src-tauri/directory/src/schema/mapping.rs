@@ -31,6 +31,8 @@ pub(crate) struct Mapping<T> {
     pub(crate) search: Vec<TableColumn<T>>,
     /// Index in `shown` of the column that leads to a user, if this is a related table.
     pub(crate) leads_by: Option<usize>,
+    /// Indexes in `shown` of the columns, other than the ID, that related tables lead to.
+    pub(crate) led_to: Vec<usize>,
 }
 
 impl<T: Clone> Mapping<T> {
@@ -73,6 +75,7 @@ impl<T: Clone> Mapping<T> {
 
         let found = |name: &str| find_column(table, name).expect("missing names were refused above").clone();
         let leads_by = config.origin.as_ref().and_then(|_| config.columns.first());
+        let leads_to = || config.related.iter().filter_map(|related| related.leads_to.as_deref());
         let mut columns: Vec<Column> = Vec::new();
         let mut shown: Vec<TableColumn<T>> = Vec::new();
         for (role, _, name) in wanted {
@@ -85,7 +88,9 @@ impl<T: Clone> Mapping<T> {
                 && column.within.is_none()
                 && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
                 && names_time(name);
-            let is_identity = role == Role::Id || leads_by.is_some_and(|leads| leads == name);
+            let is_identity = role == Role::Id
+                || leads_by.is_some_and(|leads| leads == name)
+                || leads_to().any(|led| led == name);
             column.bytes = BinaryFormat::for_column(name, is_identity, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: one column is enough. The same column in two roles is shown twice.
@@ -129,6 +134,7 @@ impl<T: Clone> Mapping<T> {
                 .filter(|_| searched.iter().any(|(_, name)| config.email.as_deref() == Some(*name))),
             created_at: at(&config.created_at),
             leads_by: at(&leads_by.cloned()),
+            led_to: (1..columns.len()).filter(|&at| leads_to().any(|led| led == columns[at].name)).collect(),
             columns,
             shown,
             search,

@@ -116,6 +116,7 @@ async fn a_locked_related_table_keeps_no_one_from_being_found_by_what_the_users_
         label: "Order".into(),
         table: "orders".into(),
         user: "user_id".into(),
+        through: None,
         leads_to: None,
         id: None,
         created_at: None,

@@ -1023,5 +1023,5 @@ async fn users_are_found_by_their_records() {
     related::told(&config, Some(READER_PASSWORD)).await;
     let directory = open(&config).await;
     let grants = directory.info().reader.iter().filter(|grant| grant.starts_with("GRANT SELECT")).count();
-    assert_eq!(grants, 3, "{:?}", directory.info().reader);
+    assert_eq!(grants, 6, "{:?}", directory.info().reader);
 }

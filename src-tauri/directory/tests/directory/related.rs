@@ -11,14 +11,18 @@ use understudy_directory::{
 
 use crate::story::{query, search};
 
-/// ID, name, email address, company.
-pub const CUSTOMERS: [(i64, &str, &str, &str); 5] = [
-    (1, "Ada Ordway", "ada@acme.test", "Acme"),
-    (2, "Bob Many", "bob@acme.test", "Acme"),
-    (3, "Cleo One", "cleo@north.test", "North"),
-    (4, "Dan None", "dan@north.test", "North"),
-    (5, "ORD-8", "eve@north.test", "North"),
+/// ID, name, email address, company, the company's ID.
+pub const CUSTOMERS: [(i64, &str, &str, &str, i64); 5] = [
+    (1, "Ada Ordway", "ada@acme.test", "Acme", 10),
+    (2, "Bob Many", "bob@acme.test", "Acme", 10),
+    (3, "Cleo One", "cleo@north.test", "North", 20),
+    (4, "Dan None", "dan@north.test", "North", 20),
+    (5, "ORD-8", "eve@north.test", "North", 20),
 ];
+
+/// ID, name, number. No one works for the last one.
+pub const COMPANIES: [(i64, &str, &str); 3] =
+    [(10, "Acme Tools Ltd", "CO-0010"), (20, "North and Daughters", "CO-0020"), (30, "Empty", "CO-0030")];
 
 /// A row of `orders`: ID, number, invoice, customer, the day it was made.
 pub struct Order {
@@ -54,6 +58,10 @@ pub fn orders() -> Vec<Order> {
     bobs.chain(others).collect()
 }
 
+/// ID, code; and who is in which.
+pub const TEAMS: [(i64, &str); 2] = [(70, "TEAM-NIGHT"), (71, "TEAM-DAY")];
+pub const MEMBERSHIPS: [(i64, i64); 3] = [(70, 1), (70, 3), (71, 1)];
+
 /// ID, serial number, the owner's address, an IBAN that no index finds.
 pub const DEVICES: [(i64, &str, &str, &str); 3] = [
     (1, "SN 0042 A", "ada@acme.test", "DE02120300000000202051"),
@@ -63,8 +71,12 @@ pub const DEVICES: [(i64, &str, &str, &str); 3] = [
 
 /// The tables, without types that differ between the SQL engines, and their rows.
 pub fn script(text: &str, time: &str) -> String {
-    let customers =
-        CUSTOMERS.map(|(id, name, email, company)| format!("({id}, '{name}', '{email}', '{company}')"));
+    let customers = CUSTOMERS.map(|(id, name, email, company, company_id)| {
+        format!("({id}, '{name}', '{email}', '{company}', {company_id})")
+    });
+    let companies = COMPANIES.map(|(id, name, number)| format!("({id}, '{name}', '{number}')"));
+    let teams = TEAMS.map(|(id, code)| format!("({id}, '{code}')"));
+    let memberships = MEMBERSHIPS.map(|(team, customer)| format!("({team}, {customer})"));
     let orders: Vec<String> = orders()
         .iter()
         .map(|Order { id, number, invoice, customer, day }| {
@@ -74,15 +86,30 @@ pub fn script(text: &str, time: &str) -> String {
         .collect();
     let devices = DEVICES.map(|(id, serial, owner, iban)| format!("({id}, '{serial}', '{owner}', '{iban}')"));
     format!(
-        "CREATE TABLE customers (id int PRIMARY KEY, full_name {text}, email {text} UNIQUE, company {text});
+        "CREATE TABLE customers (id int PRIMARY KEY, full_name {text}, email {text} UNIQUE, company {text},
+             company_id int);
+         CREATE TABLE teams (id int PRIMARY KEY, code {text});
+         CREATE TABLE memberships (team_id int, customer_id int, PRIMARY KEY (team_id, customer_id));
+         CREATE TABLE companies (id int PRIMARY KEY, name {text}, number {text});
          CREATE TABLE orders (id int PRIMARY KEY, number {text}, invoice int UNIQUE, customer_id int, made {time}, note {text});
          CREATE TABLE devices (id int PRIMARY KEY, serial {text}, owner {text}, iban {text});
          CREATE INDEX orders_customer ON orders (customer_id);
          CREATE INDEX devices_owner ON devices (owner);
+         CREATE INDEX customers_company ON customers (company_id);
+         CREATE INDEX teams_code ON teams (code);
+         CREATE INDEX memberships_customer ON memberships (customer_id);
+         CREATE INDEX companies_name ON companies (name);
+         CREATE INDEX companies_number ON companies (number);
          INSERT INTO customers VALUES {};
+         INSERT INTO companies VALUES {};
+         INSERT INTO teams VALUES {};
+         INSERT INTO memberships VALUES {};
          INSERT INTO orders VALUES {};
          INSERT INTO devices VALUES {};",
         customers.join(", "),
+        companies.join(", "),
+        teams.join(", "),
+        memberships.join(", "),
         orders.join(", "),
         devices.join(", "),
     )
@@ -94,6 +121,7 @@ pub fn build_config(url: String, id: &str) -> DirectoryConfig {
         label: "Order".into(),
         table: "orders".into(),
         user: "customer_id".into(),
+        through: None,
         leads_to: None,
         id: own_id.clone(),
         created_at: Some("made".into()),
@@ -105,10 +133,35 @@ pub fn build_config(url: String, id: &str) -> DirectoryConfig {
         label: "Device".into(),
         table: "devices".into(),
         user: "owner".into(),
+        through: None,
         leads_to: Some("email".into()),
-        id: own_id,
+        id: own_id.clone(),
         created_at: None,
         identify: vec!["serial".into(), "iban".into()],
+        describe: vec![],
+        url: None,
+    };
+    let companies = RelatedTable {
+        label: "Company".into(),
+        table: "companies".into(),
+        user: id.into(),
+        through: None,
+        leads_to: Some("company_id".into()),
+        id: own_id.clone(),
+        created_at: None,
+        identify: vec!["name".into(), "number".into()],
+        describe: vec![],
+        url: None,
+    };
+    let teams = RelatedTable {
+        label: "Team".into(),
+        table: "teams".into(),
+        user: "customer_id".into(),
+        through: Some("memberships.team_id".into()),
+        leads_to: None,
+        id: own_id,
+        created_at: None,
+        identify: vec!["code".into()],
         describe: vec![],
         url: None,
     };
@@ -116,8 +169,8 @@ pub fn build_config(url: String, id: &str) -> DirectoryConfig {
         table: "customers".into(),
         id: id.into(),
         created_at: None,
-        columns: vec!["company".into()],
-        related: vec![orders, devices],
+        columns: vec!["company".into(), "company_id".into()],
+        related: vec![orders, devices, companies, teams],
         ..crate::build_config(url)
     }
 }
@@ -136,6 +189,8 @@ pub async fn told(config: &DirectoryConfig, password: Option<&str>) {
     a_record_leads_to_its_user(&*directory).await;
     filters_order_and_counts_hold(&*directory).await;
     records_are_listed_newest_first(&*directory).await;
+    a_company_leads_to_its_people_and_back(&*directory).await;
+    so_does_a_team_through_its_memberships(&*directory).await;
     the_plan_says_which_index_is_missing(&*directory);
     directory.close().await;
     faults_are_named(config, password.as_ref()).await;
@@ -236,14 +291,80 @@ async fn records_are_listed_newest_first(directory: &dyn Directory) {
     assert_eq!(error.code, DirectoryCode::QueryInvalid);
 }
 
+async fn a_company_leads_to_its_people_and_back(directory: &dyn Directory) {
+    for (text, people, value) in [
+        ("Acme Tools Ltd", &["2", "1"][..], "Acme Tools Ltd"),
+        ("CO-0020", &["5", "4", "3"], "CO-0020"),
+        ("co-0010", &["2", "1"], "CO-0010"),
+        ("CO-0030", &[], ""),
+    ] {
+        let page = search(directory, &query(text)).await;
+        assert_eq!(ids(&page), people, "{text}");
+        for row in &page.rows {
+            assert_eq!(row.found_through, Some(through("Company", value)), "{text}");
+        }
+        let count = directory.count_users(text, &CancellationToken::new()).await.unwrap();
+        assert_eq!(count.users, people.len() as u64, "{text}");
+    }
+    // From page to page, and with a filter besides.
+    let first = search(directory, &ListRequest { limit: 2, ..query("CO-0020") }).await;
+    let place = Place::After(first.next.clone().expect("there is one more"));
+    let second = search(directory, &ListRequest { limit: 2, place, ..query("CO-0020") }).await;
+    assert_eq!((ids(&first), ids(&second)), (vec!["5", "4"], vec!["3"]));
+    assert_eq!(ids(&search(directory, &query("CO-0020 full_name:Dan")).await), ["4"]);
+
+    // Back: each of them has the company among their records, and its ID finds the others.
+    let info = directory.info();
+    let shared: Vec<bool> = info.related.iter().map(|table| table.shared).collect();
+    assert_eq!(shared, [false, false, true, true]);
+    let value_of =
+        |related: usize| info.related[related].shared_value.map(|at| info.columns[at].name.as_str());
+    assert_eq!([0, 1, 2, 3].map(value_of), [None, None, Some("company_id"), None]);
+    for (user, id) in [("1", "10"), ("2", "10"), ("3", "20")] {
+        let page = records(directory, user, 2, Place::Start, 10).await;
+        assert_eq!(ids(&page), [id], "{user}");
+    }
+    assert_eq!(ids(&search(directory, &query("company_id:=10")).await), ["2", "1"]);
+}
+
+async fn so_does_a_team_through_its_memberships(directory: &dyn Directory) {
+    for (text, tier, people, code) in [
+        ("TEAM-NIGHT", Tier::Related, &["3", "1"][..], "TEAM-NIGHT"),
+        ("TEAM-DAY", Tier::Related, &["1"], "TEAM-DAY"),
+        ("TEAM-NI", Tier::RelatedPrefix, &["3", "1"], "TEAM-NIGHT"),
+    ] {
+        let page = search(directory, &query(text)).await;
+        assert_eq!((ids(&page), page.how.tier), (people.to_vec(), tier), "{text}");
+        for row in &page.rows {
+            assert_eq!(row.found_through, Some(through("Team", code)), "{text}");
+        }
+    }
+    let page = records(directory, "1", 3, Place::Start, 1).await;
+    assert_eq!(ids(&page), ["71"]);
+    let page = records(directory, "1", 3, Place::After(page.next.expect("one more")), 1).await;
+    assert_eq!((ids(&page), &page.next), (vec!["70"], &None));
+    assert!(records(directory, "2", 3, Place::Start, 10).await.rows.is_empty());
+}
+
 fn the_plan_says_which_index_is_missing(directory: &dyn Directory) {
     let info = directory.info();
     let served = |column: &str| {
         let mut found = info.coverage.iter().filter(|service| service.column == column);
         found.next().unwrap_or_else(|| panic!("{column} is in the plan: {:?}", info.coverage))
     };
-    for column in ["orders.number", "orders.invoice", "orders.customer_id", "devices.serial", "devices.owner"]
-    {
+    for column in [
+        "orders.number",
+        "orders.invoice",
+        "orders.customer_id",
+        "devices.serial",
+        "devices.owner",
+        "companies.name",
+        "companies.number",
+        "company_id",
+        "teams.code",
+        "memberships.team_id",
+        "memberships.customer_id",
+    ] {
         assert!(served(column).index.is_some(), "{column}");
     }
     let missing = served("devices.iban");
@@ -273,6 +394,19 @@ async fn faults_are_named(config: &DirectoryConfig, password: Option<&SecretStri
             change(|devices| devices.table = "device".into()),
             DirectoryCode::Mismatch,
             "directory.related[1].table: the database has no table or view `device`. Did you mean `devices`?",
+        ),
+        (
+            change(|devices| devices.through = Some("membership.id".into())),
+            DirectoryCode::Mismatch,
+            "directory.related[1].through: the database has no table or view `membership`. Did you mean `memberships`?",
+        ),
+        (
+            change(|devices| {
+                devices.through = Some("memberships.team".into());
+                devices.user = "customer_id".into();
+            }),
+            DirectoryCode::Mismatch,
+            "directory.related[1].through: memberships has no column `team`. Did you mean `team_id`?",
         ),
         (
             change(|devices| devices.leads_to = Some("mail".into())),

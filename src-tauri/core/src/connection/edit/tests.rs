@@ -204,11 +204,12 @@ prop_compose! {
 
 prop_compose! {
     fn related_table()(
-        label in ".*", table in ".*", user in ".*", leads_to in prop::option::of(".*"), id in prop::option::of(".*"),
+        label in ".*", table in ".*", user in ".*", through in prop::option::of(".*"),
+        leads_to in prop::option::of(".*"), id in prop::option::of(".*"),
         created_at in prop::option::of(".*"), identify in prop::collection::vec(".*", 0..3),
         describe in prop::collection::vec(".*", 0..3), url in prop::option::of(".*"),
     ) -> RelatedTable {
-        RelatedTable { label, table, user, leads_to, id, created_at, identify, describe, url }
+        RelatedTable { label, table, user, through, leads_to, id, created_at, identify, describe, url }
     }
 }
 

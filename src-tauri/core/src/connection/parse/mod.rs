@@ -178,7 +178,8 @@ fn user_fields(part: &DirectoryConfig) -> Vec<String> {
 /// column by its own name, in which paths have dots.
 fn record_fields(related: &RelatedTable) -> Vec<String> {
     let created_at = related.created_at.iter().flat_map(|column| ["created_at".to_owned(), column.clone()]);
-    let columns = related.id.iter().chain([&related.user]).chain(&related.identify).chain(&related.describe);
+    let user = related.through.is_none().then_some(&related.user);
+    let columns = related.id.iter().chain(user).chain(&related.identify).chain(&related.describe);
     let fields = ["id".to_owned()].into_iter().chain(created_at).chain(columns.cloned());
     fields.map(|field| to_dotted_name(&field)).collect()
 }

@@ -96,6 +96,13 @@ fn check_related_tables(part: &DirectoryConfig, faults: &mut KeyFaults) {
         if part.related[..at].iter().any(|other| other.label.trim() == related.label.trim()) {
             faults.add_fault(&key("label"), "is the label of another related table");
         }
+        if related.through.is_some() && related.split_through().is_none() {
+            faults.add_fault(
+                &key("through"),
+                "has to be the table between the records and the users, and its column that refers to a record: \
+                 `memberships.company_id`",
+            );
+        }
         if let Some(column) = related.leads_to.as_deref().filter(|column| !mapped.contains(column)) {
             let close = find_closest_names(column, mapped.iter().copied());
             let meant = close.map(|close| format!("; did you mean `{close}`?")).unwrap_or_default();

@@ -382,8 +382,11 @@ async fn describe_indexes(server: &Arc<MongoServers>) -> Option<String> {
 fn list_collections(config: &DirectoryConfig) -> Vec<&str> {
     let mut collections = vec![config.table.as_str()];
     for related in &config.related {
-        if !collections.contains(&related.table.as_str()) {
-            collections.push(&related.table);
+        let between = related.split_through().map(|(table, _)| table);
+        for collection in std::iter::once(related.table.as_str()).chain(between) {
+            if !collections.contains(&collection) {
+                collections.push(collection);
+            }
         }
     }
     collections

@@ -8,16 +8,18 @@ pub mod server;
 
 use std::sync::Arc;
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use secrecy::SecretString;
-use understudy_directory::Directory;
-use understudy_directory::DirectoryConfig;
-use understudy_directory::DirectoryError;
+use tokio_util::sync::CancellationToken;
+use understudy_directory::{
+    Directory, DirectoryConfig, DirectoryError, FoundThrough, Place, RecordsRequest, RelatedTable,
+};
 use understudy_test_support::mongod::MongoServer;
 
 use crate::people::{Indexed, PrefixIndex, people};
 use crate::related;
-use crate::story;
+use crate::story::{self, query, search};
 
 const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
@@ -147,10 +149,13 @@ async fn the_story_on_mongodb() {
 #[tokio::test]
 async fn users_are_found_by_their_records() {
     let server = server().await;
-    let customers = related::CUSTOMERS.map(|(id, name, email, company)| {
-        doc! { "_id": id, "full_name": name, "email": email, "company": company }
+    let customers = related::CUSTOMERS.map(|(id, name, email, company, company_id)| {
+        doc! { "_id": id, "full_name": name, "email": email, "company": company, "company_id": company_id }
     });
     insert(&server, "customers", customers.to_vec()).await;
+    let companies =
+        related::COMPANIES.map(|(id, name, number)| doc! { "_id": id, "name": name, "number": number });
+    insert(&server, "companies", companies.to_vec()).await;
     let orders = related::orders().into_iter().map(|order| {
         let day = DateTime::from_millis(1_767_225_600_000 + order.day * 86_400_000);
         let mut document = doc! {
@@ -165,7 +170,39 @@ async fn users_are_found_by_their_records() {
         doc! { "_id": id, "serial": serial, "owner": owner, "iban": iban }
     });
     insert(&server, "devices", devices.to_vec()).await;
-    index(&server, "customers", vec![doc! { "name": "email", "key": { "email": 1 } }]).await;
+    index(
+        &server,
+        "customers",
+        vec![
+            doc! { "name": "email", "key": { "email": 1 } },
+            doc! { "name": "company", "key": { "company_id": 1 } },
+        ],
+    )
+    .await;
+    let teams = related::TEAMS.map(|(id, code)| doc! { "_id": id, "code": code });
+    insert(&server, "teams", teams.to_vec()).await;
+    let memberships =
+        related::MEMBERSHIPS.map(|(team, customer)| doc! { "team_id": team, "customer_id": customer });
+    insert(&server, "memberships", memberships.to_vec()).await;
+    index(&server, "teams", vec![doc! { "name": "code", "key": { "code": 1 } }]).await;
+    index(
+        &server,
+        "memberships",
+        vec![
+            doc! { "name": "team", "key": { "team_id": 1 } },
+            doc! { "name": "customer", "key": { "customer_id": 1 } },
+        ],
+    )
+    .await;
+    index(
+        &server,
+        "companies",
+        vec![
+            doc! { "name": "name", "key": { "name": 1 } },
+            doc! { "name": "number", "key": { "number": 1 } },
+        ],
+    )
+    .await;
     index(
         &server,
         "orders",
@@ -189,4 +226,89 @@ async fn users_are_found_by_their_records() {
     related::told(&config, Some(READER_PASSWORD)).await;
     let directory = open(&config).await;
     assert!(directory.info().reader[0].contains(r#"collection: "devices""#), "{:?}", directory.info().reader);
+}
+
+/// A document may have a list where a row of a table has one value: a user's companies, or a team's members.
+#[tokio::test]
+async fn a_list_of_ids_leads_both_ways() {
+    let server = server().await;
+    let [acme, north] = [1_u8, 2].map(|at| ObjectId::from_bytes([at; 12]));
+    let people = vec![
+        doc! { "_id": 1, "email": "ada@acme.test", "company_ids": [acme, north] },
+        doc! { "_id": 2, "email": "bob@acme.test", "company_ids": [acme] },
+        doc! { "_id": 3, "email": "cleo@north.test", "company_ids": [] },
+    ];
+    insert(&server, "people", people).await;
+    let companies = [(acme, "CO-0010"), (north, "CO-0020")];
+    let companies = companies.map(|(id, number)| doc! { "_id": id, "number": number });
+    insert(&server, "companies", companies.to_vec()).await;
+    // The first list is longer than a cell shows.
+    let many: Vec<i32> = (1..1000).collect();
+    insert(
+        &server,
+        "teams",
+        vec![
+            doc! { "_id": 7, "code": "TEAM-DAY", "member_ids": many },
+            doc! { "_id": 8, "code": "TEAM-NIGHT", "member_ids": [3, 2] },
+        ],
+    )
+    .await;
+    for (collection, field) in
+        [("people", "company_ids"), ("companies", "number"), ("teams", "code"), ("teams", "member_ids")]
+    {
+        index(&server, collection, vec![doc! { "name": field, "key": { field: 1 } }]).await;
+    }
+    let related =
+        |label: &str, table: &str, user: &str, leads_to: Option<&str>, identify: &str| RelatedTable {
+            label: label.into(),
+            table: table.into(),
+            user: user.into(),
+            through: None,
+            leads_to: leads_to.map(str::to_owned),
+            id: None,
+            created_at: None,
+            identify: vec![identify.into()],
+            describe: vec![],
+            url: None,
+        };
+    let config = DirectoryConfig {
+        table: "people".into(),
+        id: "_id".into(),
+        name: None,
+        created_at: None,
+        columns: vec!["company_ids".into()],
+        related: vec![
+            related("Company", "companies", "_id", Some("company_ids"), "number"),
+            related("Team", "teams", "member_ids", None, "code"),
+        ],
+        ..related::build_config(server.url(READER, DATABASE), "_id")
+    };
+    let directory = open(&config).await;
+    for (text, people, label) in [
+        ("CO-0010", &["2", "1"][..], "Company"),
+        ("CO-0020", &["1"], "Company"),
+        ("TEAM-NIGHT", &["3", "2"], "Team"),
+        ("TEAM-DAY", &["3", "2", "1"], "Team"),
+    ] {
+        let page = search(&*directory, &query(text)).await;
+        let found: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(found, people, "{text}");
+        for row in &page.rows {
+            let through = FoundThrough { label: label.into(), value: text.into() };
+            assert_eq!(row.found_through, Some(through), "{text}");
+        }
+    }
+    for (user, related, records) in [
+        ("1", 0, &[north.to_hex(), acme.to_hex()][..]),
+        ("2", 0, &[acme.to_hex()]),
+        ("3", 0, &[]),
+        ("1", 1, &["7".into()]),
+        ("2", 1, &["8".into(), "7".into()]),
+    ] {
+        let request = RecordsRequest { user: user.into(), related, place: Place::Start, limit: 10 };
+        let page = directory.list_records(&request, &CancellationToken::new()).await.unwrap();
+        let found: Vec<String> = page.rows.into_iter().map(|row| row.id).collect();
+        assert_eq!(found, records, "{user}: {related}");
+    }
+    directory.close().await;
 }
