@@ -28,6 +28,7 @@ mod keyring;
 mod leaks;
 mod leaving;
 mod links;
+mod one_day;
 mod opener;
 mod popups;
 mod read_only;

@@ -12,6 +12,8 @@ pub mod certificates;
 #[cfg(target_os = "linux")]
 pub mod chromium;
 #[cfg(target_os = "linux")]
+pub mod day;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 pub mod digest;
 #[cfg(target_os = "linux")]
