@@ -14,6 +14,8 @@ pub mod chromium;
 #[cfg(target_os = "linux")]
 pub mod day;
 #[cfg(target_os = "linux")]
+pub mod day_pictures;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 pub mod digest;
 #[cfg(target_os = "linux")]

@@ -53,7 +53,9 @@ async fn take_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
     .await?;
     console.ui.with_text("button", "5 held back").await?;
     let picture = async |name: &str, of: &Window| {
-        save(stage, of, &folder.join(format!("{name}-{theme}.png"))).await.with_context(|| name.to_owned())
+        save_picture(stage, of, &folder.join(format!("{name}-{theme}.png")))
+            .await
+            .with_context(|| name.to_owned())
     };
     picture("read-only", &window).await?;
 
@@ -91,9 +93,13 @@ async fn take_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
 }
 
 /// A picture with few colours, which is all that a page of ours has, and a tenth as large.
-async fn save(stage: &Stage, window: &Window, path: &Path) -> Result<()> {
+pub(crate) async fn save_picture(stage: &Stage, window: &Window, path: &Path) -> Result<()> {
     stage.desktop.wait_until_still(window).await?;
     stage.desktop.screenshot(Some(window), path).await?;
+    shrink_picture(path)
+}
+
+pub(crate) fn shrink_picture(path: &Path) -> Result<()> {
     let shrunk = Command::new("mogrify")
         .args(["-strip", "+dither", "-colors", "96", "-define", "png:compression-level=9"])
         .arg(path)

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::session_pictures::take_pictures;
 use crate::stage::{Console, Stage};
 use crate::wait::until;
+use crate::{day_pictures, session_pictures};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use thirtyfour::prelude::*;
@@ -24,7 +24,12 @@ pub async fn main() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     for theme in ["light", "dark"] {
         walk(&binary, &folder, theme).await.with_context(|| format!("the tour in {theme}"))?;
-        take_pictures(&binary, &folder, theme).await.with_context(|| format!("the sessions in {theme}"))?;
+        session_pictures::take_pictures(&binary, &folder, theme)
+            .await
+            .with_context(|| format!("the sessions in {theme}"))?;
+        day_pictures::take_pictures(&binary, &folder, theme)
+            .await
+            .with_context(|| format!("the day in {theme}"))?;
     }
     say(&format!("\nPictures are in {}", folder.display()));
     Ok(())
