@@ -1,4 +1,4 @@
-// How the two pages are built: index.html is the console, bar.html the session bar.
+// How the pages are built: index.html is the console, bar.html the session bar, quick.html the quick window.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
@@ -15,6 +15,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,
-    rolldownOptions: { input: { console: "index.html", bar: "bar.html" } },
+    rolldownOptions: { input: { console: "index.html", bar: "bar.html", quick: "quick.html" } },
   },
 });

@@ -25,6 +25,7 @@ use crate::demo::RunningDemo;
 use crate::events::{pass_on, run_session_commands};
 use crate::evidence::EvidenceDesk;
 use crate::links::{EarlyLinks, find_link, open_early_links, open_link};
+use crate::quick_window::{QUICK, answer_shortcut};
 use crate::quit::{
     Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
 };
@@ -84,8 +85,8 @@ fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
                 .map_label(remembered_while_shown)
                 // A session's window restores its size itself, without its position.
                 .skip_initial_state(session_window::REMEMBERED)
-                // The windows that its pages open have the sizes that those ask for.
-                .with_denylist(&[session_window::FORGOTTEN])
+                // The windows that its pages open have the sizes that those ask for, and the quick window has its own.
+                .with_denylist(&[session_window::FORGOTTEN, QUICK])
                 .build(),
         )
         .plugin(tauri_plugin_clipboard_manager::init())
@@ -94,7 +95,7 @@ fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
             tauri_plugin_global_shortcut::Builder::new()
                 .with_handler(|app, _, event| {
                     if event.state() == ShortcutState::Pressed {
-                        bring_console_to_front(app);
+                        answer_shortcut(app);
                     }
                 })
                 .build(),
@@ -264,6 +265,9 @@ async fn answer_second_start(app: &AppHandle, arguments: &[String]) {
         && let Err(error) = app.state::<RunningDemo>().start(&console).await
     {
         let _ = app.emit_to(CONSOLE, "toast", Toast::from_error(&error));
+    }
+    if arguments.iter().any(|argument| argument == "--search") {
+        return answer_shortcut(app);
     }
     bring_console_to_front(app);
 }

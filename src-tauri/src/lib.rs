@@ -14,6 +14,7 @@ mod events;
 mod evidence;
 mod links;
 mod notification;
+mod quick_window;
 mod quit;
 #[cfg(target_os = "linux")]
 mod session_bus;

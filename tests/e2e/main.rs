@@ -31,6 +31,7 @@ mod links;
 mod one_day;
 mod opener;
 mod popups;
+mod quick_window;
 mod read_only;
 mod recipes;
 mod renewal;

@@ -21,7 +21,9 @@ import type { FoundText } from "./bindings/FoundText";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
 import type { OffSiteChoice } from "./bindings/OffSiteChoice";
 import type { SessionMode } from "./bindings/SessionMode";
+import type { QuickChoice } from "./bindings/QuickChoice";
 import type { Moved } from "./bindings/Moved";
+import type { ListedPage } from "./bindings/ListedPage";
 import type { ListRequest } from "./bindings/ListRequest";
 import type { PreparedNote } from "./bindings/PreparedNote";
 import type { RecordsRequest } from "./bindings/RecordsRequest";
@@ -123,6 +125,10 @@ const judged = ({ standings, ...page }: ListedPage): UserPage => ({
   ...page,
   rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })),
 });
+
+/** The quick window's own search: it neither replaces one of the console nor is replaced by one. */
+export const quickSearch = async (connection: string, text: string): Promise<UserPage> =>
+  judged(await call("quick_search", { connection, text, turn: ++turn }));
 
 /** The connections that the agent has signed in to, or looked at since the start. */
 export const usedConnections = () => call("used_connections");
@@ -379,6 +385,13 @@ export const stopFinding = () => call("stop_finding");
 /** In logical pixels; the page under the bar gives way. */
 export const setBarHeight = (height: number) => call("set_bar_height", { height });
 
+// The quick window
+
+export const quickState = () => call("quick_state");
+/** The console comes to the front with it, and the quick window closes. */
+export const takeQuickChoice = (choice: QuickChoice) => call("take_quick_choice", { choice });
+export const closeQuickWindow = () => call("close_quick_window");
+
 // Events
 
 /** Hears what is sent to everybody and to this webview, never what is sent to another one. */
@@ -411,6 +424,9 @@ export const onRenewSecret = (tell: (session: string) => void) => on("renew_secr
 export const onCustomerLink = (tell: (link: CustomerLink) => void) => on("customer_link", tell);
 
 export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
+
+/** A user was chosen in the quick window. */
+export const onQuickChoice = (tell: (choice: QuickChoice) => void) => on("quick_choice", tell);
 
 /** In a session's window, the palette was asked for. */
 export const onPaletteAsked = (tell: () => void) => on<null>("palette_asked", tell);

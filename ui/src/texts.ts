@@ -8,7 +8,7 @@
 // - the launch page, titles, dialogs and notifications of the desktop: src-tauri/src. Its command line: src-tauri/src/cli
 // - labels and hints of the presets: core/src/connection/presets/*.toml
 // - labels that columns get from their names, kinds of filters and their faults: directory/src/schema and query
-// The names of the pages before they are loaded are in index.html and bar.html. Words are put together in English order
+// The names of the pages before they are loaded are in index.html, bar.html and quick.html. Words are put together in English order
 // here and there (`count`, `filterBy`, `sortedBy`).
 import { bar } from "./texts/bar";
 import { console } from "./texts/console";

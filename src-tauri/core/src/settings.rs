@@ -43,6 +43,8 @@ pub struct Settings {
     pub operator_email: String,
     /// The shortcut that brings the console to the front, in Tauri's notation: `CommandOrControl+Shift+U`. Empty: none.
     pub shortcut: String,
+    /// Whether the shortcut opens the quick window, which has a search field only.
+    pub quick_window: bool,
     /// Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
     pub single_keys: bool,
     pub when_closed: WhenClosed,
@@ -60,6 +62,7 @@ impl Default for Settings {
             operator_name: String::new(),
             operator_email: String::new(),
             shortcut: "CommandOrControl+Shift+U".into(),
+            quick_window: false,
             single_keys: true,
             when_closed: WhenClosed::default(),
             connection_order: Vec::new(),
@@ -113,6 +116,7 @@ mod tests {
             theme: Theme::Dark,
             operator_name: "Ol\"ga".into(),
             shortcut: String::new(),
+            quick_window: true,
             when_closed: WhenClosed::Hide,
             ..Settings::default()
         };

@@ -75,10 +75,14 @@ mod tests {
     const NOTE: &str = "Written by the Rust tests from src-tauri/src/commands. Do not edit.";
 
     /// Each window's name in `src-tauri/capabilities`, and the description of its permission.
-    const WINDOWS: [(&str, &str); 2] = [
+    const WINDOWS: [(&str, &str); 3] = [
         ("console", "Everything the console's window asks for"),
+        ("quick", "What the quick window asks for: to search, and to open in the console what was chosen"),
         ("bar", "What the bar of a session's window asks for, about its own session only"),
     ];
+
+    /// Commands that another window than their own may call as well.
+    const SHARED: [(&str, &[&str]); 1] = [("quick", &["directory_info", "familiar_users"])];
 
     /// Tauri fills the argument `forget_secrets` from the page's `forgetSecrets`.
     fn camel_case(name: &str) -> String {
@@ -126,7 +130,10 @@ mod tests {
             "# {NOTE}\n# Which window may call which command. A session's page is no window of Tauri's and can call none.\n"
         );
         for (window, description) in WINDOWS {
-            let names = commands.iter().filter(|command| command.window == window);
+            let shared = SHARED.iter().filter(|(other, _)| *other == window).flat_map(|(_, names)| *names);
+            let shared: Vec<&str> = shared.copied().collect();
+            let is_own = |command: &&Signature| command.window == window || shared.contains(&command.name);
+            let names = commands.iter().filter(is_own);
             let names: Vec<String> = names.map(|command| format!("  \"{}\",\n", command.name)).collect();
             let names = names.concat();
             write!(

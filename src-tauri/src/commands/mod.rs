@@ -42,6 +42,7 @@ use understudy_core::vault::{Keep, SecretStatus};
 use crate::demo::RunningDemo;
 use crate::events::{copy_summary, turn_windows};
 use crate::evidence::{self, EvidenceDesk};
+use crate::quick_window::{self, QuickChoice, QuickState};
 use crate::quit::{self, LeaveAnswer};
 use crate::session_window::{
     BarAction, BarState, FindStep, SessionWindows, WindowTurn, check_sandbox, open_in_browser,
@@ -450,6 +451,27 @@ commands! {
         /// The agent's answer to the question whether to quit.
         answer_leave [app: AppHandle] (answer: LeaveAnswer) -> () {
             quit::receive_answer(&app, answer);
+            Ok(())
+        }
+    }
+
+    quick {
+        quick_state [core: Core<'_>] () -> QuickState {
+            Ok(QuickState::of(&core))
+        }
+
+        quick_search [core: Core<'_>] (connection: String, text: String, turn: u64) -> ListedPage {
+            core.quick_search(&connection, &text, turn).await
+        }
+
+        /// The console comes to the front with it, and the quick window closes.
+        take_quick_choice [app: AppHandle] (choice: QuickChoice) -> () {
+            quick_window::take_quick_choice(&app, choice);
+            Ok(())
+        }
+
+        close_quick_window [app: AppHandle] () -> () {
+            quick_window::close_quick_window(&app);
             Ok(())
         }
     }

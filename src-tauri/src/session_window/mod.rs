@@ -55,6 +55,7 @@ pub use self::bar::{
 };
 pub use self::file_names::find_free_path;
 pub use self::find::FindStep;
+pub use self::platform::share_process;
 use self::popups::close_popup;
 pub use self::reveal::reveal_file;
 pub use self::sandbox_check::check_sandbox;

@@ -19,6 +19,10 @@ operator_email: string,
  */
 shortcut: string, 
 /**
+ * Whether the shortcut opens the quick window, which has a search field only.
+ */
+quick_window: boolean, 
+/**
  * Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
  */
 single_keys: boolean, when_closed: WhenClosed, };

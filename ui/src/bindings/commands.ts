@@ -29,6 +29,8 @@ import type { Page } from "./Page";
 import type { PreparedNote } from "./PreparedNote";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
+import type { QuickChoice } from "./QuickChoice";
+import type { QuickState } from "./QuickState";
 import type { RecordsRequest } from "./RecordsRequest";
 import type { Report } from "./Report";
 import type { Row } from "./Row";
@@ -118,6 +120,10 @@ export type Commands = {
   save_settings: { args: { settings: Settings }, result: Settings },
   leave: { args: {}, result: null },
   answer_leave: { args: { answer: LeaveAnswer }, result: null },
+  quick_state: { args: {}, result: QuickState },
+  quick_search: { args: { connection: string, text: string, turn: number }, result: ListedPage },
+  take_quick_choice: { args: { choice: QuickChoice }, result: null },
+  close_quick_window: { args: {}, result: null },
   bar_state: { args: {}, result: BarState },
   bar_act: { args: { action: BarAction }, result: null },
   show_session: { args: { number: number }, result: null },

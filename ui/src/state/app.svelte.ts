@@ -10,6 +10,7 @@ import type { EvidenceView } from "../bindings/EvidenceView";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
 import type { PreparedNote } from "../bindings/PreparedNote";
+import type { QuickChoice } from "../bindings/QuickChoice";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import type { TicketContext } from "../bindings/TicketContext";
@@ -72,6 +73,7 @@ export class App {
     operator_name: "",
     operator_email: "",
     shortcut: "",
+    quick_window: false,
     single_keys: true,
     when_closed: "ask",
   });
@@ -189,6 +191,7 @@ export class App {
       ipc.onEvidence((evidence) => this.#showEvidence(evidence)),
       ipc.onSummaryPrepared((note) => this.#showSummary(note)),
       ipc.onWaitingNotes((notes) => (this.waitingNotes = notes)),
+      ipc.onQuickChoice((choice) => void this.takeQuickChoice(choice)),
       ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
@@ -388,6 +391,25 @@ export class App {
 
   putLinkAway(): void {
     this.link = null;
+  }
+
+  /** What was chosen in the quick window: a user's details or sign-in dialog, or a text to search for. */
+  async takeQuickChoice(choice: QuickChoice): Promise<void> {
+    const { connection, text, user, sign_in } = choice;
+    // What lies over the list may hold something unsaved: it is finished first.
+    if (this.layers.open)
+      return toasts.show(
+        { kind: "info", text: texts.quick.waits, hint: texts.quick.waitsHow, said: [] },
+        { stays: true, offer: { label: texts.quick.show, run: () => void this.takeQuickChoice(choice) } },
+      );
+    this.goTo(connection);
+    const { search } = this;
+    if (!search || search.connection !== connection) return;
+    if (user === null) return this.searchFor(text);
+    await search.show(text === "" ? user : text, user);
+    if (this.search !== search || search.row?.id !== user || this.layers.open) return;
+    if (sign_in) this.impersonate(search.row);
+    else await this.#openDetails();
   }
 
   /** A link to the selected user, to the clipboard. */

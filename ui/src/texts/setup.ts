@@ -458,6 +458,7 @@ export const setup = {
       operator_name: "Your name",
       operator_email: "Your email",
       shortcut: "Global shortcut",
+      quick_window: "Quick search on the global shortcut",
       single_keys: "Single-letter keys",
       when_closed: "When the window is closed while sessions run",
     } satisfies Record<keyof Settings, string>,
@@ -471,6 +472,9 @@ export const setup = {
     emailTemplate: "{{ operator.email }}",
     shortcut: "Global shortcut",
     shortcutText: "Brings the console to the front from anywhere, search focused.",
+    quickWindow: "Open the quick search instead",
+    quickWindowText:
+      "A small window over your work, with a search field. Press the shortcut again to bring the console to the front.",
     shortcutRecord: "Press the new shortcut…",
     shortcutNone: "None",
     shortcutClear: "Clear",

@@ -47,7 +47,7 @@ export interface Opening {
   theme?: Theme;
   width?: number;
   height?: number;
-  page?: "index.html" | "bar.html";
+  page?: "index.html" | "bar.html" | "quick.html";
   label?: string;
   /** Runs in the page before it loads; it may change the fake. */
   prepare?: (fake: Understudy.Fake, understudy: typeof Understudy) => void;

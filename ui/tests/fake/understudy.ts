@@ -398,6 +398,16 @@ function commands(fake: Fake): Answers {
     save_settings: ({ settings }) => settings,
     leave: () => fake.emit("leave_asked", null),
     answer_leave: () => null,
+    quick_state: () => ({
+      connections: fake.state.connections,
+      order: fake.state.order,
+      sessions: fake.state.sessions,
+      theme: fake.state.settings.theme,
+    }),
+    quick_search: ({ text }) =>
+      search(fake, { text, sort: null, place: "start", limit: 5, everywhere: false }),
+    take_quick_choice: () => null,
+    close_quick_window: () => null,
     bar_state: () => fake.bar,
     bar_act: () => null,
     set_session_mode: ({ mode }) => {
@@ -607,6 +617,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       operator_name: "Kim",
       operator_email: "kim@acme.example",
       shortcut: "CommandOrControl+Shift+U",
+      quick_window: false,
       single_keys: true,
       when_closed: "ask",
     },

@@ -57,6 +57,7 @@ pub struct Console {
     directories: Directories,
     searches: LatestOnly,
     lookups: Lookups,
+    quick_searches: LatestOnly,
     counts: LatestOnly,
     widenings: LatestOnly,
     discoveries: LatestOnly,
@@ -120,6 +121,7 @@ impl Console {
             directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
             lookups: Lookups::default(),
+            quick_searches: LatestOnly::default(),
             counts: LatestOnly::default(),
             widenings: LatestOnly::default(),
             discoveries: LatestOnly::default(),
@@ -179,9 +181,15 @@ impl Console {
     /// Ends everything before the process exits; from then on, nothing begins. Takes at most half a minute, even if
     /// something does not answer.
     pub async fn shut_down(&self) {
-        for turns in
-            [&self.searches, &self.counts, &self.widenings, &self.discoveries, &self.previews, &self.trials]
-        {
+        for turns in [
+            &self.searches,
+            &self.quick_searches,
+            &self.counts,
+            &self.widenings,
+            &self.discoveries,
+            &self.previews,
+            &self.trials,
+        ] {
             turns.close();
         }
         self.lookups.stop(u64::MAX);

@@ -15,7 +15,7 @@ use crate::directory::{
 };
 use crate::error::{Code, Error, Result};
 use crate::impersonation;
-use crate::latest_only::superseded_error;
+use crate::latest_only::{LatestOnly, superseded_error};
 use crate::policy::{self, Standing};
 
 /// A user, and what the console knows about them besides.
@@ -51,6 +51,9 @@ pub struct ListedPage {
     pub standings: Vec<Standing>,
 }
 
+/// How many users the quick window shows.
+const QUICK_ROWS: u16 = 5;
+
 /// How many recent and how many pinned users are looked up at once.
 const RECENT_USERS: u32 = 8;
 const PINNED_USERS: usize = 24;
@@ -70,12 +73,18 @@ impl Console {
     /// Searches; cancels an older search in the same connection, on the server too. `turn` tells which is older,
     /// because requests may arrive out of order.
     pub async fn search_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
-        Ok(self.search_in(id, query, turn).await?.0)
+        Ok(self.search_in(&self.searches, id, query, turn).await?.0)
     }
 
     /// Searches, and also returns the connection and directory that answered.
-    async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, OpenConnection)> {
-        let cancel = self.searches.take_turn(id, turn)?;
+    async fn search_in(
+        &self,
+        turns: &LatestOnly,
+        id: &str,
+        query: &ListRequest,
+        turn: u64,
+    ) -> Result<(Page, OpenConnection)> {
+        let cancel = turns.take_turn(id, turn)?;
         let opened = tokio::select! {
             () = cancel.cancelled() => return Err(superseded_error()),
             opened = self.open_directory(id) => opened?,
@@ -89,8 +98,24 @@ impl Console {
 
     /// Like [`Self::search_users`], with the policy's standing for each user found.
     pub async fn list_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
+        self.list_in(&self.searches, id, query, turn).await
+    }
+
+    /// The first users that match `text`, for the quick window. A newer call replaces an older one; the console's
+    /// searches continue in parallel.
+    pub async fn quick_search(&self, id: &str, text: &str, turn: u64) -> Result<ListedPage> {
+        self.list_in(&self.quick_searches, id, &ListRequest::first_page(text, QUICK_ROWS), turn).await
+    }
+
+    async fn list_in(
+        &self,
+        turns: &LatestOnly,
+        id: &str,
+        query: &ListRequest,
+        turn: u64,
+    ) -> Result<ListedPage> {
         // The policy comes from the connection that was asked, however long the answer took.
-        let (page, OpenConnection { connection, directory }) = self.search_in(id, query, turn).await?;
+        let (page, OpenConnection { connection, directory }) = self.search_in(turns, id, query, turn).await?;
         let standings = policy::judge_users(&connection.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
