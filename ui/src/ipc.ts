@@ -39,7 +39,6 @@ import type { WaitingFiles } from "./bindings/WaitingFiles";
 import type { WaitingNote } from "./bindings/WaitingNote";
 import type { WindowTurn } from "./bindings/WindowTurn";
 import type { Column } from "./bindings/Column";
-import type { ListedPage } from "./bindings/ListedPage";
 import type { Commands } from "./bindings/commands";
 import { asFailure, Failure } from "./errors";
 import type { UserPage } from "./text/standing";
