@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tauri::webview::PageLoadEvent;
-use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use ts_rs::TS;
 use understudy_core::connection::ConnectionSummary;
 use understudy_core::console::Console;
@@ -22,6 +24,10 @@ pub const QUICK: &str = "quick";
 
 /// In logical pixels: the field, five users, and the keys. `ui/src/quick` is laid out for it.
 const SIZE: (f64, f64) = (620.0, 300.0);
+
+/// How long the focus may be away. On X11, a global shortcut takes it for as long as its keys are held, and it must still
+/// find the window open.
+const GRAB: Duration = Duration::from_millis(300);
 
 /// What the quick window needs when it opens.
 #[derive(Debug, Serialize, TS)]
@@ -59,14 +65,27 @@ pub struct QuickChoice {
     sign_in: bool,
 }
 
+/// What follows once the quick window is gone. Not before: window managers give the focus of a window that closes to the
+/// one that had it before.
+enum Next {
+    Console,
+    Choice(QuickChoice),
+}
+
+#[derive(Default)]
+pub struct AfterQuickWindow(Mutex<Option<Next>>);
+
 /// Answers the global shortcut: with the quick window, or with the console if that is wanted, or if the quick window is
 /// open already, or useless without a connection.
 pub fn answer_shortcut(app: &AppHandle) {
     let wanted = app.try_state::<Arc<Console>>().is_some_and(|console| {
         console.settings().quick_window && !console.connection_list().connections.is_empty()
     });
-    if !wanted || close_quick_window(app) {
+    if !wanted {
         return bring_console_to_front(app);
+    }
+    if app.get_webview_window(QUICK).is_some() {
+        return close_for(app, Next::Console);
     }
     let opening = app.clone();
     // Not in the shortcut's own event: on Windows, a window can't be created there.
@@ -97,8 +116,7 @@ fn open_quick_window(app: &AppHandle) -> tauri::Result<()> {
         .visible(false)
         .on_page_load(|window, page| {
             if page.event() == PageLoadEvent::Finished {
-                let _ = window.show();
-                let _ = window.set_focus();
+                let _ = window.show().and_then(|()| window.set_focus());
             }
         });
     let builder = match app.get_webview_window(CONSOLE) {
@@ -106,28 +124,66 @@ fn open_quick_window(app: &AppHandle) -> tauri::Result<()> {
         None => builder,
     };
     let window = builder.build()?;
+    #[cfg(target_os = "linux")]
+    focus_once_mapped(&window)?;
     let handle = app.clone();
     let had_focus = AtomicBool::new(false);
     window.on_window_event(move |event| match event {
+        WindowEvent::Destroyed => go_on(&handle),
         WindowEvent::Focused(true) => had_focus.store(true, Ordering::SeqCst),
         WindowEvent::Focused(false) if had_focus.load(Ordering::SeqCst) => {
-            close_quick_window(&handle);
+            let app = handle.clone();
+            tauri::async_runtime::spawn(async move {
+                tokio::time::sleep(GRAB).await;
+                let is_left = |window: &WebviewWindow| !window.is_focused().unwrap_or_default();
+                if app.get_webview_window(QUICK).as_ref().is_some_and(is_left) {
+                    close_quick_window(&app);
+                }
+            });
         }
         _ => {}
     });
     Ok(())
 }
 
-/// Whether it was open.
-pub fn close_quick_window(app: &AppHandle) -> bool {
-    app.get_webview_window(QUICK).is_some_and(|window| window.close().is_ok())
+/// Gives it the keyboard. Before the window is on the screen, asking for that has no effect (tao 0.37), and the shortcut
+/// was pressed in another window, so window managers would not give it by themselves.
+#[cfg(target_os = "linux")]
+fn focus_once_mapped(window: &WebviewWindow) -> tauri::Result<()> {
+    use gtk::prelude::{GtkWindowExt, WidgetExtManual};
+    window.gtk_window()?.connect_map_event(|window, _| {
+        window.present();
+        gtk::glib::Propagation::Proceed
+    });
+    Ok(())
 }
 
-/// Shows in the console what was chosen.
-pub fn take_quick_choice(app: &AppHandle, choice: QuickChoice) {
-    if let Some(window) = app.get_webview_window(CONSOLE) {
-        bring_to_front(&window);
-        let _ = app.emit_to(CONSOLE, "quick_choice", choice);
+pub fn close_quick_window(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(QUICK) {
+        let _ = window.close();
     }
+}
+
+/// Shows in the console what was chosen, after the quick window has closed.
+pub fn take_quick_choice(app: &AppHandle, choice: QuickChoice) {
+    close_for(app, Next::Choice(choice));
+}
+
+fn close_for(app: &AppHandle, next: Next) {
+    *app.state::<AfterQuickWindow>().0.lock() = Some(next);
     close_quick_window(app);
+}
+
+fn go_on(app: &AppHandle) {
+    let next = app.state::<AfterQuickWindow>().0.lock().take();
+    match next {
+        Some(Next::Console) => bring_console_to_front(app),
+        Some(Next::Choice(choice)) => {
+            if let Some(window) = app.get_webview_window(CONSOLE) {
+                bring_to_front(&window);
+            }
+            let _ = app.emit_to(CONSOLE, "quick_choice", choice);
+        }
+        None => {}
+    }
 }

@@ -16,8 +16,8 @@ use crate::webdriver::Browser;
 pub const FIRST_TICKET: &str = "VAT number is missing";
 pub const NEXT_TICKET: &str = "A colleague can't be invited";
 
-/// An empty point of the session's page, below its header and its form.
-const IN_THE_PAGE: (u32, u32) = (640, 700);
+/// Where the button *Save* of the customer's settings is in a session's window that is 1280 pixels wide.
+const SAVE_BUTTON: (u32, u32) = (161, 526);
 
 /// The demo in the console, and its helpdesk in the agent's browser beside it.
 pub struct Day<'a> {
@@ -93,9 +93,7 @@ impl<'a> Day<'a> {
             Ok((self.console.ask("bar_state", "{}").await?["session"]["mode"] == "read_only").then_some(()))
         })
         .await?;
-        // From there, the first field of the page's form comes next, and then its button.
-        self.desktop().click(window, IN_THE_PAGE.0, IN_THE_PAGE.1).await?;
-        self.desktop().press(window, &["Tab", "Tab", "space"]).await?;
+        self.desktop().click(window, SAVE_BUTTON.0, SAVE_BUTTON.1).await?;
         until("the saving to be held back", async || {
             let held_back = self.console.ask("bar_state", "{}").await?["held_back"]["groups"].clone();
             let is_form = |one: &Value| one["address"].as_str().is_some_and(|at| at.ends_with("/settings"));

@@ -10,7 +10,7 @@ use crate::session_pictures::{save_picture, shrink_picture};
 use crate::stage::Stage;
 
 /// As wide as a session's bar needs to show everything that these pictures are about.
-const SIZE: (u32, u32) = (1040, 650);
+const SIZE: (u32, u32) = (1280, 700);
 
 pub async fn take_pictures(binary: &Path, folder: &Path, theme: &str) -> Result<()> {
     let mut stage = Stage::set(binary).await?;
