@@ -54,6 +54,7 @@ async fn take_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
     day.go_back(&window).await?;
     day.write_note(&window, "The default profile has no VAT number.").await?;
     day.take_evidence(&window).await?;
+    dismiss_messages(&day).await?;
     picture("evidence", &console).await?;
     desktop.press(&console, &["Escape"]).await?;
 
@@ -66,6 +67,19 @@ async fn take_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
     let window = day.sign_in_to("/team").await?;
     day.end_and_copy_summary(&window).await?;
     day.go_to_previous_customer().await?;
+    dismiss_messages(&day).await?;
     picture("again", &console).await?;
     day.close().await
+}
+
+/// Messages go by themselves, but until then they cover what a picture is about.
+async fn dismiss_messages(day: &Day<'_>) -> Result<()> {
+    let dismiss =
+        "document.querySelectorAll('.toast > button').forEach((button) => button.click()); return true";
+    day.console.ui.evaluate(dismiss).await?;
+    day.console
+        .ui
+        .wait_for("no message to be shown", "return document.querySelector('.toast') === null")
+        .await?;
+    Ok(())
 }
