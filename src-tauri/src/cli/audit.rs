@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::civil::Date;
+use jiff::civil::DateTime;
 use jiff::{Span, Timestamp, ZonedDateTime};
 use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
 use understudy_core::audit::verify::{Verification, verify_log};
@@ -103,17 +103,19 @@ impl Which {
     }
 }
 
-/// Milliseconds since the Unix epoch. A day begins where this computer is.
+/// Milliseconds since the Unix epoch. A day begins, and a time without an offset is, where this computer is.
 fn parse_time(option: &str, text: &str, now: &ZonedDateTime) -> Result<i64> {
-    let day = || {
-        text.parse::<Date>().ok()?.to_zoned_datetime(now.time_zone().clone()).ok().map(|at| at.timestamp())
+    let exact = || text.parse::<Timestamp>().ok();
+    let local = || {
+        let at = text.parse::<DateTime>().ok()?;
+        at.to_zoned_datetime(now.time_zone().clone()).ok().map(|at| at.timestamp())
     };
-    let time = || text.parse::<Timestamp>().ok();
     let ago = || {
         let span = text.parse::<Span>().ok().filter(|span| !span.is_negative())?;
         now.checked_sub(span).ok().map(|at| at.timestamp())
     };
-    day().or_else(time).or_else(ago).map(Timestamp::as_millisecond).ok_or_else(|| {
+    // A local time would be read without its offset.
+    exact().or_else(local).or_else(ago).map(Timestamp::as_millisecond).ok_or_else(|| {
         Error::new(Code::SettingsInvalid, format!("{option}: \"{}\" is not a time.", shorten_input(text)))
             .with_hint(
                 "Give a day (2026-11-01), a time (2026-11-01T09:30Z), or how long ago (7d, 12h, 30min).",
@@ -388,6 +390,8 @@ mod tests {
             ("2026-11-01", "2026-10-31T23:00:00Z"),
             ("2026-11-01T09:30Z", "2026-11-01T09:30:00Z"),
             ("2026-11-01T09:30+02:00", "2026-11-01T07:30:00Z"),
+            ("2026-11-01T09:30", "2026-11-01T08:30:00Z"),
+            ("2026-11-01 09:30", "2026-11-01T08:30:00Z"),
             ("7d", "2026-11-22T12:00:00Z"),
             ("12h", "2026-11-29T00:00:00Z"),
             ("30min", "2026-11-29T11:30:00Z"),
