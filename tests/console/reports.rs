@@ -57,7 +57,7 @@ async fn with_the_demos_connection() -> Terminal {
 #[tokio::test]
 async fn help_for_every_command() {
     let terminal = Terminal::with(Keyring::absent().expect("a folder"));
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 16] = [
         &["--help"],
         &["demo", "--help"],
         &["add", "--help"],
@@ -67,6 +67,11 @@ async fn help_for_every_command() {
         &["secret", "set", "--help"],
         &["secret", "forget", "--help"],
         &["secret", "list", "--help"],
+        &["audit", "--help"],
+        &["audit", "verify", "--help"],
+        &["audit", "list", "--help"],
+        &["audit", "show", "--help"],
+        &["audit", "export", "--help"],
         &["schema", "--help"],
         &["--version"],
     ];

@@ -109,7 +109,7 @@ async fn a_host_that_wants_a_password_is_asked_about_in_the_bar() -> Result<()> 
     desktop.press(&window, &["x", "Return"]).await?;
     enter("gate", "canary-wrong-pw").await?;
     // The user name is there already.
-    asks("did not accept").await?;
+    asks("didn't accept").await?;
     enter("", "canary-basic-pw").await?;
     ensure!(site.told(2).await? == "Reports");
 
