@@ -477,7 +477,7 @@ mod tests {
                 .replace("</li>", "");
             proptest::prop_assert!(!bare.contains(['<', '>', '"', '\'']));
             let mut before = ' ';
-            for char in text.markdown.lines().skip(2).collect::<String>().chars() {
+            for char in text.markdown.lines().skip(2).flat_map(str::chars) {
                 let is_notation = matches!(char, '[' | ']' | '`' | '!' | '#' | '<');
                 proptest::prop_assert!(!is_notation || before == '\\', "{}", text.markdown);
                 before = if before == '\\' && char == '\\' { ' ' } else { char };

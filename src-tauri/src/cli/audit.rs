@@ -181,12 +181,21 @@ fn render_verification(path: &Path, found: &Verification) -> String {
             "Checkpoints: {}. The last one that fits covers the entries up to {entry}.",
             found.checkpoints
         ),
+        None if found.checkpoints == found.foreign && found.foreign > 0 => {
+            format!("Checkpoints: {}.", found.checkpoints)
+        }
         None if found.checkpoints > 0 => format!("Checkpoints: {}. None of them fits.", found.checkpoints),
         None => {
             "Checkpoints: none. Without them, a chain that was computed anew can't be told from the real one."
                 .into()
         }
     });
+    if found.foreign > 0 {
+        lines.push(format!(
+            "{} signed with another key than this keyring's, by another computer or an earlier keyring. They prove nothing here.",
+            count(found.foreign, "of them is", "of them are")
+        ));
+    }
     if let Some(why) = &found.keyring_failed {
         lines.push(format!(
             "The keyring could not be asked, so entries removed at the end, and a log replaced as a whole, would not be noticed. {why}"

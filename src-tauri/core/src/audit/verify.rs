@@ -27,6 +27,8 @@ pub struct Verification {
     /// changed.
     pub head: Option<String>,
     pub checkpoints: u64,
+    /// How many of them are signed by another key than this keyring's, and therefore prove nothing here.
+    pub foreign: u64,
     /// The last entry that a checkpoint covers.
     pub covered: Option<i64>,
     /// Why the keyring could not be asked. What was cut off at the end, or replaced as a whole, stays unknown then.
@@ -57,8 +59,6 @@ pub enum LogFault {
     Rewritten { covered: Option<i64>, entry: i64, at_ms: i64 },
     /// A checkpoint is not signed by the key that it names.
     Forged { entry: i64, at_ms: i64 },
-    /// A checkpoint is signed by another key than the keyring's.
-    AnotherKey { entry: i64, at_ms: i64 },
     /// Another log was at this place, of which the keyring remembers so many entries.
     Replaced { entry: i64, at_ms: i64 },
     /// The file is gone. The keyring remembers so many entries.
@@ -97,11 +97,6 @@ impl fmt::Display for LogFault {
                     show_time(*at_ms)
                 )
             }
-            Self::AnotherKey { entry, at_ms } => write!(
-                f,
-                "The checkpoint at entry {entry}, of {}, is signed by another key than the one in this keyring.",
-                show_time(*at_ms)
-            ),
             Self::Replaced { entry, at_ms } => write!(
                 f,
                 "Another log was here: on {}, it had {entry} entries. They are not in this file.",
@@ -144,6 +139,7 @@ pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verificati
             last_at: None,
             head: None,
             checkpoints: 0,
+            foreign: 0,
             covered: None,
             keyring_failed,
             faults: vec![LogFault::Gone { entry: gone.entry, at_ms: gone.at_ms }],
@@ -188,6 +184,7 @@ async fn follow_chain(log: &LogReader) -> Result<Verification> {
         last_at: None,
         head: None,
         checkpoints: 0,
+        foreign: 0,
         covered: None,
         keyring_failed: None,
         faults: Vec::new(),
@@ -241,7 +238,10 @@ async fn compare_checkpoints(
         let fault = if !checkpoint.is_signed(log.id()) {
             Some(LogFault::Forged { entry, at_ms })
         } else if memory.key.as_ref().is_some_and(|key| *key != checkpoint.key) {
-            Some(LogFault::AnotherKey { entry, at_ms })
+            // Of another computer with this home, or of a keyring that is gone; or of a forger, whom the keyring's own
+            // memory betrays. It proves nothing here.
+            found.foreign += 1;
+            continue;
         } else {
             chain.compare_hash(log, found.covered, &checkpoint.hash, (entry, at_ms)).await?
         };
