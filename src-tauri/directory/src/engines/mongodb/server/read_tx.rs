@@ -17,6 +17,9 @@ use crate::error::{DirectoryError, Result};
 use crate::faults::query_timeout_error;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 
+/// Before each command that ends a cancelled query.
+const KILL_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1)];
+
 /// The parameters of a `find`.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct FindQuery {
@@ -249,17 +252,24 @@ impl Drop for MongoReadTx {
 }
 
 /// Ends the session and everything that runs for it.
+///
+/// A query that the server has not quite begun, or whose JavaScript is being prepared, escapes the command, and
+/// JavaScript doesn't notice a closed connection either. So the command is sent again; without anything left to end, it
+/// does nothing.
 async fn cancel_on_server(client: Client, session: Document, address: Option<ServerAddress>) {
-    let admin = client.database("admin");
-    let mut kill = admin.run_command(doc! { "killSessions": [session] });
-    if let Some(working) = address {
-        kill = kill.selection_criteria(select_server(working));
-    }
-    // If this fails, closing the connection has the same effect half a second later.
-    match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
-        Err(_) => tracing::debug!("a session could not be ended in time"),
+    for pause in KILL_PAUSES {
+        tokio::time::sleep(pause).await;
+        let admin = client.database("admin");
+        let mut kill = admin.run_command(doc! { "killSessions": [session.clone()] });
+        if let Some(working) = address.clone() {
+            kill = kill.selection_criteria(select_server(working));
+        }
+        // If this fails, closing the connection has the same effect on most queries half a second later.
+        match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return tracing::debug!("a session could not be ended: {error}"),
+            Err(_) => return tracing::debug!("a session could not be ended in time"),
+        }
     }
 }
 
