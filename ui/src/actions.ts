@@ -295,7 +295,7 @@ export const actions: Action[] = [
     id: "everywhere",
     label: texts.actions.everywhere,
     icon: ScanSearch,
-    chords: ["Mod+Shift+Enter"],
+    chords: ["Alt+Enter"],
     ofList: true,
     possible: leavesOut,
     run: (app) => app.search?.searchEverywhere(),
