@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ts_rs::TS;
 
@@ -15,33 +15,83 @@ use crate::template::Expression;
 /// The longest reason a policy accepts, in characters.
 pub const REASON_MAX: usize = 500;
 
+/// What in the policy refused an impersonation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyRule {
+    /// A rule protects the user.
+    Protected,
+    /// A rule asks for a value that the database has not given whole.
+    ValueCut,
+    /// A rule could not be evaluated for this user.
+    RuleFailed,
+    ReasonMissing,
+    ReasonTooLong,
+}
+
+/// Why an impersonation may not begin: for the operator, and for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRefusal {
+    pub rule: PolicyRule,
+    /// The rule as the connection file has it; `None` if it is no expression.
+    pub quoted: Option<String>,
+    error: Error,
+}
+
+impl PolicyRefusal {
+    fn by_rule(rule: PolicyRule, source: &str, error: Error) -> Self {
+        Self { rule, quoted: Some(source.to_owned()), error }
+    }
+}
+
+impl From<PolicyRefusal> for Error {
+    fn from(refusal: PolicyRefusal) -> Self {
+        refusal.error
+    }
+}
+
 /// Decides whether a session may begin. `context` holds `user` as templates see it, made from `info` and `row`;
 /// `reason` is already trimmed.
 ///
 /// If a rule names a value that was cut, the user counts as protected: a cut value is missing from `context`, so
 /// `user.notes is defined and …` would be false without having seen the text.
-pub fn enforce_policy(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
+pub fn enforce_policy(
+    policy: &Policy,
+    reason: &str,
+    context: &Value,
+    info: &Info,
+    row: &Row,
+) -> Result<(), PolicyRefusal> {
+    let refuse = |rule, error| Err(PolicyRefusal { rule, quoted: None, error });
     if policy.reason == ReasonRule::Required && reason.is_empty() {
-        return Err(Error::new(Code::ReasonRequired, "This connection requires a reason.").with_hint(
+        let error = Error::new(Code::ReasonRequired, "This connection requires a reason.").with_hint(
             "Enter one in a few words, for example with a ticket number. It is recorded in the audit log.",
-        ));
+        );
+        return refuse(PolicyRule::ReasonMissing, error);
     }
-    check_reason_length(reason)?;
+    if let Err(error) = check_reason_length(reason) {
+        return refuse(PolicyRule::ReasonTooLong, error);
+    }
     for (source, rule) in &policy.protect {
         let asked = names_in([rule]);
         let is_blind = info.has_cut_value(row, |name| asked.contains(name));
-        let refused = match rule.eval(context) {
-            Ok(true) => format!("This user is protected by the connection's policy: {source}"),
-            _ if is_blind => {
+        let (rule, refused) = match rule.eval(context) {
+            Ok(true) => (
+                PolicyRule::Protected,
+                format!("This user is protected by the connection's policy: {source}"),
+            ),
+            _ if is_blind => (
+                PolicyRule::ValueCut,
                 format!(
                     "One of this user's values is too long for a rule in the connection's policy: {source}"
-                )
-            }
+                ),
+            ),
             Ok(false) => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(PolicyRefusal::by_rule(PolicyRule::RuleFailed, source, error)),
         };
-        return Err(Error::new(Code::PolicyRefused, refused)
-            .with_hint("Choose another user, or ask the person who looks after the connection."));
+        let error = Error::new(Code::PolicyRefused, refused)
+            .with_hint("Choose another user, or ask the person who looks after the connection.");
+        return Err(PolicyRefusal::by_rule(rule, source, error));
     }
     Ok(())
 }
@@ -184,7 +234,8 @@ mod tests {
         // A session does not begin either: "is defined" cannot see what was cut.
         let begins = |rules: &[&str], row: &Row| {
             let context = json!({ "user": info().user_context(row) });
-            enforce_policy(&policy(rules), "", &context, &info(), row).map_err(|error| error.code)
+            enforce_policy(&policy(rules), "", &context, &info(), row)
+                .map_err(|refusal| Error::from(refusal).code)
         };
         for rule in [
             "'staff' in user.notes",
