@@ -219,10 +219,10 @@ fn render_line(entry: &StoredEntry, now: &ZonedDateTime) -> String {
     let session = entry.text("session");
     let parts = [
         show_time(entry.at_ms(), now),
-        format!("{:<9}", entry.text("event")),
-        session.chars().take(8).collect(),
-        format!("{} as {} in {}", operator_of(entry), user_of(entry), entry.text("connection_name")),
-        describe(entry),
+        format!("{:<18}", entry.title()),
+        format!("{:<8}", session.chars().take(8).collect::<String>()),
+        entry.describe_parties(),
+        entry.describe(),
     ];
     sanitize::sanitize_line(parts.join("  ").trim_end(), usize::MAX)
 }
@@ -231,8 +231,8 @@ fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
     let Some(first) = entries.first() else { return String::new() };
     let head = [
         ("Session", first.text("session")),
-        ("Operator", format!("{} ({} on {})", operator_of(first), first.text("os_user"), first.text("host"))),
-        ("User", format!("{}, ID {}", user_of(first), first.text("user_id"))),
+        ("Operator", format!("{} ({} on {})", first.operator(), first.text("os_user"), first.text("host"))),
+        ("User", format!("{}, ID {}", first.user(), first.text("user_id"))),
         ("Connection", format!("{} ({})", first.text("connection_name"), first.text("environment"))),
         ("Mode", first.text("mode").replace('_', "-")),
         ("Ticket", first.text("ticket")),
@@ -244,54 +244,10 @@ fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
         .collect();
     lines.push(String::new());
     lines.extend(entries.iter().map(|entry| {
-        let line =
-            format!("{}  {:<9}  {}", show_time(entry.at_ms(), now), entry.text("event"), describe(entry));
+        let line = format!("{}  {:<10}  {}", show_time(entry.at_ms(), now), entry.title(), entry.describe());
         sanitize::sanitize_line(line.trim_end(), usize::MAX)
     }));
     lines.join("\n")
-}
-
-/// What an entry says beside who, whom and when.
-fn describe(entry: &StoredEntry) -> String {
-    let detail = entry.text("detail");
-    match entry.text("event").as_str() {
-        "begun" => [entry.text("mode").replace('_', "-"), entry.text("ticket"), entry.text("reason")]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(", "),
-        "refused" if !entry.text("status").is_empty() => format!("{} {detail}", entry.text("status")),
-        "extended" => format!("by {detail} minutes"),
-        "ended" => {
-            let mut parts = vec![detail.replace('_', " ")];
-            let held_back = entry.text("held_back");
-            if !held_back.is_empty() && held_back != "0" {
-                parts.push(format!("{held_back} held back"));
-            }
-            let failed = entry.text("sign_out_failed");
-            if !failed.is_empty() {
-                parts.push(format!("sign-out failed: {failed}"));
-            }
-            parts.join(", ")
-        }
-        _ => detail,
-    }
-}
-
-fn operator_of(entry: &StoredEntry) -> String {
-    ["operator_name", "operator_email", "os_user"]
-        .into_iter()
-        .map(|column| entry.text(column))
-        .find(|text| !text.is_empty())
-        .unwrap_or_default()
-}
-
-fn user_of(entry: &StoredEntry) -> String {
-    ["user_email", "user_name", "user_id"]
-        .into_iter()
-        .map(|column| entry.text(column))
-        .find(|text| !text.is_empty())
-        .unwrap_or_default()
 }
 
 fn show_time(at_ms: i64, now: &ZonedDateTime) -> String {

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::chain::{Columns, from_hex, render_canonical, to_hex};
-use super::entry::Event;
 use super::open_log::OpenLog;
 use super::{AuditLog, file, read_error};
 use crate::clock::Clock;
@@ -154,8 +153,9 @@ impl Default for DueCheckpoint {
 }
 
 impl DueCheckpoint {
-    pub(super) fn note_entry(&self, number: i64, event: &Event) {
-        if number % EVERY == 0 || matches!(event, Event::Ended { .. }) {
+    /// `ends`: the entry is the end of a session.
+    pub(super) fn note_entry(&self, number: i64, ends: bool) {
+        if number % EVERY == 0 || ends {
             self.0.send_replace(());
         }
     }

@@ -1,4 +1,4 @@
-//! One entry of the audit log: who, whom, why and what happened. Plain data, and how it maps to columns.
+//! One entry of a session: who, whom, why and what happened. Plain data, and how it maps to columns.
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -99,6 +99,12 @@ pub enum Event {
     },
     /// The operator has made the session read-only.
     Locked,
+    /// The first request of its kind that the session's fence held back; [`Event::Ended`] says how many there were.
+    HeldBack(HeldBackRequest),
+    /// A page of the session's windows has led out of the application, the first time to this host.
+    Left(LeftApplication),
+    /// A file was saved from a page of the session.
+    Downloaded(DownloadedFile),
     Ended {
         cause: EndCause,
         /// Why the application may still have the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
@@ -110,6 +116,34 @@ pub enum Event {
         #[serde(default)]
         held_back: Option<u64>,
     },
+}
+
+/// A request that was held back, without its query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBackRequest {
+    pub method: String,
+    /// With its port, if that is not the scheme's own.
+    pub host: String,
+    /// With its secrets masked.
+    pub path: String,
+}
+
+/// Where a page outside of the application is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftApplication {
+    pub host: String,
+    /// In the operator's own browser, without the session's cookies.
+    #[serde(default)]
+    pub in_browser: bool,
+}
+
+/// A file from a page of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownloadedFile {
+    pub name: String,
+    /// The host it comes from; empty if the page made it.
+    pub host: String,
+    pub bytes: u64,
 }
 
 /// The longest cause that is kept for a refusal or a failed sign-out, in characters.
@@ -124,6 +158,9 @@ impl Event {
             Self::Extended { .. } => "extended",
             Self::Unlocked { .. } => "unlocked",
             Self::Locked => "locked",
+            Self::HeldBack(_) => "held_back",
+            Self::Left(_) => "left",
+            Self::Downloaded(_) => "downloaded",
             Self::Ended { .. } => "ended",
         }
     }
@@ -135,6 +172,9 @@ impl Event {
             Self::Refused { status, cause } => (*status, truncate_cause(cause)),
             Self::Extended { minutes } => (None, minutes.to_string()),
             Self::Unlocked { reason } => (None, reason.clone()),
+            Self::HeldBack(request) => (None, to_json(request)),
+            Self::Left(left) => (None, to_json(left)),
+            Self::Downloaded(file) => (None, to_json(file)),
             Self::Ended { cause, .. } => (None, cause.as_str().into()),
         }
     }
@@ -154,6 +194,11 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// What is written is made of texts and numbers, which JSON always takes.
+fn to_json(detail: &impl Serialize) -> String {
+    serde_json::to_string(detail).unwrap_or_default()
 }
 
 fn truncate_cause(sentence: &str) -> String {
@@ -271,6 +316,9 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
         }
         "unlocked" => Event::Unlocked { reason: text("detail")? },
         "locked" => Event::Locked,
+        "held_back" => Event::HeldBack(from_json(&text("detail")?)?),
+        "left" => Event::Left(from_json(&text("detail")?)?),
+        "downloaded" => Event::Downloaded(from_json(&text("detail")?)?),
         "ended" => {
             let word = text("detail")?;
             let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == word);
@@ -313,6 +361,10 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
         ticket: maybe("ticket")?,
         app_version: text("app_version")?,
     })
+}
+
+fn from_json<T: for<'a> Deserialize<'a>>(detail: &str) -> Result<T> {
+    serde_json::from_str(detail).map_err(|error| damaged_entry_error(&error))
 }
 
 pub(super) fn environment_word(environment: Environment) -> &'static str {

@@ -200,10 +200,10 @@ impl AuditLog {
         row.as_ref().map(read_latest_session).transpose().map_err(read_error)
     }
 
-    /// The latest entries, newest first, at most `limit`.
+    /// The latest entries of sessions, newest first, at most `limit`.
     pub async fn read_entries(&self, limit: u32) -> Result<Vec<Entry>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {} FROM entries ORDER BY id DESC LIMIT ?",
+            "SELECT {} FROM entries WHERE session IS NOT NULL ORDER BY id DESC LIMIT ?",
             entry::COLUMNS
         )))
         .bind(limit)

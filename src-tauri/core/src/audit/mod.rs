@@ -1,7 +1,7 @@
 //! The audit log: append-only, in an embedded SQLite file. No entry, no session.
 //!
 //! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open.
-//! [`entry`] defines an entry, `file` the file, its format and its migrations; `open_log` handles changes to the file
+//! [`entry`] defines an entry of a session and [`console_entry`] one of none; `words` says both. `file` is the file, its format and its migrations; `open_log` handles changes to the file
 //! while it is open, `owed_entries` the entries that could not be written yet, and `run` the other processes that write
 //! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
 //! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
@@ -10,9 +10,11 @@
 
 mod chain;
 pub mod checkpoints;
+pub mod console_entry;
 pub mod entry;
 mod file;
 mod history;
+mod new_row;
 mod open_log;
 mod owed_entries;
 pub mod reader;
@@ -21,20 +23,22 @@ mod run;
 mod tests;
 mod unfinished;
 pub mod verify;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqlitePool;
-
 use self::checkpoints::DueCheckpoint;
+use self::new_row::NewRow;
 use self::open_log::OpenLog;
 use self::owed_entries::OwedEntries;
 use self::run::Run;
 use crate::error::{Code, Error, Result};
 
-pub use entry::{EndCause, Entry, Event, OperatorIdentity, Subject};
+pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser};
+pub use entry::{
+    DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
+};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
@@ -82,59 +86,30 @@ impl AuditLog {
     /// Fails with [`crate::error::Code::AuditFailed`] if it cannot be written or would break the order of a session:
     /// *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<()> {
-        match self.insert_entry(&entry).await? {
-            Err(cause) if file::was_moved(&cause) => self.insert_entry(&entry).await?,
+        let number = self.insert_row(&NewRow::from(&entry)).await?;
+        self.due.note_entry(number, matches!(entry.event, Event::Ended { .. }));
+        Ok(())
+    }
+
+    /// Writes one entry that belongs to no session. Once this returns, it survives a crash and a power cut.
+    pub async fn append_console_entry(&self, entry: &ConsoleEntry) -> Result<()> {
+        let number = self.insert_row(&NewRow::from(entry)).await?;
+        self.due.note_entry(number, false);
+        Ok(())
+    }
+
+    async fn insert_row(&self, row: &NewRow<'_>) -> Result<i64> {
+        match self.try_insert(row).await? {
+            Err(cause) if file::was_moved(&cause) => self.try_insert(row).await?,
             outcome => outcome,
         }
         .map_err(|cause| file::audit_error("write to the audit log", cause))
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
-    async fn insert_entry(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
+    async fn try_insert(&self, row: &NewRow<'_>) -> Result<sqlx::Result<i64>> {
         let pool = self.held.current_pool().await?;
-        Ok(self.insert_and_link(&pool, entry).await)
-    }
-
-    async fn insert_and_link(&self, pool: &SqlitePool, entry: &Entry) -> sqlx::Result<()> {
-        let (status, detail) = entry.event.status_and_detail();
-        let sign_out_failed = entry.event.sign_out_failed();
-        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        let inserted = sqlx::query(AssertSqlSafe(format!(
-            "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
-                connection, connection_name, environment, user_id, user_name, user_email,
-                reason, status, detail, sign_out_failed, held_back, mode, ticket, app_version, run)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             RETURNING {}",
-            chain::list_columns()
-        )))
-        .bind(entry.at_ms)
-        .bind(&entry.session)
-        .bind(entry.event.as_str())
-        .bind(&entry.who.operator_name)
-        .bind(&entry.who.operator_email)
-        .bind(&entry.who.os_user)
-        .bind(&entry.who.host)
-        .bind(&entry.whom.connection)
-        .bind(&entry.whom.connection_name)
-        .bind(entry::environment_word(entry.whom.environment))
-        .bind(&entry.whom.user_id)
-        .bind(&entry.whom.user_name)
-        .bind(&entry.whom.user_email)
-        .bind(&entry.reason)
-        .bind(status)
-        .bind(detail)
-        .bind(sign_out_failed)
-        .bind(entry.event.held_back())
-        .bind(entry.mode.map(entry::mode_word))
-        .bind(&entry.ticket)
-        .bind(&entry.app_version)
-        .bind(&self.run.id)
-        .fetch_one(&mut *transaction)
-        .await?;
-        let number = chain::add_link(&mut transaction, &inserted).await?;
-        transaction.commit().await?;
-        self.due.note_entry(number, &entry.event);
-        Ok(())
+        Ok(row.insert(&pool, &self.run.id).await)
     }
 
     /// Whether the session has an entry with this event.

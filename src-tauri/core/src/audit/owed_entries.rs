@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::AuditLog;
+use super::console_entry::ConsoleEntry;
 use super::entry::{Entry, Event};
 use crate::error::{Error, Result};
 use understudy_files::regular_file;
@@ -26,10 +27,24 @@ pub(super) struct OwedEntries {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct OwedEntry {
-    /// The first entry of the session, in case the log was replaced by a file that lacks it.
-    begun: Entry,
-    entry: Entry,
+#[serde(untagged)]
+enum OwedEntry {
+    OfSession {
+        /// The first entry of the session, in case the log was replaced by a file that lacks it.
+        begun: Box<Entry>,
+        entry: Box<Entry>,
+    },
+    OfConsole(Box<ConsoleEntry>),
+}
+
+impl OwedEntry {
+    /// The session that it belongs to, if it does to one.
+    fn session(&self) -> Option<&str> {
+        match self {
+            Self::OfSession { entry, .. } => Some(&entry.session),
+            Self::OfConsole(_) => None,
+        }
+    }
 }
 
 impl OwedEntries {
@@ -40,10 +55,14 @@ impl OwedEntries {
     /// The end of this session, if it is not written yet.
     pub(super) fn end_of(&self, session: &str) -> Option<Entry> {
         let debts = self.lock_entries();
-        let ends = |debt: &&Arc<OwedEntry>| {
-            debt.entry.session == session && matches!(debt.entry.event, Event::Ended { .. })
-        };
-        debts.iter().find(ends).map(|debt| debt.entry.clone())
+        debts.iter().find_map(|debt| match &**debt {
+            OwedEntry::OfSession { entry, .. }
+                if entry.session == session && matches!(entry.event, Event::Ended { .. }) =>
+            {
+                Some(Entry::clone(entry))
+            }
+            _ => None,
+        })
     }
 }
 
@@ -51,8 +70,15 @@ impl AuditLog {
     /// Writes an event that has already happened; `begun` is the first entry of its session. If that fails, the entry
     /// is kept for [`Self::write_owed_entries`], and the error says why.
     pub async fn append_or_owe(&self, begun: &Entry, entry: Entry) -> Result<()> {
-        self.owed.lock_entries().push(Arc::new(OwedEntry { begun: begun.clone(), entry }));
+        self.owed
+            .lock_entries()
+            .push(Arc::new(OwedEntry::OfSession { begun: Box::new(begun.clone()), entry: Box::new(entry) }));
         self.write_owed_entries().await
+    }
+
+    /// Keeps an entry for [`Self::write_owed_entries`], without waiting for anything.
+    pub fn owe_console_entry(&self, entry: ConsoleEntry) {
+        self.owed.lock_entries().push(Arc::new(OwedEntry::OfConsole(Box::new(entry))));
     }
 
     /// Whether entries are waiting to be written.
@@ -61,21 +87,21 @@ impl AuditLog {
     }
 
     /// Writes what is owed. Fails with the first entry's error; that entry stays owed, and so do the later ones of its
-    /// session.
+    /// session, or of none.
     pub async fn write_owed_entries(&self) -> Result<()> {
         let _one_at_a_time = self.owed.paying.lock().await;
         let mut outcome = Ok(());
-        let mut unpaid: Vec<String> = Vec::new();
+        let mut unpaid: Vec<Option<String>> = Vec::new();
         let due = self.owed.lock_entries().clone();
         for debt in due {
-            let session = &debt.entry.session;
-            if unpaid.contains(session) {
+            let session = debt.session().map(str::to_owned);
+            if unpaid.contains(&session) {
                 continue;
             }
             match self.write_late(&debt).await {
                 Ok(()) => self.owed.lock_entries().retain(|one| !Arc::ptr_eq(one, &debt)),
                 Err(error) => {
-                    unpaid.push(session.clone());
+                    unpaid.push(session);
                     outcome = outcome.and(Err(error));
                 }
             }
@@ -122,16 +148,19 @@ impl AuditLog {
     }
 
     async fn write_late(&self, debt: &OwedEntry) -> Result<()> {
-        let OwedEntry { begun, entry } = debt;
+        let (begun, entry) = match debt {
+            OwedEntry::OfSession { begun, entry } => (begun, entry),
+            OwedEntry::OfConsole(entry) => return self.append_console_entry(entry).await,
+        };
         if self.has_event(&entry.session, "ended").await? {
             // Another run has closed the session meanwhile; nothing may follow.
             tracing::warn!(session = entry.session, "the audit log has the end of this session already");
             return Ok(());
         }
         if !self.has_event(&entry.session, "begun").await? {
-            self.append(begun.clone()).await?;
+            self.append(Entry::clone(begun)).await?;
         }
-        self.append(entry.clone()).await
+        self.append(Entry::clone(entry)).await
     }
 }
 

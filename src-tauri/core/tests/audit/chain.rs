@@ -13,7 +13,7 @@ use understudy_core::vault::Vault;
 use super::*;
 
 /// A keyring that lives as long as the test.
-fn keyring() -> Vault {
+pub(super) fn keyring() -> Vault {
     let store: Arc<keyring_core::CredentialStore> = keyring_core::mock::Store::new().unwrap();
     Vault::with_store(Arc::new(move || Ok(Arc::clone(&store))))
 }
@@ -36,7 +36,7 @@ async fn written(desk: &Desk, vault: &Vault) {
 }
 
 /// Removes what protects the file, as a program with write access can.
-async fn unprotect(raw: &mut SqliteConnection) {
+pub(super) async fn unprotect(raw: &mut SqliteConnection) {
     let triggers: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
         .fetch_all(&mut *raw)
         .await
@@ -48,7 +48,7 @@ async fn unprotect(raw: &mut SqliteConnection) {
 }
 
 /// Computes the whole chain anew, as its documentation describes it.
-async fn forge_chain(raw: &mut SqliteConnection) {
+pub(super) async fn forge_chain(raw: &mut SqliteConnection) {
     let mut previous: String = sqlx::query_scalar("SELECT id FROM log").fetch_one(&mut *raw).await.unwrap();
     sqlx::raw_sql("DELETE FROM links").execute(&mut *raw).await.unwrap();
     let rows = sqlx::query("SELECT * FROM entries ORDER BY id").fetch_all(&mut *raw).await.unwrap();
@@ -76,7 +76,7 @@ async fn forge_chain(raw: &mut SqliteConnection) {
     }
 }
 
-async fn verify(desk: &Desk, vault: &Vault) -> Verification {
+pub(super) async fn verify(desk: &Desk, vault: &Vault) -> Verification {
     verify_log(&desk.path(), Some(vault)).await.unwrap()
 }
 

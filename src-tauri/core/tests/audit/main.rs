@@ -1,6 +1,7 @@
 //! The audit log from outside: through its API, and through the file as other programs see it.
 
 mod chain;
+mod console_entries;
 
 use std::path::{Path, PathBuf};
 

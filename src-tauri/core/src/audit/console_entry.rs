@@ -1,0 +1,208 @@
+//! An entry that belongs to no session: what the operator did in the console, or was refused. Plain data, and how it maps
+//! to columns.
+//!
+//! An event is a word, and what it says besides is a JSON object in the column `detail`: so a later kind needs no other
+//! format, and an earlier version shows it as it is.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::entry::OperatorIdentity;
+use crate::connection::Environment;
+use crate::policy::PolicyRule;
+
+/// One entry outside of sessions. No field ever carries a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleEntry {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    pub event: ConsoleEvent,
+    pub who: OperatorIdentity,
+    /// The connection that it is about, if it is about one.
+    pub connection: Option<NamedConnection>,
+    /// The user that it is about, if it is about one.
+    pub user: Option<NamedUser>,
+    /// As the operator entered it, if they were asked.
+    pub reason: String,
+    pub ticket: Option<String>,
+    /// The version of Understudy that wrote the entry.
+    pub app_version: String,
+}
+
+/// A connection as it was called then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedConnection {
+    pub id: String,
+    /// `None` if its file could not be read.
+    pub name: Option<String>,
+    pub environment: Option<Environment>,
+}
+
+/// A user as the directory called them then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedUser {
+    pub id: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+impl ConsoleEntry {
+    pub fn new(at_ms: i64, who: OperatorIdentity, event: ConsoleEvent) -> Self {
+        Self {
+            at_ms,
+            event,
+            who,
+            connection: None,
+            user: None,
+            reason: String::new(),
+            ticket: None,
+            app_version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+
+    #[must_use]
+    pub fn about_connection(self, connection: NamedConnection) -> Self {
+        Self { connection: Some(connection), ..self }
+    }
+
+    #[must_use]
+    pub fn about_user(self, user: NamedUser) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// The same, with what the operator gave as reason and ticket; either may be empty.
+    #[must_use]
+    pub fn with_reason(self, reason: &str, ticket: &str) -> Self {
+        let ticket = Some(ticket.to_owned()).filter(|ticket| !ticket.is_empty());
+        Self { reason: reason.to_owned(), ticket, ..self }
+    }
+}
+
+/// What happened in the console. The names of secrets, keys and columns are written, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "detail", rename_all = "snake_case")]
+pub enum ConsoleEvent {
+    /// Understudy has started.
+    Started,
+    /// It quits; what follows was still under way.
+    Stopped,
+    /// The policy refused an impersonation.
+    Denied {
+        rule: PolicyRule,
+        /// The rule of the connection file, quoted; `None` if it is no expression.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quoted: Option<String>,
+    },
+    SecretStored {
+        name: String,
+        /// It is kept until Understudy quits, not in the keyring.
+        this_run_only: bool,
+    },
+    SecretForgotten {
+        name: String,
+    },
+    /// The operator lets a stored secret go to another destination.
+    SecretRedirected {
+        name: String,
+        to: String,
+    },
+    ConnectionAdded,
+    ConnectionChanged {
+        /// The keys of its file that have another value, were added or removed, as paths with dots.
+        keys: Vec<String>,
+    },
+    ConnectionRemoved,
+    /// About to leave Understudy. Written before it does.
+    Exported {
+        what: ExportKind,
+        /// Such as `csv`.
+        format: String,
+        /// How many users or entries; `None` if that is no measure of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u64>,
+        /// The session that it is from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+    },
+    /// About to show what a search has found, where the connection wants that recorded. Written before it is shown.
+    Searched {
+        /// The salted hash of the text; `None` if there was no text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The columns of its filters.
+        columns: Vec<String>,
+        rows: u64,
+    },
+    /// About to show a user's details, where the connection wants that recorded. Written before they are shown.
+    DetailsOpened,
+}
+
+/// What left Understudy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportKind {
+    /// Rows of the list, to the clipboard.
+    Users,
+    Evidence,
+    AuditLog,
+    ConnectionFile,
+}
+
+impl ConsoleEvent {
+    /// The columns `event` and `detail`.
+    pub(super) fn to_columns(&self) -> (String, String) {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let word = value.get("event").and_then(Value::as_str).unwrap_or_default().to_owned();
+        (word, value.get("detail").map(Value::to_string).unwrap_or_default())
+    }
+
+    /// `None` if this version does not know such an event.
+    pub(super) fn from_columns(event: &str, detail: &str) -> Option<Self> {
+        let mut value = serde_json::json!({ "event": event });
+        if !detail.is_empty() {
+            value["detail"] = serde_json::from_str(detail).ok()?;
+        }
+        serde_json::from_value(value).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_event() -> impl Strategy<Value = ConsoleEvent> {
+        let rule = prop_oneof![Just(PolicyRule::Protected), Just(PolicyRule::ReasonTooLong)];
+        let columns = proptest::collection::vec(".*", 0..4);
+        prop_oneof![
+            Just(ConsoleEvent::Started),
+            Just(ConsoleEvent::DetailsOpened),
+            (rule, proptest::option::of(".*"))
+                .prop_map(|(rule, quoted)| ConsoleEvent::Denied { rule, quoted }),
+            (".*", any::<bool>())
+                .prop_map(|(name, this_run_only)| ConsoleEvent::SecretStored { name, this_run_only }),
+            (".*", ".*").prop_map(|(name, to)| ConsoleEvent::SecretRedirected { name, to }),
+            columns.clone().prop_map(|keys| ConsoleEvent::ConnectionChanged { keys }),
+            (proptest::option::of("[0-9a-f]{64}"), columns, any::<u64>())
+                .prop_map(|(text, columns, rows)| ConsoleEvent::Searched { text, columns, rows }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_is_read_as_it_was_written(event in any_event()) {
+            let (word, detail) = event.to_columns();
+            prop_assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", word);
+            prop_assert_eq!(ConsoleEvent::from_columns(&word, &detail), Some(event));
+        }
+
+        #[test]
+        fn what_is_not_an_event_is_none(word in "[a-z_]*", detail in ".*") {
+            // Does not panic, and makes nothing up.
+            if let Some(event) = ConsoleEvent::from_columns(&word, &detail) {
+                prop_assert_eq!(event.to_columns().0, word);
+            }
+        }
+    }
+}
