@@ -2,6 +2,7 @@
 
 mod chain;
 mod console_entries;
+mod crashes;
 
 use std::path::{Path, PathBuf};
 
