@@ -2,6 +2,13 @@
 
 mod chain;
 mod console_entries;
+#[allow(clippy::print_stdout, reason = "it says what it measured")]
+mod costs;
+#[allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it says how often it was tried, and with which dice"
+)]
 mod crashes;
 
 use std::path::{Path, PathBuf};

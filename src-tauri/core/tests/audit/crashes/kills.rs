@@ -11,7 +11,7 @@ async fn no_entry_is_lost_or_doubled_when_programs_are_killed() {
     drop(desk.log().await);
     let mut dice = Dice::new();
     let kills = rounds("AUDIT_KILLS", 30);
-    let mut noted = BTreeSet::new();
+    let mut acknowledged = BTreeSet::new();
     for killed in (0..kills).step_by(2) {
         let mut two = [(); 2].map(|()| writer(&desk.path(), &notes, u32::MAX).spawn().unwrap());
         for writer in &mut two {
@@ -24,15 +24,15 @@ async fn no_entry_is_lost_or_doubled_when_programs_are_killed() {
             let said = String::from_utf8_lossy(&ended.stderr);
             assert!(ended.status.code().is_none(), "a writer ended by itself: {said}");
         }
-        noted = read_notes(&std::fs::read(&notes).unwrap_or_default());
+        acknowledged = read_notes(&std::fs::read(&notes).unwrap_or_default());
         if killed % 1_000 == 0 {
-            expect_intact(&desk.path(), &noted, &format!("after {} kills", killed + 2)).await;
+            expect_intact(&desk.path(), &acknowledged, &format!("after {} kills", killed + 2)).await;
         }
     }
-    let written = expect_intact(&desk.path(), &noted, "after the last kill").await;
-    assert!(!noted.is_empty(), "none came as far as to write");
+    let written = expect_intact(&desk.path(), &acknowledged, "after the last kill").await;
+    assert!(!acknowledged.is_empty(), "none came as far as to write");
     println!(
         "{kills} kills: {} entries acknowledged, {written} written, none lost, none double",
-        noted.len()
+        acknowledged.len()
     );
 }

@@ -57,7 +57,7 @@ async fn write_sessions() {
 }
 
 /// Opens the log as the next run does, and compares it with what was noted. Returns how many entries it has.
-async fn expect_intact(log: &Path, noted: &BTreeSet<String>, what: &str) -> usize {
+async fn expect_intact(log: &Path, acknowledged: &BTreeSet<String>, what: &str) -> usize {
     drop(AuditLog::open(log).await.unwrap_or_else(|error| panic!("{what}: {error}")));
     let found = verify_log(log, None).await.unwrap();
     assert!(found.is_intact(), "{what}: {:?}", found.faults);
@@ -73,8 +73,12 @@ async fn expect_intact(log: &Path, noted: &BTreeSet<String>, what: &str) -> usiz
             count += 1;
         }
     }
-    let lost: Vec<_> = noted.difference(&there).collect();
-    assert!(lost.is_empty(), "{what}: lost {lost:?} of {} noted and {count} written", noted.len());
+    let missed: Vec<_> = acknowledged.difference(&there).collect();
+    assert!(
+        missed.is_empty(),
+        "{what}: lost {missed:?} of {} acknowledged and {count} written",
+        acknowledged.len()
+    );
     count
 }
 

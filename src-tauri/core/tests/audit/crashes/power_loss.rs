@@ -35,25 +35,25 @@ async fn no_entry_is_lost_when_the_power_fails() {
     let mut kept = 0;
     for cut in 0..cuts {
         let end = usize::try_from(dice.roll(steps.len() as u64 + 1)).unwrap();
-        let (mut disk, mut notes) = (Disk::default(), Vec::new());
+        let (mut drive, mut notes) = (Disk::default(), Vec::new());
         for step in &steps[..end] {
             match step {
                 // The notes are ours: they say what the log has promised, whatever the disk does.
                 Step::Write { path, data, .. } if path.ends_with("/notes") => notes.extend_from_slice(data),
-                step => disk.apply(step),
+                step => drive.apply(step),
             }
         }
         let left = Desk::new();
         fs::create_dir(left.path().parent().unwrap()).unwrap();
-        for (name, content) in disk.cut_power(&mut dice) {
+        for (name, content) in drive.cut_power(&mut dice) {
             let name = Path::new(&name).file_name().unwrap();
             if name.to_str().unwrap().starts_with("audit.sqlite") {
                 fs::write(left.path().with_file_name(name), content).unwrap();
             }
         }
-        let noted = read_notes(&notes);
+        let acknowledged = read_notes(&notes);
         let what = format!("cut {cut}, after step {end} of {}", steps.len());
-        kept += expect_intact(&left.path(), &noted, &what).await;
+        kept += expect_intact(&left.path(), &acknowledged, &what).await;
     }
     println!("{cuts} power cuts in {} steps: none of {kept} entries lost, every log opens", steps.len());
 }
@@ -63,15 +63,15 @@ async fn no_entry_is_lost_when_the_power_fails() {
 fn what_was_not_synced_can_be_lost() {
     let write = |data: &[u8]| Step::Write { path: "/d/file".into(), offset: 0, data: data.to_vec() };
     let sync = |path: &str| Step::Sync { path: path.into() };
-    let mut disk = Disk::default();
+    let mut drive = Disk::default();
     for step in [Step::Create { path: "/d/file".into() }, write(b"old"), sync("/d/file")] {
-        disk.apply(&step);
+        drive.apply(&step);
     }
     let mut dice = Dice::new();
-    assert!((0..100).any(|_| disk.cut_power(&mut dice).is_empty()), "its folder was not synced");
-    disk.apply(&sync("/d"));
-    disk.apply(&write(b"new"));
+    assert!((0..100).any(|_| drive.cut_power(&mut dice).is_empty()), "its folder was not synced");
+    drive.apply(&sync("/d"));
+    drive.apply(&write(b"new"));
     let left: BTreeSet<Vec<u8>> =
-        (0..100).flat_map(|_| disk.cut_power(&mut dice)).map(|(_, is)| is).collect();
+        (0..100).flat_map(|_| drive.cut_power(&mut dice)).map(|(_, is)| is).collect();
     assert_eq!(left, BTreeSet::from([b"old".to_vec(), b"new".to_vec()]));
 }
