@@ -12,6 +12,7 @@ mod checks;
 mod chromium;
 mod cli;
 mod destinations;
+mod documents;
 mod endings;
 mod files;
 mod form;
