@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::trust::{self, TrustedOwners};
@@ -12,6 +13,12 @@ const CONFIG: &str = "understudy";
 /// On Windows, this must differ from the name of the folder that the installer creates for the program and removes
 /// again.
 const DATA: &str = if cfg!(windows) { "understudy-data" } else { "understudy" };
+
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".understudy-";
+
+/// No file takes longer to be written.
+const LONGEST_WRITE: Duration = Duration::from_hours(1);
 
 /// The folders of one operator on one computer.
 ///
@@ -168,14 +175,29 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     private_folder(folder)?;
     let failed = |cause: std::io::Error| Error::for_file("write", path, cause);
     // The temporary file has mode 0600 and is renamed to `path` within the same folder.
-    let mut file = tempfile::Builder::new().prefix(".understudy-").tempfile_in(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The rename is durable once the folder has been synced; other systems cannot open a folder.
     #[cfg(unix)]
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    remove_leftovers(folder);
     Ok(())
+}
+
+/// Removes temporary files of programs that were killed while they wrote. A young one may still be written.
+fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
+        let written =
+            entry.metadata().ok().filter(std::fs::Metadata::is_file).and_then(|file| file.modified().ok());
+        let age = written.and_then(|written| written.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > LONGEST_WRITE) {
+            // Whatever prevents it, the next write tries again.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +240,22 @@ mod tests {
         write_private(&file, "two").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
         assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_removed_and_what_is_being_written_is_not() {
+        let base = tempfile::tempdir().unwrap();
+        let (left, young) = (base.path().join(".understudy-left"), base.path().join(".understudy-young"));
+        let others = base.path().join("others");
+        for (path, age) in
+            [(&left, 2 * LONGEST_WRITE), (&young, LONGEST_WRITE / 2), (&others, 2 * LONGEST_WRITE)]
+        {
+            std::fs::write(path, "half a se").unwrap();
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        write_private(&base.path().join("settings.toml"), "one").unwrap();
+        assert!(!left.exists() && young.exists() && others.exists());
     }
 
     #[test]
