@@ -44,8 +44,8 @@ pub use self::model::{
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::{
-    Chip, Fault, Highlights, Suggestion, UnknownColumn, completed_column, filter_by, highlight_query,
-    suggest_completions,
+    Bound, Chip, Decimal, Fault, Filter, FilterTest, Highlights, Operand, ParsedQuery, Suggestion,
+    UnknownColumn, completed_column, filter_by, highlight_query, suggest_completions,
 };
 pub use self::reach::hosts::{Hosts, TargetServer};
 pub use self::reach::password_source::{PasswordSource, PasswordSourceError};

@@ -37,11 +37,11 @@ use crate::query::lexer::{WordKind, lex_query};
 
 /// A parsed search.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ParsedQuery {
+pub struct ParsedQuery {
     /// The free text without filters and quotes, with single spaces between the words.
     pub(crate) text: String,
     /// The words of the free text, for matching all of them in any order; a quoted phrase is one word. At most 8.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
     /// The name in reverse order, if the free text is like `Hoffmann, Anna`.
     pub(crate) inverted: Option<String>,
     /// The digits of the free text, if it is a phone number.
@@ -49,25 +49,25 @@ pub(crate) struct ParsedQuery {
     /// What the free text may identify, best first. At most 4.
     pub(crate) identities: Vec<Identity>,
     /// A user must pass all of them. Incomplete and invalid filters are left out.
-    pub(crate) filters: Vec<Filter>,
+    pub filters: Vec<Filter>,
     /// The same for display, including the errors in filters.
-    pub(crate) highlights: Highlights,
+    pub highlights: Highlights,
 }
 
 /// One condition on one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filter {
+pub struct Filter {
     /// Index into the directory's columns.
-    pub(crate) column: usize,
+    pub column: usize,
     /// Matches the users that do not pass, including those without a value unless `any` contains [`FilterTest::Null`].
-    pub(crate) negated: bool,
+    pub negated: bool,
     /// Passing one of them is enough. Never empty; at most one is [`FilterTest::Is`].
-    pub(crate) any: Vec<FilterTest>,
+    pub any: Vec<FilterTest>,
 }
 
 /// A test of a column's value. NULL passes only [`FilterTest::Null`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FilterTest {
+pub enum FilterTest {
     /// Equal to any of these. Never empty; all are of one variant, but not times. Text is compared as a whole, ignoring
     /// case.
     Is(Vec<Operand>),
@@ -88,15 +88,15 @@ pub(crate) enum FilterTest {
 
 /// One end of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bound {
-    pub(crate) value: Operand,
+pub struct Bound {
+    pub value: Operand,
     /// Whether the range includes the value itself.
-    pub(crate) inclusive: bool,
+    pub inclusive: bool,
 }
 
 /// A value to compare with, of the column's [`crate::model::FieldKind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Operand {
+pub enum Operand {
     Integer(i64),
     Number(Decimal),
     Boolean(bool),
@@ -107,7 +107,7 @@ pub(crate) enum Operand {
 
 /// A decimal number exactly as written: an optional minus, digits, and an optional fraction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decimal(String);
+pub struct Decimal(String);
 
 impl Decimal {
     fn parse(text: &str) -> Option<Self> {
@@ -134,7 +134,7 @@ impl Decimal {
 impl ParsedQuery {
     /// Parses `text`. Never fails: what is not a filter is free text, an incomplete filter that is left out, or an
     /// error in `highlights`.
-    pub(crate) fn parse(text: &str, columns: &[Column], now: Timestamp) -> Self {
+    pub fn parse(text: &str, columns: &[Column], now: Timestamp) -> Self {
         let mut free: Vec<&str> = Vec::new();
         let mut spoken: Vec<String> = Vec::new();
         let mut filters = Vec::new();
