@@ -1,13 +1,12 @@
 // What may be typed next in the search field: open only while there is something to take.
 import type { Suggestion } from "../bindings/Suggestion";
-import * as ipc from "../ipc";
 import { Latest } from "./latest";
 
 /** A word that may become a column's name is mostly just a word: only a pause in it asks. */
 const REST_MS = 180;
 
 export class Completion {
-  readonly #connection: string;
+  readonly #suggest: (text: string, caret: number) => Promise<Suggestion[]>;
   suggestions: Suggestion[] = $state.raw([]);
   /** Place of the chosen one; -1 as long as no arrow was pressed, so that Enter stays the list's. */
   chosen = $state(-1);
@@ -15,8 +14,8 @@ export class Completion {
   readonly #latest = new Latest();
   #rest: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(connection: string) {
-    this.#connection = connection;
+  constructor(suggest: (text: string, caret: number) => Promise<Suggestion[]>) {
+    this.#suggest = suggest;
   }
 
   get open(): boolean {
@@ -29,7 +28,7 @@ export class Completion {
     clearTimeout(this.#rest);
     let found: Suggestion[] = [];
     try {
-      found = await ipc.completeSearch(this.#connection, text, caret);
+      found = await this.#suggest(text, caret);
     } catch {
       // Help that does not come is none.
     }

@@ -1,15 +1,14 @@
 // The parsed search text, requested from Rust at each keystroke: filters, their faults, and unknown column names.
 import type { Highlights } from "../bindings/Highlights";
-import * as ipc from "../ipc";
 import { carried, NOTHING_READ } from "../text/filters";
 
 export class SearchReading {
-  readonly #connection: string;
+  readonly #ask: (text: string) => Promise<Highlights>;
   #read: { text: string; reading: Highlights } = $state.raw({ text: "", reading: NOTHING_READ });
   #under: { text: string; reading: Promise<Highlights> } | null = null;
 
-  constructor(connection: string) {
-    this.#connection = connection;
+  constructor(ask: (text: string) => Promise<Highlights>) {
+    this.#ask = ask;
   }
 
   /** As far as it is known: what was read before goes along with the edit until the text is read. */
@@ -22,7 +21,7 @@ export class SearchReading {
     // What is no filter has no colon, and most searches have none.
     if (this.#under?.text !== text) {
       const reading = text.includes(":")
-        ? ipc.readSearch(this.#connection, text).catch(() => NOTHING_READ)
+        ? this.#ask(text).catch(() => NOTHING_READ)
         : Promise.resolve(NOTHING_READ);
       this.#under = { text, reading };
     }

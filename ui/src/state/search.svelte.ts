@@ -124,7 +124,7 @@ export class UserSearch {
 
   constructor(connection: string) {
     this.connection = connection;
-    this.#reader = new SearchReading(connection);
+    this.#reader = new SearchReading((text) => ipc.readSearch(connection, text));
     this.total = new Counting(connection);
     this.found = new Counting(connection);
     this.offers = new Offers(connection);
