@@ -1,23 +1,22 @@
 //! The command `audit`: verifies, lists and exports the audit log, without writing to it.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::DateTime;
 use jiff::{Span, Timestamp, ZonedDateTime};
+use understudy_core::audit::export::LogFormat;
 use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
-use understudy_core::audit::verify::{Verification, verify_log};
+use understudy_core::audit::verification_report::VerificationReport;
+use understudy_core::audit::verify::verify_log;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::sanitize;
 use understudy_core::vault::Vault;
 
 use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
-
-/// How many entries are read and written at a time.
-const PORTION: u32 = 2_000;
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -65,6 +64,15 @@ pub enum Format {
     Csv,
 }
 
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Jsonl => Self::Jsonl,
+            Format::Csv => Self::Csv,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Which {
     /// From then on: a day such as 2026-11-01, a time such as 2026-11-01T09:30Z, or how long ago: 7d, 12h, 30min.
@@ -95,10 +103,10 @@ impl Which {
         Ok(EntryFilter {
             since_ms: read_time("--since", &self.since)?,
             until_ms: read_time("--until", &self.until)?,
-            session: None,
             connection: self.connection.clone(),
             user: self.user.clone(),
             operator: self.operator.clone(),
+            ..EntryFilter::default()
         })
     }
 }
@@ -162,56 +170,23 @@ async fn verify(path: &Path, json: bool) -> Result<ExitCode> {
     if json {
         say_json(&found)?;
     } else {
-        print_sanitized(&render_verification(path, &found))?;
+        print_sanitized(&render_verification(path, &VerificationReport::of(&found)))?;
     }
     Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn render_verification(path: &Path, found: &Verification) -> String {
+fn render_verification(path: &Path, report: &VerificationReport) -> String {
     let mut lines = vec![path.display().to_string()];
-    if found.is_intact() {
-        lines.push(format!("Intact: {} as written.", count(found.entries, "entry is", "entries are")));
-    } else {
-        lines.extend(found.faults.iter().map(|fault| format!("NOT INTACT: {fault}")));
-        let before = count(found.entries, "entry before that is", "entries before that are");
-        lines.push(format!("{before} as written."));
-    }
-    lines.push(match found.covered {
-        Some(entry) => format!(
-            "Checkpoints: {}. The last one that fits covers the entries up to {entry}.",
-            found.checkpoints
-        ),
-        None if found.checkpoints == found.foreign && found.foreign > 0 => {
-            format!("Checkpoints: {}.", found.checkpoints)
-        }
-        None if found.checkpoints > 0 => format!("Checkpoints: {}. None of them fits.", found.checkpoints),
-        None => {
-            "Checkpoints: none. Without them, a chain that was computed anew can't be told from the real one."
-                .into()
-        }
-    });
-    if found.foreign > 0 {
-        lines.push(format!(
-            "{} signed with another key than this keyring's, by another computer or an earlier keyring. They prove nothing here.",
-            count(found.foreign, "of them is", "of them are")
-        ));
-    }
-    if let Some(why) = &found.keyring_failed {
-        lines.push(format!(
-            "The keyring could not be asked, so entries removed at the end, and a log replaced as a whole, would not be noticed. {why}"
-        ));
-    }
-    if let Some(head) = &found.head {
+    let findings = report.findings.iter();
+    lines.extend(
+        findings.map(|one| if report.is_intact { one.clone() } else { format!("NOT INTACT: {one}") }),
+    );
+    lines.extend(report.remarks.iter().cloned());
+    if let Some(head) = &report.head {
         lines.push(format!("The last entry's hash, to be noted elsewhere: {head}"));
     }
-    if !found.is_intact() {
-        lines.push("Keep the file as it is, and show it to whoever reviews the log.".into());
-    }
+    lines.extend(report.advice.iter().cloned());
     lines.join("\n")
-}
-
-fn count(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// One entry on one line.
@@ -276,63 +251,9 @@ async fn export(log: &LogReader, filter: &EntryFilter, format: Format) -> Result
     // A program gets a field as it is; a terminal must not interpret it.
     let show: fn(&str) -> String =
         if stdout.is_terminal() { |text| sanitize::sanitize_line(text, usize::MAX) } else { str::to_owned };
-    let mut out = std::io::BufWriter::new(stdout.lock());
-    if format == Format::Csv {
-        let line = COLUMNS.map(quote_csv).join(",");
-        check_written(write!(out, "{line}\r\n"))?;
-    }
-    let mut last = 0;
-    loop {
-        let portion = log.read_after(filter, last, PORTION).await?;
-        for entry in &portion {
-            let line = match format {
-                Format::Jsonl => {
-                    sanitize::sanitize_json(&serde_json::to_string(entry).map_err(Error::internal)?) + "\n"
-                }
-                Format::Csv => COLUMNS.map(|column| quote_csv(&show(&entry.text(column)))).join(",") + "\r\n",
-            };
-            check_written(out.write_all(line.as_bytes()))?;
-            last = entry.number();
-        }
-        if portion.len() < PORTION as usize {
-            check_written(out.flush())?;
-            return Ok(ExitCode::SUCCESS);
-        }
-    }
-}
-
-/// The columns of a spreadsheet.
-const COLUMNS: [&str; 22] = [
-    "id",
-    "at_ms",
-    "session",
-    "event",
-    "operator_name",
-    "operator_email",
-    "os_user",
-    "host",
-    "connection",
-    "connection_name",
-    "environment",
-    "user_id",
-    "user_name",
-    "user_email",
-    "reason",
-    "ticket",
-    "mode",
-    "status",
-    "detail",
-    "sign_out_failed",
-    "held_back",
-    "app_version",
-];
-
-/// A field by RFC 4180. A spreadsheet would compute what begins like a formula, so that gets an apostrophe first.
-fn quote_csv(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
-        // A number is not one.
-        && text.parse::<f64>().is_err();
-    format!("\"{}{}\"", if is_formula { "'" } else { "" }, text.replace('"', "\"\""))
+    let mut out = std::io::BufWriter::new(stdout);
+    log.write_entries(filter, format.into(), show, &mut out, check_written).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -366,22 +287,6 @@ mod tests {
         for typed in ["", "yesterday", "7", "-7d", "2026-13-01", "01.11.2026"] {
             let error = parse_time("--since", typed, &now()).expect_err(typed);
             assert!(error.message.contains("--since") && error.hint.is_some(), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_spreadsheet_gets_no_formula() {
-        for (text, quoted) in [
-            ("plain", "\"plain\""),
-            ("a \"b\", c", "\"a \"\"b\"\", c\""),
-            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
-            ("+1 555 0100", "\"'+1 555 0100\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("\t=1", "\"'\t=1\""),
-            ("-3", "\"-3\""),
-            ("-3+cmd|' /C calc'!A0", "\"'-3+cmd|' /C calc'!A0\""),
-        ] {
-            assert_eq!(quote_csv(text), quoted);
         }
     }
 }

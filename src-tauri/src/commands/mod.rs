@@ -16,6 +16,9 @@ use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::access::{OffSiteChoice, SessionMode};
 use understudy_core::arrangement::Arrangement;
+use understudy_core::audit::export::LogFormat;
+use understudy_core::audit::listing::{EntryPage, ListedEntry, SessionCounts};
+use understudy_core::audit::verification_report::VerificationReport;
 use understudy_core::audit::{EndCause, LatestSession};
 use understudy_core::check::{Report, TypedSecrets};
 use understudy_core::connection::{
@@ -431,6 +434,45 @@ commands! {
 
         order_connections [core: Core<'_>] (order: Vec<String>) -> () {
             core.order_connections(order)
+        }
+
+        /// Entries of the audit log, the newest first.
+        list_entries [core: Core<'_>] (text: String, before: Option<i64> as "number | null", turn: u64) -> EntryPage {
+            core.list_entries(&text, before, turn).await
+        }
+
+        session_entries [core: Core<'_>] (session: String) -> Vec<ListedEntry> {
+            core.session_entries(&session).await
+        }
+
+        count_sessions [core: Core<'_>] () -> SessionCounts {
+            core.count_sessions().await
+        }
+
+        read_log_search [core: Core<'_>] (text: String) -> Highlights {
+            Ok(core.read_log_search(&text))
+        }
+
+        complete_log_search [core: Core<'_>] (text: String, caret: usize) -> Vec<Suggestion> {
+            core.complete_log_search(&text, caret).await
+        }
+
+        verify_audit_log [core: Core<'_>] (turn: u64) -> VerificationReport {
+            core.verify_audit_log(turn).await
+        }
+
+        stop_verification [core: Core<'_>] (turn: u64) -> () {
+            core.stop_verification(turn)
+        }
+
+        /// How many entries were written.
+        export_entries [core: Core<'_>] (
+            text: String,
+            format: LogFormat,
+            path: PathBuf,
+        ) -> u32 {
+            let written = core.export_entries(&text, format, &path).await?;
+            Ok(u32::try_from(written).unwrap_or(u32::MAX))
         }
 
         save_settings [app: AppHandle, core: Core<'_>] (settings: Settings) -> Settings {

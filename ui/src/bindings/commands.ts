@@ -9,6 +9,7 @@ import type { ConsoleState } from "./ConsoleState";
 import type { Count } from "./Count";
 import type { DirectoryConfig } from "./DirectoryConfig";
 import type { DiscoveredTables } from "./DiscoveredTables";
+import type { EntryPage } from "./EntryPage";
 import type { Error } from "./Error";
 import type { EvidenceChoice } from "./EvidenceChoice";
 import type { EvidenceFormat } from "./EvidenceFormat";
@@ -22,7 +23,9 @@ import type { Info } from "./Info";
 import type { LatestSession } from "./LatestSession";
 import type { LeaveAnswer } from "./LeaveAnswer";
 import type { ListRequest } from "./ListRequest";
+import type { ListedEntry } from "./ListedEntry";
 import type { ListedPage } from "./ListedPage";
+import type { LogFormat } from "./LogFormat";
 import type { Moved } from "./Moved";
 import type { OffSiteChoice } from "./OffSiteChoice";
 import type { Page } from "./Page";
@@ -35,6 +38,7 @@ import type { RecordsRequest } from "./RecordsRequest";
 import type { Report } from "./Report";
 import type { Row } from "./Row";
 import type { SecretStatus } from "./SecretStatus";
+import type { SessionCounts } from "./SessionCounts";
 import type { SessionMode } from "./SessionMode";
 import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
@@ -43,6 +47,7 @@ import type { SignInTestReport } from "./SignInTestReport";
 import type { Suggestion } from "./Suggestion";
 import type { TicketContext } from "./TicketContext";
 import type { UserDetails } from "./UserDetails";
+import type { VerificationReport } from "./VerificationReport";
 import type { Wider } from "./Wider";
 import type { WindowTurn } from "./WindowTurn";
 
@@ -117,6 +122,14 @@ export type Commands = {
   duplicate_connection: { args: { connection: string }, result: ConnectionSummary },
   export_connection: { args: { connection: string, path: string }, result: null },
   order_connections: { args: { order: Array<string> }, result: null },
+  list_entries: { args: { text: string, before: number | null, turn: number }, result: EntryPage },
+  session_entries: { args: { session: string }, result: Array<ListedEntry> },
+  count_sessions: { args: {}, result: SessionCounts },
+  read_log_search: { args: { text: string }, result: Highlights },
+  complete_log_search: { args: { text: string, caret: number }, result: Array<Suggestion> },
+  verify_audit_log: { args: { turn: number }, result: VerificationReport },
+  stop_verification: { args: { turn: number }, result: null },
+  export_entries: { args: { text: string, format: LogFormat, path: string }, result: number },
   save_settings: { args: { settings: Settings }, result: Settings },
   leave: { args: {}, result: null },
   answer_leave: { args: { answer: LeaveAnswer }, result: null },

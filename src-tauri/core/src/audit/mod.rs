@@ -6,14 +6,18 @@
 //! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
 //! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
 //! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
-//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports.
+//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports, and [`listing`]
+//! for the console's view of it, with `log_query` for what is typed there.
 
 mod chain;
 pub mod checkpoints;
 pub mod console_entry;
 pub mod entry;
+pub mod export;
 mod file;
 mod history;
+pub mod listing;
+mod log_query;
 mod new_row;
 mod open_log;
 mod owed_entries;
@@ -22,6 +26,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+pub mod verification_report;
 pub mod verify;
 mod words;
 
@@ -40,6 +45,7 @@ pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
 };
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
+pub use log_query::search_columns;
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]

@@ -11,7 +11,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::chain::{self, Columns};
 use super::checkpoints::Checkpoint;
 use super::file::{APPLICATION_ID, CHAINED_FORMAT, audit_error};
-use super::read_error;
+use super::{log_query, read_error};
+use crate::directory::ParsedQuery;
 use crate::error::{Code, Error, Result};
 
 /// Which entries to read. What is `None` does not restrict.
@@ -28,6 +29,36 @@ pub struct EntryFilter {
     pub user: Option<String>,
     /// The operator's name, email address or account.
     pub operator: Option<String>,
+    /// What was typed in the search field of the log's view, read with [`search_columns`](super::search_columns).
+    pub search: Option<ParsedQuery>,
+}
+
+impl EntryFilter {
+    /// Adds ` AND …`. The table is `entries AS e`.
+    pub(super) fn push_conditions(&self, query: &mut QueryBuilder<Sqlite>) {
+        for (column, value) in
+            [("session", &self.session), ("connection", &self.connection), ("user_id", &self.user)]
+        {
+            if let Some(value) = value {
+                query.push(format!(" AND e.{column} = ")).push_bind(value.clone());
+            }
+        }
+        if let Some(operator) = &self.operator {
+            query
+                .push(" AND ")
+                .push_bind(operator.clone())
+                .push(" IN (e.operator_name, e.operator_email, e.os_user)");
+        }
+        if let Some(since) = self.since_ms {
+            query.push(" AND e.at_ms >= ").push_bind(since);
+        }
+        if let Some(until) = self.until_ms {
+            query.push(" AND e.at_ms < ").push_bind(until);
+        }
+        if let Some(search) = &self.search {
+            log_query::push_conditions(query, search);
+        }
+    }
 }
 
 /// An entry as it is in the file, with its number and its hash.
@@ -63,7 +94,7 @@ impl StoredEntry {
         chain::hash_entry(&self.columns, previous)
     }
 
-    fn read(row: &SqliteRow) -> sqlx::Result<Self> {
+    pub(super) fn read(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self { columns: chain::read_columns(row)?, hash: row.try_get("hash")? })
     }
 }
@@ -129,6 +160,10 @@ impl LogReader {
     /// The log's ID.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     /// The entries that pass the filter and whose number is greater than `after`, the oldest first, at most `limit`.
@@ -199,21 +234,6 @@ fn select_entries(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(format!(
         "SELECT {columns}, hash FROM entries AS e LEFT JOIN links ON links.entry = e.id WHERE 1"
     ));
-    for (column, value) in
-        [("session", &filter.session), ("connection", &filter.connection), ("user_id", &filter.user)]
-    {
-        if let Some(value) = value {
-            query.push(format!(" AND {column} = ")).push_bind(value.clone());
-        }
-    }
-    if let Some(operator) = &filter.operator {
-        query.push(" AND ").push_bind(operator.clone()).push(" IN (operator_name, operator_email, os_user)");
-    }
-    if let Some(since) = filter.since_ms {
-        query.push(" AND at_ms >= ").push_bind(since);
-    }
-    if let Some(until) = filter.until_ms {
-        query.push(" AND at_ms < ").push_bind(until);
-    }
+    filter.push_conditions(&mut query);
     query
 }

@@ -3,6 +3,7 @@
 //! Everything that a window or a command line can ask for. Each method is one action of the operator.
 
 mod all_connections;
+mod audit_log;
 mod connections;
 mod demo;
 mod form;
@@ -63,6 +64,7 @@ pub struct Console {
     discoveries: LatestOnly,
     previews: LatestOnly,
     trials: LatestOnly,
+    log_readings: LatestOnly,
     /// Sign-in tests under way.
     trying: TaskTracker,
     /// What has happened before there was a window to show it in; `None` once it listens.
@@ -127,6 +129,7 @@ impl Console {
             discoveries: LatestOnly::default(),
             previews: LatestOnly::default(),
             trials: LatestOnly::default(),
+            log_readings: LatestOnly::default(),
             trying: TaskTracker::new(),
             waiting: Mutex::new(Some(waiting)),
             settings: RwLock::new(settings),
@@ -189,6 +192,7 @@ impl Console {
             &self.discoveries,
             &self.previews,
             &self.trials,
+            &self.log_readings,
         ] {
             turns.close();
         }

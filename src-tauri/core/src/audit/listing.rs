@@ -1,0 +1,377 @@
+//! The log as the console's view lists it: a page at a time, the newest entry first; one session; who became whom.
+//!
+//! A page never reads the whole log. Where few entries pass the search, it comes back with what it has found so far, and
+//! with where to go on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
+use ts_rs::TS;
+
+use super::reader::{EntryFilter, LogReader, StoredEntry};
+use super::{Outcome, chain, log_query, read_error};
+use crate::access::SessionMode;
+use crate::connection::Environment;
+use crate::directory::{Highlights, ParsedQuery, Suggestion, completed_column, suggest_completions};
+use crate::error::Result;
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;
+
+/// How many entries a page looks at.
+const SCANNED: i64 = 50_000;
+
+/// How many entries are counted at a time, and how many of the latest say which values are common.
+const PORTION: i64 = 5_000;
+
+/// How many operators and users are counted by name.
+const COUNTED: usize = 50;
+
+const VALUES: u32 = 50;
+
+/// One entry, for display.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ListedEntry {
+    /// Its number.
+    #[ts(type = "number")]
+    pub id: i64,
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub at: i64,
+    /// Empty if it is about no session.
+    pub session: String,
+    /// The event's word in the log.
+    pub event: String,
+    /// By name, else by email address, else by account.
+    pub operator: String,
+    /// The operator's account, and the computer.
+    pub os_user: String,
+    pub host: String,
+    /// The connection's ID; empty if it is about none. The same goes for the next three.
+    pub connection: String,
+    pub connection_name: String,
+    pub user_id: String,
+    /// By email address, else by name, else by ID.
+    pub user: String,
+    pub environment: Option<Environment>,
+    /// What the session could do when it began.
+    pub mode: Option<SessionMode>,
+    pub reason: String,
+    pub ticket: String,
+    /// The status of the application's answer.
+    pub status: String,
+    pub detail: String,
+    pub sign_out_failed: String,
+    #[ts(type = "number | null")]
+    pub held_back: Option<u64>,
+    /// How its session has turned out; `None` if it is about no session.
+    pub outcome: Option<Outcome>,
+    /// The chain's link, in hexadecimal digits; empty if it has none.
+    pub hash: String,
+}
+
+/// Entries that pass a search, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct EntryPage {
+    /// The log's ID: another one means that another file is in its place.
+    pub log: String,
+    pub entries: Vec<ListedEntry>,
+    /// Where the next page begins, for `before`; `None` at the end of the log.
+    #[ts(type = "number | null")]
+    pub next: Option<i64>,
+    /// When the oldest entry that was looked at was written: milliseconds since the Unix epoch; `None` at the end.
+    #[ts(type = "number | null")]
+    pub searched_to: Option<i64>,
+}
+
+/// Who became whom since a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SessionCounts {
+    /// How many sessions have begun.
+    #[ts(type = "number")]
+    pub sessions: u64,
+    /// How many operators and users there were.
+    #[ts(type = "number")]
+    pub operators: u64,
+    #[ts(type = "number")]
+    pub users: u64,
+    /// Those with the most sessions first; not all, if they are many.
+    pub by_operator: Vec<CountedOperator>,
+    pub by_user: Vec<CountedUser>,
+}
+
+/// An operator, and with how many sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CountedOperator {
+    pub operator: String,
+    #[ts(type = "number")]
+    pub sessions: u64,
+    /// As how many users.
+    #[ts(type = "number")]
+    pub users: u64,
+}
+
+/// A user whom operators signed in as, and in how many sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CountedUser {
+    pub connection: String,
+    pub connection_name: String,
+    pub user_id: String,
+    /// By email address, else by name, else by ID.
+    pub user: String,
+    #[ts(type = "number")]
+    pub sessions: u64,
+    /// How many operators.
+    #[ts(type = "number")]
+    pub operators: u64,
+}
+
+/// What is in the search field of the log's view: its filters, and what is wrong with them.
+pub fn highlight_search(text: &str, now: Timestamp) -> Highlights {
+    ParsedQuery::parse(text, &log_query::search_columns(), now).highlights
+}
+
+/// The entries that pass what is in that field.
+pub fn filter_by_search(text: &str, now: Timestamp) -> EntryFilter {
+    let search = ParsedQuery::parse(text, &log_query::search_columns(), now);
+    EntryFilter { search: Some(search), ..EntryFilter::default() }
+}
+
+impl LogReader {
+    /// A page of the entries that pass the filter, the newest first, at most `limit`. `before`: where the page before
+    /// said that it goes on; `None` for the first page.
+    pub async fn list_page(
+        &self,
+        filter: &EntryFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<EntryPage> {
+        let (first, last) = self.read_ends().await?;
+        let end = before.unwrap_or(last + 1).min(last + 1);
+        let begin = end.saturating_sub(SCANNED).max(first);
+        let mut query = select_listed(filter);
+        query.push(" AND e.id >= ").push_bind(begin).push(" AND e.id < ").push_bind(end);
+        query.push(" ORDER BY e.id DESC LIMIT ").push_bind(limit);
+        let entries = self.fetch_listed(query).await?;
+        let next = match entries.last() {
+            Some(oldest) if entries.len() == limit as usize => Some(oldest.id),
+            _ => Some(begin),
+        };
+        let next = next.filter(|next| *next > first);
+        let searched_to = match next {
+            Some(next) => self.read_time_from(next).await?,
+            None => None,
+        };
+        Ok(EntryPage { log: self.id().to_owned(), entries, next, searched_to })
+    }
+
+    /// All entries of a session, the oldest first.
+    pub async fn list_session(&self, session: &str) -> Result<Vec<ListedEntry>> {
+        let filter = EntryFilter { session: Some(session.to_owned()), ..EntryFilter::default() };
+        let mut query = select_listed(&filter);
+        query.push(" ORDER BY e.id");
+        self.fetch_listed(query).await
+    }
+
+    /// Counts the sessions that have begun since then: milliseconds since the Unix epoch.
+    pub async fn count_sessions(&self, since_ms: i64) -> Result<SessionCounts> {
+        let (first, mut end) = self.read_ends().await?;
+        end += 1;
+        let mut pairs = BTreeMap::new();
+        while end > first {
+            let begin = end.saturating_sub(PORTION).max(first);
+            // A computer's clock may have been wrong for a while, so one earlier entry is no end yet.
+            if !self.add_counts(&mut pairs, (begin, end), since_ms).await? {
+                break;
+            }
+            end = begin;
+        }
+        Ok(sum_up(pairs))
+    }
+
+    /// Whether any of these entries was written since then.
+    async fn add_counts(
+        &self,
+        pairs: &mut BTreeMap<Pair, (String, String, u64)>,
+        (begin, end): (i64, i64),
+        since_ms: i64,
+    ) -> Result<bool> {
+        let rows = sqlx::query(
+            "SELECT operator, connection, max(connection_name) AS connection_name, user_id,
+                max(coalesce(nullif(user_email, ''), nullif(user_name, ''), user_id)) AS user,
+                sum(event = 'begun') AS sessions
+             FROM entries WHERE id >= ? AND id < ? AND at_ms >= ?
+             GROUP BY operator, connection, user_id",
+        )
+        .bind(begin)
+        .bind(end)
+        .bind(since_ms)
+        .fetch_all(self.pool())
+        .await
+        .map_err(read_error)?;
+        for row in &rows {
+            let ((operator, connection, user_id), (connection_name, user, sessions)) =
+                read_pair(row).map_err(read_error)?;
+            if sessions > 0 {
+                pairs.entry((operator, connection, user_id)).or_insert((connection_name, user, 0)).2 +=
+                    sessions;
+            }
+        }
+        Ok(!rows.is_empty())
+    }
+
+    /// What may be typed next at `caret`, in UTF-16 code units.
+    pub async fn complete_search(&self, text: &str, caret: usize, now: Timestamp) -> Result<Vec<Suggestion>> {
+        let columns = log_query::search_columns();
+        let known = match completed_column(text, caret, &columns) {
+            Some(column) => self.read_common_values(column).await?,
+            None => Vec::new(),
+        };
+        Ok(suggest_completions(text, caret, &columns, &known, now))
+    }
+
+    async fn read_common_values(&self, column: usize) -> Result<Vec<String>> {
+        let fixed = log_query::fixed_values(column);
+        let Some(value) = log_query::shown_value(column).filter(|_| fixed.is_empty()) else {
+            return Ok(fixed.iter().map(|value| (*value).to_owned()).collect());
+        };
+        sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT value FROM (SELECT {value} AS value FROM entries AS e ORDER BY e.id DESC LIMIT ?)
+             WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
+        )))
+        .bind(PORTION)
+        .bind(VALUES)
+        .fetch_all(self.pool())
+        .await
+        .map_err(read_error)
+    }
+
+    /// The numbers of the first and of the last entry; `(1, 0)` if there is none.
+    async fn read_ends(&self) -> Result<(i64, i64)> {
+        // One step in the table for each; `min` and `max` in one query would read all of it.
+        let (first, last): (Option<i64>, Option<i64>) =
+            sqlx::query_as("SELECT (SELECT min(id) FROM entries), (SELECT max(id) FROM entries)")
+                .fetch_one(self.pool())
+                .await
+                .map_err(read_error)?;
+        Ok((first.unwrap_or(1), last.unwrap_or(0)))
+    }
+
+    /// When the first entry from this number on was written.
+    async fn read_time_from(&self, entry: i64) -> Result<Option<i64>> {
+        sqlx::query_scalar("SELECT at_ms FROM entries WHERE id >= ? ORDER BY id LIMIT 1")
+            .bind(entry)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(read_error)
+    }
+
+    async fn fetch_listed(&self, mut query: QueryBuilder<Sqlite>) -> Result<Vec<ListedEntry>> {
+        let rows = query.build().fetch_all(self.pool()).await.map_err(read_error)?;
+        rows.iter().map(|row| read_listed(row).map_err(read_error)).collect()
+    }
+}
+
+/// Operator, connection, user.
+type Pair = (String, String, String);
+
+fn read_pair(row: &SqliteRow) -> sqlx::Result<(Pair, (String, String, u64))> {
+    let text = |column: &str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    let sessions: i64 = row.try_get("sessions")?;
+    Ok((
+        (text("operator")?, text("connection")?, text("user_id")?),
+        (text("connection_name")?, text("user")?, u64::try_from(sessions).unwrap_or_default()),
+    ))
+}
+
+fn sum_up(pairs: BTreeMap<Pair, (String, String, u64)>) -> SessionCounts {
+    let mut operators: BTreeMap<String, CountedOperator> = BTreeMap::new();
+    let mut users: BTreeMap<(String, String), CountedUser> = BTreeMap::new();
+    for ((operator, connection, user_id), (connection_name, user, sessions)) in pairs {
+        let one =
+            operators.entry(operator.clone()).or_insert(CountedOperator { operator, sessions: 0, users: 0 });
+        one.sessions += sessions;
+        one.users += 1;
+        let one = users.entry((connection.clone(), user_id.clone())).or_insert(CountedUser {
+            connection,
+            connection_name,
+            user_id,
+            user,
+            sessions: 0,
+            operators: 0,
+        });
+        one.sessions += sessions;
+        one.operators += 1;
+    }
+    let mut by_operator: Vec<_> = operators.into_values().collect();
+    let mut by_user: Vec<_> = users.into_values().collect();
+    by_operator.sort_by(|one, other| other.sessions.cmp(&one.sessions));
+    by_user.sort_by(|one, other| other.sessions.cmp(&one.sessions));
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let counts = SessionCounts {
+        sessions: by_operator.iter().map(|one| one.sessions).sum(),
+        operators: count(by_operator.len()),
+        users: count(by_user.len()),
+        by_operator,
+        by_user,
+    };
+    let SessionCounts { mut by_operator, mut by_user, .. } = counts;
+    by_operator.truncate(COUNTED);
+    by_user.truncate(COUNTED);
+    SessionCounts { by_operator, by_user, ..counts }
+}
+
+/// The beginning of a query for [`read_listed`], with the filter's conditions.
+fn select_listed(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
+    let columns = chain::list_columns();
+    let mut query = QueryBuilder::new(format!(
+        "SELECT {columns}, hash, operator, {} AS outcome
+         FROM entries AS e LEFT JOIN links ON links.entry = e.id WHERE 1",
+        log_query::OUTCOME
+    ));
+    filter.push_conditions(&mut query);
+    query
+}
+
+fn read_listed(row: &SqliteRow) -> sqlx::Result<ListedEntry> {
+    let entry = StoredEntry::read(row)?;
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+    let first_of = |columns: &[&str]| {
+        let texts = columns.iter().map(|column| entry.text(column));
+        texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    };
+    // What a newer or a damaged log says otherwise is shown as nothing, rather than not at all.
+    let word = |text: String| serde_json::Value::String(text);
+    Ok(ListedEntry {
+        id: entry.number(),
+        at: entry.at_ms(),
+        session: entry.text("session"),
+        event: entry.text("event"),
+        operator: maybe("operator")?,
+        os_user: entry.text("os_user"),
+        host: entry.text("host"),
+        connection: entry.text("connection"),
+        connection_name: first_of(&["connection_name", "connection"]),
+        user_id: entry.text("user_id"),
+        user: first_of(&["user_email", "user_name", "user_id"]),
+        environment: serde_json::from_value(word(entry.text("environment"))).ok(),
+        mode: serde_json::from_value(word(entry.text("mode"))).ok(),
+        reason: entry.text("reason"),
+        ticket: entry.text("ticket"),
+        status: entry.text("status"),
+        detail: entry.text("detail"),
+        sign_out_failed: entry.text("sign_out_failed"),
+        held_back: entry.text("held_back").parse().ok(),
+        outcome: serde_json::from_value(word(maybe("outcome")?)).ok(),
+        hash: entry.hash.unwrap_or_default(),
+    })
+}

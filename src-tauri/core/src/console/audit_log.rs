@@ -1,0 +1,82 @@
+//! The audit log's view: what it lists, whether the log is what was written, and exports. Reads the file that is in
+//! the log's place now, and never writes to it.
+
+use std::path::Path;
+
+use super::Console;
+use crate::audit::export::LogFormat;
+use crate::audit::listing::{self, EntryPage, ListedEntry, SessionCounts};
+use crate::audit::reader::LogReader;
+use crate::audit::verification_report::VerificationReport;
+use crate::audit::verify::verify_log;
+use crate::directory::{Highlights, Suggestion, WallClock};
+use crate::error::Result;
+use crate::latest_only::superseded_error;
+
+/// How many entries a page has.
+const PAGE: u32 = 100;
+
+/// Who became whom is counted over so much time.
+const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// What only the newest request of each kind is answered for.
+const PAGES: &str = "pages";
+const VERIFICATION: &str = "verification";
+
+impl Console {
+    /// A page of the entries that pass `text`, the newest first. `before`: [`EntryPage::next`] of the page before.
+    pub async fn list_entries(&self, text: &str, before: Option<i64>, turn: u64) -> Result<EntryPage> {
+        let stop = self.log_readings.take_turn(PAGES, turn)?;
+        let filter = listing::filter_by_search(text, self.clock.read_time());
+        let log = self.open_log().await?;
+        tokio::select! {
+            page = log.list_page(&filter, before, PAGE) => page,
+            () = stop.cancelled() => Err(superseded_error()),
+        }
+    }
+
+    /// All entries of a session, the oldest first.
+    pub async fn session_entries(&self, session: &str) -> Result<Vec<ListedEntry>> {
+        self.open_log().await?.list_session(session).await
+    }
+
+    /// Who became whom in the last seven days.
+    pub async fn count_sessions(&self) -> Result<SessionCounts> {
+        self.open_log().await?.count_sessions(self.clock.now_ms() - WEEK_MS).await
+    }
+
+    /// Parses a search of the log: its filters, and what is wrong with them.
+    pub fn read_log_search(&self, text: &str) -> Highlights {
+        listing::highlight_search(text, self.clock.read_time())
+    }
+
+    /// What may be typed next at `caret`, in UTF-16 code units.
+    pub async fn complete_log_search(&self, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
+        self.open_log().await?.complete_search(text, caret, self.clock.read_time()).await
+    }
+
+    /// Compares the log with its chain, its checkpoints and the keyring. Takes seconds for a million entries.
+    pub async fn verify_audit_log(&self, turn: u64) -> Result<VerificationReport> {
+        let stop = self.log_readings.take_turn(VERIFICATION, turn)?;
+        let path = self.home.audit_file()?;
+        tokio::select! {
+            found = verify_log(&path, Some(&self.vault)) => Ok(VerificationReport::of(&found?)),
+            () = stop.cancelled() => Err(superseded_error()),
+        }
+    }
+
+    /// Stops a verification that is older than `turn`.
+    pub fn stop_verification(&self, turn: u64) -> Result<()> {
+        self.log_readings.take_turn(VERIFICATION, turn).map(drop)
+    }
+
+    /// Writes the entries that pass `text` to a file; how many they were.
+    pub async fn export_entries(&self, text: &str, format: LogFormat, path: &Path) -> Result<u64> {
+        let filter = listing::filter_by_search(text, self.clock.read_time());
+        self.open_log().await?.export_to_file(&filter, format, path).await
+    }
+
+    async fn open_log(&self) -> Result<LogReader> {
+        LogReader::open(&self.home.audit_file()?).await
+    }
+}
