@@ -27,6 +27,7 @@ import Plus from "@lucide/svelte/icons/plus";
 import Power from "@lucide/svelte/icons/power";
 import RefreshCw from "@lucide/svelte/icons/refresh-cw";
 import RotateCcw from "@lucide/svelte/icons/rotate-ccw";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
 import Scan from "@lucide/svelte/icons/scan";
 import ScanSearch from "@lucide/svelte/icons/scan-search";
 import Search from "@lucide/svelte/icons/search";
@@ -43,6 +44,7 @@ import { SAVE } from "./keys";
 import * as ipc from "./ipc";
 import type { App } from "./state/app.svelte";
 import { toasts } from "./state/toasts.svelte";
+import { filterFor } from "./text/filters";
 import { texts } from "./texts";
 
 export interface Action {
@@ -127,6 +129,14 @@ export const connectionActions: ConnectionAction[] = [
     icon: KeyRound,
     possible: () => true,
     run: (app, connection) => app.layers.show({ kind: "secrets", connection }),
+  },
+  {
+    id: "connection-log",
+    label: texts.auditLog.ofConnection,
+    short: texts.auditLog.ofConnectionShort,
+    icon: ScrollText,
+    possible: () => true,
+    run: (app, { id }) => app.layers.show({ kind: "audit_log", text: `${filterFor("connection", id)} ` }),
   },
   {
     id: "clear-cache",
@@ -336,6 +346,15 @@ export const actions: Action[] = [
     chords: ["Mod+Shift+T"],
     possible: hasSearch,
     run: (app) => void app.openAgain(),
+  },
+  {
+    id: "audit-log",
+    label: texts.auditLog.title,
+    alias: texts.auditLog.search,
+    icon: ScrollText,
+    chords: ["Mod+Shift+A"],
+    possible: always,
+    run: (app) => app.layers.show({ kind: "audit_log", text: "" }),
   },
   {
     id: "copy-summary",

@@ -18,6 +18,7 @@ import type { EvidenceView } from "./bindings/EvidenceView";
 import type { FindStep } from "./bindings/FindStep";
 import type { FormChange } from "./bindings/FormChange";
 import type { FoundText } from "./bindings/FoundText";
+import type { LogFormat } from "./bindings/LogFormat";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
 import type { OffSiteChoice } from "./bindings/OffSiteChoice";
 import type { SessionMode } from "./bindings/SessionMode";
@@ -258,6 +259,26 @@ export const copyPicture = (points: string, width: number, height: number) =>
   call("copy_picture", { points, width, height });
 export const showSavedEvidence = () => call("show_saved_evidence");
 export const discardEvidence = () => call("discard_evidence");
+
+// The audit log
+
+/** Entries that pass `text`, the newest first. `before`: `next` of the page before. A newer call makes this one reject
+ * with `cancelled`. */
+export const listEntries = (text: string, before: number | null) =>
+  call("list_entries", { text, before, turn: ++turn });
+/** The oldest first. */
+export const sessionEntries = (session: string) => call("session_entries", { session });
+/** Of the last seven days. */
+export const countSessions = () => call("count_sessions");
+export const readLogSearch = (text: string) => call("read_log_search", { text });
+export const completeLogSearch = (text: string, caret: number) =>
+  call("complete_log_search", { text, caret });
+/** Takes seconds for a large log; rejects with `cancelled` when it is stopped. */
+export const verifyAuditLog = () => call("verify_audit_log", { turn: ++turn });
+export const stopVerification = () => call("stop_verification", { turn: ++turn });
+/** How many entries passed `text` and were written. */
+export const exportEntries = (text: string, format: LogFormat, path: string) =>
+  call("export_entries", { text, format, path });
 
 // Secrets: they go in, and never come out
 
@@ -503,4 +524,13 @@ export const chooseConnectionFile = () =>
 export const choosePlaceForConnectionFile = (suggested: string) =>
   refusing(() =>
     save({ defaultPath: suggested, filters: [{ name: texts.common.connectionFile, extensions: ["toml"] }] }),
+  );
+
+/** A place to write entries of the audit log to; `null` when the agent changed their mind. */
+export const choosePlaceForEntries = (suggested: string, format: LogFormat) =>
+  refusing(() =>
+    save({
+      defaultPath: suggested,
+      filters: [{ name: texts.auditLog.export.kinds[format], extensions: [format] }],
+    }),
   );

@@ -10,6 +10,7 @@
 // - labels that columns get from their names, kinds of filters and their faults: directory/src/schema and query
 // The names of the pages before they are loaded are in index.html, bar.html and quick.html. Words are put together in English order
 // here and there (`count`, `filterBy`, `sortedBy`).
+import { auditLog } from "./texts/audit-log";
 import { bar } from "./texts/bar";
 import { console } from "./texts/console";
 import { destination } from "./texts/destination";
@@ -20,4 +21,4 @@ import { summary } from "./texts/summary";
 
 export { locale } from "./texts/shared";
 
-export const texts = { ...shared, ...console, setup, bar, destination, evidence, summary };
+export const texts = { ...shared, ...console, setup, bar, destination, evidence, summary, auditLog };

@@ -17,6 +17,7 @@ export type SettingName = keyof Settings;
 export type Layer =
   | { kind: "palette" }
   | { kind: "all_connections"; text: string }
+  | { kind: "audit_log"; text: string }
   | { kind: "keys" }
   | { kind: "searches" }
   | { kind: "columns" }

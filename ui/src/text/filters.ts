@@ -80,3 +80,10 @@ export function painted(text: string, { chips, faults, unknown }: Highlights): P
   pieces.push({ text: text.slice(at), kind: "plain" });
   return pieces.filter((piece) => piece.text !== "");
 }
+
+/** A filter for exactly this value, quoted where it has to be. */
+export function filterFor(name: string, value: string): string {
+  const plain =
+    /^[\p{L}\p{N}_@.+-]+$/u.test(value) && value.toLowerCase() !== "none" && !value.includes("..");
+  return `${name}:=${plain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`}`;
+}

@@ -31,6 +31,12 @@ const compared = [
 const grid = (page: Page) => page.getByRole("grid", { name: "Users" });
 const field = (page: Page) => page.getByRole("searchbox", { name: "Search users" });
 
+async function openLog(page: Page): Promise<void> {
+  await grid(page).waitFor();
+  await page.keyboard.press("Control+Shift+A");
+  await page.getByRole("dialog", { name: "Audit log" }).getByRole("option").first().waitFor();
+}
+
 /** Runs in the page. */
 const known: Opening["prepare"] = (fake, { NOW }) => {
   const session = (user: string, minutes: number) => ({
@@ -239,6 +245,95 @@ const views: View[] = [
       expect(
         await page.getByRole("button", { name: "Cancel" }).evaluate((one) => one === document.activeElement),
       ).toBe(true);
+    },
+  },
+  {
+    name: "audit-log",
+    go: async (page) => {
+      await openLog(page);
+      await page.getByRole("region", { name: "Last 7 days" }).waitFor();
+    },
+  },
+  {
+    name: "audit-log-session",
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.type('operator:="Ada Lovelace" resend');
+      await page.getByText("2 entries").waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.getByRole("list", { name: "What happened" }).getByText("Customer asked").waitFor();
+    },
+  },
+  {
+    name: "audit-log-intact",
+    go: async (page) => {
+      await openLog(page);
+      await page.getByRole("button", { name: "Verify" }).click();
+      await page.getByText("Intact:").waitFor();
+    },
+  },
+  {
+    name: "audit-log-forged",
+    opening: {
+      prepare: (fake) => {
+        fake.answers["verify_audit_log"] = () => ({
+          is_intact: false,
+          findings: [
+            "Entry 5 is not what was written: it was changed, moved, or put in later.",
+            "The entries after 16 were removed: on 2026-11-17 09:12:44 UTC, the log had 21 entries.",
+          ],
+          remarks: [
+            "4 entries before that are as written.",
+            "Checkpoints: 6. The last one that fits covers the entries up to 3.",
+          ],
+          head: null,
+          advice: "Keep the file as it is, and show it to whoever reviews the log.",
+        });
+      },
+    },
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.type("outcome:refused time:soonish operater:x");
+      await page.getByRole("button", { name: "Verify" }).click();
+      await page.getByText("The log is not what was written").waitFor();
+    },
+  },
+  {
+    name: "audit-log-none",
+    opening: { width: 1024, height: 700 },
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.type("nobody at all");
+      await page.getByRole("button", { name: "Clear the search" }).waitFor();
+    },
+  },
+  {
+    name: "audit-log-locked",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse(
+          "list_entries",
+          {
+            code: "audit_failed",
+            message: "Could not read the audit log: another program holds it.",
+            hint: "No one can be impersonated without the audit log. Close other programs that have the log open, then try again.",
+          },
+          99,
+        ),
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.press("Control+Shift+A");
+      await page.getByText("another program holds it").waitFor();
+    },
+  },
+  {
+    name: "audit-log-narrow",
+    opening: { width: 640, height: 700 },
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.press("ArrowDown");
+      await page.getByRole("list", { name: "What happened" }).waitFor();
     },
   },
   {

@@ -9,6 +9,7 @@ import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
 import type { Caution } from "../../src/bindings/Caution";
+import type { ListedEntry } from "../../src/bindings/ListedEntry";
 import type { Column } from "../../src/bindings/Column";
 import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
 import type { ConsoleState } from "../../src/bindings/ConsoleState";
@@ -27,6 +28,7 @@ import type { SessionView } from "../../src/bindings/SessionView";
 import type { Standing } from "../../src/bindings/Standing";
 import type { Step } from "../../src/bindings/Step";
 import type { DiscoveredTables } from "../../src/bindings/DiscoveredTables";
+import { countSessions, intact, listEntries, logColumns, logEntries } from "./audit-log";
 import { complete, filterBy, filtered, free, read } from "./filters";
 import {
   columns as defaultColumns,
@@ -93,6 +95,8 @@ export interface Fake {
   records: (request: RecordsRequest) => Page;
   /** What the form sees of a database. */
   tables: DiscoveredTables;
+  /** The audit log, the oldest entry first. */
+  log: ListedEntry[];
   calls: Call[];
   /** Why the keyring cannot be used. */
   keyring: BoundaryError | null;
@@ -170,6 +174,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
       doubled: null,
     }),
     tables: defaultTables,
+    log: logEntries,
     calls: [],
     clipboard: [],
     chosenPath: null,
@@ -395,6 +400,14 @@ function commands(fake: Fake): Answers {
     order_connections: ({ order }) => {
       fake.state.order = order;
     },
+    list_entries: ({ text, before }) => listEntries(fake.log, text, before, fake.pageSize),
+    session_entries: ({ session }) => fake.log.filter((entry) => entry.session === session),
+    count_sessions: () => countSessions(fake.log),
+    read_log_search: ({ text }) => read(text, logColumns),
+    complete_log_search: ({ text, caret }) => complete(text, caret, logColumns),
+    verify_audit_log: () => intact,
+    stop_verification: () => null,
+    export_entries: ({ text }) => listEntries(fake.log, text, null, 1_000_000).entries.length,
     save_settings: ({ settings }) => settings,
     leave: () => fake.emit("leave_asked", null),
     answer_leave: () => null,

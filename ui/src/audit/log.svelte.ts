@@ -1,0 +1,158 @@
+// The audit log as its view sees it: what is searched for, the entries found so far, and the session of the selected one.
+import type { Highlights } from "../bindings/Highlights";
+import type { ListedEntry } from "../bindings/ListedEntry";
+import type { SessionCounts } from "../bindings/SessionCounts";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { Latest } from "../state/latest";
+import { SearchReading } from "../state/reading.svelte";
+
+/** While letters follow each other faster than this, nothing is searched for. */
+const PAUSE_MS = 120;
+/** So many entries are loaded at a time at least, as far as there are any. */
+const ENOUGH = 50;
+
+export class AuditLogSearch {
+  text = $state("");
+  /** The newest first. Those of the text before stay until the first answer. */
+  entries: ListedEntry[] = $state.raw([]);
+  /** There may be more, from here on. */
+  next: number | null = $state(null);
+  /** How far back it was searched so far: milliseconds since the epoch. */
+  searchedTo: number | null = $state(null);
+  asking = $state(false);
+  failure: Failure | null = $state.raw(null);
+  /** Another file took the log's place while it was read. */
+  replaced = $state(false);
+  /** Place in {@link entries}; -1: none. */
+  selected = $state(-1);
+  /** All entries of the selected one's session, the oldest first; none while they are read. */
+  session: ListedEntry[] = $state.raw([]);
+  sessionFailure: Failure | null = $state.raw(null);
+  counts: SessionCounts | null = $state.raw(null);
+
+  readonly #reader = new SearchReading((text) => ipc.readLogSearch(text));
+  readonly #latest = new Latest();
+  readonly #sessionLatest = new Latest();
+  #log: string | null = null;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+
+  get reading(): Highlights {
+    return this.#reader.of(this.text);
+  }
+
+  get entry(): ListedEntry | null {
+    return this.entries[this.selected] ?? null;
+  }
+
+  /** A keystroke. */
+  type(text: string): void {
+    const same = text.trim() === this.text.trim();
+    this.text = text;
+    void this.#reader.read(text);
+    if (same) return;
+    clearTimeout(this.#pause);
+    this.#latest.cancel();
+    this.asking = true;
+    this.#pause = setTimeout(() => void this.load(), PAUSE_MS);
+  }
+
+  /** Searches for the text at once. */
+  async searchFor(text: string): Promise<void> {
+    this.text = text;
+    await Promise.all([this.#reader.read(text), this.load()]);
+  }
+
+  /** Reads the newest entries; the selected one stays selected if it is among them. */
+  async load(): Promise<void> {
+    clearTimeout(this.#pause);
+    const isLatest = this.#latest.begin();
+    const kept = this.entry?.id;
+    void this.#count();
+    await this.#read(null, isLatest);
+    if (!isLatest()) return;
+    this.selected = this.entries.findIndex(({ id }) => id === kept);
+    void this.#showSession();
+  }
+
+  /** Reads older ones, if there are any. */
+  async loadMore(): Promise<void> {
+    if (this.asking || this.failure || this.next === null) return;
+    await this.#read(this.next, this.#latest.begin());
+  }
+
+  select(at: number): void {
+    const last = this.entries.length - 1;
+    this.selected = Math.max(-1, Math.min(at, last));
+    if (this.selected > last - 20) void this.loadMore();
+    void this.#showSession();
+  }
+
+  /** The view closes: no answer is waited for. */
+  close(): void {
+    clearTimeout(this.#pause);
+    this.#latest.cancel();
+    this.#sessionLatest.cancel();
+  }
+
+  async #read(from: number | null, isLatest: () => boolean): Promise<void> {
+    this.asking = true;
+    this.failure = null;
+    const text = this.text.trim();
+    let before = from;
+    let found: ListedEntry[] = from === null ? [] : this.entries;
+    const before_ = found.length;
+    try {
+      do {
+        const page = await ipc.listEntries(text, before);
+        if (!isLatest()) return;
+        if (this.#log !== null && this.#log !== page.log) {
+          this.replaced = true;
+          // What was found in the other file is not this one's.
+          if (before !== null) {
+            this.#log = page.log;
+            found = [];
+            before = null;
+            continue;
+          }
+        }
+        this.#log = page.log;
+        found = [...found, ...page.entries];
+        this.entries = found;
+        this.next = before = page.next;
+        this.searchedTo = page.searched_to;
+      } while (before !== null && found.length - before_ < ENOUGH);
+      if (this.entries !== found) this.entries = found;
+    } catch (cause) {
+      if (!isLatest()) return;
+      this.failure = asFailure(cause);
+      if (from === null) {
+        this.entries = [];
+        this.next = null;
+      }
+    }
+    this.asking = false;
+  }
+
+  async #showSession(): Promise<void> {
+    const isLatest = this.#sessionLatest.begin();
+    const { entry } = this;
+    this.sessionFailure = null;
+    if (!entry || entry.session === "") {
+      this.session = [];
+      return;
+    }
+    if (this.session[0]?.session !== entry.session) this.session = [];
+    try {
+      const session = await ipc.sessionEntries(entry.session);
+      if (isLatest()) this.session = session;
+    } catch (cause) {
+      if (isLatest()) this.sessionFailure = asFailure(cause);
+    }
+  }
+
+  /** That it fails, the list says. */
+  async #count(): Promise<void> {
+    this.counts = await ipc.countSessions().catch(() => null);
+  }
+}

@@ -1,0 +1,40 @@
+// Whether the log is what was written: asked in the background, and told in the words of `understudy audit verify`.
+import type { VerificationReport } from "../bindings/VerificationReport";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { Latest } from "../state/latest";
+
+export class LogVerification {
+  running = $state(false);
+  report: VerificationReport | null = $state.raw(null);
+  failure: Failure | null = $state.raw(null);
+  readonly #latest = new Latest();
+
+  async start(): Promise<void> {
+    if (this.running) return;
+    const isLatest = this.#latest.begin();
+    this.running = true;
+    this.report = null;
+    this.failure = null;
+    try {
+      const report = await ipc.verifyAuditLog();
+      if (isLatest()) this.report = report;
+    } catch (cause) {
+      if (isLatest()) this.failure = asFailure(cause);
+    }
+    if (isLatest()) this.running = false;
+  }
+
+  /** Nothing waits for the answer any longer. */
+  stop(): void {
+    if (!this.running) return;
+    this.#latest.cancel();
+    this.running = false;
+    void ipc.stopVerification().catch(() => undefined);
+  }
+
+  dismiss(): void {
+    this.report = null;
+    this.failure = null;
+  }
+}
