@@ -280,7 +280,7 @@ const views: View[] = [
           is_intact: false,
           findings: [
             "Entry 5 is not what was written: it was changed, moved, or put in later.",
-            "The entries after 16 were removed: on 2026-11-17 09:12:44 UTC, the log had 21 entries.",
+            "The entries after 16 were removed: on 2026-11-17 09:12:44 UTC, the log had 18 entries.",
           ],
           remarks: [
             "4 entries before that are as written.",
@@ -293,7 +293,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await openLog(page);
-      await page.keyboard.type("outcome:refused time:soonish operater:x");
+      await page.keyboard.type("outcome:refused time:soonish company:x");
       await page.getByRole("button", { name: "Verify" }).click();
       await page.getByText("The log is not what was written").waitFor();
     },

@@ -22,8 +22,8 @@ use crate::error::Result;
 #[path = "listing_tests.rs"]
 mod tests;
 
-/// How many entries a page looks at.
-const SCANNED: i64 = 50_000;
+/// How many entries a page looks at: so few that sessions, which write meanwhile, wait for no page.
+const SCANNED: i64 = 20_000;
 
 /// How many entries are counted at a time, and how many of the latest say which values are common.
 const PORTION: i64 = 5_000;
@@ -66,6 +66,8 @@ pub struct ListedEntry {
     /// The status of the application's answer.
     pub status: String,
     pub detail: String,
+    /// What it says beside who, about whom and when, in words.
+    pub description: String,
     pub sign_out_failed: String,
     #[ts(type = "number | null")]
     pub held_back: Option<u64>,
@@ -334,7 +336,7 @@ fn sum_up(pairs: BTreeMap<Pair, (String, String, u64)>) -> SessionCounts {
 fn select_listed(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
     let columns = chain::list_columns();
     let mut query = QueryBuilder::new(format!(
-        "SELECT {columns}, hash, operator, {} AS outcome
+        "SELECT {columns}, hash, {} AS outcome
          FROM entries AS e LEFT JOIN links ON links.entry = e.id WHERE 1",
         log_query::OUTCOME
     ));
@@ -344,11 +346,7 @@ fn select_listed(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
 
 fn read_listed(row: &SqliteRow) -> sqlx::Result<ListedEntry> {
     let entry = StoredEntry::read(row)?;
-    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
-    let first_of = |columns: &[&str]| {
-        let texts = columns.iter().map(|column| entry.text(column));
-        texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
-    };
+    let outcome: Option<String> = row.try_get("outcome")?;
     // What a newer or a damaged log says otherwise is shown as nothing, rather than not at all.
     let word = |text: String| serde_json::Value::String(text);
     Ok(ListedEntry {
@@ -356,22 +354,23 @@ fn read_listed(row: &SqliteRow) -> sqlx::Result<ListedEntry> {
         at: entry.at_ms(),
         session: entry.text("session"),
         event: entry.text("event"),
-        operator: maybe("operator")?,
+        operator: entry.operator(),
         os_user: entry.text("os_user"),
         host: entry.text("host"),
         connection: entry.text("connection"),
-        connection_name: first_of(&["connection_name", "connection"]),
+        connection_name: entry.connection(),
         user_id: entry.text("user_id"),
-        user: first_of(&["user_email", "user_name", "user_id"]),
+        user: entry.user(),
         environment: serde_json::from_value(word(entry.text("environment"))).ok(),
         mode: serde_json::from_value(word(entry.text("mode"))).ok(),
         reason: entry.text("reason"),
         ticket: entry.text("ticket"),
         status: entry.text("status"),
         detail: entry.text("detail"),
+        description: entry.describe(),
         sign_out_failed: entry.text("sign_out_failed"),
         held_back: entry.text("held_back").parse().ok(),
-        outcome: serde_json::from_value(word(maybe("outcome")?)).ok(),
+        outcome: serde_json::from_value(word(outcome.unwrap_or_default())).ok(),
         hash: entry.hash.unwrap_or_default(),
     })
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::*;
 use crate::audit::export::LogFormat;
-use crate::audit::{AuditLog, EndCause, Entry, Event, OperatorIdentity, Subject};
+use crate::audit::{
+    AuditLog, ConsoleEntry, ConsoleEvent, EndCause, Entry, Event, NamedConnection, OperatorIdentity, Subject,
+};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -172,6 +174,32 @@ async fn a_session_is_listed_from_its_beginning() {
     assert_eq!((last.detail.as_str(), last.held_back), ("operator", Some(3)));
     assert_eq!((last.outcome, last.mode), (Some(Outcome::Ended), Some(SessionMode::ReadOnly)));
     assert_eq!((last.environment, last.hash.len()), (Some(Environment::Production), 64));
+}
+
+/// The words of an event are the command line's; one that a later version has written is shown as it is.
+#[tokio::test]
+async fn entries_outside_of_sessions_are_listed_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let log = AuditLog::open(&path).await.unwrap();
+    let who = OperatorIdentity::new("Ada", "ada@acme.com");
+    let stored = ConsoleEvent::SecretStored { name: "admin_token".into(), this_run_only: true };
+    let entry = ConsoleEntry::new(now().as_millisecond(), who, stored).about_connection(NamedConnection {
+        id: "acme".into(),
+        name: Some("Acme CRM".into()),
+        environment: None,
+    });
+    log.append_console_entry(&entry).await.unwrap();
+    let log = LogReader::open(&path).await.unwrap();
+    for text in ["", "event:secret_stored", "connection:=acme -outcome:running", "admin_token", "mode:none"] {
+        let page = log.list_page(&filter_by_search(text, now()), None, 10).await.unwrap();
+        let [entry] = page.entries.as_slice() else { panic!("{text}: {page:?}") };
+        assert_eq!((entry.session.as_str(), entry.event.as_str()), ("", "secret_stored"));
+        assert_eq!((entry.operator.as_str(), entry.user.as_str()), ("Ada", ""));
+        assert_eq!(entry.description, "admin_token, until Understudy quits");
+        assert_eq!((entry.outcome, entry.environment, entry.mode), (None, None, None));
+    }
+    assert_eq!(log.count_sessions(0).await.unwrap().sessions, 0);
 }
 
 #[tokio::test]
