@@ -9,6 +9,7 @@ mod agreement;
 mod answers;
 mod arrivals;
 mod asked;
+mod audit_log;
 mod bar;
 mod browsing;
 mod canary;

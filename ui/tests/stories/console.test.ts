@@ -592,6 +592,7 @@ describe("the palette", () => {
       "View this connection",
       "Export this connection",
       "Secrets of this connection",
+      "Audit log of this connection",
       "Clear this connection's cached files",
     ]);
   });

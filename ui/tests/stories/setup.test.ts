@@ -176,6 +176,7 @@ describe("a connection's menu", () => {
       "Duplicate",
       "Export…",
       "Secrets…",
+      "Audit log",
       "Clear cached files",
       "Remove…",
     ]);
@@ -183,6 +184,7 @@ describe("a connection's menu", () => {
       "View…",
       "Export…",
       "Secrets…",
+      "Audit log",
       "Clear cached files",
       "Open its helpdesk",
       "Removed when Understudy quits",
