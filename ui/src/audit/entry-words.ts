@@ -1,4 +1,5 @@
-// An entry of the audit log in words. What this version does not know, it shows as the log has it.
+// An entry of the audit log in words. What has no words here has Rust's, which are the command line's; what they do not
+// know either is shown as the log has it.
 import type { EndCause } from "../bindings/EndCause";
 import type { ListedEntry } from "../bindings/ListedEntry";
 import { cut, visible } from "../text/visible";
@@ -32,6 +33,7 @@ export function detailWords(entry: ListedEntry): string {
 function parts({
   event,
   detail,
+  description,
   status,
   mode,
   ticket,
@@ -53,7 +55,7 @@ function parts({
         sign_out_failed === "" ? "" : words.signOutFailed(sign_out_failed),
       ];
     default:
-      return [status, detail];
+      return [description];
   }
 }
 
@@ -61,7 +63,7 @@ export type Tone = "plain" | "good" | "warn" | "bad";
 
 /** How loud it is. */
 export function toneOf({ event, detail, sign_out_failed }: ListedEntry): Tone {
-  if (event === "refused" || detail === "crash" || sign_out_failed !== "") return "bad";
+  if (["refused", "denied"].includes(event) || detail === "crash" || sign_out_failed !== "") return "bad";
   if (event === "unlocked") return "warn";
   return event === "active" ? "good" : "plain";
 }

@@ -46,7 +46,11 @@ mode: SessionMode | null, reason: string, ticket: string,
 /**
  * The status of the application's answer.
  */
-status: string, detail: string, sign_out_failed: string, held_back: number | null, 
+status: string, detail: string, 
+/**
+ * What it says beside who, about whom and when, in words.
+ */
+description: string, sign_out_failed: string, held_back: number | null, 
 /**
  * How its session has turned out; `None` if it is about no session.
  */

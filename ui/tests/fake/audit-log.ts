@@ -117,6 +117,7 @@ const nothing: Omit<ListedEntry, "id" | "at" | "event"> = {
   ticket: "",
   status: "",
   detail: "",
+  description: "",
   sign_out_failed: "",
   held_back: null,
   outcome: null,
@@ -142,10 +143,10 @@ export const logEntries: ListedEntry[] = [
       ...told,
     })),
   ),
-  { ...nothing, at: NOW - 300 * MINUTE, event: "console_started", detail: "1.4.0" },
+  { ...nothing, at: NOW - 300 * MINUTE, event: "secret_stored", detail: "admin_token" },
 ]
   .sort((one, other) => one.at - other.at)
-  .map((entry, at) => ({ ...entry, id: at + 1 }));
+  .map((entry, at) => ({ ...entry, description: entry.detail, id: at + 1 }));
 
 export const logColumns: Column[] = (
   ["operator", "user", "connection", "event", "outcome", "mode", "session", "since", "time"] as const

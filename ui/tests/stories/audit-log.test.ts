@@ -85,12 +85,12 @@ describe("the audit log", () => {
 
   test("shows an entry that is about no session as what it is", async () => {
     await open();
-    await user.type(field(), "console_started");
+    await user.type(field(), "secret_stored");
     await waitFor(() => expect(rows()).toHaveLength(1));
     await user.click(rows()[0] as HTMLElement);
     const entry = await log().findByRole("region", { name: "Entry" });
-    expect(entry).toHaveTextContent("Console started");
-    expect(entry).toHaveTextContent("1.4.0");
+    expect(entry).toHaveTextContent("Secret stored");
+    expect(entry).toHaveTextContent("admin_token");
     expect(fake.called("session_entries")).toEqual([]);
   });
 

@@ -3,6 +3,7 @@
 //! A page never reads the whole log. Where few entries pass the search, it comes back with what it has found so far, and
 //! with where to go on.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -316,20 +317,14 @@ fn sum_up(pairs: BTreeMap<Pair, (String, String, u64)>) -> SessionCounts {
     }
     let mut by_operator: Vec<_> = operators.into_values().collect();
     let mut by_user: Vec<_> = users.into_values().collect();
-    by_operator.sort_by(|one, other| other.sessions.cmp(&one.sessions));
-    by_user.sort_by(|one, other| other.sessions.cmp(&one.sessions));
+    by_operator.sort_by_key(|one| Reverse(one.sessions));
+    by_user.sort_by_key(|one| Reverse(one.sessions));
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    let counts = SessionCounts {
-        sessions: by_operator.iter().map(|one| one.sessions).sum(),
-        operators: count(by_operator.len()),
-        users: count(by_user.len()),
-        by_operator,
-        by_user,
-    };
-    let SessionCounts { mut by_operator, mut by_user, .. } = counts;
+    let (operators, users) = (count(by_operator.len()), count(by_user.len()));
+    let sessions = by_operator.iter().map(|one| one.sessions).sum();
     by_operator.truncate(COUNTED);
     by_user.truncate(COUNTED);
-    SessionCounts { by_operator, by_user, ..counts }
+    SessionCounts { sessions, operators, users, by_operator, by_user }
 }
 
 /// The beginning of a query for [`read_listed`], with the filter's conditions.
