@@ -111,6 +111,7 @@ export const auditLog = {
   ofConnection: "Audit log of this connection",
   ofConnectionShort: "Audit log",
   keys: {
+    title: "In the audit log",
     move: "Next or previous entry, with its session beside it",
     page: "Next or previous page",
     session: "Go to the session's steps",

@@ -26,6 +26,8 @@ const compared = [
   "impersonate-refused",
   "palette",
   "keys",
+  "audit-log",
+  "audit-log-session",
 ];
 
 const grid = (page: Page) => page.getByRole("grid", { name: "Users" });
