@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn every_column_is_found_by_its_name() {
         let columns = search_columns();
-        let text: String = columns.iter().map(|column| format!("{}:* ", column.name)).collect();
+        let names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
+        let text = names.join(":* ") + ":*";
         let read = ParsedQuery::parse(&text, &columns, jiff::Timestamp::UNIX_EPOCH);
         let found: Vec<_> = read.highlights.chips.iter().map(|chip| chip.column.clone()).collect();
-        let names: Vec<_> = columns.into_iter().map(|column| column.name).collect();
         assert_eq!(found, names);
     }
 }
