@@ -87,6 +87,15 @@ pub fn answer_shortcut(app: &AppHandle) {
     if app.get_webview_window(QUICK).is_some() {
         return close_for(app, Next::Console);
     }
+    show_quick_window(app);
+}
+
+/// Opens the quick window; one that is open gets the focus.
+pub fn show_quick_window(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(QUICK) {
+        let _ = window.set_focus();
+        return;
+    }
     let opening = app.clone();
     // Not in the shortcut's own event: on Windows, a window can't be created there.
     tauri::async_runtime::spawn(async move {

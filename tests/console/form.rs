@@ -56,6 +56,31 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
 }
 
 #[tokio::test]
+async fn the_form_counts_whom_its_rules_protect() {
+    let desk = Desk::new().await;
+    let form = part(&desk);
+    let count = async |rules: &[&str], turn| {
+        let rules: Vec<String> = rules.iter().map(|&rule| rule.to_owned()).collect();
+        desk.console.count_protected(None, &form, &rules, &TypedSecrets::new(), turn).await
+    };
+    let newest = desk.find("").await;
+    let first = format!("user.id ~ '' == {}", serde_json::json!(newest[0].id));
+    let some = count(&["false", &first], 1).await.expect("they are counted");
+    assert_eq!(some.by_rule, [0, some.users]);
+    if some.complete {
+        assert_eq!((some.users, Some(some.read)), (1, some.estimated_total));
+    } else {
+        assert!(some.users <= 1 && some.read < some.estimated_total.expect("an estimate"));
+    }
+
+    let error = count(&["user.rol == 1"], 2).await.expect_err("there is no such column");
+    assert_eq!(error.code, Code::ConnectionInvalid);
+    assert!(error.message.starts_with("Rule 1: "), "{error}");
+    desk.console.stop_discovery(3).expect("nothing is newer");
+    assert_eq!(count(&["true"], 2).await.expect_err("the form is closed").code, Code::Cancelled);
+}
+
+#[tokio::test]
 async fn only_the_newest_form_query_is_answered() {
     let desk = Arc::new(Desk::new().await);
     // A server that accepts connections and never answers.

@@ -1,6 +1,8 @@
 //! What the connection form sees of a database before anything is saved: the tables to choose from, and a few users as
 //! a preview.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +11,7 @@ use ts_rs::TS;
 use crate::check::{self, SAMPLE, TypedSecrets};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, directory_url_fault};
 use crate::destination::Destination;
-use crate::directory::{self, DiscoveredTables, FieldKind, Info, ListRequest, Row, holds_secret};
+use crate::directory::{self, Directory, DiscoveredTables, FieldKind, Info, ListRequest, Row, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::secrets::Secrets;
 use crate::vault::Vault;
@@ -45,15 +47,25 @@ pub async fn discover_tables(form: &DirectoryDraft<'_>, vault: &Vault) -> Result
 
 /// The newest users of the form's table, with the form's columns.
 pub async fn preview_users(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<Preview> {
-    let password = form.way_in(vault).await?;
-    let (part, withheld) = without_secrets(form.part);
-    let directory = directory::open(&part, password.as_ref())
-        .await
-        .map_err(|error| form.name_missing_password(error, password.is_none()))?;
+    let (directory, withheld) = open_without_secrets(form, form.part, vault).await?;
     let newest = ListRequest::first_page("", SAMPLE);
     let found = directory.search_users(&newest, &CancellationToken::new()).await;
     directory.close().await;
     Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })
+}
+
+/// Opens the form's database to read `part` of its columns, but none that hold secrets; also returns the names of those.
+pub(crate) async fn open_without_secrets(
+    form: &DirectoryDraft<'_>,
+    part: &DirectoryConfig,
+    vault: &Vault,
+) -> Result<(Arc<dyn Directory>, Vec<String>)> {
+    let password = form.way_in(vault).await?;
+    let (part, withheld) = without_secrets(part);
+    let directory = directory::open(&part, password.as_ref())
+        .await
+        .map_err(|error| form.name_missing_password(error, password.is_none()))?;
+    Ok((directory, withheld))
 }
 
 impl DirectoryDraft<'_> {

@@ -32,6 +32,7 @@ pub mod outbox;
 #[cfg(test)]
 mod path_text;
 pub mod policy;
+pub mod protected_count;
 pub mod sanitize;
 pub mod secrets;
 pub mod session;

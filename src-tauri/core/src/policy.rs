@@ -118,19 +118,27 @@ pub enum Standing {
     Undecided,
 }
 
-/// The policy's standing for each of `rows`, in the same order. Each rule is compiled once and sees only the columns it
-/// names.
+/// A rule as it is in the file, and compiled.
+pub type Rule = (String, Expression);
+
+/// The policy's standing for each of `rows`, in the same order.
 pub fn judge_users(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
-    if policy.protect.is_empty() {
+    judge_rules(&policy.protect, info, rows)
+}
+
+/// What these rules say about each of `rows`, in the same order. Each rule is compiled once and sees only the columns it
+/// names.
+pub fn judge_rules(rules: &[Rule], info: &Info, rows: &[Row]) -> Vec<Standing> {
+    if rules.is_empty() {
         return vec![Standing::Free; rows.len()];
     }
-    let used = names_in(policy.protect.iter().map(|(_, rule)| rule));
+    let used = names_in(rules.iter().map(|(_, rule)| rule));
     let is_used = |name: &str| used.contains(name);
     rows.iter()
         .map(|row| {
             let context = json!({ "user": info.user_context_of(row, is_used) });
             // A rule can be false just because a value is missing: `user.notes is defined and …`.
-            judge_user(policy, &context, !info.has_cut_value(row, is_used))
+            judge_user(rules, &context, !info.has_cut_value(row, is_used))
         })
         .collect()
 }
@@ -141,9 +149,9 @@ fn names_in<'a>(rules: impl IntoIterator<Item = &'a Expression>) -> BTreeSet<Str
     names.map(|name| name.split('.').next().unwrap_or_default().to_owned()).collect()
 }
 
-fn judge_user(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
+fn judge_user(rules: &[Rule], context: &Value, is_complete: bool) -> Standing {
     let mut standing = if is_complete { Standing::Free } else { Standing::Undecided };
-    for (source, rule) in &policy.protect {
+    for (source, rule) in rules {
         match rule.eval(context) {
             Ok(true) => return Standing::Protected(source.clone()),
             Ok(false) => {}

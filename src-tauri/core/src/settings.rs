@@ -1,5 +1,7 @@
 //! The operator's settings: `settings.toml` in the config folder.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -98,8 +100,16 @@ impl Settings {
 
     /// Replaces the whole file.
     pub fn save(&self, home: &Home) -> Result<()> {
-        let text = toml::to_string_pretty(self).map_err(Error::internal)?;
-        write_private(&home.settings_file(), &text)
+        write_private(&home.settings_file(), &self.to_text()?)
+    }
+
+    /// Writes the same text as [`Self::save`] to a file of the operator's choice.
+    pub fn export(&self, path: &Path) -> Result<()> {
+        std::fs::write(path, self.to_text()?).map_err(|cause| Error::for_file("write", path, cause))
+    }
+
+    fn to_text(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(Error::internal)
     }
 }
 
@@ -122,6 +132,14 @@ mod tests {
         };
         chosen.save(&home).unwrap();
         assert_eq!(Settings::load(&home).unwrap(), chosen);
+
+        // What is exported is what another computer reads.
+        let other = tempfile::tempdir().unwrap();
+        let there = Home::in_folder(other.path());
+        chosen.export(&there.settings_file()).unwrap();
+        assert_eq!(Settings::load(&there).unwrap(), chosen);
+        let nowhere = chosen.export(&other.path().join("gone/settings.toml")).unwrap_err();
+        assert_eq!(nowhere.code, Code::FileFailed);
     }
 
     #[test]

@@ -36,6 +36,7 @@ use understudy_core::evidence::{EvidenceChoice, EvidenceFormat};
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
 use understudy_core::outbox::{PreparedNote, WaitingNote};
+use understudy_core::protected_count::ProtectedCount;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::{FormChange, SignInForm};
@@ -412,6 +413,17 @@ commands! {
             core.preview_users(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
         }
 
+        count_protected [core: Core<'_>] (
+            connection: Option<String>,
+            directory: DirectoryConfig,
+            rules: Vec<String>,
+            secrets: TypedSecrets as "Record<string, string>",
+            turn: u64,
+        ) -> ProtectedCount {
+            let directory = directory.with_plain_scheme();
+            core.count_protected(connection.as_deref(), &directory, &rules, &secrets, turn).await
+        }
+
         stop_discovery [core: Core<'_>] (turn: u64) -> () {
             core.stop_discovery(turn)
         }
@@ -482,6 +494,16 @@ commands! {
             core.save_settings(settings.clone()).inspect_err(|_| {
                 let _ = apply_settings(&app, Some(&settings), &before);
             })
+        }
+
+        export_settings [core: Core<'_>] (path: PathBuf) -> () {
+            core.export_settings(&path)
+        }
+
+        /// Whatever the global shortcut is set to do.
+        open_quick_window [app: AppHandle] () -> () {
+            quick_window::show_quick_window(&app);
+            Ok(())
         }
 
         /// Does the same as closing the console's window.

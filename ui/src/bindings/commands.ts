@@ -32,6 +32,7 @@ import type { Page } from "./Page";
 import type { PreparedNote } from "./PreparedNote";
 import type { Preset } from "./Preset";
 import type { Preview } from "./Preview";
+import type { ProtectedCount } from "./ProtectedCount";
 import type { QuickChoice } from "./QuickChoice";
 import type { QuickState } from "./QuickState";
 import type { RecordsRequest } from "./RecordsRequest";
@@ -116,6 +117,7 @@ export type Commands = {
   sign_in_presets: { args: {}, result: Array<Preset> },
   discover_tables: { args: { connection: string | null, directory: DirectoryConfig, secrets: Record<string, string>, turn: number }, result: DiscoveredTables },
   preview_directory: { args: { connection: string | null, directory: DirectoryConfig, secrets: Record<string, string>, turn: number }, result: Preview },
+  count_protected: { args: { connection: string | null, directory: DirectoryConfig, rules: Array<string>, secrets: Record<string, string>, turn: number }, result: ProtectedCount },
   stop_discovery: { args: { turn: number }, result: null },
   save_connection: { args: { connection: string | null, text: string }, result: ConnectionSummary },
   remove_connection: { args: { connection: string, forgetSecrets: boolean }, result: null },
@@ -131,6 +133,8 @@ export type Commands = {
   stop_verification: { args: { turn: number }, result: null },
   export_entries: { args: { text: string, format: LogFormat, path: string }, result: number },
   save_settings: { args: { settings: Settings }, result: Settings },
+  export_settings: { args: { path: string }, result: null },
+  open_quick_window: { args: {}, result: null },
   leave: { args: {}, result: null },
   answer_leave: { args: { answer: LeaveAnswer }, result: null },
   quick_state: { args: {}, result: QuickState },

@@ -31,6 +31,7 @@ pub use config::{
 };
 pub use edit::write_into;
 pub use listing::{ConnectionDraft, ConnectionProblem, ConnectionSource, ConnectionSummary};
+pub(crate) use parse::user_fields;
 pub use parse::{
     Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, HostLogin,
     Network, Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id,

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::introspection::{self, DirectoryDraft, Preview};
 use crate::latest_only::superseded_error;
 use crate::notice::{Notice, WakingDirectory};
+use crate::protected_count::{self, ProtectedCount};
 use crate::sign_in_test::{self, SignInTest, SignInTestReport};
 
 /// The key of the form's requests: there is only one form.
@@ -101,9 +102,30 @@ impl Console {
         }
     }
 
+    /// How many users of the table in the form `rules` protect. A newer call replaces an older one.
+    pub async fn count_protected(
+        &self,
+        id: Option<&str>,
+        part: &DirectoryConfig,
+        rules: &[String],
+        typed: &check::TypedSecrets,
+        turn: u64,
+    ) -> Result<ProtectedCount> {
+        let cancel = self.protected_counts.take_turn(FORM, turn)?;
+        let saved = id.and_then(|id| self.find_connection(id).ok());
+        let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
+        let counted = protected_count::count_protected(&form, rules, &self.vault);
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(superseded_error()),
+            count = directory::with_wake_listener(self.tell_waking(), counted) => count,
+        }
+    }
+
     /// Stops what the form asked of a database before `turn`, because the form was closed.
     pub fn stop_discovery(&self, turn: u64) -> Result<()> {
         self.discoveries.take_turn(FORM, turn)?;
+        self.protected_counts.take_turn(FORM, turn)?;
         self.previews.take_turn(FORM, turn).map(drop)
     }
 

@@ -63,6 +63,7 @@ pub struct Console {
     widenings: LatestOnly,
     discoveries: LatestOnly,
     previews: LatestOnly,
+    protected_counts: LatestOnly,
     trials: LatestOnly,
     log_readings: LatestOnly,
     /// Sign-in tests under way.
@@ -128,6 +129,7 @@ impl Console {
             widenings: LatestOnly::default(),
             discoveries: LatestOnly::default(),
             previews: LatestOnly::default(),
+            protected_counts: LatestOnly::default(),
             trials: LatestOnly::default(),
             log_readings: LatestOnly::default(),
             trying: TaskTracker::new(),
@@ -191,6 +193,7 @@ impl Console {
             &self.widenings,
             &self.discoveries,
             &self.previews,
+            &self.protected_counts,
             &self.trials,
             &self.log_readings,
         ] {

@@ -1,6 +1,7 @@
 //! The operator's settings, the order of the connections, which is stored with them, and how each connection is
 //! arranged.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::Console;
@@ -22,6 +23,11 @@ impl Console {
         self.settings_are_faulty.store(false, Ordering::SeqCst);
         *self.settings.write() = settings.clone();
         Ok(settings)
+    }
+
+    /// Writes the saved settings to a file that another computer can use as its `settings.toml`. They hold no secret.
+    pub fn export_settings(&self, path: &Path) -> Result<()> {
+        self.settings().export(path)
     }
 
     /// How the operator has arranged this connection.

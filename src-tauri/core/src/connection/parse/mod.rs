@@ -164,7 +164,7 @@ pub(super) fn without_bom(text: &str) -> &str {
 
 /// The fields of `user` in templates: the mapped roles, and each mapped column by its own name, in which paths have
 /// dots.
-fn user_fields(part: &DirectoryConfig) -> Vec<String> {
+pub(crate) fn user_fields(part: &DirectoryConfig) -> Vec<String> {
     let roles = [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)];
     let mut fields = vec!["id".to_owned(), part.id.clone()];
     for (role, column) in roles {
