@@ -1,6 +1,6 @@
 // What this computer remembers of the console between two runs; a convenience, so failing to keep it is nothing.
 
-type What = "connection" | "notes" | "zoom";
+type What = "connection" | "search" | "notes" | "zoom";
 
 export function remember(what: What, value: string): void {
   try {

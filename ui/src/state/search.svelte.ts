@@ -16,6 +16,7 @@ import { Latest } from "./latest";
 import { Offers } from "./offers.svelte";
 import { Pages } from "./pages.svelte";
 import { SearchReading } from "./reading.svelte";
+import { remember, remembered } from "./remembered";
 
 /** Rows asked for at once: four screens of an ordinary window. */
 const PAGE = 100;
@@ -58,6 +59,8 @@ export class UserSearch {
   readonly connection: string;
 
   text = $state("");
+  /** The text is that of the last run: typing replaces it. */
+  isOfLastRun = false;
   sort: Sort | null = $state.raw(null);
 
   info: Info | null = $state.raw(null);
@@ -199,10 +202,29 @@ export class UserSearch {
     });
   }
 
+  /** Begins with what was searched for when the console was left, if that was in this connection. */
+  restore(): void {
+    const [connection, text] = readLeft(remembered("search"));
+    if (connection !== this.connection || !this.untouched) return;
+    this.text = text;
+    this.isOfLastRun = text !== "";
+  }
+
+  /** The console starts with this search if it is left now. */
+  remember(): void {
+    remember("search", JSON.stringify([this.connection, this.text]));
+  }
+
+  #write(text: string): void {
+    this.text = text;
+    this.isOfLastRun = false;
+    this.remember();
+  }
+
   /** A keystroke: the rows stay until the answer is there. */
   type(text: string): void {
     const same = text.trim() === this.text.trim();
-    this.text = text;
+    this.#write(text);
     if (this.info) void this.#reader.read(text);
     if (same && this.answered && !this.failure && !this.invalid) return;
     // An order was chosen for one question: another one is answered by how well a user matches.
@@ -226,7 +248,7 @@ export class UserSearch {
 
   /** Shows what `text` finds, with that user selected. */
   async show(text: string, user: string): Promise<void> {
-    this.text = text;
+    this.#write(text);
     if (this.info) void this.#reader.read(text);
     await this.#ask({ opening: !this.info, sort: null, keep: user });
   }
@@ -616,4 +638,14 @@ function searchedColumns(draft: Awaited<ReturnType<typeof ipc.readConnection>>):
   if (!directory) return null;
   const named = directory.search ?? [directory.email, directory.name];
   return [directory.id, ...named].filter((name): name is string => typeof name === "string");
+}
+
+/** The connection and the text that were left. */
+function readLeft(kept: string | null): [string | null, string] {
+  try {
+    const [connection, text] = JSON.parse(kept ?? "[]") as unknown[];
+    return typeof connection === "string" && typeof text === "string" ? [connection, text] : [null, ""];
+  } catch {
+    return [null, ""];
+  }
 }
