@@ -398,7 +398,8 @@ async fn from_nothing_to_signed_in_by_the_form_alone() -> Result<()> {
     let database = place.path().join("shop.sqlite3");
     fill(&console, "Database URL", &format!("sqlite://{}", database.display())).await?;
     console.ui.press(thirtyfour::Key::Tab).await?;
-    console.ui.with_text("status", "looks most like your users").await?;
+    console.ui.with_text("status", "The database answers").await?;
+    press(&console, "Sign-in and policy").await?;
     runs(&console, "django-hijack").await?;
     fill(&console, "Application", &program.origin()).await?;
     fill(&console, "Operator's user name", "support").await?;

@@ -25,6 +25,8 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     fill(&console, "Database URL", &known.directory.url).await?;
     // The rest of the directory comes from the database itself: its table, its columns, and users as a preview.
     console.ui.press(Key::Tab).await?;
+    console.ui.with_text("status", "The database answers").await?;
+    press(&console, "Next: Users").await?;
     console.ui.with_text("status", "looks most like your users").await?;
     let directory = &known.directory;
     for (field, expected) in [
@@ -38,6 +40,7 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
         ensure!(found.as_ref() == expected, "{field}: {found:?}, not {expected:?}");
     }
     console.ui.with_text("region", "@").await?;
+    press(&console, "Next: Sign-in and policy").await?;
     runs(&console, "").await?;
     fill(&console, "Login endpoint", known.sign_in.url.as_deref().unwrap_or_default()).await?;
     console.ui.session().find(By::Css("input[type=password]")).await?.send_keys(TOKEN).await?;

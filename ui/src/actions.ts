@@ -31,6 +31,7 @@ import ScrollText from "@lucide/svelte/icons/scroll-text";
 import Scan from "@lucide/svelte/icons/scan";
 import ScanSearch from "@lucide/svelte/icons/scan-search";
 import Search from "@lucide/svelte/icons/search";
+import SearchCheck from "@lucide/svelte/icons/search-check";
 import Send from "@lucide/svelte/icons/send";
 import Settings from "@lucide/svelte/icons/settings";
 import TableCellsSplit from "@lucide/svelte/icons/table-cells-split";
@@ -422,6 +423,22 @@ export const actions: Action[] = [
     chords: ["Mod+,"],
     possible: always,
     run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "export-settings",
+    label: texts.actions.exportSettings,
+    icon: FileOutput,
+    chords: [],
+    possible: always,
+    run: (app) => void app.exportSettings(),
+  },
+  {
+    id: "quick-window",
+    label: texts.actions.quickWindow,
+    icon: SearchCheck,
+    chords: [],
+    possible: (app) => app.connections.length > 0,
+    run: (app) => void app.openQuickWindow(),
   },
   {
     id: "quit",

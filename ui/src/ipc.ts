@@ -348,7 +348,15 @@ export const previewDirectory = (
   secrets: Record<string, string>,
 ) => call("preview_directory", { connection, directory, secrets, turn: ++turn });
 
-/** The form is left: both stop, on the server too. */
+/** How many users of that table these rules of the policy protect, as far as they can be read in two seconds. */
+export const countProtected = (
+  connection: string | null,
+  directory: DirectoryConfig,
+  rules: string[],
+  secrets: Record<string, string>,
+) => call("count_protected", { connection, directory, rules, secrets, turn: ++turn });
+
+/** The form is left: all of them stop, on the server too. */
 export const stopDiscovery = () => call("stop_discovery", { turn: ++turn });
 
 /** `connection`: `null` saves a new one. */
@@ -368,6 +376,11 @@ export const clearCache = (connection: string) => call("clear_cache", { connecti
 
 /** Ids as they shall stand in the rail, broken files among them. */
 export const orderConnections = (order: string[]) => call("order_connections", { order });
+
+export const openQuickWindow = () => call("open_quick_window");
+
+/** The saved ones, to a file. */
+export const exportSettings = (path: string) => call("export_settings", { path });
 
 export const saveSettings = (settings: Settings) => call("save_settings", { settings });
 
@@ -532,5 +545,14 @@ export const choosePlaceForEntries = (suggested: string, format: LogFormat) =>
     save({
       defaultPath: suggested,
       filters: [{ name: texts.auditLog.export.kinds[format], extensions: [format] }],
+    }),
+  );
+
+/** A place to write the settings to; `null` when the agent changed their mind. */
+export const choosePlaceForSettings = () =>
+  refusing(() =>
+    save({
+      defaultPath: "understudy-settings.toml",
+      filters: [{ name: texts.setup.settings.file, extensions: ["toml"] }],
     }),
   );

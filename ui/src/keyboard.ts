@@ -2,7 +2,7 @@
 // the list from the search field and the grid is here too, so that both move alike.
 import { actions } from "./actions";
 import { onCellKey } from "./cell-keys";
-import { isTextField, presses, sessionOf } from "./keys";
+import { digitWithAlt, isTextField, presses, sessionOf } from "./keys";
 import type { App } from "./state/app.svelte";
 
 /** How far PageUp and PageDown go: told by the grid, in rows. */
@@ -38,13 +38,6 @@ function switchesConnection(event: KeyboardEvent, app: App): boolean {
   if (digit === null) return false;
   app.goToPlace(digit - 1);
   return true;
-}
-
-/** By the key's place: with Alt it may type another sign. */
-function digitWithAlt(event: KeyboardEvent): number | null {
-  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
-  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return null;
-  return Number(digit);
 }
 
 function acts(event: KeyboardEvent, app: App): boolean {

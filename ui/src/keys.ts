@@ -83,3 +83,10 @@ function isKey(event: KeyboardEvent, key: string): boolean {
 export function sessionOf(event: KeyboardEvent): number | null {
   return isMod(event) && !event.shiftKey && /^[1-9]$/.test(event.key) ? Number(event.key) : null;
 }
+
+/** The digit that is pressed with Alt, by the key's place: with Alt it may type another sign. */
+export function digitWithAlt(event: KeyboardEvent): number | null {
+  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
+  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return null;
+  return Number(digit);
+}

@@ -18,6 +18,7 @@ import { isSameRule, toAllowForm } from "./access";
 import { readDatabaseUrl } from "./database-url";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { sortFaults } from "./faults";
+import type { FormStep } from "./form-steps";
 import { TableDiscovery } from "./table-discovery.svelte";
 import { mappingOf, same } from "./mapping";
 import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
@@ -32,6 +33,8 @@ export class Editor {
   connection: string | null = $state(null);
   source: ConnectionSource = $state("own");
   view: EditorView = $state("form");
+  /** What the form shows of itself. */
+  step: FormStep = $state("database");
   form: ConnectionForm = $state(toForm(template));
   text = $state("");
 
@@ -123,6 +126,12 @@ export class Editor {
   readonly directory: DirectoryConfig = $derived(toDirectory(this.form, this.#base));
   /** The database's, as it was typed. */
   readonly password = $derived(this.typed[DATABASE_PASSWORD] || null);
+  readonly rules = $derived(
+    this.form.policy.protect
+      .split("\n")
+      .map((rule) => rule.trim())
+      .filter((rule) => rule !== ""),
+  );
   /** No table was chosen yet. */
   readonly untouched = $derived(
     this.#baseText === null && same(mappingOf(this.form.directory), mappingOf(toForm(template).directory)),

@@ -3,18 +3,16 @@
 // read first.
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Preview } from "../bindings/Preview";
+import type { ProtectedCount } from "../bindings/ProtectedCount";
 import type { DiscoveredTables } from "../bindings/DiscoveredTables";
 import type { TableOffer } from "../bindings/TableOffer";
-import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { Latest } from "../state/latest";
 import { texts } from "../texts";
 import { inFormWords } from "./faults";
 import { template, toForm } from "./form";
+import { LatestAnswer } from "./latest-answer.svelte";
 import { filledIn, type Mapping, MAPPED, mappingOf, missing, offered, same } from "./mapping";
 
-/** Waiting that is shorter goes unnoticed. */
-const SLOW_MS = 200;
 /** Of an address as it is typed: a host, or a file. */
 const COMPLETE = /^\s*[a-z][a-z0-9+]*:\/{2,3}[^\s/]+/i;
 
@@ -28,55 +26,18 @@ interface Form {
   readonly form: { directory: Mapping & { url: string } };
   readonly directory: DirectoryConfig;
   readonly password: string | null;
+  /** Of the policy, those that protect users. */
+  readonly rules: string[];
   /** No mapping was typed, so that one may be chosen without asking. */
   readonly untouched: boolean;
-}
-
-/** One question to Rust, of which only the newest counts. */
-class LatestAnswer<T> {
-  answer: T | null = $state.raw(null);
-  failure: Failure | null = $state.raw(null);
-  busy = $state(false);
-  slow = $state(false);
-  /** What the newest question was about. */
-  about: string | null = $state(null);
-  readonly #latest = new Latest();
-
-  /** Whether the answer came, and to the newest question. */
-  async ask(about: string, question: () => Promise<T>): Promise<boolean> {
-    const isLatest = this.#latest.begin();
-    this.about = about;
-    this.busy = true;
-    this.slow = false;
-    const timer = setTimeout(() => isLatest() && (this.slow = true), SLOW_MS);
-    try {
-      const answer = await question();
-      if (!isLatest()) return false;
-      this.answer = answer;
-      this.failure = null;
-      return true;
-    } catch (cause) {
-      if (!isLatest()) return false;
-      this.failure = asFailure(cause);
-      this.answer = null;
-      return false;
-    } finally {
-      clearTimeout(timer);
-      if (isLatest()) this.busy = this.slow = false;
-    }
-  }
-
-  forget(): void {
-    this.#latest.cancel();
-    this.about = this.answer = this.failure = null;
-    this.busy = this.slow = false;
-  }
 }
 
 export class TableDiscovery {
   readonly #editor: Form;
   readonly tables = new LatestAnswer<DiscoveredTables>();
   readonly preview = new LatestAnswer<Preview>();
+  /** Whom the policy's rules cover. */
+  readonly protection = new LatestAnswer<ProtectedCount>();
   /** The last choice was made without asking. */
   byItself = $state(false);
 
@@ -211,9 +172,24 @@ export class TableDiscovery {
     await this.preview.ask(about, () => ipc.previewDirectory(connection, directory, this.#secrets()));
   }
 
+  /** What a count of the protected users would be of; `null`: there is none to be had yet. */
+  readonly countable = $derived.by(() => {
+    const { rules } = this.#editor;
+    return this.previewable === null || rules.length === 0 ? null : JSON.stringify([this.previewable, rules]);
+  });
+
+  /** Counts whom the rules protect; the same thing once, unless it is to be tried `again`. */
+  async count(again = false): Promise<void> {
+    const about = this.countable;
+    if (about === null || (about === this.protection.about && !again)) return;
+    const { connection, directory, rules } = this.#editor;
+    await this.protection.ask(about, () => ipc.countProtected(connection, directory, rules, this.#secrets()));
+  }
+
   /** The form is left, or holds something else now. */
   stop(): void {
-    const busy = this.tables.busy || this.preview.busy;
+    const busy = this.tables.busy || this.preview.busy || this.protection.busy;
+    this.protection.forget();
     this.tables.forget();
     this.preview.forget();
     this.#fill = null;

@@ -151,7 +151,11 @@ export class App {
     void this.zoom("restore");
     const last = remembered("connection");
     // Its database answers while the console is put together. If it is gone, nobody looks at this search.
-    if (last && !this.ready) void this.#searchOf(last).open();
+    if (last && !this.ready) {
+      const search = this.#searchOf(last);
+      search.restore();
+      void search.open();
+    }
     try {
       const state = await ipc.consoleState();
       this.#take(state);
@@ -206,6 +210,7 @@ export class App {
     this.#currentId = connection;
     remember("connection", connection);
     const search = this.#searchOf(connection);
+    search.remember();
     this.#search = search;
     this.#arranged = this.#arrangementOf(connection);
     if (search.untouched || this.#changed.delete(connection)) void search.open();
@@ -267,6 +272,20 @@ export class App {
       await ipc.exportConnection(connection.id, path);
       toasts.good(texts.setup.menu.exported(path));
     });
+  }
+
+  /** The saved settings, to where the agent says. */
+  async exportSettings(): Promise<void> {
+    await this.#orSay(async () => {
+      const path = await ipc.choosePlaceForSettings();
+      if (!path) return;
+      await ipc.exportSettings(path);
+      toasts.good(texts.setup.settings.exported(path));
+    });
+  }
+
+  async openQuickWindow(): Promise<void> {
+    await this.#orSay(() => ipc.openQuickWindow());
   }
 
   /** The public files of its application, which sessions share. */

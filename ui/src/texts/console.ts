@@ -435,6 +435,8 @@ export const console = {
     removeConnection: "Remove this connection",
     secrets: "Secrets of this connection",
     settings: "Settings",
+    exportSettings: "Export settings…",
+    quickWindow: "Open the quick search",
     keys: "Keyboard shortcuts",
     demo: "Try the demo",
     demoHelpdesk: "Open the demo's helpdesk in your browser",
@@ -504,6 +506,7 @@ export const console = {
     quickClose: "Close",
     submit: "Sign in with the reason you typed",
     save: "Save",
+    formStep: "Database, Users, or Sign-in and policy",
     sessionNumber: "Session by its number, the oldest first",
     session: {
       back: "Back",

@@ -4,6 +4,7 @@ import type { FieldKind } from "../bindings/FieldKind";
 import type { Method } from "../bindings/Method";
 import type { ConnectionSource } from "../bindings/ConnectionSource";
 import type { SecretStatus } from "../bindings/SecretStatus";
+import type { ProtectedCount } from "../bindings/ProtectedCount";
 import type { Sign } from "../bindings/Sign";
 import type { Status } from "../bindings/Status";
 import type { TableKind } from "../bindings/TableKind";
@@ -11,6 +12,8 @@ import type { Theme } from "../bindings/Theme";
 import type { UuidBytes } from "../bindings/UuidBytes";
 import type { WhenClosed } from "../bindings/WhenClosed";
 import { access, accessFields, session } from "./access";
+import type { AddressEngine } from "../editor/address";
+import type { FormStep, StepState } from "../editor/form-steps";
 import { locale } from "./shared";
 import { recipe, steps, storage, trial } from "./sign-in";
 
@@ -27,7 +30,7 @@ const fields = {
   name: { label: "Name", hint: "What your team calls the application.", example: "Acme" },
   "directory.url": {
     label: "Database URL",
-    hint: "Preferably with a read-only database user. The password goes into the keyring, not here. Also mysql://, mongodb:// or sqlite:///path/to/file (on Windows, sqlite:///C:/path/to/file). You can paste what another program uses: jdbc:…, DATABASE_URL=…, psql -h …",
+    hint: "Preferably with a read-only database user. The password goes into the keyring, not here. You can paste what another program uses: jdbc:…, DATABASE_URL=…, psql -h …",
     example: "postgres://readonly@db.acme.internal/acme",
   },
   "directory.table": {
@@ -193,8 +196,50 @@ export const setup = {
     application: "Application",
     environment: "Environment",
     environmentHint: "Its colour marks every window of this application.",
+    /** The form's steps. */
+    parts: {
+      label: "Steps",
+      names: { database: "Database", users: "Users", sign_in: "Sign-in and policy" } satisfies Record<
+        FormStep,
+        string
+      >,
+      states: { good: "works", faulty: "needs fixing", open: "not tested yet" } satisfies Record<
+        StepState,
+        string
+      >,
+      next: (step: string) => `Next: ${step}`,
+    },
     directory: "Database",
     directoryText: "Where users are read from. Understudy never writes to it.",
+    users: "Users",
+    usersText: "The table with your users, and what its columns hold.",
+    address: {
+      label: "Or its parts",
+      engine: "Kind of database",
+      engines: {
+        postgres: "PostgreSQL",
+        mysql: "MySQL",
+        mariadb: "MariaDB",
+        mongodb: "MongoDB",
+        "mongodb+srv": "MongoDB, by DNS (Atlas)",
+        sqlite: "SQLite",
+      } satisfies Record<AddressEngine, string>,
+      file: "Full path of the file",
+      fileExample: "/srv/acme/users.sqlite",
+      host: "Host",
+      port: "Port",
+      database: "Database name",
+      user: "Database user",
+      options: "Options",
+      optionsExample: {
+        postgres: "sslmode=verify-full",
+        mysql: "ssl-mode=REQUIRED",
+        mariadb: "ssl-mode=REQUIRED",
+        mongodb: "replicaSet=rs0",
+        "mongodb+srv": "authSource=admin",
+        sqlite: "",
+      } satisfies Record<AddressEngine, string>,
+    },
     signIn: "Sign-in",
     signInText: "How you sign in as a user.",
     recipe,
@@ -210,6 +255,24 @@ export const setup = {
     ticketText: "Optional. Sends the summary of a session to its ticket.",
     policy: "Policy",
     policyText: "Who can be impersonated, and for how long.",
+    protect: {
+      count: "Count the users this covers",
+      counting: "Counting…",
+      covered: ({ users, read, complete, limit_ms, estimated_total }: ProtectedCount) => {
+        const limit = `${(limit_ms / 1000).toLocaleString(locale)} s`;
+        const all =
+          estimated_total === null ? "" : ` There are about ${count(estimated_total, "user", "users")}.`;
+        if (complete && users === 0) return "No user is covered.";
+        if (complete) return `Covers ${users.toLocaleString(locale)} of ${count(read, "user", "users")}.`;
+        if (read === 0) return `Could not count in ${limit}.`;
+        const checked = `${count(read, "user", "users")} checked in ${limit}`;
+        return users === 0
+          ? `None of the ${checked} is covered.${all}`
+          : `Covers at least ${users.toLocaleString(locale)}, of ${checked}.${all}`;
+      },
+      undecided: (n: number) =>
+        `For ${count(n, "user", "users")}, a rule can't be evaluated, so no one can sign in as them.`,
+    },
     accessTitle: "Access",
     accessText: "What sessions may do in the application, and which hosts they reach.",
     access,
@@ -280,6 +343,7 @@ export const setup = {
     tables: {
       choose: (field: string) => `Choose: ${field}`,
       asking: "Reading the tables…",
+      answers: (n: number) => `The database answers. It has ${count(n, "table", "tables")}.`,
       known: (n: number) => `${count(n, "table", "tables")} to choose from, most likely first.`,
       leftOut: (n: number) =>
         `${count(n, "more table is", "more tables are")} not listed. Type its name to use one.`,
@@ -354,7 +418,7 @@ export const setup = {
       title: "Search plan",
       serves: (tier: string, column: string) => `${tier} (${column})`,
       none: "no index",
-      slow: (slow: number, all: number) => `${slow} of ${all} searches have no index`,
+      slow: (slow: number, all: number) => `${slow} of ${all} searches are slow`,
       advice: (way: string) => `Index for ${way}`,
       reader: "A role that can read just this",
     },
@@ -452,6 +516,12 @@ export const setup = {
 
   settings: {
     title: "Settings",
+    search: "Search settings",
+    nothing: (text: string) => `No setting matches “${text}”.`,
+    exportTo: "Export…",
+    exportText: "Writes the saved settings to a file, without secrets",
+    exported: (path: string) => `Settings exported to ${path}. They contain no secrets.`,
+    file: "Settings",
     /** As the palette finds them. */
     names: {
       theme: "Theme: system, light or dark",

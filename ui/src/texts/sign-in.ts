@@ -12,7 +12,7 @@ export const recipe = {
   empty: "Default:",
   mayBeEmpty: "Optional.",
   secrets: "Required secrets",
-  secretsElsewhere: "Sign-in secrets are in the Sign-in section.",
+  secretsElsewhere: "Sign-in secrets are in the step “Sign-in and policy”.",
   more: "More",
   moreText: "Fields left empty here follow the preset.",
   firstPage: "Where the session begins. Default: as in the preset.",

@@ -28,12 +28,20 @@ const menuOf = (page: Page, name: RegExp) =>
     .getByRole("button", { name })
     .click({ button: "right" });
 
-/** A new connection whose database has just been named. */
+const toStep = (page: Page, name: string) => dialog(page).getByRole("button", { name, exact: true }).click();
+const toSignIn = (page: Page) => toStep(page, "Sign-in and policy");
+const newSignIn = async (page: Page) => {
+  await newConnection(page);
+  await toSignIn(page);
+};
+
+/** A new connection whose database has just been named, at what was found in it. */
 async function typedUrl(page: Page): Promise<void> {
   await newConnection(page);
   const url = page.getByLabel("Database URL", { exact: true });
   await url.fill("postgres://readonly@db.acme.example/acme");
   await url.press("Tab");
+  await toStep(page, "Users");
   await page.clock.runFor(50);
 }
 
@@ -46,12 +54,14 @@ const edit = async (page: Page) => {
 const centre = (at: Locator) => at.evaluate((element) => element.scrollIntoView({ block: "center" }));
 const tryIt = async (page: Page) => {
   await edit(page);
+  await toSignIn(page);
   await page.getByRole("combobox", { name: "User ID" }).fill("42");
   await page.getByRole("button", { name: "Test sign-in" }).click();
 };
 
 const trySession = async (page: Page) => {
   await edit(page);
+  await toSignIn(page);
   await page.getByRole("combobox", { name: "User ID" }).fill("42");
   await page.getByRole("button", { name: "Try a session" }).click();
   await page.getByText("Signing in…", { exact: true }).waitFor();
@@ -198,6 +208,7 @@ const views: View[] = [
     go: async (page) => {
       await menuOf(page, /^Acme, production/);
       await page.getByRole("menuitem", { name: "Edit…" }).click();
+      await toSignIn(page);
       await page.getByLabel("Login endpoint").scrollIntoViewIfNeeded();
       await page.getByRole("button", { name: "Test", exact: true }).click();
       await page.getByText("1 step failed").waitFor();
@@ -434,13 +445,50 @@ const views: View[] = [
     name: "editor-network",
     go: async (page) => {
       await typedUrl(page);
+      await toSignIn(page);
       await centre(page.getByRole("textbox", { name: "Private certificate authority" }));
+    },
+  },
+  {
+    name: "editor-parts",
+    go: async (page) => {
+      await typedUrl(page);
+      await toStep(page, "Database");
+      await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await page.getByLabel("Options", { exact: true }).fill("sslmode=verify-full");
+      await centre(page.getByLabel("Database user", { exact: true }));
+    },
+  },
+  {
+    name: "editor-protected",
+    opening: {
+      prepare: (fake) => {
+        fake.answers["count_protected"] = () => ({
+          users: 31,
+          by_rule: [12, 31],
+          undecided: 2,
+          read: 412_500,
+          complete: false,
+          limit_ms: 2000,
+          estimated_total: 1_204_331,
+        });
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("table", { name: "Newest users" }).waitFor();
+      await toSignIn(page);
+      await page
+        .getByLabel("Users that can never be impersonated")
+        .fill("user.plan == 'staff'\nuser.email is ending_with('@acme.example')");
+      await page.clock.runFor(700);
+      await centre(page.getByText(/Covers at least 31/));
     },
   },
   {
     name: "editor-access",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await page.getByRole("button", { name: "Allow a request" }).click();
       await page.getByLabel("Path of request 1").fill("/api/*/search");
       await page.getByLabel("Purpose of request 1").fill("the search field");
@@ -543,6 +591,7 @@ const views: View[] = [
       await page
         .getByLabel("Database URL", { exact: true })
         .fill("postgres://kim:s3cret@db.acme.example/acme");
+      await toSignIn(page);
       await runs(page).selectOption("Custom request");
       await page.getByLabel("Login endpoint").fill("https://app.acme.example/login");
       await page.getByLabel("Body, as JSON").fill("{ userId: {{ user.id }} }");
@@ -555,14 +604,14 @@ const views: View[] = [
   {
     name: "editor-sign-in",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).evaluate((element) => element.scrollIntoView({ block: "start" }));
     },
   },
   {
     name: "editor-sign-in-preset",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).selectOption("Better Auth");
       await page.getByRole("textbox", { name: "Application" }).fill("https://app.acme.example");
       await page.getByLabel("operator_password").fill("canary");
@@ -590,6 +639,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await edit(page);
+      await toSignIn(page);
       await centre(page.getByText("Success message"));
     },
   },
@@ -612,13 +662,14 @@ const views: View[] = [
     },
     go: async (page) => {
       await edit(page);
+      await toSignIn(page);
       await centre(page.getByRole("button", { name: "Edit the file" }));
     },
   },
   {
     name: "editor-sign-in-exchange",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).selectOption("Custom request");
       await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("exchange");
       await page.getByRole("button", { name: "Add a request" }).click();
@@ -633,7 +684,7 @@ const views: View[] = [
   {
     name: "editor-sign-in-storage",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).selectOption("Custom request");
       await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("storage");
       await page.getByRole("button", { name: "Add an entry" }).click();
@@ -645,7 +696,7 @@ const views: View[] = [
   {
     name: "editor-sign-in-link",
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).selectOption("Custom request");
       await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("link");
       await centre(page.getByRole("textbox", { name: "Value that holds the link" }));
@@ -655,7 +706,7 @@ const views: View[] = [
     name: "editor-sign-in-zoomed",
     opening: { width: 640, height: 400 },
     go: async (page) => {
-      await newConnection(page);
+      await newSignIn(page);
       await runs(page).selectOption("Better Auth");
       await centre(page.getByRole("textbox", { name: "Application" }));
     },
@@ -664,6 +715,7 @@ const views: View[] = [
     name: "editor-trial",
     go: async (page) => {
       await edit(page);
+      await toSignIn(page);
       const user = page.getByRole("combobox", { name: "User ID" });
       await user.press("ArrowDown");
       await page.clock.runFor(50);
@@ -832,6 +884,7 @@ const views: View[] = [
     go: async (page) => {
       await newConnection(page);
       await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await toSignIn(page);
       await runs(page).selectOption("Custom request");
       await page.getByLabel("admin_token").fill("canary");
       await page.getByRole("button", { name: /^Save/ }).click();

@@ -386,6 +386,15 @@ function commands(fake: Fake): Answers {
       rows: fake.rows.slice(0, 5),
       withheld: [],
     }),
+    count_protected: ({ rules }) => ({
+      users: 12,
+      by_rule: (rules as string[]).map(() => 12),
+      undecided: 0,
+      read: 1204,
+      complete: true,
+      limit_ms: 2000,
+      estimated_total: fake.total,
+    }),
     stop_discovery: () => null,
     save_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
@@ -397,6 +406,8 @@ function commands(fake: Fake): Answers {
       return { ...(known ?? summary("copy", "Copy", "staging")), id: `${connection}-2` };
     },
     export_connection: () => null,
+    export_settings: () => null,
+    open_quick_window: () => null,
     order_connections: ({ order }) => {
       fake.state.order = order;
     },

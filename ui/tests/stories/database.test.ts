@@ -49,7 +49,11 @@ async function paste(name: string, text: string) {
 async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
   await paste("Database URL", url);
   await user.tab();
+  await toUsers();
 }
+
+/** By its key: the table has the focus then. */
+const toUsers = () => user.keyboard("{Alt>}[Digit2]{/Alt}");
 
 async function startNew() {
   render(App);
@@ -69,6 +73,7 @@ async function startEdit() {
   await user.pointer({ keys: "[MouseRight]", target: acme });
   await user.click(await screen.findByRole("menuitem", { name: "Edit…" }));
   await field("Login endpoint");
+  await toUsers();
 }
 
 const preview = () => screen.findByRole("region", { name: "Preview" });

@@ -38,6 +38,9 @@ async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
   await user.tab();
 }
 
+const toStep = (name: string) => user.click(screen.getByRole("button", { name }));
+const toSignIn = () => toStep("Sign-in and policy");
+
 const withBytes = (column: string) => ({
   ...tables,
   tables: tables.tables.map((table) => ({
@@ -49,6 +52,7 @@ const withBytes = (column: string) => ({
 test("the order of a UUID's bytes is asked where the id holds bytes, and the preview follows it", async () => {
   fake.tables = withBytes("id");
   await nameDatabase();
+  await toStep("Users");
   const order = await screen.findByRole("combobox", { name: ORDER });
   expect(order).toHaveDisplayValue("As written (default)");
   await waitFor(() => expect(previewed()).toEqual([null]));
@@ -64,6 +68,7 @@ test("the order of a UUID's bytes is asked where the id holds bytes, and the pre
 test("or where another column that is mapped does; else nobody is asked", async () => {
   fake.tables = withBytes("settings");
   await nameDatabase();
+  await toStep("Users");
   await screen.findByText(/looks most like your users/);
   expect(screen.queryByRole("combobox", { name: ORDER })).toBeNull();
   await put("More columns to show", "plan, settings");
@@ -103,6 +108,7 @@ test("the way to the application has its fields, and a gateway's password its pl
 test("hosts that ask for a password get their rows, and each password its place among the secrets", async () => {
   await nameDatabase();
   await put("Name", "Acme");
+  await toSignIn();
   await user.click(screen.getByRole("button", { name: "Add a host" }));
   expect(screen.getByLabelText("Origin of host 1")).toHaveFocus();
   await put("Origin of host 1", " https://reports.acme.example ");
@@ -126,11 +132,14 @@ test("hosts that ask for a password get their rows, and each password its place 
 
 test("a connection of production begins read-only, until its form says something else", async () => {
   await nameDatabase();
+  await toSignIn();
   const mode = await screen.findByRole("combobox", { name: "Sessions begin" });
   const unlock = screen.getByRole("combobox", { name: "Agents can switch to full access" });
   expect(mode).toHaveDisplayValue("Read-only (default in production)");
   expect(unlock).toHaveDisplayValue("With a reason (default in production)");
+  await toStep("Database");
   await user.click(screen.getByRole("radio", { name: "staging" }));
+  await toSignIn();
   expect(mode).toHaveDisplayValue("With full access (default)");
   expect(unlock).toHaveDisplayValue("Yes (default)");
   await put("Name", "Acme");
@@ -166,6 +175,7 @@ test("a connection of production begins read-only, until its form says something
 test("a request that can't be allowed is named by its row, until it is changed", async () => {
   await nameDatabase();
   await put("Name", "Acme");
+  await toSignIn();
   for (const [at, path] of ["/api/search", "api/totals"].entries()) {
     await user.click(screen.getByRole("button", { name: "Allow a request" }));
     await put(`Path of request ${at + 1}`, path);

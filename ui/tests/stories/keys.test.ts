@@ -103,7 +103,10 @@ describe("the sheet of keys", () => {
     });
     expect(of("In the command palette")["Sign in as the selected user"]).toEqual(["Ctrl ⏎"]);
     expect(of("In the sign-in dialog")).toEqual({ "Sign in with the reason you typed": ["Ctrl ⏎"] });
-    expect(of("In the connection form")).toEqual({ Save: [keyWords(SAVE)] });
+    expect(of("In the connection form")).toEqual({
+      Save: [keyWords(SAVE)],
+      "Database, Users, or Sign-in and policy": ["Alt 1 … 3"],
+    });
   });
 
   test("leaves out single letters where they are turned off", async () => {

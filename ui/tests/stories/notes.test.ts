@@ -143,6 +143,7 @@ describe("the preview of the form", () => {
     await user.click(database);
     await user.paste("postgres://reader@db.acme.example/acme");
     await user.tab();
+    await press("Users");
     return within(await screen.findByRole("region", { name: "Preview" }));
   }
   const answer = (cautions: Caution[], rows: number) => {

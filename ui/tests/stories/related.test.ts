@@ -150,6 +150,7 @@ test("the form has a card for each related table", async () => {
   };
   await put("Name", "Acme");
   await put("Database URL", "postgres://readonly@db.acme.example/acme");
+  await user.click(screen.getByRole("button", { name: "Users" }));
   await user.click(screen.getByRole("button", { name: "Add a related table" }));
   const card = within(screen.getByRole("group", { name: "Related table 1" }));
   expect(card.getByLabelText("What a row is called")).toHaveFocus();

@@ -296,6 +296,47 @@ describe("settings", () => {
     expect(fake.called("save_settings")).toEqual([]);
   });
 
+  test("are searched by any word that they say, and found by key; nothing found says so", async () => {
+    const dialog = await open();
+    const search = dialog.getByRole("searchbox", { name: "Search settings" });
+    await user.type(search, "audit log");
+    expect(dialog.getByRole("textbox", { name: "Email" })).toBeInTheDocument();
+    expect(dialog.queryByRole("radio", { name: "Dark" })).toBeNull();
+    expect(dialog.queryByRole("checkbox", { name: "Single-letter keys" })).toBeNull();
+    await user.clear(search);
+    await user.type(search, "dark{Enter}");
+    // It leads there, and saves nothing.
+    expect(dialog.getByRole("radio", { name: "System" })).toHaveFocus();
+    expect(dialog.getAllByRole("radio")).toHaveLength(3);
+    expect(fake.called("save_settings")).toEqual([]);
+    await user.clear(search);
+    await user.type(search, "printer");
+    expect(dialog.getByText("No setting matches “printer”.")).toBeInTheDocument();
+    expect(dialog.queryAllByRole("radio")).toEqual([]);
+    // What is not shown is saved as it was.
+    await press("Save");
+    await closed();
+    expect(saved()).toMatchObject({ theme: fake.state.settings.theme });
+  });
+
+  test("are exported to a file of the agent's choice", async () => {
+    const dialog = await open();
+    fake.chosenPath = null;
+    await user.click(dialog.getByRole("button", { name: "Export…" }));
+    expect(fake.called("export_settings")).toEqual([]);
+    fake.chosenPath = "/home/kim/understudy-settings.toml";
+    await user.click(dialog.getByRole("button", { name: "Export…" }));
+    await waitFor(() =>
+      expect(fake.called("export_settings").map(({ args }) => args)).toEqual([
+        { path: "/home/kim/understudy-settings.toml" },
+      ]),
+    );
+    expect(await screen.findByText(/^Settings exported to .*They contain no secrets\.$/)).toBeInTheDocument();
+    fake.refuse("export_settings", { code: "file_failed", message: "The disk is full." });
+    await user.click(dialog.getByRole("button", { name: "Export…" }));
+    expect(await dialog.findByText("The disk is full.")).toBeInTheDocument();
+  });
+
   test("a shortcut is recorded as it is pressed", async () => {
     const dialog = await open();
     const recorder = dialog.getByRole("button", { name: /^Global shortcut/ });

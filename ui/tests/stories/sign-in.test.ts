@@ -53,6 +53,7 @@ async function save() {
 async function startNew() {
   render(App);
   await press("New connection");
+  await press("Sign-in and policy");
 }
 
 /** Opens one that signs in like this. */
@@ -70,6 +71,7 @@ async function startEdit(sign_in: SignInConfig, change: Partial<ConnectionFile> 
     target: await screen.findByRole("button", { name: /^Acme, production/ }),
   });
   await user.click(await screen.findByRole("menuitem", { name: "Edit…" }));
+  await press("Sign-in and policy");
   await runs();
 }
 

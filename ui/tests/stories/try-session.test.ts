@@ -65,7 +65,7 @@ async function openForm() {
     target: await screen.findByRole("button", { name: /^Acme, production/ }),
   });
   await user.click(await screen.findByRole("menuitem", { name: "Edit…" }));
-  await field("Name");
+  await press("Sign-in and policy");
 }
 
 function turn(phase: Phase) {
@@ -174,6 +174,7 @@ test("a session with full access says that it holds nothing back", async () => {
 test("a new connection has to be saved first", async () => {
   render(App);
   await press("New connection");
+  await press("Sign-in and policy");
   expect(await screen.findByText("Save the connection first.")).toBeInTheDocument();
   await press("Try a session");
   expect(fake.called("try_session")).toEqual([]);
