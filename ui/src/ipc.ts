@@ -544,7 +544,9 @@ export const choosePlaceForEntries = (suggested: string, format: LogFormat) =>
   refusing(() =>
     save({
       defaultPath: suggested,
-      filters: [{ name: texts.auditLog.export.kinds[format], extensions: [format] }],
+      filters: [
+        { name: texts.auditLog.export.kinds[format], extensions: [format === "ocsf" ? "jsonl" : format] },
+      ],
     }),
   );
 

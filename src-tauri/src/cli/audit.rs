@@ -50,7 +50,8 @@ pub enum Audit {
     },
     /// Write entries to standard output, for other programs.
     Export {
-        /// `jsonl`: an object per line, from which the chain can be recomputed. `csv`: for spreadsheets.
+        /// `jsonl`: an object per line, from which the chain can be recomputed. `csv`: for spreadsheets. `ocsf`: an
+        /// event of the Open Cybersecurity Schema Framework per line.
         #[arg(long, value_enum)]
         format: Format,
         #[command(flatten)]
@@ -62,6 +63,7 @@ pub enum Audit {
 pub enum Format {
     Jsonl,
     Csv,
+    Ocsf,
 }
 
 impl From<Format> for LogFormat {
@@ -69,6 +71,7 @@ impl From<Format> for LogFormat {
         match format {
             Format::Jsonl => Self::Jsonl,
             Format::Csv => Self::Csv,
+            Format::Ocsf => Self::Ocsf,
         }
     }
 }

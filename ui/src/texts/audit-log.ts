@@ -103,8 +103,14 @@ export const auditLog = {
     dismiss: "Dismiss",
   },
   export: {
-    to: { csv: "Export CSV…", jsonl: "Export JSON…" } satisfies Record<LogFormat, string>,
-    kinds: { csv: "Table (CSV)", jsonl: "JSON Lines" } satisfies Record<LogFormat, string>,
+    to: { csv: "Export CSV…", jsonl: "Export JSON…", ocsf: "Export OCSF…" } satisfies Record<
+      LogFormat,
+      string
+    >,
+    kinds: { csv: "Table (CSV)", jsonl: "JSON Lines", ocsf: "OCSF (JSON Lines)" } satisfies Record<
+      LogFormat,
+      string
+    >,
     done: (n: number, path: string) => `${count(n, "entry", "entries")} exported to ${path}`,
   },
   ofUser: "Show in the audit log",

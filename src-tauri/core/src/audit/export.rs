@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::ocsf;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use crate::error::{Error, Result};
 use crate::sanitize;
@@ -21,6 +22,8 @@ pub enum LogFormat {
     Jsonl,
     /// For spreadsheets.
     Csv,
+    /// An event of the Open Cybersecurity Schema Framework per line, for systems that collect such.
+    Ocsf,
 }
 
 /// The columns of a table.
@@ -98,6 +101,7 @@ fn render_entry(entry: &StoredEntry, format: LogFormat, show: fn(&str) -> String
         LogFormat::Jsonl => {
             sanitize::sanitize_json(&serde_json::to_string(entry).map_err(Error::internal)?) + "\n"
         }
+        LogFormat::Ocsf => sanitize::sanitize_json(&ocsf::to_ocsf(entry).to_string()) + "\n",
         LogFormat::Csv => COLUMNS.map(|column| quote_csv(&show(&entry.text(column)))).join(",") + "\r\n",
     })
 }

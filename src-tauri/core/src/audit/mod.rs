@@ -19,6 +19,7 @@ mod history;
 pub mod listing;
 mod log_query;
 mod new_row;
+mod ocsf;
 mod open_log;
 mod owed_entries;
 pub mod reader;

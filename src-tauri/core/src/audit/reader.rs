@@ -94,6 +94,15 @@ impl StoredEntry {
         chain::hash_entry(&self.columns, previous)
     }
 
+    /// An entry as an export has it.
+    #[cfg(test)]
+    pub(super) fn from_json(entry: &Value, hash: &str) -> Self {
+        let known = chain::list_columns();
+        let names = known.split(", ").map(|name| (name, &entry[name])).filter(|(_, value)| !value.is_null());
+        let columns = names.map(|(name, value)| (&*name.to_owned().leak(), value.clone()));
+        Self { columns: columns.collect(), hash: Some(hash.to_owned()) }
+    }
+
     pub(super) fn read(row: &SqliteRow) -> sqlx::Result<Self> {
         Ok(Self { columns: chain::read_columns(row)?, hash: row.try_get("hash")? })
     }
