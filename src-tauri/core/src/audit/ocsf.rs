@@ -186,7 +186,7 @@ mod tests {
     /// Required attributes, constraints and values, from the schema's own files: see its `source`.
     const SCHEMA_EXCERPT: &str = include_str!("ocsf-1.6.json");
 
-    fn entry(columns: Value) -> StoredEntry {
+    fn entry(columns: &Value) -> StoredEntry {
         let mut whole = json!({
             "id": 7, "at_ms": 1_700_000_000_000_i64, "session": "s1", "operator_name": "Ada",
             "operator_email": "ada@acme.com", "os_user": "ada", "host": "desk-7", "connection": "acme",
@@ -230,11 +230,11 @@ mod tests {
             "of_a_later_version",
         ];
         let in_session =
-            in_session.into_iter().map(|(event, detail)| entry(json!({ "event": event, "detail": detail })));
+            in_session.into_iter().map(|(event, detail)| entry(&json!({ "event": event, "detail": detail })));
         let outside = outside.into_iter().flat_map(|event| {
             let about_no_one = json!({ "event": event, "session": null, "user_id": null, "connection": null,
                 "connection_name": null, "environment": null });
-            [entry(json!({ "event": event, "session": null })), entry(about_no_one)]
+            [entry(&json!({ "event": event, "session": null })), entry(&about_no_one)]
         });
         in_session.chain(outside).collect()
     }
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_an_account_switch_from_operator_to_user() {
-        let event = to_ocsf(&entry(json!({ "event": "active", "mode": "read_only" })));
+        let event = to_ocsf(&entry(&json!({ "event": "active", "mode": "read_only" })));
         assert_eq!((&event["class_uid"], &event["activity_id"]), (&3002.into(), &7.into()));
         assert_eq!((&event["status_id"], &event["account_switch_type_id"]), (&1.into(), &2.into()));
         assert_eq!(event["actor"]["user"]["email_addr"], "ada@acme.com");
@@ -299,7 +299,7 @@ mod tests {
             (&event["session"]["uid"], &event["unmapped"]["mode"]),
             (&"s1".into(), &"read_only".into())
         );
-        let event = to_ocsf(&entry(json!({ "event": "refused", "status": 403, "detail": "Not allowed" })));
+        let event = to_ocsf(&entry(&json!({ "event": "refused", "status": 403, "detail": "Not allowed" })));
         assert_eq!((&event["status_id"], &event["severity_id"]), (&2.into(), &3.into()));
         assert_eq!(
             (&event["status_code"], &event["status_detail"]),
