@@ -91,7 +91,8 @@ async fn a_policy_can_keep_its_sessions_read_only_or_unlock_them_without_a_reaso
     let error =
         desk.console.set_session_mode(&session.id, SessionMode::Full, Some("a")).await.expect_err("never");
     assert_eq!(error.code, Code::PolicyRefused);
-    assert_eq!(events(&desk).await, [Event::Active, Event::Begun]);
+    let denied = Event::UnlockDenied { why: error.message };
+    assert_eq!(events(&desk).await, [denied, Event::Active, Event::Begun]);
 
     let mut desk = Desk::with_connection(policy("may_unlock = true")).await;
     let session = signed_in(&mut desk).await;

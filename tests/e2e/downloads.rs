@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use understudy_core::audit::Event;
 use understudy_test_support::file_manager::FileManager;
 use understudy_test_support::wait::until;
 
@@ -89,6 +90,16 @@ async fn a_page_that_saves_one_file_after_the_other_is_stopped_until_the_operato
     console.ui.with_text("alert", "This page wants to save second-5.txt and 2 more").await?;
     console.ui.by_role("button", "Don't save").await?.click().await?;
     until("five of them", async || Ok((count("second") == 5).then_some(()))).await?;
+    until("the audit log to have all of them", async || {
+        let files = site.audit().await?.into_iter().filter_map(|event| match event {
+            Event::Downloaded(file) => Some((file.host, file.bytes)),
+            _ => None,
+        });
+        let files: Vec<_> = files.collect();
+        ensure!(files.iter().all(|(host, _)| host == "127.0.0.1"), "{files:?}");
+        Ok((files.len() == 13).then_some(()))
+    })
+    .await?;
     console.wait_for_phases(&["active"]).await?;
     console.ui.quit().await
 }

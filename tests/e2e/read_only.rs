@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use understudy_core::audit::Event;
+use understudy_core::audit::{Event, LeftApplication};
 use understudy_test_support::wait::until;
 
 use crate::site::Site;
@@ -169,5 +169,7 @@ async fn a_link_out_of_the_application_waits_for_the_operators_answer() -> Resul
     let chip = "return document.querySelector('.off-site')?.textContent ?? ''";
     let shown = console.ui.wait_for("the host in the bar", chip).await?;
     ensure!(shown.as_str().is_some_and(|text| text.contains("localhost:")), "{shown}");
+    let left = Event::Left(LeftApplication { host: "localhost".into(), in_browser: false });
+    until("the audit log to have it", async || Ok(site.audit().await?.contains(&left).then_some(()))).await?;
     console.ui.quit().await
 }

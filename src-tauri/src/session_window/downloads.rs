@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tauri::{AppHandle, Emitter, Manager};
 use ts_rs::TS;
+use understudy_core::audit::DownloadedFile;
+use understudy_core::console::Console;
 use understudy_core::notice::{Toast, ToastKind};
 use url::Url;
 
@@ -255,6 +257,10 @@ impl Downloads {
         let size = place.metadata().map(|file| file.len()).unwrap_or_default();
         let mut saved = self.saved.borrow_mut();
         saved.push(place.to_owned());
+        if let Some(console) = self.app.try_state::<Arc<Console>>() {
+            let file = DownloadedFile { name: name.clone(), host: host_of(url), bytes: size };
+            console.note_download(&self.session, file);
+        }
         let file = SavedFile { id: saved.len() - 1, name, size, from: host_of(url) };
         emit_to_bars(&self.app, &self.session, "file_saved", file);
     }

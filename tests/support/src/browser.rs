@@ -95,6 +95,12 @@ impl PlainBrowser {
         see_as_page(&reply)
     }
 
+    /// Loads a page in place of the one that is shown; returns the status.
+    pub async fn open_page(&self, session: &str, url: &str) -> u16 {
+        let client = self.client(session).expect("the window is open");
+        client.load_page(&url.parse().expect("a URL")).await.expect("an answer").status
+    }
+
     /// Sends what a script of the session's page would; returns the status.
     pub async fn post(&self, session: &str, url: &str) -> u16 {
         self.send(session, Method::POST, url, Some("{}".into())).await.status

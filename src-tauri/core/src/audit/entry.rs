@@ -97,6 +97,8 @@ pub enum Event {
         /// As the operator entered it; empty if the policy requires none.
         reason: String,
     },
+    /// The policy has not given the operator full access.
+    UnlockDenied { why: String },
     /// The operator has made the session read-only.
     Locked,
     /// The first request of its kind that the session's fence held back; [`Event::Ended`] says how many there were.
@@ -157,6 +159,7 @@ impl Event {
             Self::Refused { .. } => "refused",
             Self::Extended { .. } => "extended",
             Self::Unlocked { .. } => "unlocked",
+            Self::UnlockDenied { .. } => "unlock_denied",
             Self::Locked => "locked",
             Self::HeldBack(_) => "held_back",
             Self::Left(_) => "left",
@@ -172,6 +175,7 @@ impl Event {
             Self::Refused { status, cause } => (*status, truncate_cause(cause)),
             Self::Extended { minutes } => (None, minutes.to_string()),
             Self::Unlocked { reason } => (None, reason.clone()),
+            Self::UnlockDenied { why } => (None, why.clone()),
             Self::HeldBack(request) => (None, to_json(request)),
             Self::Left(left) => (None, to_json(left)),
             Self::Downloaded(file) => (None, to_json(file)),
@@ -315,6 +319,7 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
             }
         }
         "unlocked" => Event::Unlocked { reason: text("detail")? },
+        "unlock_denied" => Event::UnlockDenied { why: text("detail")? },
         "locked" => Event::Locked,
         "held_back" => Event::HeldBack(from_json(&text("detail")?)?),
         "left" => Event::Left(from_json(&text("detail")?)?),

@@ -70,13 +70,17 @@ impl AuditLog {
     /// Writes an event that has already happened; `begun` is the first entry of its session. If that fails, the entry
     /// is kept for [`Self::write_owed_entries`], and the error says why.
     pub async fn append_or_owe(&self, begun: &Entry, entry: Entry) -> Result<()> {
-        self.owed
-            .lock_entries()
-            .push(Arc::new(OwedEntry::OfSession { begun: Box::new(begun.clone()), entry: Box::new(entry) }));
+        self.owe_entry(begun, entry);
         self.write_owed_entries().await
     }
 
-    /// Keeps an entry for [`Self::write_owed_entries`], without waiting for anything.
+    /// Keeps an entry for [`Self::write_owed_entries`], without waiting for anything. `begun` is as above.
+    pub fn owe_entry(&self, begun: &Entry, entry: Entry) {
+        let (begun, entry) = (Box::new(begun.clone()), Box::new(entry));
+        self.owed.lock_entries().push(Arc::new(OwedEntry::OfSession { begun, entry }));
+    }
+
+    /// The same, for an entry of no session.
     pub fn owe_console_entry(&self, entry: ConsoleEntry) {
         self.owed.lock_entries().push(Arc::new(OwedEntry::OfConsole(Box::new(entry))));
     }

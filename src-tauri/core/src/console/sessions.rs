@@ -8,7 +8,7 @@ use url::Url;
 
 use super::Console;
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
-use crate::audit::{EndCause, LatestSession, OperatorIdentity};
+use crate::audit::{DownloadedFile, EndCause, LatestSession, OperatorIdentity};
 use crate::customer_link::TicketContext;
 use crate::error::Result;
 use crate::evidence::{PageCapture, PageVisit, TakenEvidence};
@@ -201,6 +201,11 @@ impl Console {
     /// Whether a text contains a secret of the session's sign-in.
     pub fn contains_secret(&self, session: &str, text: &str) -> Result<bool> {
         self.impersonations.contains_secret(session, text)
+    }
+
+    /// Notes a file that a page of the session has saved, for the audit log.
+    pub fn note_download(&self, session: &str, file: DownloadedFile) {
+        self.impersonations.note_download(session, file);
     }
 
     /// Keeps what the operator wrote for the session's ticket.

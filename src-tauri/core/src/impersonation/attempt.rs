@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use url::{Origin, Url};
 
 use super::context::add_email_hint;
+use super::denial::Denial;
 use super::driver::{LinkArrival, LinkEnd, LinkFailure, SignInDriver, SignInWindow, SignedIn};
 use super::{Impersonations, RunningSession, read_user, template_context, user_label};
 use crate::audit::Event;
@@ -72,7 +73,11 @@ impl Impersonations {
                 Error::new(Code::UserNotFound, message).with_hint("Close this window and sign in again.")
             );
         }
-        policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row)?;
+        let judged = policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, &row);
+        if let Err(refusal) = judged {
+            let denial = Denial { user: user_label(&info, &context, &row), refusal };
+            return Err(self.record_denial(&running.request, &connection, denial).await);
+        }
         let origin = &connection.sign_in.origin;
         let is_at = running.launch_page().as_ref() == Some(origin);
         if !is_at {

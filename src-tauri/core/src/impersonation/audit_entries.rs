@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Impersonations, RunningSession};
-use crate::audit::{Entry, Event};
+use crate::audit::{ConsoleEntry, Entry, Event};
 use crate::error::{Error, Result};
 use crate::notice::{Notice, Toast, ToastKind};
 
@@ -29,8 +29,40 @@ impl Impersonations {
     /// Writes an event that has already happened. If that fails, the entry is kept, the failure is reported once, and
     /// writing is retried.
     pub(super) async fn log_event(&self, running: &RunningSession, at_ms: i64, event: Event) {
+        self.log_events(running, vec![(at_ms, event)]).await;
+    }
+
+    /// The same, for events with their times, the oldest first.
+    pub(super) async fn log_events(&self, running: &RunningSession, events: Vec<(i64, Event)>) {
         let was_behind = self.audit.has_owed_entries();
-        let written = self.audit.append_or_owe(&running.begun, running.begun.with_event(at_ms, event)).await;
+        for (at_ms, event) in events {
+            self.audit.owe_entry(&running.begun, running.begun.with_event(at_ms, event));
+        }
+        self.write_owed(was_behind).await;
+    }
+
+    /// Writes what has already happened outside of sessions.
+    pub(crate) async fn log_console_entry(&self, entry: ConsoleEntry) {
+        let was_behind = self.audit.has_owed_entries();
+        self.audit.owe_console_entry(entry);
+        self.write_owed(was_behind).await;
+    }
+
+    /// Writes what must be in the log before it happens, outside of sessions.
+    pub(crate) async fn write_console_entry(&self, entry: &ConsoleEntry) -> Result<()> {
+        let written = self.audit.append_console_entry(entry).await;
+        self.say_if_replaced().await;
+        written
+    }
+
+    /// Writes what is owed, and tells the operator if that fails.
+    pub(crate) async fn write_owed_entries(&self) {
+        self.write_owed(false).await;
+    }
+
+    /// Writes what is owed. `was_behind`: the operator knows already that the log lacks entries.
+    async fn write_owed(&self, was_behind: bool) {
+        let written = self.audit.write_owed_entries().await;
         self.say_if_replaced().await;
         let Err(error) = written else { return };
         tracing::error!(code = ?error.code, "audit log: {error:#}");

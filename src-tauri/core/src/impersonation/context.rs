@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::access::SessionMode;
-use crate::audit::{OperatorIdentity, Subject};
+use crate::audit::{NamedConnection, NamedUser, OperatorIdentity, Subject};
 use crate::connection::Connection;
 use crate::customer_link::TicketContext;
 use crate::directory::{Info, Row};
@@ -77,4 +77,16 @@ pub(crate) fn to_subject(view: &SessionView) -> Subject {
         user_name: view.user.name.clone(),
         user_email: view.user.email.clone(),
     }
+}
+
+pub(crate) fn name_connection(connection: &Connection) -> NamedConnection {
+    NamedConnection {
+        id: connection.id.clone(),
+        name: Some(connection.file.name.clone()),
+        environment: Some(connection.file.environment),
+    }
+}
+
+pub(crate) fn name_user(user: UserLabel) -> NamedUser {
+    NamedUser { id: user.id, name: user.name, email: user.email }
 }

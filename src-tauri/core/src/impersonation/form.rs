@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use super::denial::Denial;
 use super::{ImpersonationRequest, Impersonations, read_user, template_context, user_label};
 use crate::audit::{EndCause, Entry, Subject};
 use crate::connection::Connection;
@@ -28,7 +29,12 @@ impl Impersonations {
         let mode = connection.policy.access.mode;
         let mut context = template_context(&request.session_facts(&connection, "", "", mode), &info, &row);
         // A protected user's form is not fetched either. The operator's reason is not known yet.
-        policy::enforce_policy(&connection.policy, FORM_REASON, &context.rendered(), &info, &row)?;
+        let judged =
+            policy::enforce_policy(&connection.policy, FORM_REASON, &context.rendered(), &info, &row);
+        if let Err(refusal) = judged {
+            let denial = Denial { user: user_label(&info, &context, &row), refusal };
+            return Err(self.record_denial(request, &connection, denial).await);
+        }
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().contains(&about);
         if !is_logged {

@@ -7,13 +7,15 @@
 //! meanwhile. `session_start` begins a session; `attempt` signs it in, as often as needed (`retry`). `deadline` ends it
 //! on time, and every way of ending goes through `session_end`. `driver` is the sign-in and the sign-out themselves, which
 //! sign-in tests share. `session_gateway` is what the window's requests pass, and `session_mode` what the operator may
-//! change about it. `summaries` says what happened, for the ticket. `audit_entries` writes the audit log; `context` has what templates see, and `session_secrets` adds
+//! change about it. `summaries` says what happened, for the ticket. `audit_entries` writes the audit log, `sightings` what the gateway and windows
+//! saw, `denial` what the policy refused; `context` has what templates see, and `session_secrets` adds
 //! the secrets.
 
 mod attempt;
 mod audit_entries;
 mod context;
 mod deadline;
+mod denial;
 pub(crate) mod driver;
 mod form;
 mod retry;
@@ -23,6 +25,7 @@ pub(crate) mod session_gateway;
 mod session_mode;
 mod session_secrets;
 mod session_start;
+mod sightings;
 mod spare_window;
 mod summaries;
 
@@ -35,10 +38,13 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::context::{SessionFacts, describe_session, template_context, to_subject, user_label};
+pub(crate) use self::context::{
+    SessionFacts, describe_session, name_connection, name_user, template_context, to_subject, user_label,
+};
+pub(crate) use self::denial::denied_entry;
 pub(crate) use self::form::FORM_REASON;
 use self::running_session::RunningSession;
-use self::session_gateway::PublicCaches;
+use self::session_gateway::{GatewaySurroundings, PublicCaches};
 use self::session_start::ImpersonationTurns;
 use self::spare_window::SpareSlot;
 use crate::access::SessionMode;
@@ -189,6 +195,10 @@ impl Impersonations {
     pub async fn focus_window(&self, id: &str) -> Result<()> {
         self.find_running(id)?;
         self.browser.focus_window(id).await
+    }
+
+    fn gateway_surroundings(&self) -> GatewaySurroundings<'_> {
+        GatewaySurroundings { caches: &self.caches, notices: &self.notices, clock: &self.clock }
     }
 
     fn connection_provider(&self) -> Result<Arc<dyn ConnectionProvider>> {

@@ -46,6 +46,8 @@ pub(super) struct RunningSession {
     pub(super) extending: tokio::sync::Mutex<()>,
     /// Locked while the mode is switched, so that the audit log has each switch once and in order.
     pub(super) switching: tokio::sync::Mutex<()>,
+    /// Locked while what the session has seen is written to the audit log, so that it is in order.
+    pub(super) recording: tokio::sync::Mutex<()>,
     pub(super) stop: CancellationToken,
     /// `true` once the end is complete.
     pub(super) ended: watch::Sender<bool>,
@@ -100,6 +102,7 @@ impl RunningSession {
             extended: Notify::new(),
             extending: tokio::sync::Mutex::default(),
             switching: tokio::sync::Mutex::default(),
+            recording: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
             note: Mutex::default(),

@@ -31,6 +31,7 @@ impl Impersonations {
         self.keep_summary(&running, end);
         running.close_gateway().await;
         self.lock_running().remove(id);
+        self.record_sightings(&running).await;
         let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone(), held_back };
         self.log_event(&running, ended_at, ended).await;
         self.notify_sessions();

@@ -18,9 +18,11 @@ use understudy_gateway::{
 use url::{Origin, Url};
 
 use super::driver::{LinkArrival, LinkFailure};
+use super::sightings::Sightings;
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::browser::{Answer, PlannedRequest, SessionCookie, Unanswered};
 use crate::client_window::WindowReply;
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result};
 use crate::evidence::{PageTrail, PageVisit, SessionRedactor};
@@ -63,6 +65,14 @@ pub(crate) struct SessionGateway {
     events: Arc<SessionEvents>,
     redactor: Arc<SessionRedactor>,
     hidden: Mutex<HiddenTexts>,
+}
+
+/// What the gateways of all sessions share.
+#[derive(Clone, Copy)]
+pub(crate) struct GatewaySurroundings<'a> {
+    pub(crate) caches: &'a PublicCaches,
+    pub(crate) notices: &'a Notices,
+    pub(crate) clock: &'a Clock,
 }
 
 /// What the masks are made of.
@@ -110,8 +120,7 @@ impl SessionGateway {
         session: &str,
         launch_page: LaunchPage,
         connection: &Connection,
-        caches: &PublicCaches,
-        notices: &Notices,
+        around: GatewaySurroundings<'_>,
     ) -> Result<Self> {
         let failed = |cause: understudy_gateway::GatewayError| {
             Error::new(Code::WindowFailed, format!("The session's gateway could not be started. {cause}"))
@@ -122,7 +131,9 @@ impl SessionGateway {
         let redactor = Arc::new(SessionRedactor::new(Arc::clone(&masks)));
         let events = Arc::new(SessionEvents {
             session: session.to_owned(),
-            notices: notices.clone(),
+            notices: around.notices.clone(),
+            application: RwLock::new(plan_fence(connection).application),
+            sightings: Sightings::new(around.clock.clone()),
             masks,
             redactor: Arc::clone(&redactor),
             trail: PageTrail::default(),
@@ -139,7 +150,7 @@ impl SessionGateway {
             proxy: proxy.map_err(failed)?,
             credentials: Vec::new(),
             launch: Some(launch.route()),
-            cache: caches.find_cache(&connection.id),
+            cache: around.caches.find_cache(&connection.id),
             static_hosts: Vec::new(),
             rules: plan_fence(connection),
             observer: Arc::new(SessionObservation(Arc::clone(&events))),
@@ -246,7 +257,9 @@ impl SessionGateway {
     /// Takes the application's origins as the connection has them now: the rest of what a window was opened with cannot
     /// change.
     pub(crate) fn set_application(&self, connection: &Connection) {
-        self.gateway.set_application(plan_fence(connection).application);
+        let application = plan_fence(connection).application;
+        self.events.application.write().clone_from(&application);
+        self.gateway.set_application(application);
     }
 
     /// Lets pages of the window reach the application again, for another attempt. That asks for no passwords.
@@ -286,6 +299,11 @@ impl SessionGateway {
     /// What the operator wrote, without the secrets of the sign-in, which can be pasted by mistake.
     pub(super) fn mask_text(&self, text: &str) -> String {
         self.events.masks.read().mask_text(text)
+    }
+
+    /// What is still to be written to the audit log.
+    pub(super) fn sightings(&self) -> &Sightings {
+        &self.events.sightings
     }
 
     /// The pages that the session's windows have shown, without what has turned out to be secret since then.
@@ -358,6 +376,9 @@ fn plan_fence(connection: &Connection) -> FenceRules {
 struct SessionEvents {
     session: String,
     notices: Notices,
+    /// The application's origins.
+    application: RwLock<Vec<Origin>>,
+    sightings: Sightings,
     masks: Arc<RwLock<Masks>>,
     redactor: Arc<SessionRedactor>,
     trail: PageTrail,
@@ -376,6 +397,10 @@ impl SessionEvents {
         }
     }
 
+    fn is_of_application(&self, url: &Url) -> bool {
+        self.application.read().contains(&url.origin())
+    }
+
     /// See [`SessionGateway::take_off_site_target`].
     fn take_target(&self, url: &str, choice: OffSiteChoice) -> Result<Option<Url>> {
         let mut off_site = self.off_site.lock();
@@ -389,7 +414,11 @@ impl SessionEvents {
             return Err(Error::new(Code::PolicyRefused, message)
                 .with_hint("Stay, or go there in this session if you trust the site."));
         }
-        Ok(off_site.take_if(|asked| asked.shown.url == url).map(|asked| asked.target))
+        let taken = off_site.take_if(|asked| asked.shown.url == url).map(|asked| asked.target);
+        if let (Some(target), OffSiteChoice::OpenInBrowser) = (&taken, choice) {
+            self.sightings.note_left(target.host_str().unwrap_or_default(), true);
+        }
+        Ok(taken)
     }
 }
 
@@ -403,7 +432,8 @@ struct OffSiteQuestion {
 struct SessionObservation(Arc<SessionEvents>);
 
 impl SessionObserver for SessionObservation {
-    fn on_held_back(&self, _entry: &JournalEntry, why: &HeldBack) {
+    fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack) {
+        self.0.sightings.note_held_back(&entry.method, &self.0.masks.read().mask_text(&entry.url));
         if let HeldBack::LeadsElsewhere(url) = why {
             let shown = OffSitePage {
                 host: url.host_str().unwrap_or_default().into(),
@@ -427,6 +457,9 @@ impl SessionObserver for SessionObservation {
     }
 
     fn on_page(&self, url: &Url, status: Option<u16>) {
+        if !self.0.is_of_application(url) {
+            self.0.sightings.note_left(url.host_str().unwrap_or_default(), false);
+        }
         let at = jiff::Timestamp::now().as_millisecond();
         self.0.trail.add_visit(PageVisit { at, url: self.0.redactor.redact_url(url.as_str()), status });
     }
@@ -477,6 +510,8 @@ mod tests {
         let events = Arc::new(SessionEvents {
             session: "s1".into(),
             notices: Notices::default(),
+            application: RwLock::default(),
+            sightings: Sightings::new(Clock::system()),
             redactor: Arc::new(SessionRedactor::new(Arc::clone(&masks))),
             masks,
             trail: PageTrail::default(),

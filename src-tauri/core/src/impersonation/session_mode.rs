@@ -25,7 +25,14 @@ impl Impersonations {
             return Ok(running.view());
         }
         if mode == SessionMode::Full {
-            self.record_unlocking(&running, reason.unwrap_or_default().trim()).await?;
+            let recorded = self.record_unlocking(&running, reason.unwrap_or_default().trim()).await;
+            if let Err(error) = &recorded
+                && error.code == Code::PolicyRefused
+            {
+                let denied = Event::UnlockDenied { why: error.message.clone() };
+                self.log_event(&running, self.clock.now_ms(), denied).await;
+            }
+            recorded?;
         }
         running.lock_session().set_mode(mode, reason)?;
         if mode == SessionMode::Full {

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedMutexGuard, mpsc};
 use uuid::Uuid;
 
 use super::context::add_email_hint;
+use super::denial::Denial;
 use super::session_gateway::SessionGateway;
 use super::spare_window::SpareWindow;
 use super::{
@@ -90,13 +91,13 @@ impl Impersonations {
         let OpenConnection { connection, directory } = self.open_requested(request).await?;
         let row = read_user(&directory, &request.user).await?;
         let spare = self.take_spare_window(&connection).await;
-        match judge_session(request, connection, &directory, &row, spare.as_ref()) {
+        match judge_session(request, Arc::clone(&connection), &directory, &row, spare.as_ref()) {
             Ok(prepared) => Ok(PreparedSession { spare, ..prepared }),
-            Err(error) => {
+            Err(denial) => {
                 if let Some(spare) = spare {
                     self.close_spare_window(spare).await;
                 }
-                Err(error)
+                Err(self.record_denial(request, &connection, *denial).await)
             }
         }
     }
@@ -171,6 +172,7 @@ impl Impersonations {
             return Err(error);
         }
         self.notify_sessions();
+        self.keep_recording(&running);
         tokio::spawn(Arc::clone(self).sign_in_until_done(Arc::clone(&running)));
         Ok(view)
     }
@@ -215,7 +217,7 @@ impl Impersonations {
             let (page, pressed) = LaunchPage::create(running.busy_view());
             let connection = running.connection();
             let started =
-                Box::pin(SessionGateway::start(&running.id, page, &connection, &self.caches, &self.notices));
+                Box::pin(SessionGateway::start(&running.id, page, &connection, self.gateway_surroundings()));
             running.attach_gateway(started.await?);
             pressed
         };
@@ -262,13 +264,16 @@ fn judge_session(
     directory: &OpenDirectory,
     row: &Row,
     spare: Option<&SpareWindow>,
-) -> Result<PreparedSession> {
+) -> Result<PreparedSession, Box<Denial>> {
     let id = spare.map_or_else(|| Uuid::now_v7().to_string(), |spare| spare.id.clone());
     let reason = request.reason.trim().to_owned();
     let info = directory.info();
     let mode = connection.policy.access.mode;
     let context = template_context(&request.session_facts(&connection, &reason, &id, mode), &info, row);
-    policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, row)?;
     let user = user_label(&info, &context, row);
+    if let Err(refusal) = policy::enforce_policy(&connection.policy, &reason, &context.rendered(), &info, row)
+    {
+        return Err(Box::new(Denial { user, refusal }));
+    }
     Ok(PreparedSession { connection, user, context, reason, id, spare: None })
 }

@@ -73,7 +73,7 @@ impl Impersonations {
         let id = Uuid::now_v7().to_string();
         let blank = LaunchView::Busy { title: String::new(), subtitle: String::new() };
         let (page, pressed) = LaunchPage::create(blank);
-        let started = Box::pin(SessionGateway::start(&id, page, &connection, &self.caches, &self.notices));
+        let started = Box::pin(SessionGateway::start(&id, page, &connection, self.gateway_surroundings()));
         let gateway = started.await?;
         let spare = SpareWindow { id, connection, gateway, pressed };
         let opening = WindowOptions {

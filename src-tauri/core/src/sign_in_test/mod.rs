@@ -23,9 +23,10 @@ use crate::customer_link::TicketContext;
 use crate::directory::{self, Directory, Info, ListRequest, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, SessionFacts};
-use crate::policy;
+use crate::policy::{self, PolicyRefusal};
 use crate::sanitize;
 use crate::secrets::Secrets;
+use crate::session::UserLabel;
 use crate::sign_in;
 use crate::template::SignInContext;
 use crate::vault::Vault;
@@ -85,7 +86,7 @@ pub async fn run_sign_in_test(
         () = trial.stop.cancelled() => {
             return Err(Error::new(Code::Cancelled, "The test was stopped before anything was sent."));
         }
-        prepared = Box::pin(prepare_test(&trial, vault, clock)) => prepared?,
+        prepared = Box::pin(prepare_test(&trial, vault, audit, clock)) => prepared?,
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
@@ -134,7 +135,12 @@ fn abandoned_error(connection: &Connection, whom: &Subject) -> Error {
     .with_hint("The application keeps such a session until it expires, or until you end it there. The audit log says so.")
 }
 
-async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> Result<PreparedTest> {
+async fn prepare_test(
+    trial: &SignInTest<'_>,
+    vault: &Vault,
+    audit: &AuditLog,
+    clock: &Clock,
+) -> Result<PreparedTest> {
     let connection = Connection::parse(trial.id.unwrap_or(UNSAVED), trial.text, ConnectionSource::Own, None)?;
     let connection = connection.with_authority()?;
     let binding = find_binding_connection(&connection, trial)?;
@@ -153,7 +159,11 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
         ticket: &ticket,
     };
     let mut context = impersonation::template_context(&about, &info, &row);
-    policy::enforce_policy(&connection.policy, REASON, &context.rendered(), &info, &row)?;
+    let label = impersonation::user_label(&info, &context, &row);
+    if let Err(refusal) = policy::enforce_policy(&connection.policy, REASON, &context.rendered(), &info, &row)
+    {
+        return Err(record_denial(trial, audit, clock, (&connection, label), refusal).await);
+    }
     if let Some(saved) = binding {
         let (info, row) = if saved.file.directory == connection.file.directory {
             (info.clone(), row.clone())
@@ -161,9 +171,11 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
             read_user(saved, trial, &from).await?
         };
         let context = impersonation::template_context(&about, &info, &row);
-        policy::enforce_policy(&saved.policy, REASON, &context.rendered(), &info, &row)?;
+        if let Err(refusal) = policy::enforce_policy(&saved.policy, REASON, &context.rendered(), &info, &row)
+        {
+            return Err(record_denial(trial, audit, clock, (saved, label), refusal).await);
+        }
     }
-    let label = impersonation::user_label(&info, &context, &row);
     let subject = Subject {
         connection: connection.id.clone(),
         connection_name: connection.file.name.clone(),
@@ -178,6 +190,22 @@ async fn prepare_test(trial: &SignInTest<'_>, vault: &Vault, clock: &Clock) -> R
     sign_in::render_outline(&connection, &stamp_context(&context, &connection, clock).rendered())?;
     let begun = Entry::for_new_session(clock.now_ms(), session, trial.operator.clone(), subject, REASON);
     Ok(PreparedTest { connection, context, begun })
+}
+
+/// Records that the policy refuses the test, and returns what the operator is told.
+async fn record_denial(
+    trial: &SignInTest<'_>,
+    audit: &AuditLog,
+    clock: &Clock,
+    (connection, user): (&Connection, UserLabel),
+    refusal: PolicyRefusal,
+) -> Error {
+    let denied = impersonation::denied_entry(clock.now_ms(), &trial.operator, connection, user, &refusal);
+    audit.owe_console_entry(denied.with_reason(REASON, ""));
+    if let Err(error) = audit.write_owed_entries().await {
+        tracing::error!("{error:#}");
+    }
+    refusal.into()
 }
 
 fn stamp_context(context: &SignInContext, connection: &Connection, clock: &Clock) -> SignInContext {

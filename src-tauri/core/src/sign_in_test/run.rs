@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, Recipe};
 use crate::error::Result;
 use crate::impersonation::driver::{DriverRun, STOPPED, SignInDriver, SignedIn, Verified};
-use crate::impersonation::session_gateway::{PublicCaches, SessionGateway};
+use crate::impersonation::session_gateway::{GatewaySurroundings, PublicCaches, SessionGateway};
 use crate::launch::{LaunchPage, LaunchView};
 use crate::notice::Notices;
 use crate::sign_in::{self, Exchange, LAST_ANSWER};
@@ -97,7 +97,8 @@ impl RunningTest {
         let blank = LaunchView::Busy { title: String::new(), subtitle: String::new() };
         let (page, _) = LaunchPage::create(blank);
         let (caches, notices) = (PublicCaches::default(), Notices::default());
-        let gateway = Box::pin(SessionGateway::start(session, page, connection, &caches, &notices)).await?;
+        let around = GatewaySurroundings { caches: &caches, notices: &notices, clock };
+        let gateway = Box::pin(SessionGateway::start(session, page, connection, around)).await?;
         let window = TestWindow::open(&gateway, &connection.sign_in.origin).await?;
         let exchanges = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&exchanges);
