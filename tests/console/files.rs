@@ -269,7 +269,7 @@ async fn copies_and_exports_carry_no_secrets() {
     assert_eq!(error.code, Code::SecretMissing);
 
     let elsewhere = desk.home.path().join("for-a-colleague.toml");
-    desk.console.export_connection("shop", &elsewhere).expect("exported");
+    desk.console.export_connection("shop", &elsewhere).await.expect("exported");
     let text = std::fs::read_to_string(&elsewhere).expect("it is there");
     assert_eq!(text, desk.demo.connection_text, "with its comments");
     assert!(!text.contains(TOKEN));
@@ -277,7 +277,7 @@ async fn copies_and_exports_carry_no_secrets() {
     std::fs::rename(&elsewhere, desk.home.path().join("given.toml")).expect("moved");
     let given = desk.console.add_connection(&desk.home.path().join("given.toml")).await.expect("added");
     assert_eq!(given.id, "given");
-    let error = desk.console.export_connection("nobody", &elsewhere).unwrap_err();
+    let error = desk.console.export_connection("nobody", &elsewhere).await.unwrap_err();
     assert_eq!(error.code, Code::ConnectionUnknown);
     assert!(!elsewhere.exists());
 }

@@ -97,6 +97,11 @@ impl Home {
         Ok(ensure_folder(self.data.clone())?.join("audit.sqlite"))
     }
 
+    /// What was last known of the connection files.
+    pub fn known_connections_file(&self) -> Result<PathBuf> {
+        Ok(ensure_folder(self.data.clone())?.join("known-connections.json"))
+    }
+
     /// Each quitting console of this home keeps this file locked until its process is gone.
     pub fn quitting_file(&self) -> Result<PathBuf> {
         Ok(ensure_folder(self.data.clone())?.join("quitting"))

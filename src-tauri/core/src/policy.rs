@@ -205,6 +205,7 @@ mod tests {
             max_extensions: 0,
             protect: rules.iter().map(rule).collect(),
             access: AccessPolicy::default(),
+            record_lookups: false,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::access::{SessionMode, UnlockRule};
 use crate::audit::EndCause;
 use crate::clock::Moment;
 use crate::connection::{Environment, Policy};
+use crate::directory::{Column, Info, Role, Row};
 use crate::error::{Code, Error, Result};
 use crate::sanitize;
 
@@ -44,6 +45,20 @@ pub struct UserLabel {
 }
 
 impl UserLabel {
+    /// A user by what the directory says, without the rules of templates.
+    pub(crate) fn of_row(info: &Info, row: &Row) -> Self {
+        let said = |wanted: fn(&Column) -> bool| {
+            let at = info.columns.iter().position(wanted)?;
+            row.cells.get(at)?.clone().filter(|text| !text.trim().is_empty())
+        };
+        Self {
+            id: row.id.clone(),
+            name: said(|column| column.role == Role::Name),
+            email: said(|column| column.role == Role::Email),
+            company: said(|column| column.company),
+        }
+    }
+
     /// The best name for a sentence or a title, as one short line: name, else email address, else ID.
     pub fn display_name(&self) -> String {
         sanitize::sanitize_line(

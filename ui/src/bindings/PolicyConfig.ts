@@ -51,6 +51,12 @@ mask?: Array<string>,
  */
 allow?: Array<AllowConfig>, 
 /**
+ * Whether the audit log also has each search and each user whose details are opened: who, when, the columns of the
+ * filters, how many users were shown, and a salted hash of the text, never the text. Without an entry, nothing is
+ * shown. Default: `false`.
+ */
+record_lookups?: boolean, 
+/**
  * `[policy.hosts]`: hosts that no session reaches.
  */
 hosts?: HostsConfig | null, };

@@ -84,7 +84,7 @@ impl ConsoleEntry {
 pub enum ConsoleEvent {
     /// Understudy has started.
     Started,
-    /// It quits; what follows was still under way.
+    /// It quits, and all sessions have ended.
     Stopped,
     /// The policy refused an impersonation.
     Denied {
@@ -106,12 +106,23 @@ pub enum ConsoleEvent {
         name: String,
         to: String,
     },
-    ConnectionAdded,
-    ConnectionChanged {
-        /// The keys of its file that have another value, were added or removed, as paths with dots.
-        keys: Vec<String>,
+    ConnectionAdded {
+        /// The file was put there by other means than this console, perhaps while none ran.
+        #[serde(default)]
+        elsewhere: bool,
     },
-    ConnectionRemoved,
+    ConnectionChanged {
+        /// The keys of its file that have another value, are new or are gone, as paths with dots.
+        keys: Vec<String>,
+        /// As in [`Self::ConnectionAdded`].
+        #[serde(default)]
+        elsewhere: bool,
+    },
+    ConnectionRemoved {
+        /// As in [`Self::ConnectionAdded`].
+        #[serde(default)]
+        elsewhere: bool,
+    },
     /// About to leave Understudy. Written before it does.
     Exported {
         what: ExportKind,
@@ -183,7 +194,8 @@ mod tests {
             (".*", any::<bool>())
                 .prop_map(|(name, this_run_only)| ConsoleEvent::SecretStored { name, this_run_only }),
             (".*", ".*").prop_map(|(name, to)| ConsoleEvent::SecretRedirected { name, to }),
-            columns.clone().prop_map(|keys| ConsoleEvent::ConnectionChanged { keys }),
+            (columns.clone(), any::<bool>())
+                .prop_map(|(keys, elsewhere)| ConsoleEvent::ConnectionChanged { keys, elsewhere }),
             (proptest::option::of("[0-9a-f]{64}"), columns, any::<u64>())
                 .prop_map(|(text, columns, rows)| ConsoleEvent::Searched { text, columns, rows }),
         ]

@@ -1,12 +1,13 @@
 //! Reads the log: past sessions, reasons to suggest, the latest entries.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use ts_rs::TS;
 
 use super::entry::{self, EndCause, Entry};
-use super::{AuditLog, read_error};
+use super::{AuditLog, chain, read_error};
 use crate::error::Result;
 
 /// How many of an operator's latest sessions are searched for reasons to suggest, and for users.
@@ -157,6 +158,16 @@ impl AuditLog {
         .await
         .map_err(read_error)?;
         rows.iter().map(|row| read_latest_session(row).map_err(read_error)).collect()
+    }
+
+    /// The salted hash of a text that was searched for, in hexadecimal digits. The salt is the log's ID: so the same text
+    /// has the same hash in this log, and another one elsewhere.
+    pub async fn hash_search(&self, text: &str) -> Result<String> {
+        let log: String = sqlx::query_scalar("SELECT id FROM log")
+            .fetch_one(&self.held.current_pool().await?)
+            .await
+            .map_err(read_error)?;
+        Ok(chain::to_hex(digest(&SHA256, format!("{log}\n{text}").as_bytes()).as_ref()))
     }
 
     /// Those of these connections in which this operator has begun a session.

@@ -102,11 +102,7 @@ fn describe_detail(event: &str, detail: &str) -> Option<String> {
 
 fn describe_console_event(event: &ConsoleEvent) -> String {
     match event {
-        ConsoleEvent::Started
-        | ConsoleEvent::Stopped
-        | ConsoleEvent::ConnectionAdded
-        | ConsoleEvent::ConnectionRemoved
-        | ConsoleEvent::DetailsOpened => String::new(),
+        ConsoleEvent::Started | ConsoleEvent::Stopped | ConsoleEvent::DetailsOpened => String::new(),
         ConsoleEvent::Denied { rule, quoted } => {
             let why = match rule {
                 PolicyRule::Protected => "the user is protected",
@@ -122,7 +118,12 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
         }
         ConsoleEvent::SecretForgotten { name } => name.clone(),
         ConsoleEvent::SecretRedirected { name, to } => format!("{name} to {to}"),
-        ConsoleEvent::ConnectionChanged { keys } => keys.join(", "),
+        ConsoleEvent::ConnectionAdded { elsewhere } | ConsoleEvent::ConnectionRemoved { elsewhere } => {
+            say_elsewhere(*elsewhere).into()
+        }
+        ConsoleEvent::ConnectionChanged { keys, elsewhere } => {
+            join(&[keys.join(", "), say_elsewhere(*elsewhere).into()])
+        }
         ConsoleEvent::Exported { what, format, rows, session } => {
             let what = match (what, rows) {
                 (ExportKind::Users, Some(rows)) => count(*rows, "user", "users"),
@@ -147,6 +148,10 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             ])
         }
     }
+}
+
+fn say_elsewhere(elsewhere: bool) -> &'static str {
+    if elsewhere { "outside of the console" } else { "" }
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {

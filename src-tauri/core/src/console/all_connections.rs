@@ -69,6 +69,7 @@ impl Console {
         let query = ListRequest::first_page(text, USERS);
         let searched = opened.directory.search_users(&query, &lookup.cancel).await;
         let page = searched.map_err(|error| opened.name_password_owner(error))?;
+        self.record_search(&opened, text, page.rows.len()).await?;
         let OpenConnection { connection, directory } = &opened;
         let info = directory.info();
         let standings = policy::judge_users(&connection.policy, &info, &page.rows);

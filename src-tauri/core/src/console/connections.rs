@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Console;
+use super::known_connections::FileChange;
 use crate::arrangement::Arrangement;
-use crate::audit::EndCause;
+use crate::audit::{ConsoleEvent, EndCause, ExportKind};
 use crate::connection::{
     Connection, ConnectionDraft, ConnectionSource, ConnectionSummary, DEMO, no_such_connection,
 };
 use crate::error::{Code, Error, Result, SecretName};
+use crate::impersonation;
 use crate::notice::{ConnectionList, Notice};
 use crate::secrets::{self, WAY_IN};
 
@@ -18,7 +20,7 @@ impl Console {
     /// Reads the connection files again, and sends a notice if anything has changed.
     pub fn load_connections(&self) -> ConnectionList {
         // The files are read under the lock, so that an older reading cannot replace a newer one.
-        let _one_at_a_time = self.loading.lock();
+        let mut known = self.loading.lock();
         let (loaded, problems) = self.files.load_all();
         for connection in loaded.iter().filter(|connection| connection.source == ConnectionSource::System) {
             // Only IT can write these files, so they need no consent.
@@ -26,9 +28,12 @@ impl Console {
                 self.vault.let_run_for_now(&name, &destination);
             }
         }
+        let texts = loaded.iter().map(|connection| (connection.id.as_str(), &*connection.text));
+        let unreadable: Vec<&str> = problems.iter().map(|problem| problem.id.as_str()).collect();
+        let file_changes = known.compare_files(texts, &unreadable);
         let loaded: BTreeMap<_, _> =
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
-        let (changed, appeared) = {
+        let (changed, appeared, before) = {
             let mut connections = self.connections.write();
             let demo =
                 connections.remove(DEMO).filter(|connection| connection.source == ConnectionSource::Demo);
@@ -45,19 +50,50 @@ impl Console {
             if let Some(demo) = demo {
                 connections.insert(DEMO.into(), demo);
             }
-            (changed, appeared)
+            (changed, appeared, before)
         };
         let problems_before = std::mem::replace(&mut *self.problems.write(), problems.clone());
         let tell = !changed.is_empty() || appeared || problems != problems_before;
         for id in changed {
             self.directories.release_directory(&id);
         }
+        self.record_file_changes(file_changes, &before);
         self.assign_positions();
         let list = self.connection_list();
         if tell {
             self.notices.send(Notice::Connections(list.clone()));
         }
         list
+    }
+
+    /// `before`: the connections until now.
+    fn record_file_changes(
+        &self,
+        changes: Vec<(String, FileChange)>,
+        before: &BTreeMap<String, Arc<Connection>>,
+    ) {
+        // Whatever was announced and is no change, such as a file that was saved as it is, is done with.
+        let mut changing = std::mem::take(&mut *self.changing.lock());
+        let entries = changes.into_iter().map(|(id, change)| {
+            let elsewhere = !changing.remove(&id);
+            let event = match change {
+                FileChange::Added => ConsoleEvent::ConnectionAdded { elsewhere },
+                FileChange::Changed(keys) => ConsoleEvent::ConnectionChanged { keys, elsewhere },
+                FileChange::Removed => ConsoleEvent::ConnectionRemoved { elsewhere },
+            };
+            match before.get(&id) {
+                Some(removed) if matches!(event, ConsoleEvent::ConnectionRemoved { .. }) => {
+                    self.new_entry(event).about_connection(impersonation::name_connection(removed))
+                }
+                _ => self.entry_about(&id, event),
+            }
+        });
+        self.record_soon(entries.collect());
+    }
+
+    /// The next change of this connection's file that is seen is the operator's, in this console.
+    fn announce_change(&self, id: &str) {
+        self.changing.lock().insert(id.to_owned());
     }
 
     pub fn connection_list(&self) -> ConnectionList {
@@ -136,6 +172,9 @@ impl Console {
 
     /// Saves a connection; `id` is `None` for a new one.
     pub async fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
+        if let Some(id) = id {
+            self.announce_change(id);
+        }
         let connection = self.files.save(id, text)?;
         if id.is_none() {
             return Ok(self.finish_adding(&connection).await);
@@ -147,6 +186,7 @@ impl Console {
     /// Completes adding a connection. Adding it is the operator's consent to what it runs now; later changes need a new
     /// consent.
     async fn finish_adding(&self, connection: &Connection) -> ConnectionSummary {
+        self.announce_change(&connection.id);
         let way_in = secrets::way_in(connection);
         if let Some((name, destination)) = &way_in {
             // Before the notice makes anyone open the connection.
@@ -163,14 +203,23 @@ impl Console {
 
     pub fn duplicate_connection(&self, id: &str) -> Result<ConnectionSummary> {
         let connection = self.files.duplicate(id)?;
+        self.announce_change(&connection.id);
         self.load_connections();
         Ok(connection.to_summary())
     }
 
-    pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
-        if self.find_connection(id)?.source == ConnectionSource::Demo {
-            let text = &self.find_connection(id)?.text;
-            return std::fs::write(path, text).map_err(|cause| Error::for_file("write", path, cause));
+    pub async fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
+        let connection = self.find_connection(id)?;
+        let exported = ConsoleEvent::Exported {
+            what: ExportKind::ConnectionFile,
+            format: "toml".into(),
+            rows: None,
+            session: None,
+        };
+        self.record_first(self.entry_about(id, exported), "The connection file was not exported").await?;
+        if connection.source == ConnectionSource::Demo {
+            return std::fs::write(path, &connection.text)
+                .map_err(|cause| Error::for_file("write", path, cause));
         }
         self.files.export(id, path)
     }
@@ -194,6 +243,7 @@ impl Console {
             return Err(Error::new(Code::ConnectionLocked, message));
         }
         // The file goes first, because that can be undone.
+        self.announce_change(id);
         let aside = self.files.set_aside(id)?;
         for session in self.sessions().into_iter().filter(|session| session.connection == id) {
             self.end_session(&session.id, EndCause::Operator).await;
@@ -206,10 +256,16 @@ impl Console {
                 .chain([WAY_IN])
                 .map(|name| SecretName::new(id, name))
                 .collect();
-            if let Err(error) = self.vault.forget_all(&names).await {
-                aside.put_back()?;
-                self.load_connections();
-                return Err(error);
+            let forgotten = match self.vault.forget_all(&names).await {
+                Ok(forgotten) => forgotten,
+                Err(error) => {
+                    aside.put_back()?;
+                    self.load_connections();
+                    return Err(error);
+                }
+            };
+            for SecretName { name, .. } in forgotten.into_iter().filter(|one| one.name != WAY_IN) {
+                self.record(self.entry_about(id, ConsoleEvent::SecretForgotten { name })).await;
             }
         }
         let removed = aside.remove();

@@ -7,6 +7,8 @@ mod audit_log;
 mod connections;
 mod demo;
 mod form;
+mod known_connections;
+mod record;
 mod secrets;
 mod sessions;
 mod settings;
@@ -14,7 +16,7 @@ mod tickets;
 mod users;
 
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,8 +25,9 @@ use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
 pub use self::all_connections::FoundUsers;
+use self::known_connections::KnownConnections;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
-use crate::audit::AuditLog;
+use crate::audit::{AuditLog, ConsoleEvent};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::{Connection, ConnectionProblem, Connections};
@@ -53,8 +56,10 @@ pub struct Console {
     files: Connections,
     connections: RwLock<BTreeMap<String, Arc<Connection>>>,
     problems: RwLock<Vec<ConnectionProblem>>,
-    /// Held while the files are read and the result is stored.
-    loading: Mutex<()>,
+    /// The files as the audit log knows them. Held while they are read and the result is stored.
+    loading: Mutex<KnownConnections>,
+    /// The IDs of connections whose files this console is changing.
+    changing: Mutex<BTreeSet<String>>,
     directories: Directories,
     searches: LatestOnly,
     lookups: Lookups,
@@ -105,6 +110,7 @@ impl Console {
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
         audit.keep_checkpoints(vault.clone(), clock.clone());
+        let known = home.known_connections_file()?;
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
         let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
             impersonations: Impersonations::new(
@@ -120,7 +126,8 @@ impl Console {
             home,
             connections: RwLock::default(),
             problems: RwLock::default(),
-            loading: Mutex::default(),
+            loading: Mutex::new(KnownConnections::load(known)),
+            changing: Mutex::default(),
             directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
             lookups: Lookups::default(),
@@ -142,6 +149,7 @@ impl Console {
             notices,
             clock,
         });
+        console.record(console.new_entry(ConsoleEvent::Started)).await;
         console.load_connections();
         Ok(console)
     }
@@ -208,6 +216,7 @@ impl Console {
                 "not everything had ended when Understudy quit; the audit log says it at the next start"
             );
         }
+        self.audit.owe_console_entry(self.new_entry(ConsoleEvent::Stopped));
         self.pay_before_quitting().await;
         self.sign_before_quitting().await;
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;

@@ -3,6 +3,8 @@
 use secrecy::SecretString;
 
 use super::Console;
+use crate::audit::ConsoleEvent;
+use crate::audit::entry::CAUSE_CHARS;
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::{Destination, Moved};
 use crate::error::{Error, Result, SecretName};
@@ -24,6 +26,9 @@ impl Console {
     pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
         let destination = Destination::of_secret(&*self.find_connection(id)?, name);
         self.vault.store_secret(&SecretName::new(id, name), value, keep, &destination).await?;
+        let stored =
+            ConsoleEvent::SecretStored { name: name.to_owned(), this_run_only: keep == Keep::ThisRun };
+        self.record(self.entry_about(id, stored)).await;
         if name == DATABASE_PASSWORD {
             self.directories.release_directory(id);
         }
@@ -31,12 +36,22 @@ impl Console {
     }
 
     pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
-        self.vault.forget_secret(&SecretName::new(id, name)).await
+        let was_there = self.vault.forget_secret(&SecretName::new(id, name)).await?;
+        if was_there {
+            self.record(self.entry_about(id, ConsoleEvent::SecretForgotten { name: name.to_owned() })).await;
+        }
+        Ok(was_there)
     }
 
     /// Redirects these secrets after the agent has compared their old and new destinations.
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.accept_destinations(moved, Keep::Stored).await?;
+        for secret in &moved.secrets {
+            let to = secret.now.facts.iter().map(|fact| fact.value.as_str());
+            let to = to.collect::<Vec<_>>().join(", ").chars().take(CAUSE_CHARS).collect();
+            let redirected = ConsoleEvent::SecretRedirected { name: secret.name.clone(), to };
+            self.record(self.entry_about(&moved.connection, redirected)).await;
+        }
         if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
             self.directories.release_directory(&moved.connection);
         }

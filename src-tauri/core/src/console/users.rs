@@ -93,7 +93,9 @@ impl Console {
             () = self.directories.wait_until_stopped(id) => Err(stopped_waiting()),
             page = opened.directory.search_users(query, &cancel) => page.map_err(Error::from),
         };
-        Ok((page.map_err(|error| opened.name_password_owner(error))?, opened))
+        let page = page.map_err(|error| opened.name_password_owner(error))?;
+        self.record_search(&opened, &query.text, page.rows.len()).await?;
+        Ok((page, opened))
     }
 
     /// Like [`Self::search_users`], with the policy's standing for each user found.
@@ -174,6 +176,7 @@ impl Console {
             Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
                 .with_hint("It may have been deleted: search again.")
         })?;
+        self.record_details(&opened, &row).await?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // That entry is about a form, not about a sign-in.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
@@ -218,6 +221,7 @@ impl Console {
         }
         found.sort_by_key(|(at, ..)| *at);
         let rows: Vec<Row> = found.iter().map(|(_, row, _)| row.clone()).collect();
+        self.record_search(&opened, "", rows.len()).await?;
         let standings = policy::judge_users(&opened.connection.policy, &opened.directory.info(), &rows);
         let familiar = found.into_iter().zip(standings);
         Ok(familiar.map(|((_, row, latest), standing)| FamiliarUser { row, standing, latest }).collect())

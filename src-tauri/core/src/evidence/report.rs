@@ -143,11 +143,7 @@ pub(crate) fn file_stem(taken: &TakenEvidence) -> String {
 impl TakenEvidence {
     /// The name of a file of this evidence.
     pub fn file_name(&self, format: EvidenceFormat) -> String {
-        let ending = match format {
-            EvidenceFormat::Html => "html",
-            EvidenceFormat::Zip => "zip",
-        };
-        format!("{}.{ending}", file_stem(self))
+        format!("{}.{}", file_stem(self), format.as_str())
     }
 
     /// What was chosen of it, as the content of such a file.

@@ -116,6 +116,16 @@ pub enum EvidenceFormat {
     Zip,
 }
 
+impl EvidenceFormat {
+    /// As the name of its file ends.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Zip => "zip",
+        }
+    }
+}
+
 /// Evidence of one session, kept until the operator has used it.
 #[derive(Debug, Clone)]
 pub struct TakenEvidence {

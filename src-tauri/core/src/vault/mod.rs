@@ -284,11 +284,11 @@ impl Vault {
 
     /// Removes the secret from the keyring and from memory. Returns whether there was one.
     pub async fn forget_secret(&self, name: &SecretName) -> Result<bool> {
-        Ok(self.forget_all(std::slice::from_ref(name)).await? > 0)
+        Ok(!self.forget_all(std::slice::from_ref(name)).await?.is_empty())
     }
 
-    /// Removes all of these secrets, or none if the keyring fails midway. Returns how many there were.
-    pub async fn forget_all(&self, names: &[SecretName]) -> Result<usize> {
+    /// Removes all of these secrets, or none if the keyring fails midway. Returns those that were there.
+    pub async fn forget_all(&self, names: &[SecretName]) -> Result<Vec<SecretName>> {
         let is_typed: Vec<bool> = names.iter().map(|name| self.lock_typed().contains_key(name)).collect();
         let wanted = names.to_vec();
         let stored = self.ask_with_prompt(move |keyring| remove_all(keyring, &wanted)).await;
@@ -303,7 +303,11 @@ impl Vault {
             self.lock_typed().remove(name);
             self.let_run().remove(name);
         }
-        Ok(is_typed.iter().zip(&is_stored).filter(|(typed, stored)| **typed || **stored).count())
+        let was_there = names.iter().zip(is_typed.iter().zip(&is_stored));
+        Ok(was_there
+            .filter(|(_, (typed, stored))| **typed || **stored)
+            .map(|(name, _)| name.clone())
+            .collect())
     }
 
     /// Where the secret is. Never makes the keyring prompt for its password.

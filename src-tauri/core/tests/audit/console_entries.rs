@@ -66,18 +66,21 @@ fn one_of_each() -> Vec<(ConsoleEntry, [&'static str; 3])> {
             }),
             ["secret redirected", "Ada in Acme", "token to https://new.example"],
         ),
-        (in_acme(ConsoleEvent::ConnectionAdded), ["connection added", "Ada in Acme", ""]),
         (
-            in_acme(ConsoleEvent::ConnectionChanged { keys: vec!["name".into(), "sign_in.url".into()] }),
-            ["connection changed", "Ada in Acme", "name, sign_in.url"],
+            in_acme(ConsoleEvent::ConnectionAdded { elsewhere: false }),
+            ["connection added", "Ada in Acme", ""],
+        ),
+        (
+            in_acme(ConsoleEvent::ConnectionChanged {
+                keys: vec!["name".into(), "sign_in.url".into()],
+                elsewhere: true,
+            }),
+            ["connection changed", "Ada in Acme", "name, sign_in.url, outside of the console"],
         ),
         (
             // Its file could not be read, so nothing but its ID is known.
-            entry(0, ConsoleEvent::ConnectionRemoved).about_connection(NamedConnection {
-                id: "gone".into(),
-                name: None,
-                environment: None,
-            }),
+            entry(0, ConsoleEvent::ConnectionRemoved { elsewhere: false })
+                .about_connection(NamedConnection { id: "gone".into(), name: None, environment: None }),
             ["connection removed", "Ada in gone", ""],
         ),
         (

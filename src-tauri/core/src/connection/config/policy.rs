@@ -54,6 +54,11 @@ pub struct PolicyConfig {
     /// writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<AllowConfig>,
+    /// Whether the audit log also has each search and each user whose details are opened: who, when, the columns of the
+    /// filters, how many users were shown, and a salted hash of the text, never the text. Without an entry, nothing is
+    /// shown. Default: `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub record_lookups: bool,
     /// `[policy.hosts]`: hosts that no session reaches.
     #[serde(default)]
     pub hosts: Option<HostsConfig>,

@@ -263,7 +263,9 @@ prop_compose! {
             prop::collection::vec(".*", 0..3),
             prop::collection::vec(".*", 0..3),
         ),
-        (mode, may_unlock, allow, hosts) in access(),
+        (mode, may_unlock, allow, hosts, record_lookups) in (access(), any::<bool>()).prop_map(
+            |((mode, may_unlock, allow, hosts), recorded)| (mode, may_unlock, allow, hosts, recorded),
+        ),
         ticket in prop::option::of(ticket()).boxed(),
     ) -> ConnectionFile {
         ConnectionFile {
@@ -271,6 +273,7 @@ prop_compose! {
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
                 reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, hosts,
+                record_lookups,
             },
         }
     }

@@ -69,6 +69,8 @@ pub struct Policy {
     /// Each rule as it is in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,
     pub access: AccessPolicy,
+    /// Searches and opened details are in the audit log too.
+    pub record_lookups: bool,
 }
 
 impl Connection {
@@ -227,7 +229,14 @@ impl ConnectionCompiler<'_> {
         }
         let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
         let access = access::compile_access(part, file.environment, sign_in, &mut self.faults);
-        Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect, access })
+        Some(Policy {
+            reason: part.reason,
+            max_minutes: part.max_minutes,
+            max_extensions,
+            protect,
+            access,
+            record_lookups: part.record_lookups,
+        })
     }
 
     pub(super) fn compile_url(

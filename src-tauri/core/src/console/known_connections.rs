@@ -1,0 +1,198 @@
+//! What the console last knew of each connection file, so that the audit log can say which keys have changed: while it ran
+//! or not, and whoever changed them. Of values, only hashes are kept.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use understudy_files::regular_file;
+
+use crate::error::{Error, Result};
+use crate::home;
+
+/// The size limit of the file, in bytes; a hundred connections take less.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The most keys that an entry names.
+const MOST_KEYS: usize = 50;
+
+/// By key, as a path with dots: the value's hash.
+type KeyHashes = BTreeMap<String, String>;
+
+/// What has happened to a connection file since it was last read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileChange {
+    Added,
+    /// These keys have other values, are new or are gone.
+    Changed(Vec<String>),
+    Removed,
+}
+
+/// The connection files as they were last read.
+#[derive(Debug)]
+pub(super) struct KnownConnections {
+    path: PathBuf,
+    /// `None`: nothing is known yet, so what is there now is no change.
+    known: Option<KnownFiles>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownFiles(BTreeMap<String, KeyHashes>);
+
+impl KnownConnections {
+    /// Reads what an earlier run knew.
+    pub(super) fn load(path: PathBuf) -> Self {
+        let known = path.exists().then(|| read_known(&path)).and_then(|read| {
+            read.inspect_err(|error| tracing::warn!("what was known of the connection files: {error:#}")).ok()
+        });
+        Self { path, known }
+    }
+
+    /// Compares the files with what was known, and remembers them. `now`: each connection's ID and text. Of a file that
+    /// can't be read, whose ID is in `unreadable`, only what it was is known, until it can be read again.
+    pub(super) fn compare_files<'a>(
+        &mut self,
+        now: impl Iterator<Item = (&'a str, &'a str)>,
+        unreadable: &[&str],
+    ) -> Vec<(String, FileChange)> {
+        // Another console of this home may have told some changes already.
+        if let Ok(known) = read_known(&self.path) {
+            self.known = Some(known);
+        }
+        let before = self.known.clone();
+        let mut known: BTreeMap<String, KeyHashes> =
+            now.map(|(id, text)| (id.to_owned(), hash_keys(text))).collect();
+        let mut changes = Vec::new();
+        for (id, keys) in &known {
+            match before.as_ref().and_then(|before| before.0.get(id)) {
+                None if before.is_some() => changes.push((id.clone(), FileChange::Added)),
+                None => {}
+                Some(earlier) if earlier == keys => {}
+                Some(earlier) => {
+                    changes.push((id.clone(), FileChange::Changed(list_differences(earlier, keys))));
+                }
+            }
+        }
+        for (id, keys) in before.iter().flat_map(|before| &before.0) {
+            if known.contains_key(id) {
+                continue;
+            }
+            if unreadable.contains(&id.as_str()) {
+                known.insert(id.clone(), keys.clone());
+            } else {
+                changes.push((id.clone(), FileChange::Removed));
+            }
+        }
+        let known = Some(KnownFiles(known));
+        if known != before {
+            self.known = known;
+            if let Err(error) = self.save() {
+                tracing::warn!("changes of the connection files are known in this run only: {error:#}");
+            }
+        }
+        changes
+    }
+
+    fn save(&self) -> Result<()> {
+        home::write_private(&self.path, &serde_json::to_string(&self.known).map_err(Error::internal)?)
+    }
+}
+
+fn read_known(path: &std::path::Path) -> Result<KnownFiles> {
+    serde_json::from_str(&regular_file::read_text(path, MOST_BYTES)?).map_err(Error::internal)
+}
+
+/// The keys with another value, and those that only one of them has, sorted.
+fn list_differences(before: &KeyHashes, now: &KeyHashes) -> Vec<String> {
+    let all: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let different = all.into_iter().filter(|key| before.get(*key) != now.get(*key));
+    different.take(MOST_KEYS).cloned().collect()
+}
+
+fn hash_keys(text: &str) -> KeyHashes {
+    let mut hashes = KeyHashes::new();
+    // What is not TOML is no connection.
+    if let Ok(table) = text.trim_start_matches('\u{feff}').parse::<toml::Table>() {
+        for (key, value) in table {
+            hash_value(key, &value, &mut hashes);
+        }
+    }
+    hashes
+}
+
+fn hash_value(key: String, value: &toml::Value, hashes: &mut KeyHashes) {
+    match value {
+        toml::Value::Table(table) => {
+            for (part, value) in table {
+                hash_value(format!("{key}.{part}"), value, hashes);
+            }
+        }
+        toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+            for (at, item) in items.iter().enumerate() {
+                hash_value(format!("{key}[{at}]"), item, hashes);
+            }
+        }
+        value => {
+            let hash = digest(&SHA256, value.to_string().as_bytes());
+            let short =
+                hash.as_ref()[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            hashes.insert(key, short);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "name = 'Acme' # a comment\n[sign_in]\nurl = 'https://canary.example'\n\
+        [[sign_in.steps]]\nurl = '/a'\n[[sign_in.steps]]\nurl = '/b'\n";
+
+    fn compare(known: &mut KnownConnections, now: &[(&str, &str)]) -> Vec<(String, FileChange)> {
+        known.compare_files(now.iter().copied(), &["broken"])
+    }
+
+    #[test]
+    fn what_has_changed_is_named_by_its_keys_once_and_in_a_later_run_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known.json");
+        let mut known = KnownConnections::load(path.clone());
+        assert_eq!(compare(&mut known, &[("acme", TEXT)]), [], "nothing was known");
+        assert_eq!(compare(&mut known, &[("acme", &TEXT.replace("a comment", "another"))]), []);
+
+        let mut later = KnownConnections::load(path.clone());
+        let text = TEXT.replace("'Acme'", "'Acme 2'").replace("'/b'", "'/c'") + "expect = 200\n";
+        let keys = ["name", "sign_in.steps[1].expect", "sign_in.steps[1].url"];
+        let changed = FileChange::Changed(keys.map(str::to_owned).to_vec());
+        let now = [("acme", text.as_str()), ("other", TEXT)];
+        assert_eq!(
+            compare(&mut later, &now),
+            [("acme".into(), changed), ("other".into(), FileChange::Added)]
+        );
+        assert_eq!(compare(&mut later, &now), [], "it is told once");
+        assert_eq!(compare(&mut later, &now[..1]), [("other".into(), FileChange::Removed)]);
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("canary"), "no value is kept");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_for_a_while_has_changed_and_not_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut known = KnownConnections::load(dir.path().join("known.json"));
+        compare(&mut known, &[("broken", TEXT)]);
+        assert_eq!(compare(&mut known, &[]), []);
+        let repaired = TEXT.replace("Acme", "Shop");
+        let changed = FileChange::Changed(vec!["name".into()]);
+        assert_eq!(compare(&mut known, &[("broken", &repaired)]), [("broken".into(), changed)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_back_is_known_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known.json");
+        std::fs::write(&path, "{").unwrap();
+        let mut known = KnownConnections::load(path.clone());
+        assert_eq!(compare(&mut known, &[("acme", TEXT)]), []);
+        assert_eq!(compare(&mut KnownConnections::load(path), &[]), [("acme".into(), FileChange::Removed)]);
+    }
+}
