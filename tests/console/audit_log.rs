@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::cli::Terminal;
 
-/// A home in which someone has tried a sign-in: *begun*, *refused*, *ended*.
+/// A home in which someone has stored a secret and tried a sign-in: *secret stored*, *begun*, *refused*, *ended*.
 async fn tried() -> Terminal {
     let terminal = Terminal::new().await;
     terminal.write("shop.toml", &terminal.shop().await);
@@ -36,27 +36,29 @@ async fn forge(terminal: &Terminal, attack: &'static str) {
 async fn a_reviewer_reads_what_happened_and_that_nobody_changed_it() {
     let terminal = tried().await;
     let said = terminal.succeeds(&["audit", "verify"]).await;
-    assert!(said.contains("Intact: 3 entries are as written."), "{said}");
-    assert!(said.contains("The last one that fits covers the entries up to 3."), "{said}");
+    assert!(said.contains("Intact: 4 entries are as written."), "{said}");
+    assert!(said.contains("The last one that fits covers the entries up to 4."), "{said}");
     let report: Value =
         serde_json::from_str(&terminal.succeeds(&["audit", "verify", "--json"]).await).unwrap();
     assert_eq!(
         (&report["entries"], &report["covered"], &report["faults"]),
-        (&3.into(), &3.into(), &Value::Array(vec![]))
+        (&4.into(), &4.into(), &Value::Array(vec![]))
     );
 
     let listed = terminal.succeeds(&["audit", "list"]).await;
     let lines: Vec<&str> = listed.lines().collect();
-    assert_eq!(lines.len(), 3, "{listed}");
-    for (line, event) in lines.iter().zip(["begun", "refused", "ended"]) {
+    assert_eq!(lines.len(), 4, "{listed}");
+    assert!(lines[0].ends_with("in Shop  admin_token"), "{listed}");
+    for (line, event) in lines.iter().zip(["secret stored", "begun", "refused", "ended"]) {
         assert!(line.contains(event) && line.contains("in Shop"), "{line}");
     }
-    let session = lines[0].split_whitespace().nth(3).expect("the session");
+    let session = lines[1].split_whitespace().nth(3).expect("the session");
     let shown = terminal.succeeds(&["audit", "show", session]).await;
     assert!(shown.starts_with(&format!("Session     {session}")), "{shown}");
     assert!(shown.contains("Connection  Shop (staging)") && shown.contains("refused"), "{shown}");
-    assert_eq!(terminal.succeeds(&["audit", "list", "--latest", "1"]).await, format!("{}\n", lines[2]));
-    assert_eq!(terminal.succeeds(&["audit", "list", "--since", "1h", "--user", "7"]).await, listed);
+    assert_eq!(terminal.succeeds(&["audit", "list", "--latest", "1"]).await, format!("{}\n", lines[3]));
+    let of_user = terminal.succeeds(&["audit", "list", "--since", "1h", "--user", "7"]).await;
+    assert_eq!(of_user.lines().collect::<Vec<_>>(), lines[1..]);
 
     let nothing = terminal.type_in(&["audit", "list", "--connection", "other"], "").await;
     assert_eq!((nothing.code, nothing.out.as_str(), nothing.err.trim()), (0, "", "No entries."));
@@ -72,7 +74,8 @@ async fn other_programs_get_every_entry() {
     let lines = terminal.succeeds(&["audit", "export", "--format", "jsonl"]).await;
     let entries: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let events: Vec<_> = entries.iter().map(|entry| entry["event"].as_str().expect("an event")).collect();
-    assert_eq!(events, ["begun", "refused", "ended"]);
+    // The export is an entry itself: it was written before anything left.
+    assert_eq!(events, ["secret_stored", "begun", "refused", "ended", "exported"]);
     assert!(
         entries.iter().all(|entry| entry["hash"].as_str().is_some_and(|hash| hash.len() == 64)),
         "{lines}"
@@ -86,7 +89,7 @@ async fn other_programs_get_every_entry() {
 
     let table = terminal.succeeds(&["audit", "export", "--format", "csv", "--since", "7d"]).await;
     let rows: Vec<&str> = table.split_terminator("\r\n").collect();
-    assert_eq!(rows.len(), 4, "{table}");
+    assert_eq!(rows.len(), 7, "{table}");
     assert!(
         rows[0].starts_with("\"id\",\"at_ms\",\"session\",\"event\"") && rows[1].starts_with("\"1\","),
         "{table}"
@@ -99,20 +102,58 @@ async fn a_forged_log_is_called_one() {
     let copy = terminal.folder().join("copy.sqlite");
     std::fs::copy(terminal.audit_file(), &copy).expect("copied");
 
-    forge(&terminal, "UPDATE entries SET user_id = '8' WHERE id = 2").await;
+    forge(&terminal, "UPDATE entries SET user_id = '8' WHERE id = 3").await;
     let said = terminal.type_in(&["audit", "verify"], "").await;
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("NOT INTACT: Entry 2 is not what was written"), "{said:?}");
-    assert!(said.out.contains("1 entry before that is as written."), "{said:?}");
+    assert!(said.out.contains("NOT INTACT: Entry 3 is not what was written"), "{said:?}");
+    assert!(said.out.contains("2 entries before that are as written."), "{said:?}");
 
     std::fs::remove_file(terminal.audit_file()).expect("removed");
     let said = terminal.type_in(&["audit", "verify"], "").await;
     assert!(said.code == 1 && said.out.contains("NOT INTACT: The log is gone."), "{said:?}");
     // The copy that was made in time is intact, and the keyring knows it.
     let said = terminal.succeeds(&["audit", "verify", "--log", "copy.sqlite"]).await;
-    assert!(said.contains("Intact: 3 entries"), "{said}");
+    assert!(said.contains("Intact: 4 entries"), "{said}");
     // Nothing that only reads has put a new log there.
     assert!(!terminal.audit_file().exists());
     let said = terminal.fails(&["audit", "list"]).await;
     assert!(said.contains("There is no audit log at"), "{said}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_exported() {
+    let terminal = tried().await;
+    let path = terminal.audit_file();
+    let mut raw = SqliteConnection::connect(path.to_str().expect("text")).await.expect("opens");
+    // Another program writes, and never ends: reading is possible, writing is not.
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.expect("held");
+    let said = terminal.type_in(&["audit", "export", "--format", "csv"], "").await;
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+    assert!(said.err.contains("another program holds it"), "{said:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.expect("free");
+    // A copy is read as it is, and not written to.
+    std::fs::copy(&path, terminal.folder().join("copy.sqlite")).expect("copied");
+    let export = ["audit", "export", "--format", "jsonl", "--log", "copy.sqlite"];
+    assert_eq!(terminal.succeeds(&export).await, terminal.succeeds(&export).await);
+}
+
+/// Neither the value of a secret nor what was typed elsewhere gets into the log.
+#[tokio::test]
+async fn a_secret_that_is_stored_and_forgotten_leaves_its_name_in_the_log() {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], "canary-value").await.succeeded();
+    terminal.succeeds(&["secret", "forget", "shop", "admin_token"]).await;
+    terminal.succeeds(&["secret", "forget", "shop", "admin_token"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], "canary-value").await.succeeded();
+    assert_eq!(terminal.type_in(&["remove", "shop", "--yes"], "").await.code, 0);
+    let listed = terminal.succeeds(&["audit", "list"]).await;
+    let events = ["secret stored", "secret forgotten", "secret stored", "secret forgotten"];
+    assert_eq!(listed.lines().count(), events.len(), "what was not there is not forgotten: {listed}");
+    for (line, event) in listed.lines().zip(events) {
+        assert!(line.contains(event) && line.ends_with("admin_token"), "{line}");
+    }
+    let bytes = std::fs::read(terminal.audit_file()).expect("read");
+    assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
 }

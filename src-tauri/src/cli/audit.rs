@@ -1,4 +1,4 @@
-//! The command `audit`: verifies, lists and exports the audit log, without writing to it.
+//! The command `audit`: verifies, lists and exports the audit log, without writing to it but for the export itself.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,14 @@ use understudy_core::audit::export::LogFormat;
 use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
 use understudy_core::audit::verification_report::VerificationReport;
 use understudy_core::audit::verify::verify_log;
+use understudy_core::audit::{ConsoleEvent, ExportKind};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::sanitize;
 use understudy_core::vault::Vault;
 
 use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
+use super::record::record_first;
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -158,7 +160,17 @@ pub async fn on_audit(home: &Home, audit: Audit) -> Result<ExitCode> {
         }
         Audit::Export { format, which } => {
             let filter = which.to_filter(&now)?;
+            let is_own = which.log.is_none();
             let log = LogReader::open(&path_of(home, which.log)?).await?;
+            if is_own {
+                let exported = ConsoleEvent::Exported {
+                    what: ExportKind::AuditLog,
+                    format: LogFormat::from(format).as_str().into(),
+                    rows: None,
+                    session: None,
+                };
+                record_first(home, exported, "Nothing was exported").await?;
+            }
             export(&log, &filter, format).await
         }
     }

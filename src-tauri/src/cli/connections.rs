@@ -4,15 +4,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
+use understudy_core::audit::ConsoleEvent;
 use understudy_core::connection::{AddOutcome, Connection, ConnectionSource, Connections, DATABASE_PASSWORD};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
-use understudy_core::secrets::way_in;
+use understudy_core::secrets::{WAY_IN, way_in};
 use understudy_core::vault::{SecretState, Vault};
 
 use super::agreement::{ask_yes_or_no, ssh_words};
 use super::named_connection::text_of;
 use super::output::{print_sanitized, print_to_stderr};
+use super::record::{name_by_id, name_connection, record_done};
 
 pub async fn add_connection(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
@@ -83,13 +85,19 @@ pub async fn remove_connection(home: &Home, id: &str, keep_secrets: bool, yes: b
     forgotten.extend(parsed.as_ref().ok().and_then(way_in).map(|(name, _)| name));
     // The file goes first, because that can be undone.
     let aside = connections.set_aside(id)?;
-    if !forgotten.is_empty()
-        && let Err(error) = vault.forget_all(&forgotten).await
-    {
-        aside.put_back()?;
-        return Err(error);
-    }
+    let gone = if forgotten.is_empty() { Ok(Vec::new()) } else { vault.forget_all(&forgotten).await };
+    let gone = match gone {
+        Ok(gone) => gone,
+        Err(error) => {
+            aside.put_back()?;
+            return Err(error);
+        }
+    };
     aside.remove()?;
+    let named = parsed.as_ref().map_or_else(|_| name_by_id(id), name_connection);
+    for SecretName { name, .. } in gone.into_iter().filter(|one| one.name != WAY_IN) {
+        record_done(home, named.clone(), ConsoleEvent::SecretForgotten { name }).await;
+    }
     print_sanitized(&format!("Removed `{id}`."))?;
     Ok(ExitCode::SUCCESS)
 }

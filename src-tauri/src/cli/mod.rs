@@ -6,6 +6,7 @@ mod check;
 mod connections;
 mod named_connection;
 mod output;
+mod record;
 mod secrets;
 mod sign_in_test;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use understudy_core::audit::ConsoleEvent;
 use understudy_core::connection::{Connection, ConnectionSource, DEMO};
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result, SecretName};
@@ -14,6 +15,7 @@ use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 use super::Secret;
 use super::named_connection::text_of;
 use super::output::{print_sanitized, shorten_input};
+use super::record::{name_by_id, name_connection, record_done};
 
 pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     let vault = Vault::system();
@@ -32,11 +34,17 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             let destination = Destination::of_secret(&file, &name);
             let wanted = SecretName::new(&connection, &name);
             vault.store_secret(&wanted, value, Keep::Stored, &destination).await?;
+            let stored = ConsoleEvent::SecretStored { name: name.clone(), this_run_only: false };
+            record_done(home, name_connection(&file), stored).await;
             print_sanitized(&format!("Stored {name} of {connection} in the keyring."))?;
             Ok(ExitCode::SUCCESS)
         }
         Secret::Forget { connection, name } => {
             let was_there = vault.forget_secret(&SecretName::new(&connection, &name)).await?;
+            if was_there {
+                let forgotten = ConsoleEvent::SecretForgotten { name: name.clone() };
+                record_done(home, name_by_id(&connection), forgotten).await;
+            }
             print_sanitized(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {

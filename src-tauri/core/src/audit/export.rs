@@ -26,6 +26,15 @@ pub enum LogFormat {
     Ocsf,
 }
 
+impl LogFormat {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+}
+
 /// The columns of a table.
 const COLUMNS: [&str; 22] = [
     "id",
