@@ -50,8 +50,9 @@ impl EvidenceDesk {
     }
 
     /// What was chosen of the evidence that was taken then, as a few lines of Markdown.
-    pub fn to_text(&self, taken_at: i64, choice: &EvidenceChoice) -> Result<String> {
+    pub async fn to_text(&self, core: &Console, taken_at: i64, choice: &EvidenceChoice) -> Result<String> {
         let taken = self.find(taken_at)?;
+        core.record_evidence(&taken.view.session, "text").await?;
         Ok(render_markdown(&taken, choice))
     }
 
@@ -59,6 +60,7 @@ impl EvidenceDesk {
     pub async fn save(
         &self,
         app: &AppHandle,
+        core: &Console,
         taken_at: i64,
         format: EvidenceFormat,
         choice: EvidenceChoice,
@@ -67,6 +69,7 @@ impl EvidenceDesk {
         let paths = app.path();
         let folder = paths.download_dir().or_else(|_| paths.home_dir().map(|home| home.join("Downloads")));
         let folder = folder.map_err(Error::internal)?;
+        core.record_evidence(&taken.view.session, format.as_str()).await?;
         let saving = move || -> std::io::Result<PathBuf> {
             let content = taken.to_file(format, &choice).map_err(std::io::Error::other)?;
             std::fs::create_dir_all(&folder)?;
@@ -94,24 +97,34 @@ impl EvidenceDesk {
         tauri::async_runtime::spawn_blocking(move || reveal_file(&place)).await.map_err(Error::internal)?
     }
 
+    /// Puts a picture of the evidence that is shown on the clipboard: `points` has four bytes for each point, in base64.
+    pub async fn copy_picture(
+        &self,
+        app: &AppHandle,
+        core: &Console,
+        points: &str,
+        (width, height): (u32, u32),
+    ) -> Result<()> {
+        let taken = self.taken.lock().clone().ok_or_else(gone_error)?;
+        let points = BASE64_STANDARD.decode(points).map_err(Error::internal)?;
+        let wanted = u64::from(width) * u64::from(height) * 4;
+        if wanted == 0 || points.len() as u64 != wanted {
+            return Err(Error::internal(std::io::Error::other("a picture of another size")));
+        }
+        core.record_evidence(&taken.view.session, "picture").await?;
+        app.clipboard().write_image(&tauri::image::Image::new_owned(points, width, height)).map_err(|cause| {
+            Error::new(Code::WindowFailed, format!("The picture was not copied: {cause}."))
+                .with_hint("Save the evidence instead.")
+        })
+    }
+
     fn find(&self, taken_at: i64) -> Result<Arc<TakenEvidence>> {
         let taken = self.taken.lock().clone().filter(|taken| taken.view.taken_at == taken_at);
-        taken.ok_or_else(|| {
-            Error::new(Code::FileFailed, "This evidence is not there any longer.")
-                .with_hint("Take it again in the session's window.")
-        })
+        taken.ok_or_else(gone_error)
     }
 }
 
-/// Puts a picture on the clipboard: `points` has four bytes for each point, in base64.
-pub fn copy_picture(app: &AppHandle, points: &str, width: u32, height: u32) -> Result<()> {
-    let points = BASE64_STANDARD.decode(points).map_err(Error::internal)?;
-    let wanted = u64::from(width) * u64::from(height) * 4;
-    if wanted == 0 || points.len() as u64 != wanted {
-        return Err(Error::internal(std::io::Error::other("a picture of another size")));
-    }
-    app.clipboard().write_image(&tauri::image::Image::new_owned(points, width, height)).map_err(|cause| {
-        Error::new(Code::WindowFailed, format!("The picture was not copied: {cause}."))
-            .with_hint("Save the evidence instead.")
-    })
+fn gone_error() -> Error {
+    Error::new(Code::FileFailed, "This evidence is not there any longer.")
+        .with_hint("Take it again in the session's window.")
 }

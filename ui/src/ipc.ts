@@ -223,6 +223,10 @@ export const discardNote = (id: string) => call("discard_note", { id });
 export const linkToCustomer = (connection: string, user: string) =>
   call("link_to_customer", { connection, user });
 
+/** Rows are about to be copied, which the audit log has to know first. Rejects if it can't. */
+export const recordCopy = (connection: string, format: string, rows: number) =>
+  call("record_copy", { connection, format, rows });
+
 /** A session that is read-only whatever the connection says. */
 export const trySession = (connection: string, user: string) =>
   asking(BY_AGENT, () => call("try_session", { connection, user }));

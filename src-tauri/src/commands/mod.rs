@@ -210,6 +210,11 @@ commands! {
             Ok(CustomerLink { connection, user, ..CustomerLink::default() }.to_url())
         }
 
+        /// Rows of the list are about to be copied. Fails if that can't be recorded.
+        record_copy [core: Core<'_>] (connection: String, format: String, rows: u32) -> () {
+            core.record_copy(&connection, &format, rows).await
+        }
+
         /// A read-only session that shows what such sessions hold back.
         try_session [core: Core<'_>] (connection: String, user: String) -> SessionView {
             core.try_session(&connection, &user).await
@@ -281,22 +286,29 @@ commands! {
         }
 
         /// Saves what was chosen of it to a file; returns the file's name.
-        save_evidence [app: AppHandle, desk: State<'_, EvidenceDesk>] (
+        save_evidence [app: AppHandle, core: Core<'_>, desk: State<'_, EvidenceDesk>] (
             taken_at: i64,
             format: EvidenceFormat,
             choice: EvidenceChoice,
         ) -> String {
-            desk.save(&app, taken_at, format, choice).await
+            desk.save(&app, &core, taken_at, format, choice).await
         }
 
         /// What was chosen of it, as a few lines of Markdown.
-        evidence_text [desk: State<'_, EvidenceDesk>] (taken_at: i64, choice: EvidenceChoice) -> String {
-            desk.to_text(taken_at, &choice)
+        evidence_text [core: Core<'_>, desk: State<'_, EvidenceDesk>] (
+            taken_at: i64,
+            choice: EvidenceChoice,
+        ) -> String {
+            desk.to_text(&core, taken_at, &choice).await
         }
 
         /// Copies a picture: four bytes for each point, in base64.
-        copy_picture [app: AppHandle] (points: String, width: u32, height: u32) -> () {
-            evidence::copy_picture(&app, &points, width, height)
+        copy_picture [app: AppHandle, core: Core<'_>, desk: State<'_, EvidenceDesk>] (
+            points: String,
+            width: u32,
+            height: u32,
+        ) -> () {
+            desk.copy_picture(&app, &core, &points, (width, height)).await
         }
 
         /// Opens the folder of the file that was saved.
@@ -441,7 +453,7 @@ commands! {
         }
 
         export_connection [core: Core<'_>] (connection: String, path: PathBuf) -> () {
-            core.export_connection(&connection, &path)
+            core.export_connection(&connection, &path).await
         }
 
         order_connections [core: Core<'_>] (order: Vec<String>) -> () {

@@ -507,14 +507,15 @@ export class App {
 
   /** The selected user with the columns that the list shows, for another program. */
   async copyRows(form: CopyForm): Promise<void> {
-    const { search, arranged } = this;
-    if (!search?.info || search.chosen.length === 0) return;
+    const { search, arranged, connection } = this;
+    if (!connection || !search?.info || search.chosen.length === 0) return;
     const shown = shownColumns(placedColumns(search.info.columns, arranged?.now.columns ?? []));
     const rows = search.chosen.map(({ id, cells }) => ({
       id,
       cells: shown.map(({ index }) => cells[index] ?? null),
     }));
     await this.#orSay(async () => {
+      await ipc.recordCopy(connection.id, form, rows.length);
       await ipc.copyText(
         copied(
           form,

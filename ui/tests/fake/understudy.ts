@@ -300,6 +300,7 @@ function commands(fake: Fake): Answers {
     prepare_window: () => null,
     discard_window: () => null,
     impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
+    record_copy: () => null,
     link_to_customer: ({ connection, user }) => `understudy://open?connection=${connection}&user=${user}`,
     try_session: ({ connection, user }) => {
       const session = {

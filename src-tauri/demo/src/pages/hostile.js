@@ -61,6 +61,7 @@ const COMMANDS = [
   ["discard_window", {}],
   ["impersonate", { connection, user: "10000600", reason: "hostile page", given: {}, ticket: { ticket: "", page: "" } }],
   ["link_to_customer", { connection, user: "10000600" }],
+  ["record_copy", { connection, format: "csv", rows: 1 }],
   ["try_session", { connection, user: "10000600" }],
   ["held_back", { session: "any" }],
   ["clear_cache", { connection }],
