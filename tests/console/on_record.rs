@@ -131,7 +131,7 @@ async fn what_a_session_held_back_saved_and_left_for_is_written_before_its_end()
     let told = told(&desk).await;
     let begun = told.iter().position(|line| line.starts_with("begun|")).expect("it began");
     let (first, last) = (&told[begun], told.last().expect("it ended"));
-    assert!(first.ends_with("|read-only, ticket 7") && last.ends_with("|operator, 4 held back"), "{told:?}");
+    assert!(first.ends_with("|read-only, ticket 7") && last.ends_with("|operator, 3 held back"), "{told:?}");
     let mut middle: Vec<&str> = told[begun + 1..told.len() - 1].iter().map(|line| line.as_str()).collect();
     // What the policy refused is written at once, and the rest soon: which of them is first is no promise.
     middle.sort_unstable();
@@ -141,7 +141,6 @@ async fn what_a_session_held_back_saved_and_left_for_is_written_before_its_end()
         format!("held back|{user}|POST {host}/api/items"),
         format!("held back|{user}|POST {host}/api/others"),
         format!("unlock denied|{user}|This connection's policy keeps its sessions read-only."),
-        format!("held back|{user}|GET maps.example/"),
         format!("left|{user}|to maps.example, in the operator's own browser"),
         format!("downloaded|{user}|invoice.pdf, 2048 bytes, from 127.0.0.1"),
     ];

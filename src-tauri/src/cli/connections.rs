@@ -94,9 +94,9 @@ pub async fn remove_connection(home: &Home, id: &str, keep_secrets: bool, yes: b
         }
     };
     aside.remove()?;
-    let named = parsed.as_ref().map_or_else(|_| name_by_id(id), name_connection);
+    let about = parsed.as_ref().map_or_else(|_| name_by_id(id), name_connection);
     for SecretName { name, .. } in gone.into_iter().filter(|one| one.name != WAY_IN) {
-        record_done(home, named.clone(), ConsoleEvent::SecretForgotten { name }).await;
+        record_done(home, about.clone(), ConsoleEvent::SecretForgotten { name }).await;
     }
     print_sanitized(&format!("Removed `{id}`."))?;
     Ok(ExitCode::SUCCESS)

@@ -80,6 +80,7 @@ export type Commands = {
   discard_window: { args: {}, result: null },
   impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown>, ticket: TicketContext }, result: SessionView },
   link_to_customer: { args: { connection: string, user: string }, result: string },
+  record_copy: { args: { connection: string, format: string, rows: number }, result: null },
   try_session: { args: { connection: string, user: string }, result: SessionView },
   held_back: { args: { session: string }, result: HeldBackList },
   clear_cache: { args: { connection: string }, result: number },

@@ -433,7 +433,10 @@ struct SessionObservation(Arc<SessionEvents>);
 
 impl SessionObserver for SessionObservation {
     fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack) {
-        self.0.sightings.note_held_back(&entry.method, &self.0.masks.read().mask_text(&entry.url));
+        // As the session's end counts them. About a page that leads elsewhere, the operator decides.
+        if matches!(why, HeldBack::Refused(_)) {
+            self.0.sightings.note_held_back(&entry.method, &self.0.masks.read().mask_text(&entry.url));
+        }
         if let HeldBack::LeadsElsewhere(url) = why {
             let shown = OffSitePage {
                 host: url.host_str().unwrap_or_default().into(),

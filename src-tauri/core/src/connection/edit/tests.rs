@@ -272,8 +272,7 @@ prop_compose! {
             name, environment, directory, sign_in, sign_out, ticket,
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
-                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, hosts,
-                record_lookups,
+                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, record_lookups, hosts,
             },
         }
     }
