@@ -1,5 +1,5 @@
 //! The audit log's view: what it lists, whether the log is what was written, and exports. Reads the file that is in
-//! the log's place now, and never writes to it.
+//! the log's place now. Only an export writes to it: that it is about to happen.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use crate::audit::listing::{self, EntryPage, ListedEntry, SessionCounts};
 use crate::audit::reader::LogReader;
 use crate::audit::verification_report::VerificationReport;
 use crate::audit::verify::verify_log;
+use crate::audit::{ConsoleEvent, ExportKind};
 use crate::directory::{Highlights, Suggestion, WallClock};
 use crate::error::Result;
 use crate::latest_only::superseded_error;
@@ -70,10 +71,18 @@ impl Console {
         self.log_readings.take_turn(VERIFICATION, turn).map(drop)
     }
 
-    /// Writes the entries that pass `text` to a file; how many they were.
+    /// Writes the entries that pass `text` to a file; how many they were. That is an entry itself.
     pub async fn export_entries(&self, text: &str, format: LogFormat, path: &Path) -> Result<u64> {
         let filter = listing::filter_by_search(text, self.clock.read_time());
-        self.open_log().await?.export_to_file(&filter, format, path).await
+        let log = self.open_log().await?;
+        let exported = ConsoleEvent::Exported {
+            what: ExportKind::AuditLog,
+            format: format.as_str().into(),
+            rows: None,
+            session: None,
+        };
+        self.record_first(self.new_entry(exported), "Nothing was exported").await?;
+        log.export_to_file(&filter, format, path).await
     }
 
     async fn open_log(&self) -> Result<LogReader> {
