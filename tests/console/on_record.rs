@@ -132,7 +132,7 @@ async fn what_a_session_held_back_saved_and_left_for_is_written_before_its_end()
     let begun = told.iter().position(|line| line.starts_with("begun|")).expect("it began");
     let (first, last) = (&told[begun], told.last().expect("it ended"));
     assert!(first.ends_with("|read-only, ticket 7") && last.ends_with("|operator, 3 held back"), "{told:?}");
-    let mut middle: Vec<&str> = told[begun + 1..told.len() - 1].iter().map(|line| line.as_str()).collect();
+    let mut middle: Vec<&str> = told[begun + 1..told.len() - 1].iter().map(String::as_str).collect();
     // What the policy refused is written at once, and the rest soon: which of them is first is no promise.
     middle.sort_unstable();
     let user = first.split('|').nth(1).expect("the user");
