@@ -31,6 +31,7 @@ impl LogFormat {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Ocsf => "ocsf",
         }
     }
 }
