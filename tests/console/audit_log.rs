@@ -84,12 +84,12 @@ async fn other_programs_get_every_entry() {
     let events = terminal.succeeds(&["audit", "export", "--format", "ocsf"]).await;
     let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let types: Vec<_> = events.iter().map(|event| event["type_uid"].as_i64().expect("a type")).collect();
-    // Preauth, a refused Account Switch, Logoff.
-    assert_eq!(types, [300_206, 300_207, 300_202], "{events:#?}");
+    // A secret was stored; Preauth, a refused Account Switch, Logoff; this export and the one before.
+    assert_eq!(types, [300_401, 300_206, 300_207, 300_202, 300_402, 300_402], "{events:#?}");
 
     let table = terminal.succeeds(&["audit", "export", "--format", "csv", "--since", "7d"]).await;
     let rows: Vec<&str> = table.split_terminator("\r\n").collect();
-    assert_eq!(rows.len(), 7, "{table}");
+    assert_eq!(rows.len(), 8, "{table}");
     assert!(
         rows[0].starts_with("\"id\",\"at_ms\",\"session\",\"event\"") && rows[1].starts_with("\"1\","),
         "{table}"
