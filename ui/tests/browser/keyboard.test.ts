@@ -73,6 +73,8 @@ describe("keys alone", () => {
     await page.getByLabel("Database URL", { exact: true }).focus();
     await page.keyboard.type("postgres://readonly@db.acme.example/acme");
     await page.keyboard.press("Tab");
+    await page.getByText("looks most like your users").waitFor({ state: "attached" });
+    await page.keyboard.press("Alt+2");
     await page.getByText("looks most like your users").waitFor();
     await page.clock.runFor(100);
     await page.getByRole("table", { name: "Newest users" }).waitFor();
