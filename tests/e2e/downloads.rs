@@ -60,7 +60,7 @@ const SAVER: &str = r"<!doctype html><title>Shop</title><button style='width: 30
       link.href = URL.createObjectURL(new Blob(['eight bytes'.slice(0, 8)]));
       link.download = `${folder}-${nth}.txt`;
       link.click();
-      await new Promise((done) => setTimeout(done, 60));
+      await new Promise((done) => setTimeout(done, 400));
     }
   };
   addEventListener('load', () => { save('first'); fetch('/tell', { method: 'POST', body: '1' }); });
