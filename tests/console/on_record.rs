@@ -211,7 +211,7 @@ async fn lookups_are_recorded_where_the_connection_wants_it_and_without_an_entry
     let refused = desk.console.search_users("shop", &query, 0).await.expect_err("unrecorded");
     assert_eq!(refused.code, Code::AuditFailed);
     assert!(
-        refused.message.starts_with("The users found are not shown, because it could not be recorded."),
+        refused.message.starts_with("The users found are not shown, because this could not be recorded."),
         "{refused}"
     );
     let refused = desk.console.user_details("shop", &user.id).await.expect_err("unrecorded");

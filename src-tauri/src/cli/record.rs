@@ -38,7 +38,7 @@ pub async fn record_done(home: &Home, connection: NamedConnection, event: Consol
 pub async fn record_first(home: &Home, event: ConsoleEvent, refused: &str) -> Result<()> {
     let (audit, entry) = open_for_entry(home, event).await?;
     audit.append_console_entry(&entry).await.map_err(|error| Error {
-        message: format!("{refused}, because it could not be recorded. {}", error.message),
+        message: format!("{refused}, because this could not be recorded. {}", error.message),
         ..error
     })
 }

@@ -54,7 +54,7 @@ impl Console {
     /// Writes what is about to happen. `refused` says what does not happen if that fails.
     pub(super) async fn record_first(&self, entry: ConsoleEntry, refused: &str) -> Result<()> {
         self.impersonations.write_console_entry(&entry).await.map_err(|error| Error {
-            message: format!("{refused}, because it could not be recorded. {}", error.message),
+            message: format!("{refused}, because this could not be recorded. {}", error.message),
             ..error
         })
     }
