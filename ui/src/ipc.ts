@@ -420,7 +420,8 @@ export const answerDownloads = (wanted: boolean) => call("answer_downloads", { w
 /** The marks in the page go away. */
 export const stopFinding = () => call("stop_finding");
 /** In logical pixels; the page under the bar gives way. */
-export const setBarHeight = (height: number) => call("set_bar_height", { height });
+export const setBarHeight = (height: number, takesKeys: boolean) =>
+  call("set_bar_height", { height, takesKeys });
 
 // The quick window
 

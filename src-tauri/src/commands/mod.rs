@@ -636,8 +636,11 @@ commands! {
         }
 
         /// Makes room for what unfolds in the bar: its height in logical pixels.
-        set_bar_height [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (height: u32) -> () {
-            windows.set_bar_height(window_of_bar(webview.label()).unwrap_or_default(), height).await
+        set_bar_height [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (
+            height: u32,
+            takes_keys: bool,
+        ) -> () {
+            windows.set_bar_height(window_of_bar(webview.label()).unwrap_or_default(), height, takes_keys).await
         }
     }
 }

@@ -222,9 +222,9 @@ impl SessionWindows {
         if choice == OffSiteChoice::OpenInBrowser { open_in_browser(target.as_str()) } else { Ok(()) }
     }
 
-    /// Gives the bar this height, in logical pixels, as far as that leaves the page some room. Once nothing is unfolded
-    /// in the bar any longer, the page has the keyboard's focus again.
-    pub async fn set_bar_height(&self, key: &str, height: u32) -> Result<()> {
+    /// Gives the bar this height, in logical pixels, as far as that leaves the page some room, and the keyboard's focus
+    /// if what has unfolded takes it. Once nothing is unfolded in the bar any longer, the page has the focus again.
+    pub async fn set_bar_height(&self, key: &str, height: u32, takes_keys: bool) -> Result<()> {
         let height = i32::try_from(height).unwrap_or(i32::MAX);
         self.on_page_of(key, move |page| {
             let (size, scale) = (page.window.inner_size(), page.window.scale_factor());
@@ -235,6 +235,10 @@ impl SessionWindows {
             platform::fit_page(&page.window, &page.view, height);
             if height == BAR_HEIGHT && before != BAR_HEIGHT {
                 page.view.focus().map_err(window_error)?;
+            }
+            // All bars of a session ask; to give a window's bar the keys may bring its window to the front.
+            if takes_keys && page.window.is_focused().unwrap_or(true) {
+                page.focus_bar();
             }
             Ok(())
         })

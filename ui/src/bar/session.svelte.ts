@@ -41,6 +41,9 @@ export class BarSession {
   readonly #latest = new Latest();
   /** What the window was last asked for. */
   #height = LINE_HEIGHT;
+  /** What it is to be asked for. */
+  #wanted = LINE_HEIGHT;
+  #isFitting = false;
   #hushed: ReturnType<typeof setTimeout> | undefined;
 
   /** Asks now and on every change, until the returned function is called. What `asked` has is called when the page has
@@ -121,15 +124,23 @@ export class BarSession {
     this.#hushed = setTimeout(() => (this.said = null), SAID_FOR);
   }
 
-  /** Gives the bar the height of what it shows. */
+  /** Gives the bar the height of what it shows, and the keys if what has unfolded took the focus: the window may have
+   * given them to the page meanwhile, because of what was folded before. One request at a time, for they could overtake
+   * each other. */
   async fit(height: number): Promise<void> {
-    if (height === this.#height) return;
-    this.#height = height;
-    try {
-      await ipc.setBarHeight(height);
-    } catch (cause) {
-      this.failure = asFailure(cause);
+    this.#wanted = height;
+    if (this.#isFitting) return;
+    this.#isFitting = true;
+    while (this.#height !== this.#wanted) {
+      const takesKeys = this.#height === LINE_HEIGHT && Boolean(document.activeElement?.closest(".unfolded"));
+      this.#height = this.#wanted;
+      try {
+        await ipc.setBarHeight(this.#height, takesKeys);
+      } catch (cause) {
+        this.failure = asFailure(cause);
+      }
     }
+    this.#isFitting = false;
   }
 
   async find(text: string, step: FindStep): Promise<void> {

@@ -155,5 +155,5 @@ export type Commands = {
   answer_off_site: { args: { url: string, choice: OffSiteChoice }, result: null },
   enter_password: { args: { number: number, user: string, password: string }, result: null },
   decline_password: { args: { number: number }, result: null },
-  set_bar_height: { args: { height: number }, result: null },
+  set_bar_height: { args: { height: number, takesKeys: boolean }, result: null },
 };
