@@ -115,8 +115,8 @@ impl Desktop {
         // One line each: ID, workspace, host, title.
         let list = loop {
             match self.x("wmctrl", &["-u", "-l"]).await {
-                // A window was closed after it was listed and before its title was read.
-                Err(error) if error.to_string().contains("BadWindow") => {}
+                // A window was closed after it was listed and before all of it was read: BadWindow, or BadDrawable.
+                Err(error) if error.to_string().contains("X Error of failed request: Bad") => {}
                 list => break list?,
             }
         };
