@@ -116,7 +116,7 @@ impl Desktop {
         let list = loop {
             match self.x("wmctrl", &["-u", "-l"]).await {
                 // A window was closed after it was listed and before all of it was read: BadWindow, or BadDrawable.
-                Err(error) if error.to_string().contains("X Error of failed request: Bad") => {}
+                Err(error) if error.to_string().contains("X Error of failed request") => {}
                 list => break list?,
             }
         };
