@@ -200,7 +200,7 @@ fn set_up(app: &AppHandle, home: Home, demo: bool) -> Result<()> {
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
     tauri::async_runtime::spawn(run_session_commands(app.clone(), Arc::clone(&console), commands));
-    tauri::async_runtime::spawn(Arc::clone(&console).deliver_notes());
+    tauri::async_runtime::spawn(Arc::clone(&console).deliver_messages());
     tauri::async_runtime::spawn(quit_on_signal(app.clone()));
     reload_on_crash(&window);
     watch_network(&window);

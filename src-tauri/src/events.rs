@@ -70,7 +70,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::CustomerLink(link) => app.emit_to(CONSOLE, "customer_link", link),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
-        Notice::WaitingNotes(notes) => app.emit_to(CONSOLE, "waiting_notes", notes),
+        Notice::WaitingMessages(notes) => app.emit_to(CONSOLE, "waiting_messages", notes),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),

@@ -21,7 +21,7 @@ use understudy_core::customer_link::TicketContext;
 use understudy_core::error::Code;
 use understudy_core::home::Home;
 use understudy_core::notice::{Notice, Notices};
-use understudy_core::outbox::WaitingNote;
+use understudy_core::outbox::WaitingMessage;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::wait::PATIENCE;
@@ -152,11 +152,11 @@ fn outbox(home: &Path) -> Vec<PathBuf> {
 /// The next notice that says so about the summaries that wait.
 async fn until_waiting(
     notices: &mut tokio::sync::broadcast::Receiver<Notice>,
-    wanted: impl Fn(&[WaitingNote]) -> bool,
-) -> Vec<WaitingNote> {
+    wanted: impl Fn(&[WaitingMessage]) -> bool,
+) -> Vec<WaitingMessage> {
     let waiting = async {
         loop {
-            if let Notice::WaitingNotes(notes) = notices.recv().await.expect("the console lives")
+            if let Notice::WaitingMessages(notes) = notices.recv().await.expect("the console lives")
                 && wanted(&notes)
             {
                 return notes;
@@ -181,7 +181,7 @@ async fn a_summary_is_shown_first_and_then_arrives_once_with_its_secret_only_the
     let helpdesk = Helpdesk::start().await;
     let mut desk = desk_with(&helpdesk).await;
     let session = end_a_session(&mut desk, "4711").await;
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
 
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     assert_eq!((shown.origin.as_str(), shown.session.ticket.as_str()), (helpdesk.origin.as_str(), "4711"));
@@ -221,7 +221,7 @@ async fn while_the_helpdesk_is_down_a_summary_waits_over_a_restart_without_the_s
     helpdesk.answer_with(StatusCode::SERVICE_UNAVAILABLE);
     let mut desk = desk_with(&helpdesk).await;
     let session = end_a_session(&mut desk, "4711").await;
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let mut notices = desk.later_notices();
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&shown.id).await.expect("it waits");
@@ -255,8 +255,8 @@ async fn while_the_helpdesk_is_down_a_summary_waits_over_a_restart_without_the_s
     delivering.abort();
     helpdesk.answer_with(StatusCode::OK);
     let (console, mut notices) = reopen(&desk, &desk.clock).await;
-    assert_eq!(console.waiting_notes().len(), 1);
-    let delivering = tokio::spawn(Arc::clone(&console).deliver_notes());
+    assert_eq!(console.waiting_messages().len(), 1);
+    let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     until_waiting(&mut notices, <[_]>::is_empty).await;
     let arrived = helpdesk.arrived();
     assert!(arrived.iter().all(|one| one.key == shown.id), "all tries have one ID: {arrived:?}");
@@ -272,7 +272,7 @@ async fn a_console_that_is_killed_before_the_answer_sends_the_same_id_again() {
     let mut desk = desk_with(&helpdesk).await;
     let session = end_a_session(&mut desk, "4711").await;
     helpdesk.is_silent.send_replace(true);
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&shown.id).await.expect("on its way");
     helpdesk.until_came(1).await;
@@ -282,7 +282,7 @@ async fn a_console_that_is_killed_before_the_answer_sends_the_same_id_again() {
     helpdesk.is_silent.send_replace(false);
 
     let (console, mut notices) = reopen(&desk, &desk.clock).await;
-    let delivering = tokio::spawn(Arc::clone(&console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     until_waiting(&mut notices, <[_]>::is_empty).await;
     let arrived = helpdesk.arrived();
     let keys: Vec<&str> = arrived.iter().map(|one| one.key.as_str()).collect();
@@ -298,7 +298,7 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
     helpdesk.answer_with(StatusCode::FORBIDDEN);
     let mut desk = desk_with(&helpdesk).await;
     let session = end_a_session(&mut desk, "4711").await;
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let mut notices = desk.later_notices();
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&shown.id).await.expect("it waits");
@@ -310,13 +310,13 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
 
     // Neither time nor a restart begins it anew.
     let (console, mut notices) = reopen(&desk, &desk.clock).await;
-    let delivering = tokio::spawn(Arc::clone(&console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     let waiting = until_waiting(&mut notices, |_| true).await;
     assert!(waiting[0].fault.is_some() && waiting[0].next_at.is_none(), "{waiting:?}");
     assert_eq!(helpdesk.arrived().len(), 1);
 
     helpdesk.answer_with(StatusCode::CREATED);
-    console.retry_note(&shown.id).await.expect("again");
+    console.retry_message(&shown.id).await.expect("again");
     until_waiting(&mut notices, <[_]>::is_empty).await;
     assert_eq!(helpdesk.arrived().len(), 2);
 
@@ -324,10 +324,10 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
     helpdesk.answer_with(StatusCode::NOT_FOUND);
     let again = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&again.id).await.expect("it waits");
-    console.retry_note(&again.id).await.expect("both consoles see it");
+    console.retry_message(&again.id).await.expect("both consoles see it");
     until_waiting(&mut notices, |notes| notes.iter().any(|note| note.fault.is_some())).await;
-    console.discard_note(&again.id).expect("gone");
-    assert!(console.waiting_notes().is_empty() && outbox(desk.home.path()).is_empty());
+    console.discard_message(&again.id).expect("gone");
+    assert!(console.waiting_messages().is_empty() && outbox(desk.home.path()).is_empty());
     console.shut_down().await;
     delivering.await.expect("it ends");
 }
@@ -344,7 +344,8 @@ async fn of_two_consoles_with_one_home_only_one_sends_each_summary() {
         ids.push(shown.id);
     }
     let (other, mut notices) = reopen(&desk, &Clock::system()).await;
-    let both = [Arc::clone(&desk.console), Arc::clone(&other)].map(|one| tokio::spawn(one.deliver_notes()));
+    let both =
+        [Arc::clone(&desk.console), Arc::clone(&other)].map(|one| tokio::spawn(one.deliver_messages()));
     until_waiting(&mut notices, <[_]>::is_empty).await;
     let mut came: Vec<String> = helpdesk.arrived().into_iter().map(|one| one.key).collect();
     came.sort();
@@ -360,7 +361,7 @@ async fn of_two_consoles_with_one_home_only_one_sends_each_summary() {
 async fn the_demos_helpdesk_shows_the_summary_in_its_ticket_once() {
     let mut desk = Desk::new().await;
     let session = end_a_session(&mut desk, "4711").await;
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&shown.id).await.expect("sent");
     desk.toast_that(|toast| toast.text == "The summary is in ticket 4711.").await;
@@ -394,7 +395,7 @@ async fn without_a_ticket_or_a_way_there_it_is_not_offered() {
 async fn a_ticket_cannot_lead_the_request_elsewhere() {
     let helpdesk = Helpdesk::start().await;
     let mut desk = desk_with(&helpdesk).await;
-    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_notes());
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let mut sent = Vec::new();
     for ticket in ["../../admin", "..", "4711?x=1#y", "@evil.example", "%2e%2e%2fadmin", "a/b"] {
         let session = end_a_session(&mut desk, ticket).await;

@@ -37,7 +37,7 @@ import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { SavedFile } from "./bindings/SavedFile";
 import type { WaitingFiles } from "./bindings/WaitingFiles";
-import type { WaitingNote } from "./bindings/WaitingNote";
+import type { WaitingMessage } from "./bindings/WaitingMessage";
 import type { WindowTurn } from "./bindings/WindowTurn";
 import type { Column } from "./bindings/Column";
 import type { Commands } from "./bindings/commands";
@@ -217,8 +217,8 @@ export const copySessionSummary = (session: string) => call("copy_session_summar
 export const prepareSummary = (session: string) => call("prepare_summary", { session });
 export const sendSummary = (id: string) => asking(BY_AGENT, () => call("send_summary", { id }));
 /** Of summaries that have not reached their tickets. */
-export const retryNote = (id: string) => asking(BY_AGENT, () => call("retry_note", { id }));
-export const discardNote = (id: string) => call("discard_note", { id });
+export const retryMessage = (id: string) => asking(BY_AGENT, () => call("retry_message", { id }));
+export const discardMessage = (id: string) => call("discard_message", { id });
 /** A link that leads to this user. */
 export const linkToCustomer = (connection: string, user: string) =>
   call("link_to_customer", { connection, user });
@@ -475,7 +475,7 @@ export const onEvidence = (tell: (evidence: EvidenceView) => void) => on("eviden
 /** A summary was asked for in a session's window, to be sent from here. */
 export const onSummaryPrepared = (tell: (note: PreparedNote) => void) => on("summary_prepared", tell);
 /** All summaries that have not reached their tickets, after any of that changed. */
-export const onWaitingNotes = (tell: (notes: WaitingNote[]) => void) => on("waiting_notes", tell);
+export const onWaitingMessages = (tell: (notes: WaitingMessage[]) => void) => on("waiting_messages", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);

@@ -9,7 +9,7 @@ use crate::audit::Entry;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::customer_link::CustomerLink;
 use crate::error::Error;
-use crate::outbox::WaitingNote;
+use crate::outbox::WaitingMessage;
 use crate::sanitize;
 use crate::session::{EndedSession, SessionView};
 use crate::sign_in::SafeHtml;
@@ -121,7 +121,7 @@ pub enum Notice {
     /// A link from outside names a customer. Nothing of it has been looked up.
     CustomerLink(CustomerLink),
     /// The summaries that have not reached their tickets yet, after any of that changed.
-    WaitingNotes(Vec<WaitingNote>),
+    WaitingMessages(Vec<WaitingMessage>),
     Connections(ConnectionList),
     /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),

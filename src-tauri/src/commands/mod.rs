@@ -35,7 +35,7 @@ use understudy_core::error::{Error, Result};
 use understudy_core::evidence::{EvidenceChoice, EvidenceFormat};
 use understudy_core::held_back::HeldBackList;
 use understudy_core::introspection::Preview;
-use understudy_core::outbox::{PreparedNote, WaitingNote};
+use understudy_core::outbox::{PreparedNote, WaitingMessage};
 use understudy_core::protected_count::ProtectedCount;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
@@ -66,7 +66,7 @@ pub struct ConsoleState {
     order: Vec<String>,
     sessions: Vec<SessionView>,
     /// The summaries that have not reached their tickets yet.
-    waiting_notes: Vec<WaitingNote>,
+    waiting_messages: Vec<WaitingMessage>,
     settings: Settings,
     version: String,
     /// Global shortcuts do not work here; a key can run `understudy --search` instead.
@@ -84,7 +84,7 @@ commands! {
                 problems: list.problems,
                 order: list.order,
                 sessions: core.sessions(),
-                waiting_notes: core.waiting_notes(),
+                waiting_messages: core.waiting_messages(),
                 settings: core.settings(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 wayland: is_wayland(),
@@ -258,13 +258,13 @@ commands! {
         }
 
         /// Tries a summary again that has not reached its ticket.
-        retry_note [core: Core<'_>] (id: String) -> () {
-            core.retry_note(&id).await
+        retry_message [core: Core<'_>] (id: String) -> () {
+            core.retry_message(&id).await
         }
 
         /// Throws it away.
-        discard_note [core: Core<'_>] (id: String) -> () {
-            core.discard_note(&id)
+        discard_message [core: Core<'_>] (id: String) -> () {
+            core.discard_message(&id)
         }
 
         extend_session [core: Core<'_>] (session: String) -> SessionView {

@@ -3,7 +3,7 @@ import type { ConnectionProblem } from "./ConnectionProblem";
 import type { ConnectionSummary } from "./ConnectionSummary";
 import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
-import type { WaitingNote } from "./WaitingNote";
+import type { WaitingMessage } from "./WaitingMessage";
 
 /**
  * What the console's window needs when it starts.
@@ -16,7 +16,7 @@ order: Array<string>, sessions: Array<SessionView>,
 /**
  * The summaries that have not reached their tickets yet.
  */
-waiting_notes: Array<WaitingNote>, settings: Settings, version: string, 
+waiting_messages: Array<WaitingMessage>, settings: Settings, version: string, 
 /**
  * Global shortcuts do not work here; a key can run `understudy --search` instead.
  */

@@ -14,7 +14,7 @@ import type { QuickChoice } from "../bindings/QuickChoice";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import type { TicketContext } from "../bindings/TicketContext";
-import type { WaitingNote } from "../bindings/WaitingNote";
+import type { WaitingMessage } from "../bindings/WaitingMessage";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { placedColumns, shownColumns } from "../text/columns";
@@ -160,7 +160,7 @@ export class App {
       const state = await ipc.consoleState();
       this.#take(state);
       this.sessions = state.sessions;
-      this.waitingNotes = state.waiting_notes;
+      this.waitingMessages = state.waiting_messages;
       this.settings = state.settings;
       this.wayland = state.wayland;
       this.version = state.version;
@@ -194,7 +194,7 @@ export class App {
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onEvidence((evidence) => this.#showEvidence(evidence)),
       ipc.onSummaryPrepared((note) => this.#showSummary(note)),
-      ipc.onWaitingNotes((notes) => (this.waitingNotes = notes)),
+      ipc.onWaitingMessages((notes) => (this.waitingMessages = notes)),
       ipc.onQuickChoice((choice) => void this.takeQuickChoice(choice)),
       ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
@@ -633,7 +633,7 @@ export class App {
   }
 
   /** Summaries that have not reached their tickets yet. */
-  waitingNotes: WaitingNote[] = $state.raw([]);
+  waitingMessages: WaitingMessage[] = $state.raw([]);
 
   /** Shows what its summary would put into its ticket. */
   async sendSummary(session = this.lastEnded): Promise<void> {
@@ -641,12 +641,12 @@ export class App {
     await this.#orSay(async () => this.#showSummary(await ipc.prepareSummary(session.id)));
   }
 
-  async retryNote(id: string): Promise<void> {
-    await this.#orSay(() => ipc.retryNote(id));
+  async retryMessage(id: string): Promise<void> {
+    await this.#orSay(() => ipc.retryMessage(id));
   }
 
-  async discardNote(id: string): Promise<void> {
-    await this.#orSay(() => ipc.discardNote(id));
+  async discardMessage(id: string): Promise<void> {
+    await this.#orSay(() => ipc.discardMessage(id));
   }
 
   /** Of a refused session: one is asked for and the sign-in tried again; of several the agent chooses. */

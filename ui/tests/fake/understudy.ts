@@ -445,10 +445,10 @@ function commands(fake: Fake): Answers {
     copy_session_summary: () => null,
     prepare_summary: () => null,
     send_summary: () => null,
-    retry_note: () => null,
-    discard_note: ({ id }) => {
-      fake.state.waiting_notes = fake.state.waiting_notes.filter((note) => note.id !== id);
-      fake.emit("waiting_notes", fake.state.waiting_notes);
+    retry_message: () => null,
+    discard_message: ({ id }) => {
+      fake.state.waiting_messages = fake.state.waiting_messages.filter((note) => note.id !== id);
+      fake.emit("waiting_messages", fake.state.waiting_messages);
     },
     session_note: () => fake.note,
     set_session_note: ({ note }) => {
@@ -636,7 +636,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
     problems: [],
     order: [],
     sessions: [],
-    waiting_notes: [],
+    waiting_messages: [],
     settings: {
       theme: "system",
       operator_name: "Kim",

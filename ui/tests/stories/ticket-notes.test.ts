@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { PreparedNote } from "../../src/bindings/PreparedNote";
 import type { SessionView } from "../../src/bindings/SessionView";
-import type { WaitingNote } from "../../src/bindings/WaitingNote";
+import type { WaitingMessage } from "../../src/bindings/WaitingMessage";
 import { barState } from "../fake/bar";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -25,7 +25,7 @@ const prepared = (change: Partial<PreparedNote> = {}): PreparedNote => ({
   text: "Signed in as Anna Svensson\nNote: The card has <b>expired</b>.\n",
   ...change,
 });
-const waiting = (change: Partial<WaitingNote> = {}): WaitingNote => ({
+const waiting = (change: Partial<WaitingMessage> = {}): WaitingMessage => ({
   id: "n1",
   connection_name: "Acme",
   ticket: "4711",
@@ -98,7 +98,7 @@ test("without a ticket, or a way to it, copying is offered instead", async () =>
 });
 
 test("what was not sent says why and when it is tried again, and can be tried at once", async () => {
-  fake.state.waiting_notes = [waiting({ id: "n0", fault: null }), waiting()];
+  fake.state.waiting_messages = [waiting({ id: "n0", fault: null }), waiting()];
   render(App);
   const banner = within(await unsent());
   expect(banner.getAllByText(/was not sent yet/)).toHaveLength(1);
@@ -106,21 +106,21 @@ test("what was not sent says why and when it is tried again, and can be tried at
     /ticket 4711 \(Anna Svensson\) was not sent yet\. .*status 503\. .*Next try at/,
   );
   await user.click(banner.getByRole("button", { name: "Try again" }));
-  expect(fake.called("retry_note").map(({ args }) => args)).toEqual([{ id: "n1" }]);
-  fake.emit("waiting_notes", []);
+  expect(fake.called("retry_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
+  fake.emit("waiting_messages", []);
   await waitFor(() => expect(screen.queryByText(/was not sent yet/)).toBeNull());
 });
 
 test("it is discarded only after a question", async () => {
-  fake.state.waiting_notes = [waiting({ next_at: null })];
+  fake.state.waiting_messages = [waiting({ next_at: null })];
   render(App);
   expect(within(await unsent()).getByRole("status")).not.toHaveTextContent("Next try");
   await user.click(screen.getByRole("button", { name: "Discard" }));
   const question = within(await screen.findByRole("alertdialog"));
   await user.click(question.getByRole("button", { name: "Cancel" }));
-  expect(fake.called("discard_note")).toEqual([]);
+  expect(fake.called("discard_message")).toEqual([]);
   await user.click(screen.getByRole("button", { name: "Discard" }));
   await user.click(within(await screen.findByRole("alertdialog")).getByRole("button", { name: "Discard" }));
   await waitFor(() => expect(screen.queryByText(/was not sent yet/)).toBeNull());
-  expect(fake.called("discard_note").map(({ args }) => args)).toEqual([{ id: "n1" }]);
+  expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
 });

@@ -186,7 +186,7 @@ impl Console {
     pub fn current_notices(&self) -> Vec<Notice> {
         vec![
             Notice::Sessions(self.sessions()),
-            Notice::WaitingNotes(self.waiting_notes()),
+            Notice::WaitingMessages(self.waiting_messages()),
             Notice::Connections(self.connection_list()),
         ]
     }

@@ -13,7 +13,9 @@ use crate::clock::Moment;
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{Notice, Toast};
-use crate::outbox::{NoteFault, OutgoingNote, PreparedNote, SendOutcome, WaitingNote, plan_note, send_note};
+use crate::outbox::{
+    DeliveryFault, OutgoingMessage, PreparedNote, SendOutcome, WaitingMessage, plan_message, send_message,
+};
 use crate::sanitize::sanitize_line;
 use crate::secrets::Secrets;
 
@@ -38,7 +40,7 @@ impl Console {
                 .with_hint("Copy the summary instead, or ask for `[ticket] note` in the connection.")
         })?;
         let now = self.clock.now_ms();
-        let mut note = OutgoingNote {
+        let mut note = OutgoingMessage {
             id: Uuid::now_v7().to_string(),
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),
@@ -58,32 +60,32 @@ impl Console {
     /// Puts the summary that was shown into the outbox, from where it is sent at once. After this, neither a crash nor a
     /// helpdesk that does not answer can lose it.
     pub async fn send_summary(&self, id: &str) -> Result<()> {
-        if self.outbox.store.find_note(id).is_some() {
+        if self.outbox.store.find_message(id).is_some() {
             return Ok(());
         }
         let note = self.outbox.find_prepared(id)?;
         // What the operator has to put right is reported here, where they see it.
         self.plan_request(&note).await?;
-        self.outbox.store.keep_note(&note)?;
+        self.outbox.store.keep_message(&note)?;
         self.outbox.drop_prepared(id);
         self.outbox.wake.notify_one();
         Ok(())
     }
 
     /// The summaries that have not reached their tickets yet, oldest first.
-    pub fn waiting_notes(&self) -> Vec<WaitingNote> {
+    pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
         self.outbox.list_waiting(self.clock.now())
     }
 
     /// Tries a summary again, because the operator says so.
-    pub async fn retry_note(&self, id: &str) -> Result<()> {
-        let Some(note) = self.outbox.store.find_note(id) else {
-            self.notify_waiting_notes();
+    pub async fn retry_message(&self, id: &str) -> Result<()> {
+        let Some(note) = self.outbox.store.find_message(id) else {
+            self.notify_waiting_messages();
             return Ok(());
         };
         self.plan_request(&note).await?;
         if note.stopped.is_some() {
-            self.outbox.store.keep_note(&OutgoingNote { stopped: None, ..note })?;
+            self.outbox.store.keep_message(&OutgoingMessage { stopped: None, ..note })?;
         }
         self.outbox.forget_tries(id);
         self.outbox.wake.notify_one();
@@ -91,20 +93,20 @@ impl Console {
     }
 
     /// Throws a summary away that has not reached its ticket.
-    pub fn discard_note(&self, id: &str) -> Result<()> {
-        self.outbox.store.remove_note(id)?;
+    pub fn discard_message(&self, id: &str) -> Result<()> {
+        self.outbox.store.remove_message(id)?;
         self.outbox.forget_tries(id);
-        self.notify_waiting_notes();
+        self.notify_waiting_messages();
         Ok(())
     }
 
     /// Sends what is in the outbox, now and whenever something is due, until Understudy quits.
-    pub async fn deliver_notes(self: Arc<Self>) {
+    pub async fn deliver_messages(self: Arc<Self>) {
         let stop = self.outbox.stop.clone();
         let deliver = async {
             loop {
-                let next = self.deliver_due_notes().await;
-                self.notify_waiting_notes();
+                let next = self.deliver_due_messages().await;
+                self.notify_waiting_messages();
                 let wait = async {
                     match next {
                         Some(next) => self.clock.wait_until(next).await,
@@ -125,11 +127,11 @@ impl Console {
     }
 
     /// Returns when something is due again.
-    async fn deliver_due_notes(&self) -> Option<Moment> {
+    async fn deliver_due_messages(&self) -> Option<Moment> {
         let outbox = &self.outbox;
         let now = self.clock.now();
-        if !outbox.store.list_notes().iter().any(|note| outbox.is_due(note, now)) {
-            return outbox.next_due(&outbox.store.list_notes(), now);
+        if !outbox.store.list_messages().iter().any(|note| outbox.is_due(note, now)) {
+            return outbox.next_due(&outbox.store.list_messages(), now);
         }
         let _alone = match outbox.store.lock_sending() {
             Ok(Some(lock)) => Some(lock),
@@ -140,29 +142,29 @@ impl Console {
             }
         };
         // One helpdesk that does not answer is asked once, not once for each summary.
-        let mut silent: BTreeMap<String, NoteFault> = BTreeMap::new();
-        for note in outbox.store.list_notes() {
+        let mut silent: BTreeMap<String, DeliveryFault> = BTreeMap::new();
+        for note in outbox.store.list_messages() {
             let now = self.clock.now();
             if !outbox.is_due(&note, now) {
                 continue;
             }
             let outcome = match silent.get(&note.connection) {
                 Some(fault) => SendOutcome::Later(fault.clone(), None),
-                None => self.try_note(&note).await,
+                None => self.try_message(&note).await,
             };
             match outcome {
-                SendOutcome::Delivered => self.finish_note(&note),
+                SendOutcome::Delivered => self.finish_message(&note),
                 SendOutcome::Later(fault, wait) => {
                     silent.insert(note.connection.clone(), fault.clone());
                     outbox.postpone(&note.id, fault, wait, self.clock.now());
                 }
-                SendOutcome::Stopped(fault) => self.stop_note(note, fault),
+                SendOutcome::Stopped(fault) => self.stop_message(note, fault),
             }
         }
-        outbox.next_due(&outbox.store.list_notes(), self.clock.now())
+        outbox.next_due(&outbox.store.list_messages(), self.clock.now())
     }
 
-    async fn try_note(&self, note: &OutgoingNote) -> SendOutcome {
+    async fn try_message(&self, note: &OutgoingMessage) -> SendOutcome {
         let connection = match self.find_connection(&note.connection) {
             Ok(connection) => connection,
             // The file may be mended, and the demo may be started.
@@ -171,10 +173,10 @@ impl Console {
         if !self.can_read_secrets(&connection).await {
             let message = "The secrets for the helpdesk are locked in the keyring.".into();
             let hint = Some("Unlock the keyring, or choose “Try again”.".into());
-            return SendOutcome::Later(NoteFault { message, hint }, None);
+            return SendOutcome::Later(DeliveryFault { message, hint }, None);
         }
         match self.plan_request(note).await {
-            Ok((connection, request)) => send_note(&request, &connection).await,
+            Ok((connection, request)) => send_message(&request, &connection).await,
             Err(error) => SendOutcome::Stopped((&error).into()),
         }
     }
@@ -182,13 +184,13 @@ impl Console {
     /// Renders the request with the secrets as the vault has them now.
     async fn plan_request(
         &self,
-        note: &OutgoingNote,
+        note: &OutgoingMessage,
     ) -> Result<(Connection, crate::browser::PlannedRequest)> {
         let connection = Connection::clone(&*self.find_connection(&note.connection)?).with_authority()?;
         let typed = TypedSecrets::new();
         let source = Secrets { vault: &self.vault, id: Some(&connection.id), typed: &typed };
         let secrets: Vec<(String, SecretString)> = source.of_ticket(&connection).await?;
-        let request = plan_note(note, &connection, &secrets)?;
+        let request = plan_message(note, &connection, &secrets)?;
         Ok((connection, request))
     }
 
@@ -202,30 +204,32 @@ impl Console {
         true
     }
 
-    fn finish_note(&self, note: &OutgoingNote) {
-        if let Err(error) = self.outbox.store.remove_note(&note.id) {
+    fn finish_message(&self, note: &OutgoingMessage) {
+        if let Err(error) = self.outbox.store.remove_message(&note.id) {
             // It must not be sent again and again.
             let message = format!("The summary is in its ticket, but stays in the outbox: {}", error.message);
-            return self.outbox.give_up(&note.id, NoteFault { message, hint: Some("Discard it.".into()) });
+            return self
+                .outbox
+                .give_up(&note.id, DeliveryFault { message, hint: Some("Discard it.".into()) });
         }
         self.outbox.forget_tries(&note.id);
         let ticket = sanitize_line(&note.ticket, 60);
         self.notices.send(Notice::Toast(Toast::success(format!("The summary is in ticket {ticket}."))));
     }
 
-    fn stop_note(&self, note: OutgoingNote, fault: NoteFault) {
+    fn stop_message(&self, note: OutgoingMessage, fault: DeliveryFault) {
         self.outbox.give_up(&note.id, fault.clone());
         // It may have been discarded meanwhile.
-        if self.outbox.store.find_note(&note.id).is_none() {
+        if self.outbox.store.find_message(&note.id).is_none() {
             return;
         }
-        let kept = self.outbox.store.keep_note(&OutgoingNote { stopped: Some(fault), ..note });
+        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..note });
         if let Err(error) = kept {
             tracing::warn!("the outbox: {error:#}");
         }
     }
 
-    fn notify_waiting_notes(&self) {
-        self.notices.send(Notice::WaitingNotes(self.waiting_notes()));
+    fn notify_waiting_messages(&self) {
+        self.notices.send(Notice::WaitingMessages(self.waiting_messages()));
     }
 }

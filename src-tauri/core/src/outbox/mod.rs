@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-pub(crate) use self::sending::{SendOutcome, plan_note, send_note};
+pub(crate) use self::sending::{SendOutcome, plan_message, send_message};
 pub(crate) use self::store::OutboxStore;
 use crate::clock::Moment;
 use crate::error::{Code, Error, Result};
@@ -36,7 +36,7 @@ const PAUSES: [Duration; 5] = [
 
 /// A summary, with all that its request is made from except secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct OutgoingNote {
+pub(crate) struct OutgoingMessage {
     /// The same for every try: `{{ summary.id }}`.
     pub id: String,
     /// The connection's ID.
@@ -51,13 +51,13 @@ pub(crate) struct OutgoingNote {
     pub facts: Value,
     pub summary: SummaryText,
     /// Why it is not tried any longer until the operator says so.
-    pub stopped: Option<NoteFault>,
+    pub stopped: Option<DeliveryFault>,
 }
 
 /// Why a summary did not reach its ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct NoteFault {
+pub struct DeliveryFault {
     pub message: String,
     /// What to do next, if there is anything to do.
     pub hint: Option<String>,
@@ -66,7 +66,7 @@ pub struct NoteFault {
 /// A summary that has not reached its ticket yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
-pub struct WaitingNote {
+pub struct WaitingMessage {
     pub id: String,
     pub connection_name: String,
     pub ticket: String,
@@ -76,7 +76,7 @@ pub struct WaitingNote {
     #[ts(type = "number")]
     pub written_at: i64,
     /// Why the last try failed; `None` before the first one has ended.
-    pub fault: Option<NoteFault>,
+    pub fault: Option<DeliveryFault>,
     /// When it is tried again, in milliseconds since the Unix epoch; `None` if only the operator can say so.
     #[ts(type = "number | null")]
     pub next_at: Option<i64>,
@@ -98,7 +98,7 @@ pub struct PreparedNote {
 #[derive(Debug, Clone)]
 struct FailedTries {
     count: usize,
-    fault: NoteFault,
+    fault: DeliveryFault,
     /// `None`: not again in this run, unless the operator says so.
     next: Option<Moment>,
 }
@@ -107,14 +107,14 @@ struct FailedTries {
 pub(crate) struct Outbox {
     pub store: OutboxStore,
     failed: Mutex<BTreeMap<String, FailedTries>>,
-    prepared: Mutex<Option<OutgoingNote>>,
+    prepared: Mutex<Option<OutgoingMessage>>,
     /// Something may be due before the time that was waited for.
     pub wake: Notify,
     /// Set when Understudy quits.
     pub stop: CancellationToken,
 }
 
-impl From<&Error> for NoteFault {
+impl From<&Error> for DeliveryFault {
     fn from(error: &Error) -> Self {
         Self { message: error.message.clone(), hint: error.hint.clone() }
     }
@@ -132,12 +132,12 @@ impl Outbox {
     }
 
     /// Keeps the summary that is shown, in place of one that was shown before.
-    pub fn set_prepared(&self, note: OutgoingNote) {
+    pub fn set_prepared(&self, note: OutgoingMessage) {
         *self.prepared.lock() = Some(note);
     }
 
     /// The summary that was shown with this ID.
-    pub fn find_prepared(&self, id: &str) -> Result<OutgoingNote> {
+    pub fn find_prepared(&self, id: &str) -> Result<OutgoingMessage> {
         self.prepared.lock().clone().filter(|note| note.id == id).ok_or_else(|| {
             Error::new(Code::SessionUnknown, "This summary is not there any longer.")
                 .with_hint("Open it again from its session, then send it.")
@@ -150,7 +150,7 @@ impl Outbox {
     }
 
     /// Whether a summary should be tried now.
-    pub fn is_due(&self, note: &OutgoingNote, now: Moment) -> bool {
+    pub fn is_due(&self, note: &OutgoingMessage, now: Moment) -> bool {
         note.stopped.is_none()
             && self
                 .failed
@@ -160,7 +160,7 @@ impl Outbox {
     }
 
     /// Takes note of a failed try; the next one follows later, and not before `wait`, if the server said so.
-    pub fn postpone(&self, id: &str, fault: NoteFault, wait: Option<Duration>, now: Moment) -> Moment {
+    pub fn postpone(&self, id: &str, fault: DeliveryFault, wait: Option<Duration>, now: Moment) -> Moment {
         let mut failed = self.failed.lock();
         let count = failed.get(id).map_or(0, |tries| tries.count);
         let longest = PAUSES[PAUSES.len() - 1];
@@ -171,7 +171,7 @@ impl Outbox {
     }
 
     /// Tries a summary no more in this run.
-    pub fn give_up(&self, id: &str, fault: NoteFault) {
+    pub fn give_up(&self, id: &str, fault: DeliveryFault) {
         let mut failed = self.failed.lock();
         let count = failed.get(id).map_or(0, |tries| tries.count);
         failed.insert(id.to_owned(), FailedTries { count: count + 1, fault, next: None });
@@ -183,7 +183,7 @@ impl Outbox {
     }
 
     /// The next time at which a summary is due.
-    pub fn next_due(&self, notes: &[OutgoingNote], now: Moment) -> Option<Moment> {
+    pub fn next_due(&self, notes: &[OutgoingMessage], now: Moment) -> Option<Moment> {
         let failed = self.failed.lock();
         let waiting = notes.iter().filter(|note| note.stopped.is_none());
         let times = waiting.filter_map(|note| failed.get(&note.id).map_or(Some(now), |tries| tries.next));
@@ -191,15 +191,15 @@ impl Outbox {
     }
 
     /// The summaries that wait, oldest first.
-    pub fn list_waiting(&self, now: Moment) -> Vec<WaitingNote> {
+    pub fn list_waiting(&self, now: Moment) -> Vec<WaitingMessage> {
         let failed = self.failed.lock();
-        let notes = self.store.list_notes().into_iter();
+        let notes = self.store.list_messages().into_iter();
         notes
             .map(|note| {
                 let tries = failed.get(&note.id);
                 let is_stopped = note.stopped.is_some();
                 let next = tries.map_or(Some(now), |tries| tries.next).filter(|_| !is_stopped);
-                WaitingNote {
+                WaitingMessage {
                     id: note.id,
                     connection_name: note.connection_name,
                     ticket: note.ticket,

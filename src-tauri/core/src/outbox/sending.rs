@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Origin;
 
-use super::{NoteFault, OutgoingNote};
+use super::{DeliveryFault, OutgoingMessage};
 use crate::browser::{PlannedRequest, Unanswered};
 use crate::connection::{Connection, Request};
 use crate::error::{Code, Error, Result};
@@ -21,12 +21,12 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub(crate) enum SendOutcome {
     Delivered,
     /// It may succeed later, and not before this time.
-    Later(NoteFault, Option<Duration>),
+    Later(DeliveryFault, Option<Duration>),
     /// It cannot succeed as it is.
-    Stopped(NoteFault),
+    Stopped(DeliveryFault),
 }
 
-impl OutgoingNote {
+impl OutgoingMessage {
     /// Keeps only those of `facts` that the connection's request uses.
     pub fn keep_used_facts(&mut self, connection: &Connection) {
         let names = connection.ticket_note.as_ref().map(Request::names).unwrap_or_default();
@@ -53,8 +53,8 @@ fn select_named(from: &Value, names: &BTreeSet<String>) -> Value {
 }
 
 /// Renders the request. Fails with [`Code::ConnectionInvalid`] if the connection describes none any longer.
-pub(crate) fn plan_note(
-    note: &OutgoingNote,
+pub(crate) fn plan_message(
+    note: &OutgoingMessage,
     connection: &Connection,
     secrets: &[(String, SecretString)],
 ) -> Result<PlannedRequest> {
@@ -83,7 +83,7 @@ pub(crate) fn plan_note(
 }
 
 /// Sends a rendered request once, and follows no redirect.
-pub(crate) async fn send_note(request: &PlannedRequest, connection: &Connection) -> SendOutcome {
+pub(crate) async fn send_message(request: &PlannedRequest, connection: &Connection) -> SendOutcome {
     let origin = request.url.origin();
     let mut client = match Client::new(&connection.network) {
         Ok(client) => client,
@@ -101,7 +101,7 @@ pub(crate) async fn send_note(request: &PlannedRequest, connection: &Connection)
             };
             let place = origin.ascii_serialization();
             SendOutcome::Later(
-                NoteFault { message: format!("{place} did not answer: {why}."), hint: None },
+                DeliveryFault { message: format!("{place} did not answer: {why}."), hint: None },
                 None,
             )
         }
@@ -114,7 +114,7 @@ fn judge_status(status: u16, origin: &Origin, wait: Option<Duration>) -> SendOut
         200..=299 => return SendOutcome::Delivered,
         // Too slow, in conflict with another change, too early, too often, or a fault of the server.
         408 | 409 | 425 | 429 | 500..=599 => {
-            return SendOutcome::Later(NoteFault { message, hint: None }, wait);
+            return SendOutcome::Later(DeliveryFault { message, hint: None }, wait);
         }
         300..=399 => "It is a redirect, which is not followed. Set `ticket.note.url` to where it leads.",
         401 | 403 => "Check the connection's secret for the helpdesk, then try again.",
@@ -122,7 +122,7 @@ fn judge_status(status: u16, origin: &Origin, wait: Option<Duration>) -> SendOut
         413 => "The summary is too long for the helpdesk. Copy it instead.",
         _ => "Ask the person who looks after the connection to check `[ticket] note`, then try again.",
     };
-    SendOutcome::Stopped(NoteFault { message, hint: Some(hint.into()) })
+    SendOutcome::Stopped(DeliveryFault { message, hint: Some(hint.into()) })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use understudy_files::regular_file;
 use uuid::Uuid;
 
-use super::{NoteFault, OutgoingNote};
+use super::{DeliveryFault, OutgoingMessage};
 use crate::error::{Error, Result};
 use crate::home::{private_folder, write_private};
 use crate::session_summary::SummaryText;
@@ -28,25 +28,25 @@ impl OutboxStore {
     }
 
     /// Keeps a summary until it is removed, in place of what was kept under its ID.
-    pub fn keep_note(&self, note: &OutgoingNote) -> Result<()> {
+    pub fn keep_message(&self, note: &OutgoingMessage) -> Result<()> {
         let text = serde_json::to_string_pretty(note).map_err(Error::internal)?;
         write_private(&self.path_of(&note.id), &text)
     }
 
     /// The summary with this ID, as it is on the disk now; `None` if there is none.
-    pub fn find_note(&self, id: &str) -> Option<OutgoingNote> {
+    pub fn find_message(&self, id: &str) -> Option<OutgoingMessage> {
         let path = self.path_of(id);
-        path.exists().then(|| read_note(id, &path))
+        path.exists().then(|| read_message(id, &path))
     }
 
     /// All of them, oldest first. One that can't be read is listed as stopped.
-    pub fn list_notes(&self) -> Vec<OutgoingNote> {
+    pub fn list_messages(&self) -> Vec<OutgoingMessage> {
         let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut notes: Vec<OutgoingNote> = files
+        let mut notes: Vec<OutgoingMessage> = files
             .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
             .filter_map(|path| {
                 let id = path.file_stem()?.to_str().filter(|id| Uuid::parse_str(id).is_ok())?;
-                Some(read_note(id, &path))
+                Some(read_message(id, &path))
             })
             .collect();
         notes.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
@@ -54,7 +54,7 @@ impl OutboxStore {
     }
 
     /// Removes a summary; if it is not there, that is fine.
-    pub fn remove_note(&self, id: &str) -> Result<()> {
+    pub fn remove_message(&self, id: &str) -> Result<()> {
         let path = self.path_of(id);
         match std::fs::remove_file(&path) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -89,13 +89,14 @@ impl OutboxStore {
     }
 }
 
-fn read_note(id: &str, path: &Path) -> OutgoingNote {
+fn read_message(id: &str, path: &Path) -> OutgoingMessage {
     let read = regular_file::read_text(path, LONGEST).map_err(|error| error.to_string());
-    let parsed = read
-        .and_then(|text| serde_json::from_str::<OutgoingNote>(&text).map_err(|_| "it is damaged".to_owned()));
+    let parsed = read.and_then(|text| {
+        serde_json::from_str::<OutgoingMessage>(&text).map_err(|_| "it is damaged".to_owned())
+    });
     match parsed {
-        Ok(note) => OutgoingNote { id: id.to_owned(), ..note },
-        Err(why) => OutgoingNote {
+        Ok(note) => OutgoingMessage { id: id.to_owned(), ..note },
+        Err(why) => OutgoingMessage {
             id: id.to_owned(),
             connection: String::new(),
             connection_name: String::new(),
@@ -104,7 +105,7 @@ fn read_note(id: &str, path: &Path) -> OutgoingNote {
             written_at: 0,
             facts: Value::Null,
             summary: SummaryText::default(),
-            stopped: Some(NoteFault {
+            stopped: Some(DeliveryFault {
                 message: format!("A summary in the outbox can't be read: {why}."),
                 hint: Some(format!("The file is {}. Discard it if you don't need it.", path.display())),
             }),

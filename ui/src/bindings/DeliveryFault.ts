@@ -3,7 +3,7 @@
 /**
  * Why a summary did not reach its ticket.
  */
-export type NoteFault = { message: string, 
+export type DeliveryFault = { message: string, 
 /**
  * What to do next, if there is anything to do.
  */
