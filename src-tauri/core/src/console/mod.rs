@@ -5,6 +5,7 @@
 mod all_connections;
 mod audit_log;
 mod connections;
+mod deliveries;
 mod demo;
 mod form;
 mod known_connections;
