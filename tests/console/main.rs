@@ -20,6 +20,7 @@ mod in_front;
 #[cfg(target_os = "linux")]
 mod limits;
 mod login_endpoint;
+mod notifications;
 mod on_record;
 #[cfg(target_os = "linux")]
 mod postgres;

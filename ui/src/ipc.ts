@@ -216,7 +216,7 @@ export const copySessionSummary = (session: string) => call("copy_session_summar
 /** What its summary would put into its ticket, to be read before that. */
 export const prepareSummary = (session: string) => call("prepare_summary", { session });
 export const sendSummary = (id: string) => asking(BY_AGENT, () => call("send_summary", { id }));
-/** Of summaries that have not reached their tickets. */
+/** Of messages that have not arrived. */
 export const retryMessage = (id: string) => asking(BY_AGENT, () => call("retry_message", { id }));
 export const discardMessage = (id: string) => call("discard_message", { id });
 /** A link that leads to this user. */
@@ -474,7 +474,7 @@ export const onEvidence = (tell: (evidence: EvidenceView) => void) => on("eviden
 
 /** A summary was asked for in a session's window, to be sent from here. */
 export const onSummaryPrepared = (tell: (note: PreparedNote) => void) => on("summary_prepared", tell);
-/** All summaries that have not reached their tickets, after any of that changed. */
+/** All messages that have not arrived, after any of that changed. */
 export const onWaitingMessages = (tell: (notes: WaitingMessage[]) => void) => on("waiting_messages", tell);
 
 /** The global shortcut, or `understudy --search`. */

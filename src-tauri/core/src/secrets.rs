@@ -85,12 +85,8 @@ impl Secrets<'_> {
         self.of_names(connection, connection.sign_in_secret_names()).await
     }
 
-    /// All secrets that sending a summary into its ticket needs, by name.
-    pub async fn of_ticket(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
-        self.of_names(connection, connection.ticket_secret_names()).await
-    }
-
-    async fn of_names(
+    /// The secrets with these names. If several have a new destination, one error lists them all.
+    pub async fn of_names(
         &self,
         connection: &Connection,
         names: Vec<String>,

@@ -2,6 +2,7 @@
 import type { DirectoryConfig } from "./DirectoryConfig";
 import type { Environment } from "./Environment";
 import type { NetworkConfig } from "./NetworkConfig";
+import type { NotifyConfig } from "./NotifyConfig";
 import type { PolicyConfig } from "./PolicyConfig";
 import type { SignInConfig } from "./SignInConfig";
 import type { SignOutConfig } from "./SignOutConfig";
@@ -27,6 +28,10 @@ sign_out?: SignOutConfig | null,
  * `[ticket]`: how what happened in a session gets into the ticket that it was for.
  */
 ticket?: TicketConfig | null, 
+/**
+ * `[notify]`: the request that tells the application of a session that has ended, so that it can tell its customer.
+ */
+notify?: NotifyConfig | null, 
 /**
  * `[network]`: the way to the application.
  */

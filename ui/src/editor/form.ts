@@ -99,6 +99,7 @@ export function toFile(
     directory: toDirectory(form, base, faults),
     ...toWays(form, base, presets, faults),
     ...(base.ticket ? { ticket: base.ticket } : {}),
+    ...(base.notify ? { notify: base.notify } : {}),
     ...toNetwork(form.network, base),
     policy: {
       ...base.policy,

@@ -25,6 +25,7 @@ export const IN_FILE = {
   verify: ["sign_in.verify.headers"],
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
   ticket: ["ticket.note"],
+  notify: ["notify.url", "notify.method", "notify.headers", "notify.body", "notify.encoding"],
   policy: ["policy.record_lookups"],
   ...(Object.fromEntries(
     Object.entries(BY_KIND).map(([kind, keys]) => [kind, keys.map((key) => `sign_in.${key}`)]),
@@ -37,5 +38,6 @@ export const SECTIONS: Partial<Record<keyof typeof IN_FILE, string>> = {
   verify: "sign_in.verify.",
   sign_out: "sign_out.",
   ticket: "ticket.",
+  notify: "notify.",
   policy: "policy.",
 };

@@ -632,7 +632,7 @@ export class App {
     );
   }
 
-  /** Summaries that have not reached their tickets yet. */
+  /** Summaries and notifications that have not arrived yet. */
   waitingMessages: WaitingMessage[] = $state.raw([]);
 
   /** Shows what its summary would put into its ticket. */

@@ -253,6 +253,9 @@ export const setup = {
     signOutMore: "Its headers, body and steps are in the File view and are kept.",
     ticket: "Tickets",
     ticketText: "Optional. Sends the summary of a session to its ticket.",
+    notify: "Notification",
+    notifyText:
+      "Optional. Tells your application of each session that has ended, so that it can tell its customer.",
     policy: "Policy",
     policyText: "Who can be impersonated, and for how long.",
     protect: {

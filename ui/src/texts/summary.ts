@@ -1,4 +1,5 @@
-// Texts of the summary that goes into a session's ticket.
+// Texts of what is sent after a session: its summary, into its ticket, and word of it, to the application.
+import type { MessageKind } from "../bindings/MessageKind";
 
 export const summary = {
   title: (ticket: string) => `Send the summary to ticket ${ticket}`,
@@ -10,13 +11,19 @@ export const summary = {
   showIt: "Show it",
   /** On a button: what it opens is read before it is sent. */
   offer: (ticket: string) => `Send to ticket ${ticket}…`,
-  waiting: "Summaries that were not sent",
+  waiting: "Messages that were not sent",
   waits: (ticket: string, who: string) => `The summary for ticket ${ticket} (${who}) was not sent yet.`,
-  unreadable: "A summary was not sent.",
+  notTold: (application: string, who: string) => `${application} was not told yet of the session as ${who}.`,
+  unreadable: "A message was not sent.",
   triedAt: (time: string) => `Next try at ${time}.`,
   retry: "Try again",
   discard: "Discard",
   discardTitle: "Discard this summary?",
-  discardText: (ticket: string) =>
-    ticket === "" ? "It will not be sent." : `It will not be sent to ticket ${ticket}.`,
+  discardMessageTitle: "Discard this message?",
+  discardText: (kind: MessageKind, ticket: string) =>
+    ({
+      summary: `It will not be sent to ticket ${ticket}.`,
+      notification: "The application will not be told of the session, so its customer may not be either.",
+      unreadable: "It will not be sent.",
+    })[kind],
 };

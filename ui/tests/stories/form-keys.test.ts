@@ -204,6 +204,7 @@ test("what the form has no field for is named where it belongs", async () => {
     "Only in the File view: ssh, password_command.",
     "Only in the File view: record_lookups.",
     "Only in the File view: note.",
+    "Only in the File view: url, method, headers, body, encoding.",
   ]);
   await user.selectOptions(await field("Sign-in method"), "Custom request");
   expect(said()).toEqual([
@@ -213,5 +214,6 @@ test("what the form has no field for is named where it belongs", async () => {
     "Only in the File view: headers, body, encoding, steps.",
     "Only in the File view: record_lookups.",
     "Only in the File view: note.",
+    "Only in the File view: url, method, headers, body, encoding.",
   ]);
 });

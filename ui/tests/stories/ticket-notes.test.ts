@@ -27,6 +27,7 @@ const prepared = (change: Partial<PreparedNote> = {}): PreparedNote => ({
 });
 const waiting = (change: Partial<WaitingMessage> = {}): WaitingMessage => ({
   id: "n1",
+  kind: "summary",
   connection_name: "Acme",
   ticket: "4711",
   user: "Anna Svensson",
@@ -43,7 +44,7 @@ const end = (ended: SessionView) =>
     sign_out_failed: null,
     ended_at: Date.now(),
   });
-const unsent = () => screen.findByRole("region", { name: "Summaries that were not sent" });
+const unsent = () => screen.findByRole("region", { name: "Messages that were not sent" });
 
 test.each(["by the button of the message", "by its key", "from the session's window"])(
   "the summary is read, and sent as it was read: %s",
@@ -122,5 +123,25 @@ test("it is discarded only after a question", async () => {
   await user.click(screen.getByRole("button", { name: "Discard" }));
   await user.click(within(await screen.findByRole("alertdialog")).getByRole("button", { name: "Discard" }));
   await waitFor(() => expect(screen.queryByText(/was not sent yet/)).toBeNull());
+  expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
+});
+
+test("a session that its application was not told of says so, and can be told again or discarded", async () => {
+  const notification = waiting({ kind: "notification", ticket: "", next_at: null });
+  fake.state.waiting_messages = [notification, waiting({ id: "n2", kind: "unreadable", ticket: "" })];
+  render(App);
+  const banner = within(await unsent());
+  expect(banner.getAllByRole("status")[0]).toHaveTextContent(
+    /^Acme was not told yet of the session as Anna Svensson\. .*status 503/,
+  );
+  // What can't be read can't be sent.
+  expect(banner.getAllByRole("button", { name: "Try again" })).toHaveLength(1);
+  await user.click(banner.getByRole("button", { name: "Try again" }));
+  expect(fake.called("retry_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
+  const [discard] = banner.getAllByRole("button", { name: "Discard" });
+  await user.click(discard as HTMLElement);
+  const question = within(await screen.findByRole("alertdialog", { name: "Discard this message?" }));
+  expect(question.getByText(/its customer may not be either/)).toBeInTheDocument();
+  await user.click(question.getByRole("button", { name: "Discard" }));
   expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
 });

@@ -1,13 +1,49 @@
-//! Closes the sessions that a crash left open.
+//! Closes the sessions that a crash left open, and says how one went.
 
 use sqlx::{AssertSqlSafe, Row};
 
-use super::entry::{self, EndCause, Entry};
+use super::entry::{self, EndCause, Entry, Event};
 use super::file;
 use super::{AuditLog, chain, read_error};
+use crate::access::SessionMode;
 use crate::error::{Error, Result};
 
+/// How a session went that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionCourse {
+    /// Milliseconds since the Unix epoch.
+    pub ended_at: i64,
+    pub cause: EndCause,
+    /// Whether the operator was signed in.
+    pub was_active: bool,
+    pub had_full_access: bool,
+}
+
 impl AuditLog {
+    /// How this session went; `None` if it has not ended.
+    pub(crate) async fn find_course(&self, session: &str) -> Result<Option<SessionCourse>> {
+        let columns = entry::COLUMNS;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {columns} FROM entries WHERE session = ? ORDER BY id"
+        )))
+        .bind(session)
+        .fetch_all(&self.held.current_pool().await?)
+        .await
+        .map_err(read_error)?;
+        let entries: Vec<Entry> = rows.iter().map(entry::read_entry).collect::<Result<_>>()?;
+        let has = |wanted: fn(&Event) -> bool| entries.iter().any(|entry| wanted(&entry.event));
+        let began_full = entries.first().is_some_and(|begun| begun.mode == Some(SessionMode::Full));
+        Ok(entries.iter().find_map(|entry| match &entry.event {
+            Event::Ended { cause, .. } => Some(SessionCourse {
+                ended_at: entry.at_ms,
+                cause: *cause,
+                was_active: has(|event| matches!(event, Event::Active)),
+                had_full_access: began_full || has(|event| matches!(event, Event::Unlocked { .. })),
+            }),
+            _ => None,
+        }))
+    }
+
     /// Closes what crashes left open: each session that has begun and not ended, and whose run is gone, gets *ended*
     /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of live runs, here or on
     /// another computer with the same home, stay open. Entries that those runs still owed are written first. Returns

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use self::database::{open_directory, read_some};
-use self::usage::{check_access, check_policy, check_sign_in, check_ticket};
+use self::usage::{check_access, check_notify, check_policy, check_sign_in, check_ticket};
 use crate::connection::{Connection, ConnectionSource};
 use crate::directory::{FieldKind, Role};
 use crate::error::Result;
@@ -67,6 +67,7 @@ pub async fn check_connection(
         check_policy(&directory.info(), &newest, &connection, &mut report);
         check_sign_in(&connection, &directory.info(), &mut report);
         check_ticket(&connection, &directory.info(), &mut report);
+        check_notify(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
     Ok(report)

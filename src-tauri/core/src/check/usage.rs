@@ -11,6 +11,7 @@ use crate::customer_link::TicketContext;
 use crate::directory::{Info, Row};
 use crate::error::Error;
 use crate::impersonation::describe_session;
+use crate::outbox::SessionNotification;
 use crate::sign_in;
 use crate::template::MASK;
 
@@ -125,6 +126,25 @@ pub(super) fn check_ticket(connection: &Connection, info: &Info, report: &mut Re
         }
         Ok(None) => {}
         Err(error) => report.add_failure("Ticket", error),
+    }
+}
+
+/// Renders the request that tells the application of a session, for the first user, with masks as secrets. Sends nothing.
+pub(super) fn check_notify(connection: &Connection, info: &Info, report: &mut Report) {
+    let Some(row) = report.sample.first() else { return };
+    let mut context = invent_context(connection, &info.user_context(row), &TicketContext::default());
+    context["notification"] = SessionNotification::of_check().describe("check");
+    match sign_in::plan_notification(connection, &context) {
+        Ok(Some(request)) => {
+            let what = format!(
+                "Not tested. After each session, the application would be told by {} {}",
+                request.method.as_str(),
+                request.url
+            );
+            report.add_step("Notification", Status::Ok, what, None);
+        }
+        Ok(None) => {}
+        Err(error) => report.add_failure("Notification", error),
     }
 }
 

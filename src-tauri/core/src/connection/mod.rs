@@ -1,15 +1,16 @@
 //! The connection file: one customer application, with its directory, sign-in and policy. Contains no secrets.
 //!
 //! `config` has the types of the file, `listing` what is reported about files. `parse` turns a text into a valid
-//! [`Connection`], with `shape` (keys and types), `rules`, `sign_in` and `access` (their meaning), `ticket`, `presets` (named
-//! sign-ins) and `faults` (error messages). `edit` writes the form's values into a text, `store` manages the files, and
-//! `schema` describes them.
+//! [`Connection`], with `shape` (keys and types), `rules`, `sign_in` and `access` (their meaning), `outgoing` (what is
+//! sent after a session), `presets` (named sign-ins) and `faults` (error messages). `edit` writes the form's values into a
+//! text, `store` manages the files, and `schema` describes them.
 
 mod access;
 mod config;
 mod edit;
 mod faults;
 mod listing;
+mod outgoing;
 mod parse;
 mod presets;
 mod rules;
@@ -19,15 +20,14 @@ mod sign_in;
 mod store;
 #[cfg(test)]
 mod tests;
-mod ticket;
 
 pub use crate::directory::{DirectoryConfig, RelatedTable, SshConfig, UuidBytes};
 pub use access::{render_allow_rule, to_allow_config};
 pub use config::{
     AllowConfig, CaptureConfig, ConnectionFile, CredentialsConfig, Encoding, Environment, Expected,
     ForestConfig, ForestFieldConfig, FormFieldKind, HostsConfig, Method, NetworkConfig, NoteConfig,
-    PolicyConfig, ReasonRule, SignInConfig, SignInKind, SignOutConfig, StepConfig, StorageConfig,
-    TicketConfig, UnlockCondition, UnlockConfig, VerifyConfig,
+    NotifyConfig, PolicyConfig, ReasonRule, SignInConfig, SignInKind, SignOutConfig, StepConfig,
+    StorageConfig, TicketConfig, UnlockCondition, UnlockConfig, VerifyConfig,
 };
 pub use edit::write_into;
 pub use listing::{ConnectionDraft, ConnectionProblem, ConnectionSource, ConnectionSummary};

@@ -8,10 +8,12 @@ use secrecy::SecretString;
 use super::Console;
 use crate::check::TypedSecrets;
 use crate::clock::Moment;
-use crate::connection::Connection;
+use crate::connection::{Connection, Request};
 use crate::error::{Result, SecretName};
 use crate::notice::{Notice, Toast};
-use crate::outbox::{DeliveryFault, OutgoingMessage, SendOutcome, WaitingMessage, plan_message, send_message};
+use crate::outbox::{
+    DeliveryFault, MessageContent, OutgoingMessage, SendOutcome, WaitingMessage, plan_message, send_message,
+};
 use crate::sanitize::sanitize_line;
 use crate::secrets::Secrets;
 
@@ -19,27 +21,27 @@ use crate::secrets::Secrets;
 const ANOTHER_SENDS_MS: i64 = 5_000;
 
 impl Console {
-    /// The summaries that have not reached their tickets yet, oldest first.
+    /// The messages that have not arrived yet, oldest first.
     pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
         self.outbox.list_waiting(self.clock.now())
     }
 
-    /// Tries a summary again, because the operator says so.
+    /// Tries a message again, because the operator says so.
     pub async fn retry_message(&self, id: &str) -> Result<()> {
-        let Some(note) = self.outbox.store.find_message(id) else {
+        let Some(message) = self.outbox.store.find_message(id) else {
             self.notify_waiting_messages();
             return Ok(());
         };
-        self.plan_request(&note).await?;
-        if note.stopped.is_some() {
-            self.outbox.store.keep_message(&OutgoingMessage { stopped: None, ..note })?;
+        self.plan_request(&message).await?;
+        if message.stopped.is_some() {
+            self.outbox.store.keep_message(&OutgoingMessage { stopped: None, ..message })?;
         }
         self.outbox.forget_tries(id);
         self.outbox.wake.notify_one();
         Ok(())
     }
 
-    /// Throws a summary away that has not reached its ticket.
+    /// Throws a message away that has not arrived.
     pub fn discard_message(&self, id: &str) -> Result<()> {
         self.outbox.store.remove_message(id)?;
         self.outbox.forget_tries(id);
@@ -77,7 +79,7 @@ impl Console {
     async fn deliver_due_messages(&self) -> Option<Moment> {
         let outbox = &self.outbox;
         let now = self.clock.now();
-        if !outbox.store.list_messages().iter().any(|note| outbox.is_due(note, now)) {
+        if !outbox.store.list_messages().iter().any(|message| outbox.is_due(message, now)) {
             return outbox.next_due(&outbox.store.list_messages(), now);
         }
         let _alone = match outbox.store.lock_sending() {
@@ -88,42 +90,44 @@ impl Console {
                 None
             }
         };
-        // One helpdesk that does not answer is asked once, not once for each summary.
-        let mut silent: BTreeMap<String, DeliveryFault> = BTreeMap::new();
-        for note in outbox.store.list_messages() {
+        // A server that does not answer is asked once, not once for each message.
+        let mut silent: BTreeMap<(String, bool), DeliveryFault> = BTreeMap::new();
+        for message in outbox.store.list_messages() {
             let now = self.clock.now();
-            if !outbox.is_due(&note, now) {
+            if !outbox.is_due(&message, now) {
                 continue;
             }
-            let outcome = match silent.get(&note.connection) {
+            let is_notification = matches!(message.content, MessageContent::Notification { .. });
+            let server = (message.connection.clone(), is_notification);
+            let outcome = match silent.get(&server) {
                 Some(fault) => SendOutcome::Later(fault.clone(), None),
-                None => self.try_message(&note).await,
+                None => self.try_message(&message).await,
             };
             match outcome {
-                SendOutcome::Delivered => self.finish_message(&note),
+                SendOutcome::Delivered => self.finish_message(&message),
                 SendOutcome::Later(fault, wait) => {
-                    silent.insert(note.connection.clone(), fault.clone());
-                    outbox.postpone(&note.id, fault, wait, self.clock.now());
+                    silent.insert(server, fault.clone());
+                    outbox.postpone(&message.id, fault, wait, self.clock.now());
                 }
-                SendOutcome::Stopped(fault) => self.stop_message(note, fault),
+                SendOutcome::Stopped(fault) => self.stop_message(message, fault),
             }
         }
         outbox.next_due(&outbox.store.list_messages(), self.clock.now())
     }
 
-    async fn try_message(&self, note: &OutgoingMessage) -> SendOutcome {
-        let connection = match self.find_connection(&note.connection) {
+    async fn try_message(&self, message: &OutgoingMessage) -> SendOutcome {
+        let connection = match self.find_connection(&message.connection) {
             Ok(connection) => connection,
             // The file may be mended, and the demo may be started.
             Err(error) => return SendOutcome::Later((&error).into(), None),
         };
-        if !self.can_read_secrets(&connection).await {
-            let message = "The secrets for the helpdesk are locked in the keyring.".into();
+        if !self.can_read_secrets(message, &connection).await {
+            let message = "The secrets that it needs are locked in the keyring.".into();
             let hint = Some("Unlock the keyring, or choose “Try again”.".into());
             return SendOutcome::Later(DeliveryFault { message, hint }, None);
         }
-        match self.plan_request(note).await {
-            Ok((connection, request)) => send_message(&request, &connection).await,
+        match self.plan_request(message).await {
+            Ok((connection, request)) => send_message(message, &request, &connection).await,
             Err(error) => SendOutcome::Stopped((&error).into()),
         }
     }
@@ -131,19 +135,22 @@ impl Console {
     /// Renders the request with the secrets as the vault has them now.
     pub(super) async fn plan_request(
         &self,
-        note: &OutgoingMessage,
+        message: &OutgoingMessage,
     ) -> Result<(Connection, crate::browser::PlannedRequest)> {
-        let connection = Connection::clone(&*self.find_connection(&note.connection)?).with_authority()?;
+        let connection = Connection::clone(&*self.find_connection(&message.connection)?).with_authority()?;
         let typed = TypedSecrets::new();
         let source = Secrets { vault: &self.vault, id: Some(&connection.id), typed: &typed };
-        let secrets: Vec<(String, SecretString)> = source.of_ticket(&connection).await?;
-        let request = plan_message(note, &connection, &secrets)?;
+        let names = message.find_request(&connection).map(Request::secret_names).unwrap_or_default();
+        let names = names.into_iter().collect();
+        let secrets: Vec<(String, SecretString)> = source.of_names(&connection, names).await?;
+        let request = plan_message(message, &connection, &secrets)?;
         Ok((connection, request))
     }
 
     /// Whether no prompt would appear: nobody asked for one.
-    async fn can_read_secrets(&self, connection: &Connection) -> bool {
-        for name in connection.ticket_secret_names() {
+    async fn can_read_secrets(&self, message: &OutgoingMessage, connection: &Connection) -> bool {
+        let names = message.find_request(connection).map(Request::secret_names).unwrap_or_default();
+        for name in names {
             if !self.vault.is_open_for(&SecretName::new(&connection.id, name)).await {
                 return false;
             }
@@ -151,26 +158,27 @@ impl Console {
         true
     }
 
-    fn finish_message(&self, note: &OutgoingMessage) {
-        if let Err(error) = self.outbox.store.remove_message(&note.id) {
+    fn finish_message(&self, message: &OutgoingMessage) {
+        if let Err(error) = self.outbox.store.remove_message(&message.id) {
             // It must not be sent again and again.
-            let message = format!("The summary is in its ticket, but stays in the outbox: {}", error.message);
-            return self
-                .outbox
-                .give_up(&note.id, DeliveryFault { message, hint: Some("Discard it.".into()) });
+            let why = format!("This message has arrived, but stays in the outbox: {}", error.message);
+            let fault = DeliveryFault { message: why, hint: Some("Discard it.".into()) };
+            return self.outbox.give_up(&message.id, fault);
         }
-        self.outbox.forget_tries(&note.id);
-        let ticket = sanitize_line(&note.ticket, 60);
-        self.notices.send(Notice::Toast(Toast::success(format!("The summary is in ticket {ticket}."))));
+        self.outbox.forget_tries(&message.id);
+        if let MessageContent::Summary { ticket, .. } = &message.content {
+            let ticket = sanitize_line(ticket, 60);
+            self.notices.send(Notice::Toast(Toast::success(format!("The summary is in ticket {ticket}."))));
+        }
     }
 
-    fn stop_message(&self, note: OutgoingMessage, fault: DeliveryFault) {
-        self.outbox.give_up(&note.id, fault.clone());
+    fn stop_message(&self, message: OutgoingMessage, fault: DeliveryFault) {
+        self.outbox.give_up(&message.id, fault.clone());
         // It may have been discarded meanwhile.
-        if self.outbox.store.find_message(&note.id).is_none() {
+        if self.outbox.store.find_message(&message.id).is_none() {
             return;
         }
-        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..note });
+        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..message });
         if let Err(error) = kept {
             tracing::warn!("the outbox: {error:#}");
         }

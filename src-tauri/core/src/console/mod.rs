@@ -85,8 +85,8 @@ pub struct Console {
     audit: AuditLog,
     notices: Notices,
     clock: Clock,
-    /// Summaries on their way into tickets.
-    outbox: Outbox,
+    /// What is sent after sessions, on its way.
+    outbox: Arc<Outbox>,
     impersonations: Arc<Impersonations>,
 }
 
@@ -110,6 +110,8 @@ impl Console {
         directory::sweep_tunnel_folders();
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
+        let outbox = Arc::new(Outbox::new(&home));
+        outbox.complete_notifications(&audit).await;
         audit.keep_checkpoints(vault.clone(), clock.clone());
         let known = home.known_connections_file()?;
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
@@ -120,10 +122,11 @@ impl Console {
                 browser,
                 notices.clone(),
                 clock.clone(),
+                Arc::clone(&outbox),
                 console.clone(),
             ),
             files: Connections::new(home.clone()),
-            outbox: Outbox::new(&home),
+            outbox,
             home,
             connections: RwLock::default(),
             problems: RwLock::default(),

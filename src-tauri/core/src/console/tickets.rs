@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Console;
 use crate::error::{Code, Error, Result};
-use crate::outbox::{OutgoingMessage, PreparedNote};
+use crate::outbox::{MessageContent, OutgoingMessage, PreparedNote};
 
 impl Console {
     /// The summary of a session as it would be sent into its ticket, for the operator to read. Nothing is sent yet.
@@ -25,21 +25,22 @@ impl Console {
                 .with_hint("Copy the summary instead, or ask for `[ticket] note` in the connection.")
         })?;
         let now = self.clock.now_ms();
+        let text = summary.to_text(now, &TimeZone::system());
+        let shown = text.text.clone();
         let mut note = OutgoingMessage {
             id: Uuid::now_v7().to_string(),
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),
-            ticket: view.ticket.clone(),
             user: view.user.display_name().clone(),
             written_at: now,
             facts: summary.context.open_facts().clone(),
-            summary: summary.to_text(now, &TimeZone::system()),
+            content: MessageContent::Summary { ticket: view.ticket.clone(), summary: text },
             stopped: None,
         };
         note.keep_used_facts(&connection);
-        let (id, text) = (note.id.clone(), note.summary.text.clone());
+        let id = note.id.clone();
         self.outbox.set_prepared(note);
-        Ok(PreparedNote { id, session: summary.session, origin, text })
+        Ok(PreparedNote { id, session: summary.session, origin, text: shown })
     }
 
     /// Puts the summary that was shown into the outbox, from where it is sent at once. After this, neither a crash nor a

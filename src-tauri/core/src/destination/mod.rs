@@ -216,17 +216,19 @@ impl Destination {
     }
 
     /// The destination of a secret in the file's templates: the origins that requests go to, and where in them the
-    /// secret is. A secret that is only for tickets goes nowhere else.
+    /// secret is. A secret that is only for what is sent after a session goes nowhere else.
     fn of_template_secret(connection: &Connection, name: &str) -> Self {
-        let note = connection.ticket_note.as_ref().filter(|note| note.secret_names().contains(name));
+        let after = [&connection.ticket_note, &connection.notify].into_iter().flatten();
+        let after: Vec<_> = after.filter(|request| request.secret_names().contains(name)).collect();
         let is_of_sign_in = connection.sign_in_secret_names().iter().any(|known| known == name);
-        let (mut origins, mut uses) = match note {
-            Some(_) if !is_of_sign_in => Default::default(),
-            _ => list_sign_in_uses(connection, name),
+        let (mut origins, mut uses) = if is_of_sign_in || after.is_empty() {
+            list_sign_in_uses(connection, name)
+        } else {
+            Default::default()
         };
-        if let Some(note) = note {
-            origins.extend(note.url.origin().map(url::Origin::ascii_serialization));
-            uses.extend(uses_in(note, name));
+        for request in after {
+            origins.extend(request.url.origin().map(url::Origin::ascii_serialization));
+            uses.extend(uses_in(request, name));
         }
         let mut facts = DestinationFact::from_values(Aspect::Origin, origins);
         if let Some(proxy) = &connection.network.proxy {

@@ -18,6 +18,7 @@ mod deadline;
 mod denial;
 pub(crate) mod driver;
 mod form;
+mod notifications;
 mod retry;
 mod running_session;
 mod session_end;
@@ -57,6 +58,7 @@ use crate::directories::OpenConnection;
 use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices};
+use crate::outbox::Outbox;
 use crate::session::{Phase, SessionView};
 use crate::session_summary::EndedSummaries;
 use crate::vault::Vault;
@@ -79,6 +81,8 @@ pub struct Impersonations {
     browser: Arc<dyn Browser>,
     notices: Notices,
     clock: Clock,
+    /// Where word of sessions is kept for their applications.
+    outbox: Arc<Outbox>,
     /// Weak, because the owner of the connections owns this struct.
     connections: Weak<dyn ConnectionProvider>,
     running: Mutex<BTreeMap<String, Arc<RunningSession>>>,
@@ -137,12 +141,13 @@ impl ImpersonationRequest {
 }
 
 impl Impersonations {
-    pub fn new(
+    pub(crate) fn new(
         vault: Vault,
         audit: AuditLog,
         browser: Arc<dyn Browser>,
         notices: Notices,
         clock: Clock,
+        outbox: Arc<Outbox>,
         connections: Weak<dyn ConnectionProvider>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -151,6 +156,7 @@ impl Impersonations {
             browser,
             notices,
             clock,
+            outbox,
             connections,
             running: Mutex::default(),
             turns: ImpersonationTurns::default(),

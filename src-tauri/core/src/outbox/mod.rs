@@ -1,9 +1,13 @@
-//! Summaries on their way into tickets: kept on the disk until the helpdesk has them, over restarts and crashes.
+//! What is sent after sessions: summaries into their tickets, and word of a session to its application. Kept on the disk
+//! until the other side has it, over restarts and crashes.
 //!
-//! A summary may reach the helpdesk more than once, if Understudy ends between the answer and the note of it; each
-//! carries an ID by which the helpdesk can tell. `store` has the files, `sending` one request and what its answer means.
-//! No secret is in the files: the request is rendered anew for each try.
+//! A message may arrive more than once, if Understudy ends between the answer and the note of it; each carries an ID by
+//! which the receiver can tell. `message` is what is kept, `store` has the files, `sending` one request and what its
+//! answer means, and `notifications` keeps word of a session while it runs. No secret is in the files: the request is
+//! rendered anew for each try.
 
+mod message;
+mod notifications;
 mod sending;
 mod store;
 
@@ -12,18 +16,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
+pub(crate) use self::message::{MessageContent, OutgoingMessage, SessionEnd, SessionNotification};
 pub(crate) use self::sending::{SendOutcome, plan_message, send_message};
 pub(crate) use self::store::OutboxStore;
 use crate::clock::Moment;
 use crate::error::{Code, Error, Result};
 use crate::home::Home;
 use crate::session::SessionView;
-use crate::session_summary::SummaryText;
 
 /// The pauses after the first failed tries; after that, the last of them.
 const PAUSES: [Duration; 5] = [
@@ -34,27 +37,7 @@ const PAUSES: [Duration; 5] = [
     Duration::from_hours(1),
 ];
 
-/// A summary, with all that its request is made from except secrets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct OutgoingMessage {
-    /// The same for every try: `{{ summary.id }}`.
-    pub id: String,
-    /// The connection's ID.
-    pub connection: String,
-    pub connection_name: String,
-    pub ticket: String,
-    /// Who was the customer, for people.
-    pub user: String,
-    /// Milliseconds since the Unix epoch.
-    pub written_at: i64,
-    /// What the request's templates use of `user`, `operator`, `reason`, `session` and `connection`.
-    pub facts: Value,
-    pub summary: SummaryText,
-    /// Why it is not tried any longer until the operator says so.
-    pub stopped: Option<DeliveryFault>,
-}
-
-/// Why a summary did not reach its ticket.
+/// Why a message did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct DeliveryFault {
@@ -63,12 +46,27 @@ pub struct DeliveryFault {
     pub hint: Option<String>,
 }
 
-/// A summary that has not reached its ticket yet.
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum MessageKind {
+    /// A session's summary, for its ticket.
+    Summary,
+    /// Word of a session, for its application.
+    Notification,
+    /// A file that can't be read.
+    Unreadable,
+}
+
+/// A message that has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct WaitingMessage {
     pub id: String,
+    pub kind: MessageKind,
     pub connection_name: String,
+    /// Empty if it is not for a ticket.
     pub ticket: String,
     /// Who was the customer.
     pub user: String,
@@ -103,7 +101,7 @@ struct FailedTries {
     next: Option<Moment>,
 }
 
-/// The summaries that wait, and the one that is shown before it is sent.
+/// The messages that wait, and the summary that is shown before it is sent.
 pub(crate) struct Outbox {
     pub store: OutboxStore,
     failed: Mutex<BTreeMap<String, FailedTries>>,
@@ -138,7 +136,7 @@ impl Outbox {
 
     /// The summary that was shown with this ID.
     pub fn find_prepared(&self, id: &str) -> Result<OutgoingMessage> {
-        self.prepared.lock().clone().filter(|note| note.id == id).ok_or_else(|| {
+        self.prepared.lock().clone().filter(|message| message.id == id).ok_or_else(|| {
             Error::new(Code::SessionUnknown, "This summary is not there any longer.")
                 .with_hint("Open it again from its session, then send it.")
         })
@@ -146,16 +144,17 @@ impl Outbox {
 
     /// Forgets the summary that was shown with this ID.
     pub fn drop_prepared(&self, id: &str) {
-        self.prepared.lock().take_if(|note| note.id == id);
+        self.prepared.lock().take_if(|message| message.id == id);
     }
 
-    /// Whether a summary should be tried now.
-    pub fn is_due(&self, note: &OutgoingMessage, now: Moment) -> bool {
-        note.stopped.is_none()
+    /// Whether a message should be tried now.
+    pub fn is_due(&self, message: &OutgoingMessage, now: Moment) -> bool {
+        message.stopped.is_none()
+            && message.is_complete()
             && self
                 .failed
                 .lock()
-                .get(&note.id)
+                .get(&message.id)
                 .is_none_or(|tries| tries.next.is_some_and(|next| next.is_reached(now)))
     }
 
@@ -170,42 +169,50 @@ impl Outbox {
         next
     }
 
-    /// Tries a summary no more in this run.
+    /// Tries a message no more in this run.
     pub fn give_up(&self, id: &str, fault: DeliveryFault) {
         let mut failed = self.failed.lock();
         let count = failed.get(id).map_or(0, |tries| tries.count);
         failed.insert(id.to_owned(), FailedTries { count: count + 1, fault, next: None });
     }
 
-    /// Forgets what failed: the summary is due again, or gone.
+    /// Forgets what failed: the message is due again, or gone.
     pub fn forget_tries(&self, id: &str) {
         self.failed.lock().remove(id);
     }
 
-    /// The next time at which a summary is due.
-    pub fn next_due(&self, notes: &[OutgoingMessage], now: Moment) -> Option<Moment> {
+    /// The next time at which a message is due.
+    pub fn next_due(&self, messages: &[OutgoingMessage], now: Moment) -> Option<Moment> {
         let failed = self.failed.lock();
-        let waiting = notes.iter().filter(|note| note.stopped.is_none());
-        let times = waiting.filter_map(|note| failed.get(&note.id).map_or(Some(now), |tries| tries.next));
+        let waiting = messages.iter().filter(|message| message.stopped.is_none() && message.is_complete());
+        let times =
+            waiting.filter_map(|message| failed.get(&message.id).map_or(Some(now), |tries| tries.next));
         times.min_by_key(|time| time.to_wall_time(now))
     }
 
-    /// The summaries that wait, oldest first.
+    /// The complete messages, oldest first.
     pub fn list_waiting(&self, now: Moment) -> Vec<WaitingMessage> {
         let failed = self.failed.lock();
-        let notes = self.store.list_messages().into_iter();
-        notes
-            .map(|note| {
-                let tries = failed.get(&note.id);
-                let is_stopped = note.stopped.is_some();
+        let messages = self.store.list_messages().into_iter();
+        messages
+            .filter(OutgoingMessage::is_complete)
+            .map(|message| {
+                let tries = failed.get(&message.id);
+                let is_stopped = message.stopped.is_some();
                 let next = tries.map_or(Some(now), |tries| tries.next).filter(|_| !is_stopped);
+                let (kind, ticket) = match message.content {
+                    MessageContent::Summary { ticket, .. } => (MessageKind::Summary, ticket),
+                    MessageContent::Notification { .. } => (MessageKind::Notification, String::new()),
+                    MessageContent::Unreadable => (MessageKind::Unreadable, String::new()),
+                };
                 WaitingMessage {
-                    id: note.id,
-                    connection_name: note.connection_name,
-                    ticket: note.ticket,
-                    user: note.user,
-                    written_at: note.written_at,
-                    fault: note.stopped.or_else(|| tries.map(|tries| tries.fault.clone())),
+                    id: message.id,
+                    kind,
+                    connection_name: message.connection_name,
+                    ticket,
+                    user: message.user,
+                    written_at: message.written_at,
+                    fault: message.stopped.or_else(|| tries.map(|tries| tries.fault.clone())),
                     next_at: next.map(|next| next.to_wall_time(now)),
                 }
             })

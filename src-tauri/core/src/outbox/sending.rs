@@ -7,14 +7,14 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Origin;
 
-use super::{DeliveryFault, OutgoingMessage};
+use super::{DeliveryFault, MessageContent, OutgoingMessage};
 use crate::browser::{PlannedRequest, Unanswered};
 use crate::connection::{Connection, Request};
 use crate::error::{Code, Error, Result};
 use crate::sign_in::{self, Client};
 use crate::zeroizing_json::ZeroizingJson;
 
-/// The header by which a helpdesk can tell that it has a summary already, unless the file sets it.
+/// The header by which the receiver can tell that it has a message already, unless the file sets it.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How one try ended.
@@ -29,7 +29,7 @@ pub(crate) enum SendOutcome {
 impl OutgoingMessage {
     /// Keeps only those of `facts` that the connection's request uses.
     pub fn keep_used_facts(&mut self, connection: &Connection) {
-        let names = connection.ticket_note.as_ref().map(Request::names).unwrap_or_default();
+        let names = self.find_request(connection).map(Request::names).unwrap_or_default();
         self.facts = select_named(&self.facts, &names);
     }
 }
@@ -54,36 +54,50 @@ fn select_named(from: &Value, names: &BTreeSet<String>) -> Value {
 
 /// Renders the request. Fails with [`Code::ConnectionInvalid`] if the connection describes none any longer.
 pub(crate) fn plan_message(
-    note: &OutgoingMessage,
+    message: &OutgoingMessage,
     connection: &Connection,
     secrets: &[(String, SecretString)],
 ) -> Result<PlannedRequest> {
     use secrecy::ExposeSecret;
-    let mut seen = ZeroizingJson::from(note.facts.clone());
-    seen["summary"] = json!({
-        "id": note.id,
-        "markdown": note.summary.markdown,
-        "html": note.summary.html,
-        "text": note.summary.text,
-    });
+    let mut seen = ZeroizingJson::from(message.facts.clone());
     seen["secret"] = json!({});
     for (name, secret) in secrets {
         seen["secret"][name] = secret.expose_secret().into();
     }
-    let planned = sign_in::plan_ticket_note(connection, &seen)?;
+    let (planned, table, instead) = match &message.content {
+        MessageContent::Summary { summary, .. } => {
+            seen["summary"] = json!({
+                "id": message.id,
+                "markdown": summary.markdown,
+                "html": summary.html,
+                "text": summary.text,
+            });
+            let planned = sign_in::plan_ticket_note(connection, &seen)?;
+            (planned, "[ticket] note", "or copy the summary instead")
+        }
+        MessageContent::Notification { notification } => {
+            seen["notification"] = notification.describe(&message.id);
+            (sign_in::plan_notification(connection, &seen)?, "[notify]", "or discard the message")
+        }
+        MessageContent::Unreadable => (None, "request for this message", "or discard the message"),
+    };
     let mut planned = planned.ok_or_else(|| {
-        let message = format!("The connection `{}` has no `[ticket] note`.", connection.id);
-        Error::new(Code::ConnectionInvalid, message)
-            .with_hint("Ask the person who looks after the connection, or copy the summary instead.")
+        let what = format!("The connection `{}` has no `{table}`.", connection.id);
+        Error::new(Code::ConnectionInvalid, what)
+            .with_hint(format!("Ask the person who looks after the connection, {instead}."))
     })?;
     if !planned.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY)) {
-        planned.headers.push((IDEMPOTENCY_KEY.into(), note.id.clone().into()));
+        planned.headers.push((IDEMPOTENCY_KEY.into(), message.id.clone().into()));
     }
     Ok(planned)
 }
 
 /// Sends a rendered request once, and follows no redirect.
-pub(crate) async fn send_message(request: &PlannedRequest, connection: &Connection) -> SendOutcome {
+pub(crate) async fn send_message(
+    message: &OutgoingMessage,
+    request: &PlannedRequest,
+    connection: &Connection,
+) -> SendOutcome {
     let origin = request.url.origin();
     let mut client = match Client::new(&connection.network) {
         Ok(client) => client,
@@ -92,7 +106,7 @@ pub(crate) async fn send_message(request: &PlannedRequest, connection: &Connecti
     match client.send_request(request, 0).await {
         Ok(reply) => {
             let wait = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            judge_status(reply.status, &origin, wait.map(Duration::from_secs))
+            judge_status(&message.content, reply.status, &origin, wait.map(Duration::from_secs))
         }
         Err(unanswered) => {
             let why = match unanswered {
@@ -108,31 +122,48 @@ pub(crate) async fn send_message(request: &PlannedRequest, connection: &Connecti
     }
 }
 
-fn judge_status(status: u16, origin: &Origin, wait: Option<Duration>) -> SendOutcome {
+fn judge_status(
+    content: &MessageContent,
+    status: u16,
+    origin: &Origin,
+    wait: Option<Duration>,
+) -> SendOutcome {
     let message = format!("{} answered with status {status}.", origin.ascii_serialization());
-    let hint = match status {
-        200..=299 => return SendOutcome::Delivered,
+    let table = match content {
+        MessageContent::Notification { .. } => "notify",
+        _ => "ticket.note",
+    };
+    let hint = match (status, content) {
+        (200..=299, _) => return SendOutcome::Delivered,
         // Too slow, in conflict with another change, too early, too often, or a fault of the server.
-        408 | 409 | 425 | 429 | 500..=599 => {
+        (408 | 409 | 425 | 429 | 500..=599, _) => {
             return SendOutcome::Later(DeliveryFault { message, hint: None }, wait);
         }
-        300..=399 => "It is a redirect, which is not followed. Set `ticket.note.url` to where it leads.",
-        401 | 403 => "Check the connection's secret for the helpdesk, then try again.",
-        404 | 410 => "Check that this ticket exists, then try again.",
-        413 => "The summary is too long for the helpdesk. Copy it instead.",
-        _ => "Ask the person who looks after the connection to check `[ticket] note`, then try again.",
+        (300..=399, _) => {
+            format!("It is a redirect, which is not followed. Set `{table}.url` to where it leads.")
+        }
+        (401 | 403, _) => format!("Check the connection's secret for `{table}`, then try again."),
+        (404 | 410, MessageContent::Summary { .. }) => {
+            "Check that this ticket exists, then try again.".into()
+        }
+        (413, MessageContent::Summary { .. }) => {
+            "The summary is too long for the helpdesk. Copy it instead.".into()
+        }
+        _ => format!("Ask the person who looks after the connection to check `{table}`, then try again."),
     };
-    SendOutcome::Stopped(DeliveryFault { message, hint: Some(hint.into()) })
+    SendOutcome::Stopped(DeliveryFault { message, hint: Some(hint) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session_summary::SummaryText;
 
     #[test]
     fn only_what_may_pass_by_itself_is_tried_again() {
         let origin = url::Url::parse("https://help.example").unwrap().origin();
-        let outcome = |status| match judge_status(status, &origin, None) {
+        let content = MessageContent::Summary { ticket: "4711".into(), summary: SummaryText::default() };
+        let outcome = |status| match judge_status(&content, status, &origin, None) {
             SendOutcome::Delivered => "delivered",
             SendOutcome::Later(..) => "later",
             SendOutcome::Stopped(fault) => {

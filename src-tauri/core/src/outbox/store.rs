@@ -1,4 +1,4 @@
-//! The outbox's files: one for each summary, for its owner only, written atomically.
+//! The outbox's files: one for each message, for its owner only, written atomically.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,17 +7,16 @@ use serde_json::Value;
 use understudy_files::regular_file;
 use uuid::Uuid;
 
-use super::{DeliveryFault, OutgoingMessage};
+use super::{DeliveryFault, MessageContent, OutgoingMessage};
 use crate::error::{Error, Result};
 use crate::home::{private_folder, write_private};
-use crate::session_summary::SummaryText;
 
-/// The largest file that is read. A summary is at most a few lines for each of 25 pages, and a note.
+/// The largest file that is read. A message is at most a few lines for each of 25 pages, and a message.
 const LONGEST: u64 = 1 << 20;
 
 const ENDING: &str = "json";
 
-/// Held while summaries are sent, so that of two consoles with this home only one sends each.
+/// Held while messages are sent, so that of two consoles with this home only one sends each.
 const LOCK: &str = "sending.lock";
 
 pub(crate) struct OutboxStore(PathBuf);
@@ -27,13 +26,13 @@ impl OutboxStore {
         Self(folder)
     }
 
-    /// Keeps a summary until it is removed, in place of what was kept under its ID.
-    pub fn keep_message(&self, note: &OutgoingMessage) -> Result<()> {
-        let text = serde_json::to_string_pretty(note).map_err(Error::internal)?;
-        write_private(&self.path_of(&note.id), &text)
+    /// Keeps a message until it is removed, in place of what was kept under its ID.
+    pub fn keep_message(&self, message: &OutgoingMessage) -> Result<()> {
+        let text = serde_json::to_string_pretty(message).map_err(Error::internal)?;
+        write_private(&self.path_of(&message.id), &text)
     }
 
-    /// The summary with this ID, as it is on the disk now; `None` if there is none.
+    /// The message with this ID, as it is on the disk now; `None` if there is none.
     pub fn find_message(&self, id: &str) -> Option<OutgoingMessage> {
         let path = self.path_of(id);
         path.exists().then(|| read_message(id, &path))
@@ -42,18 +41,18 @@ impl OutboxStore {
     /// All of them, oldest first. One that can't be read is listed as stopped.
     pub fn list_messages(&self) -> Vec<OutgoingMessage> {
         let files = std::fs::read_dir(&self.0).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut notes: Vec<OutgoingMessage> = files
+        let mut messages: Vec<OutgoingMessage> = files
             .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
             .filter_map(|path| {
                 let id = path.file_stem()?.to_str().filter(|id| Uuid::parse_str(id).is_ok())?;
                 Some(read_message(id, &path))
             })
             .collect();
-        notes.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
-        notes
+        messages.sort_by(|a, b| (a.written_at, &a.id).cmp(&(b.written_at, &b.id)));
+        messages
     }
 
-    /// Removes a summary; if it is not there, that is fine.
+    /// Removes a message; if it is not there, that is fine.
     pub fn remove_message(&self, id: &str) -> Result<()> {
         let path = self.path_of(id);
         match std::fs::remove_file(&path) {
@@ -95,18 +94,17 @@ fn read_message(id: &str, path: &Path) -> OutgoingMessage {
         serde_json::from_str::<OutgoingMessage>(&text).map_err(|_| "it is damaged".to_owned())
     });
     match parsed {
-        Ok(note) => OutgoingMessage { id: id.to_owned(), ..note },
+        Ok(message) => OutgoingMessage { id: id.to_owned(), ..message },
         Err(why) => OutgoingMessage {
             id: id.to_owned(),
             connection: String::new(),
             connection_name: String::new(),
-            ticket: String::new(),
             user: String::new(),
             written_at: 0,
             facts: Value::Null,
-            summary: SummaryText::default(),
+            content: MessageContent::Unreadable,
             stopped: Some(DeliveryFault {
-                message: format!("A summary in the outbox can't be read: {why}."),
+                message: format!("A message in the outbox can't be read: {why}."),
                 hint: Some(format!("The file is {}. Discard it if you don't need it.", path.display())),
             }),
         },

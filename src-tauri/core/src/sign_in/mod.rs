@@ -209,6 +209,12 @@ pub fn plan_ticket_note(connection: &Connection, context: &Value) -> Result<Opti
     note.map(|request| plan_request(request, connection.sign_in.timeout, context)).transpose()
 }
 
+/// Renders the request that tells the application of a session; `None` if the connection has none.
+pub fn plan_notification(connection: &Connection, context: &Value) -> Result<Option<PlannedRequest>> {
+    let notify = connection.notify.as_ref();
+    notify.map(|request| plan_request(request, connection.sign_in.timeout, context)).transpose()
+}
+
 /// Renders header values and checks that a header can carry them.
 fn render_headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
     let mut headers = Vec::with_capacity(templates.len() + 1);

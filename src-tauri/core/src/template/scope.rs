@@ -76,6 +76,13 @@ impl Scope {
         self.with_group("summary", ["id", "markdown", "html", "text"])
     }
 
+    /// Adds `notification`: a session that has ended.
+    #[must_use]
+    pub fn with_notification(self) -> Self {
+        let fields = ["id", "began_at", "ended_at", "seconds", "mode", "ended_by"];
+        self.with_group("notification", fields)
+    }
+
     /// Adds `captured.<name>`: what earlier steps of the sign-in took from their answers.
     #[must_use]
     pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {

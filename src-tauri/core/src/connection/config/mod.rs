@@ -3,6 +3,7 @@
 //! The comments on keys are the descriptions in the JSON schema.
 
 mod forest;
+mod notify;
 mod policy;
 mod requests;
 mod sign_in;
@@ -16,6 +17,7 @@ use ts_rs::TS;
 use crate::directory::DirectoryConfig;
 
 pub use forest::{ForestConfig, ForestFieldConfig, FormFieldKind};
+pub use notify::NotifyConfig;
 pub use policy::{AllowConfig, HostsConfig, PolicyConfig, ReasonRule, UnlockCondition, UnlockConfig};
 pub use requests::{CaptureConfig, Encoding, Expected, Method, SignOutConfig, StepConfig};
 pub use sign_in::{SignInConfig, SignInKind, StorageConfig, VerifyConfig};
@@ -50,6 +52,9 @@ pub struct ConnectionFile {
     /// `[ticket]`: how what happened in a session gets into the ticket that it was for.
     #[serde(default)]
     pub ticket: Option<TicketConfig>,
+    /// `[notify]`: the request that tells the application of a session that has ended, so that it can tell its customer.
+    #[serde(default)]
+    pub notify: Option<NotifyConfig>,
     /// `[network]`: the way to the application.
     #[serde(default)]
     pub network: Option<NetworkConfig>,

@@ -23,6 +23,7 @@ const SECTIONS: &[&str] = &[
     "sign_out",
     "ticket",
     "ticket.note",
+    "notify",
     "network",
     "policy",
     "policy.hosts",

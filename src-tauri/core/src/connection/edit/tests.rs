@@ -182,6 +182,14 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn notify()(
+        url in ".*", method in method(), headers in headers(), body in prop::option::of(body()),
+    ) -> NotifyConfig {
+        NotifyConfig { url, method, headers, body, encoding: None }
+    }
+}
+
+prop_compose! {
     fn directory()(
         url in ".*", table in ".*", id in ".*",
         email in prop::option::of(".*"), name in prop::option::of(".*"), created_at in prop::option::of(".*"),
@@ -266,10 +274,10 @@ prop_compose! {
         (mode, may_unlock, allow, hosts, record_lookups) in (access(), any::<bool>()).prop_map(
             |((mode, may_unlock, allow, hosts), recorded)| (mode, may_unlock, allow, hosts, recorded),
         ),
-        ticket in prop::option::of(ticket()).boxed(),
+        (ticket, notify) in (prop::option::of(ticket()), prop::option::of(notify())).boxed(),
     ) -> ConnectionFile {
         ConnectionFile {
-            name, environment, directory, sign_in, sign_out, ticket,
+            name, environment, directory, sign_in, sign_out, ticket, notify,
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
                 reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, record_lookups, hosts,

@@ -52,6 +52,8 @@ pub struct Connection {
     pub network: Network,
     /// Sends a session's summary into its ticket.
     pub ticket_note: Option<Request>,
+    /// Tells the application of a session that has ended.
+    pub notify: Option<Request>,
     /// The pages about the rows of each related table, if it has any.
     pub record_pages: Vec<Option<Template>>,
 }
@@ -96,6 +98,7 @@ impl Connection {
         let record_pages = parts.compile_record_pages(&file.directory);
         let compiled = parts.sign_in_and_out(&file);
         let ticket_note = file.ticket.as_ref().and_then(|part| parts.compile_ticket_note(part));
+        let notify = file.notify.as_ref().and_then(|part| parts.compile_notify(part));
         let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
         match (compiled, policy) {
@@ -111,6 +114,7 @@ impl Connection {
                 policy,
                 network,
                 ticket_note,
+                notify,
                 record_pages,
             }),
             _ => Err(faults.into_error()),

@@ -83,10 +83,18 @@ impl Connection {
         self.ticket_note.iter().flat_map(Request::secret_names).collect()
     }
 
+    /// The names of the secrets that telling the application of a session needs, sorted.
+    pub fn notify_secret_names(&self) -> Vec<String> {
+        self.notify.iter().flat_map(Request::secret_names).collect()
+    }
+
     /// The names of the secrets in its templates, sorted.
     pub fn template_secret_names(&self) -> Vec<String> {
         let names: BTreeSet<String> =
-            self.sign_in_secret_names().into_iter().chain(self.ticket_secret_names()).collect();
+            [self.sign_in_secret_names(), self.ticket_secret_names(), self.notify_secret_names()]
+                .into_iter()
+                .flatten()
+                .collect();
         names.into_iter().collect()
     }
 

@@ -74,7 +74,7 @@ impl ConnectionCompiler<'_> {
         (statuses, that)
     }
 
-    /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`, `ticket.note`.
+    /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`, `ticket.note`, `notify`.
     pub(in crate::connection) fn compile_request(
         &mut self,
         key: &str,
@@ -87,6 +87,7 @@ impl ConnectionCompiler<'_> {
         let scope = match key {
             "sign_out" => self.session_scope(WITHOUT_KEYRING),
             "ticket.note" => self.session_scope(SECRETS_IN_URL).with_secrets().with_summary(),
+            "notify" => self.session_scope(SECRETS_IN_URL).with_secrets().with_notification(),
             _ => self.session_scope(SECRETS_IN_URL).with_secrets().with_captured(captured),
         };
         let headers = self.compile_headers(key, described.headers, sender, &scope);

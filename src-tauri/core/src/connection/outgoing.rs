@@ -1,11 +1,11 @@
-//! Compiles `[ticket]`.
+//! Compiles `[ticket]` and `[notify]`: what is sent after a session.
 
 use std::collections::BTreeSet;
 
 use super::parse::ConnectionCompiler;
 use super::rules::RequestSender;
 use super::sign_in::RequestConfig;
-use super::{Request, TicketConfig};
+use super::{NotifyConfig, Request, TicketConfig};
 
 impl ConnectionCompiler<'_> {
     /// The request that sends a session's summary into its ticket.
@@ -20,5 +20,18 @@ impl ConnectionCompiler<'_> {
             expect: &[],
         };
         self.compile_request("ticket.note", &described, RequestSender::Console, &BTreeSet::new())
+    }
+
+    /// The request that tells the application of a session that has ended.
+    pub(super) fn compile_notify(&mut self, part: &NotifyConfig) -> Option<Request> {
+        let described = RequestConfig {
+            url: &part.url,
+            method: part.method,
+            headers: &part.headers,
+            body: part.body.as_ref(),
+            encoding: part.encoding,
+            expect: &[],
+        };
+        self.compile_request("notify", &described, RequestSender::Console, &BTreeSet::new())
     }
 }
