@@ -14,7 +14,7 @@ const TOLD: usize = 20;
 const MOST: usize = 500;
 
 /// The faults of one file, and where its keys are.
-pub(super) struct KeyFaults<'text> {
+pub(crate) struct KeyFaults<'text> {
     file: String,
     text: &'text str,
     /// Full key (`sign_in.body.ids[0]`) → byte offset of its value.
@@ -30,17 +30,17 @@ struct KeyFault {
 
 impl<'text> KeyFaults<'text> {
     /// `file` is the file's name for people.
-    pub(super) fn new(file: impl Into<String>, text: &'text str) -> Self {
+    pub(crate) fn new(file: impl Into<String>, text: &'text str) -> Self {
         Self { file: file.into(), text, places: BTreeMap::new(), found: Vec::new() }
     }
 
     /// Records where a key's value is.
-    pub(super) fn record_place(&mut self, key: &str, span: Range<usize>) {
+    pub(crate) fn record_place(&mut self, key: &str, span: Range<usize>) {
         self.places.insert(key.to_owned(), span.start);
     }
 
     /// Adds a fault at the key's value, or, if the key is missing, at the table that lacks it.
-    pub(super) fn add_fault(&mut self, key: &str, what: impl Into<String>) {
+    pub(crate) fn add_fault(&mut self, key: &str, what: impl Into<String>) {
         let mut at = key;
         let offset = loop {
             if let Some(offset) = self.places.get(at) {
@@ -55,21 +55,21 @@ impl<'text> KeyFaults<'text> {
     }
 
     /// Adds a fault at a byte offset; the key may be empty.
-    pub(super) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
+    pub(crate) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
         self.found.push(KeyFault { offset, key: key.to_owned(), what: what.into() });
     }
 
     /// Whether there are so many faults that the check can stop.
-    pub(super) fn are_too_many(&self) -> bool {
+    pub(crate) fn are_too_many(&self) -> bool {
         self.found.len() >= MOST
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
     /// The faults as an error: one line each, in file order, also in [`Error::faults`].
-    pub(super) fn into_error(mut self) -> Error {
+    pub(crate) fn into_error(mut self) -> Error {
         self.found.sort_by_key(|fault| fault.offset);
         let faults: Vec<FileFault> =
             self.found.iter().take(TOLD).map(|fault| self.locate_fault(fault)).collect();

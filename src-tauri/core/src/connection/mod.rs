@@ -30,14 +30,17 @@ pub use config::{
     StorageConfig, TicketConfig, UnlockCondition, UnlockConfig, VerifyConfig,
 };
 pub use edit::write_into;
+pub(crate) use faults::KeyFaults;
 pub use listing::{ConnectionDraft, ConnectionProblem, ConnectionSource, ConnectionSummary};
-pub(crate) use parse::user_fields;
 pub use parse::{
     Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, HostLogin,
     Network, Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id,
     read_file,
 };
+pub(crate) use parse::{user_fields, without_bom};
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, all_presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};
 pub use schema::render_schema;
+pub(crate) use schema::without_null;
+pub(crate) use shape::parse_shape;
 pub use store::{AddOutcome, Connections, DEMO, SetAsideFile, no_such_connection};

@@ -22,7 +22,7 @@ pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// TOML has no null: optional keys are left out, and no editor should suggest null.
-fn without_null(schema: &mut Value) {
+pub(crate) fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             if let Some(Value::Array(types)) = fields.get_mut("type") {

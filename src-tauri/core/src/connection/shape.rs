@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
@@ -16,9 +16,22 @@ use understudy_files::regular_file;
 
 /// The file as it is written; `None` if there are faults.
 pub(super) fn parse_file(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile> {
+    let file: ConnectionFile = parse_shape(text, "connection", &SCHEMA, collection_is_table, faults)?;
+    Some(ConnectionFile { directory: file.directory.with_plain_scheme(), ..file })
+}
+
+/// Reads a TOML file that has to fit `schema`; `None` if there are faults. `kind` is what it is called: `connection`.
+/// `prepare` changes what is written in another way than the schema has it.
+pub(crate) fn parse_shape<'text, T: DeserializeOwned>(
+    text: &'text str,
+    kind: &str,
+    schema: &Value,
+    prepare: impl FnOnce(&mut DeTable<'text>, &mut KeyFaults),
+    faults: &mut KeyFaults,
+) -> Option<T> {
     let limit = regular_file::OF_SETTINGS;
     if text.len() as u64 > limit {
-        faults.add_at(0, "", format!("is larger than {} KiB; no connection file needs to be", limit >> 10));
+        faults.add_at(0, "", format!("is larger than {} KiB; no {kind} file needs to be", limit >> 10));
         return None;
     }
     let (mut document, errors) = DeTable::parse_recoverable(text);
@@ -46,13 +59,13 @@ pub(super) fn parse_file(text: &str, faults: &mut KeyFaults) -> Option<Connectio
     if !errors.is_empty() {
         return None;
     }
-    collection_is_table(document.get_mut(), faults);
-    check_table("", document.get_ref(), &SCHEMA, faults);
+    prepare(document.get_mut(), faults);
+    check_table("", document.get_ref(), schema, faults);
     if !faults.is_empty() {
         return None;
     }
-    match ConnectionFile::deserialize(Deserializer::from(document)) {
-        Ok(file) => Some(ConnectionFile { directory: file.directory.with_plain_scheme(), ..file }),
+    match T::deserialize(Deserializer::from(document)) {
+        Ok(file) => Some(file),
         // The schema accepted what the types don't. Serde's message would quote the value.
         Err(error) => {
             faults.add_at(

@@ -164,7 +164,7 @@ pub fn read_file(name: &str, text: &str) -> Result<ConnectionFile> {
 }
 
 /// Windows editors put a byte order mark at the beginning; it is not part of the text.
-pub(super) fn without_bom(text: &str) -> &str {
+pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
