@@ -36,6 +36,7 @@ pub use self::config::{
 pub use self::directory::Directory;
 pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
 pub use self::engine::{Engine, engine_name, is_srv_url};
+pub use self::engines::postgres::PostgresDatabase;
 pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::duplicate_id_error;
 pub use self::model::{
@@ -82,6 +83,18 @@ pub async fn open_with(
 ) -> Result<Arc<dyn Directory>> {
     choose_crypto();
     Ok(Arc::new(ReopeningDirectory::open(config, passwords, clock).await?))
+}
+
+/// Connects to a PostgreSQL database that is not a directory, and not only to read. Of `config`, only how to connect
+/// counts.
+///
+/// Fails as [`open`] does, except for errors about the table.
+pub async fn open_postgres(
+    config: &DirectoryConfig,
+    passwords: &Arc<dyn PasswordSource>,
+) -> Result<PostgresDatabase> {
+    choose_crypto();
+    PostgresDatabase::open(config, passwords).await
 }
 
 async fn open_engine(

@@ -3,6 +3,7 @@
 mod advice;
 mod catalogue;
 mod connect;
+mod database;
 mod dialect;
 mod discovery;
 mod driver;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Row as _};
 
+pub use self::database::PostgresDatabase;
 pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::catalogue::PgType;
