@@ -14,6 +14,9 @@ const CONFIG: &str = "understudy";
 /// again.
 const DATA: &str = if cfg!(windows) { "understudy-data" } else { "understudy" };
 
+/// The name of the file with what the team has agreed on.
+pub const TEAM_FILE: &str = "team.toml";
+
 /// How the names of temporary files begin.
 const TEMPORARY: &str = ".understudy-";
 
@@ -83,6 +86,16 @@ impl Home {
     pub fn open_to_others(&self) -> Vec<PathBuf> {
         let folders = [self.config.clone(), self.config.join("connections"), self.data.clone()];
         folders.into_iter().filter(|folder| trust::others_can_write(folder)).collect()
+    }
+
+    /// What the team has agreed on, as the operator has it.
+    pub fn own_team_file(&self) -> PathBuf {
+        self.config.join(TEAM_FILE)
+    }
+
+    /// The same, handed out by IT, beside its folder of connections.
+    pub fn system_team_file(&self) -> PathBuf {
+        self.system_connections.with_file_name(TEAM_FILE)
     }
 
     pub fn settings_file(&self) -> PathBuf {
