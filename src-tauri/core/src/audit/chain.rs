@@ -63,9 +63,16 @@ pub(super) fn read_columns(row: &SqliteRow) -> sqlx::Result<Columns> {
 
 /// The hash of an entry, in hexadecimal digits. `previous`: the hash before it, or the log's ID.
 pub(super) fn hash_entry(columns: &Columns, previous: &str) -> String {
+    link_line(columns, previous).1
+}
+
+/// What the hash of an entry covers, and the hash. `previous` is as above.
+pub(super) fn link_line(columns: &Columns, previous: &str) -> (String, String) {
     let mut linked = columns.clone();
     linked.insert("previous", previous.into());
-    to_hex(digest(&SHA256, render_canonical(&linked).as_bytes()).as_ref())
+    let line = render_canonical(&linked);
+    let hash = to_hex(digest(&SHA256, line.as_bytes()).as_ref());
+    (line, hash)
 }
 
 /// Canonical JSON (RFC 8785). What it has to sort are ASCII names, and the only numbers are whole ones; strings are

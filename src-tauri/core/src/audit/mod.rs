@@ -6,8 +6,8 @@
 //! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
 //! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
 //! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
-//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports, and [`listing`]
-//! for the console's view of it, with `log_query` for what is typed there.
+//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports, [`lines`] for other places that its entries are
+//! sent to, and [`listing`] for the console's view of it, with `log_query` for what is typed there.
 
 mod chain;
 pub mod checkpoints;
@@ -16,6 +16,7 @@ pub mod entry;
 pub mod export;
 mod file;
 mod history;
+pub mod lines;
 pub mod listing;
 mod log_query;
 mod new_row;
@@ -33,6 +34,8 @@ mod words;
 
 use std::path::Path;
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use self::checkpoints::DueCheckpoint;
 use self::new_row::NewRow;
@@ -55,6 +58,8 @@ pub struct AuditLog {
     owed: Arc<OwedEntries>,
     run: Arc<Run>,
     due: Arc<DueCheckpoint>,
+    /// The number of the last entry that this run has written.
+    latest: Arc<watch::Sender<i64>>,
     /// The computer that this run is on.
     host: String,
 }
@@ -80,7 +85,14 @@ impl AuditLog {
             .with_hint("Check that you may write to this folder.")
             .caused_by(cause)
         })?;
-        Ok(Self { held: Arc::new(held), owed: Arc::default(), run, due: Arc::default(), host })
+        Ok(Self {
+            held: Arc::new(held),
+            owed: Arc::default(),
+            run,
+            due: Arc::default(),
+            latest: Arc::new(watch::Sender::new(0)),
+            host,
+        })
     }
 
     /// Whether another file has taken the log's place since the last call. New entries go to that file.
@@ -111,6 +123,13 @@ impl AuditLog {
             outcome => outcome,
         }
         .map_err(|cause| file::audit_error("write to the audit log", cause))
+        .inspect(|number| {
+            self.latest.send_if_modified(|latest| {
+                let is_later = *number > *latest;
+                *latest = (*latest).max(*number);
+                is_later
+            });
+        })
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.

@@ -228,7 +228,7 @@ impl LogReader {
     }
 
     /// The hash of this entry's link.
-    pub(super) async fn read_hash(&self, entry: i64) -> Result<Option<String>> {
+    pub(crate) async fn read_hash(&self, entry: i64) -> Result<Option<String>> {
         sqlx::query_scalar("SELECT hash FROM links WHERE entry = ?")
             .bind(entry)
             .fetch_optional(&self.pool)
