@@ -40,6 +40,8 @@ pub mod session_summary;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_in_test;
+pub mod team;
+pub mod team_log;
 pub mod template;
 pub(crate) mod trust;
 pub mod user_agent;

@@ -1,0 +1,247 @@
+//! Sends this computer's entries to the team's log: in order, each once, in portions.
+//!
+//! Where it goes on is what the database has, so there is nothing here that could be wrong about it, whatever was
+//! interrupted. Several consoles may send the same log at once: the database keeps one of each entry, and they compare
+//! its hash with theirs.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::database::TeamDatabase;
+use super::state::TeamLogState;
+use crate::audit::lines::{ChainLine, LogLines};
+use crate::error::{Code, Error, Result};
+use crate::vault::Vault;
+
+/// How many entries are sent at a time.
+const PORTION: u32 = 500;
+/// A server that takes longer for a portion is not there any more.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// Other runs, such as the command line, write to the same log and tell nobody.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The pauses before it is tried again; the last one repeats.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+
+/// The last entry that the database has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LastShipped {
+    id: i64,
+    hash: String,
+}
+
+/// Why nothing more can be sent now.
+enum Stop {
+    /// It may be different in a moment.
+    ForNow(Error),
+    /// The two logs contradict each other.
+    Contradiction(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::ForNow(error)
+    }
+}
+
+pub(super) struct Shipper {
+    pub(super) url: String,
+    pub(super) vault: Vault,
+    pub(super) lines: LogLines,
+    pub(super) state: watch::Sender<TeamLogState>,
+    /// Tells when it is worth trying again at once.
+    pub(super) retry: watch::Receiver<u64>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Shipper {
+    /// Sends entries until it is stopped, or the log is closed.
+    pub(super) async fn run(mut self) {
+        let stop = self.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.ship_until_closed() => {}
+        }
+    }
+
+    async fn ship_until_closed(&mut self) {
+        let mut failures = 0;
+        loop {
+            let stopped = Box::pin(self.ship(&mut failures)).await;
+            let (error, is_contradictory) = match stopped {
+                Stop::ForNow(error) if error.code == Code::Cancelled => return,
+                Stop::ForNow(error) => (error, false),
+                Stop::Contradiction(error) => (error, true),
+            };
+            if is_contradictory {
+                tracing::error!("the team's log contradicts this computer's: {error}");
+            } else if failures == 0 {
+                tracing::warn!("the team's log gets no entries now: {error:#}");
+            }
+            let shipped = self.state.borrow().shipped;
+            self.publish(shipped, Some(error), is_contradictory).await;
+            let pause = PAUSES[failures.min(PAUSES.len() - 1)];
+            failures += 1;
+            self.pause(pause).await;
+        }
+    }
+
+    /// Waits, and counts what is waiting meanwhile. So that consoles which lost the same server do not all come back at
+    /// the same moment, each waits a little longer or shorter.
+    async fn pause(&mut self, pause: Duration) {
+        let share = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
+        let until = tokio::time::Instant::now() + pause.mul_f64(0.75 + f64::from(share) / 512.0);
+        self.retry.mark_unchanged();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                Ok(()) = self.retry.changed() => return,
+                written = self.lines.wait_for_entry() => {
+                    if written.is_err() {
+                        return;
+                    }
+                    let TeamLogState { shipped, problem, is_contradictory, .. } = self.state.borrow().clone();
+                    self.publish(shipped, problem, is_contradictory).await;
+                }
+            }
+        }
+    }
+
+    /// Connects and sends, until something prevents it.
+    async fn ship(&mut self, failures: &mut usize) -> Stop {
+        match self.try_ship(failures).await {
+            Ok(never) => match never {},
+            Err(stop) => stop,
+        }
+    }
+
+    async fn try_ship(&mut self, failures: &mut usize) -> Result<std::convert::Infallible, Stop> {
+        let log = self.lines.log_id().await?;
+        let database = TeamDatabase::open(&self.url, &self.vault).await?;
+        let mut last = self.find_last(&database, &log).await?;
+        loop {
+            let portion = self.lines.read_after(last.as_ref().map_or(0, |last| last.id), PORTION).await?;
+            let Some(newest) = portion.last() else {
+                *failures = 0;
+                self.publish(last.as_ref().map_or(0, |last| last.id), None, false).await;
+                tokio::select! {
+                    written = self.lines.wait_for_entry() => written?,
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                }
+                continue;
+            };
+            let newest = LastShipped { id: newest.id, hash: newest.hash.clone() };
+            let sent = within_limit(insert_portion(database.pool(), &log, last.is_some(), &portion)).await;
+            match sent {
+                Ok(written) if written == portion.len() as u64 => last = Some(newest),
+                // Another console was quicker with some of them, or something else is there.
+                Ok(_) | Err(sqlx::Error::Database(_)) => {
+                    let found = self.find_last(&database, &log).await?;
+                    match sent {
+                        // A server that took over may have lost the last entries: then it goes on before them.
+                        Err(error) if found == last => return Err(Stop::ForNow(database.explain(error))),
+                        _ => last = found,
+                    }
+                }
+                Err(error) => return Err(Stop::ForNow(database.explain(error))),
+            }
+            *failures = 0;
+            if portion.len() == PORTION as usize {
+                self.publish(last.as_ref().map_or(0, |last| last.id), None, false).await;
+            }
+        }
+    }
+
+    /// The last entry that the database has of this log. Fails if it is not the one that is here.
+    async fn find_last(&self, database: &TeamDatabase, log: &str) -> Result<Option<LastShipped>, Stop> {
+        let read = sqlx::query_as::<_, (i64, String)>(
+            "SELECT id, hash FROM understudy.entries WHERE log = $1 ORDER BY id DESC LIMIT 1",
+        )
+        .bind(log)
+        .fetch_optional(database.pool());
+        let found = within_limit(read).await.map_err(|error| Stop::ForNow(database.explain(error)))?;
+        let Some((id, hash)) = found else { return Ok(None) };
+        match self.lines.read_hash(id).await? {
+            Some(ours) if ours == hash => Ok(Some(LastShipped { id, hash })),
+            Some(_) => Err(Stop::Contradiction(forked(id))),
+            None => Err(Stop::Contradiction(shorter(id))),
+        }
+    }
+
+    async fn publish(&self, shipped: i64, problem: Option<Error>, is_contradictory: bool) {
+        let waiting = self.lines.count_after(shipped).await.unwrap_or_default();
+        self.state.send_if_modified(|state| {
+            let next = TeamLogState {
+                shipped,
+                waiting: waiting.count,
+                waiting_since: waiting.since,
+                problem,
+                is_contradictory,
+                is_required: state.is_required,
+            };
+            let is_new = *state != next;
+            *state = next;
+            is_new
+        });
+    }
+}
+
+async fn within_limit<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| {
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time")))
+    })
+}
+
+/// Returns how many were new. `follows`: the database has what comes before.
+async fn insert_portion(pool: &PgPool, log: &str, follows: bool, portion: &[ChainLine]) -> sqlx::Result<u64> {
+    let previous_ids: Vec<Option<i64>> = portion
+        .iter()
+        .enumerate()
+        // The first entries may no longer have been kept when this log came here.
+        .map(|(at, line)| line.previous.as_ref().filter(|_| follows || at > 0).map(|_| line.id - 1))
+        .collect();
+    let done = sqlx::query(
+        "INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
+         SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+         ON CONFLICT (log, id) DO NOTHING",
+    )
+    .bind(log)
+    .bind(portion.iter().map(|line| line.id).collect::<Vec<_>>())
+    .bind(portion.iter().map(|line| line.hash.clone()).collect::<Vec<_>>())
+    .bind(previous_ids)
+    .bind(portion.iter().map(|line| line.previous.clone()).collect::<Vec<_>>())
+    .bind(portion.iter().map(|line| line.line.clone()).collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn forked(id: i64) -> Error {
+    Error::new(
+        Code::AuditFailed,
+        format!("Entry {id} of this computer's audit log is another one in the team's log. One of them was not written here."),
+    )
+    .with_hint(
+        "Two computers may write the same log, as when a home was copied; or somebody wrote to one of the logs. Run \
+         `understudy audit verify` and `understudy audit verify --team`, and show what they say to whoever reviews the log.",
+    )
+}
+
+fn shorter(id: i64) -> Error {
+    Error::new(
+        Code::AuditFailed,
+        format!("The team's log has {id} entries of this computer's audit log, which has fewer: its last entries are gone."),
+    )
+    .with_hint(
+        "It may have been replaced by an older copy. Run `understudy audit verify`, and show what it says to whoever \
+         reviews the log.",
+    )
+}

@@ -1,0 +1,227 @@
+//! Compares the chains of all consoles in the team's log, and this computer's with its own log and its keyring.
+//!
+//! What the database's checks prevent, somebody with more rights may have done nonetheless. So nothing is taken from
+//! them: each hash is computed anew.
+
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::database::TeamDatabase;
+use crate::audit::checkpoints::recall_logs;
+use crate::audit::reader::LogReader;
+use crate::error::Result;
+use crate::vault::Vault;
+
+/// How many entries are read at a time.
+const PORTION: i64 = 5_000;
+
+/// What the team's log was found to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TeamVerification {
+    /// One per console's log.
+    pub logs: Vec<VerifiedChain>,
+    /// Why the keyring could not be asked. What was cut off from this computer's log, or computed anew, may stay unknown
+    /// then.
+    pub keyring_failed: Option<String>,
+}
+
+/// The chain of one console.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct VerifiedChain {
+    /// The log's ID.
+    pub log: String,
+    /// Whose it is, as its first entry says: `ada on desk-4`.
+    pub whose: String,
+    /// It is this computer's.
+    pub is_own: bool,
+    /// How many entries were compared.
+    pub entries: u64,
+    /// The number of the first; greater than 1 if earlier ones were no longer kept when it came here.
+    pub first: i64,
+    /// The last entry that fits.
+    pub last: i64,
+    /// Its hash, in hexadecimal digits.
+    pub head: String,
+    /// What does not fit, as a sentence; the first of it in the chain.
+    pub fault: Option<String>,
+}
+
+impl TeamVerification {
+    pub fn is_intact(&self) -> bool {
+        self.logs.iter().all(|log| log.fault.is_none())
+    }
+}
+
+type Row = (String, i64, String, Option<i64>, Option<String>, String, bool);
+
+/// Compares everything. `own`: this computer's log.
+///
+/// Fails if the database or this computer's log cannot be read; that something does not fit is no error.
+pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault) -> Result<TeamVerification> {
+    let mut found = TeamVerification::default();
+    let own = if own.exists() { Some(LogReader::open(own).await?) } else { None };
+    let mut position = (String::new(), 0_i64);
+    loop {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT log, id, hash, previous_id, previous_hash, line,
+                    coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false)
+             FROM understudy.entries WHERE (log, id) > ($1, $2) ORDER BY log, id LIMIT $3",
+        )
+        .bind(&position.0)
+        .bind(position.1)
+        .bind(PORTION)
+        .fetch_all(database.pool())
+        .await
+        .map_err(|error| database.explain(error))?;
+        for row in &rows {
+            if found.logs.last().is_none_or(|chain| chain.log != row.0) {
+                found.logs.push(begin_chain(row));
+            }
+            if let Some(chain) = found.logs.last_mut().filter(|chain| chain.fault.is_none()) {
+                follow(chain, row);
+            }
+        }
+        let Some(last) = rows.last() else { break };
+        position = (last.0.clone(), last.1);
+    }
+    let remembered = match recall_logs(vault).await {
+        Ok(logs) => logs,
+        Err(error) => {
+            found.keyring_failed = Some(error.message);
+            Vec::new()
+        }
+    };
+    for one in &remembered {
+        let place = found.logs.iter().position(|chain| chain.log == one.log);
+        let chain = match place {
+            Some(at) => &mut found.logs[at],
+            // It may be of a time before the team had a log.
+            None if own.as_ref().is_none_or(|own| own.id() != one.log) => continue,
+            None => {
+                found.logs.push(VerifiedChain { log: one.log.clone(), ..VerifiedChain::default() });
+                found.logs.last_mut().expect("it was just added")
+            }
+        };
+        chain.is_own = true;
+        if chain.fault.is_some() || one.entry < chain.first {
+            continue;
+        }
+        chain.fault = match read_hash(database, &one.log, one.entry).await? {
+            Some(hash) if hash == one.hash => None,
+            Some(_) => Some(format!(
+                "Its entries up to {} are not those that this keyring signed: the chain was computed anew.",
+                one.entry
+            )),
+            None => Some(format!(
+                "Its entries after {} are missing: this keyring knows {}. They were not sent yet, or were removed.",
+                chain.last, one.entry
+            )),
+        };
+    }
+    if let Some(own) = &own
+        && let Some(chain) = found.logs.iter_mut().find(|chain| chain.log == own.id())
+    {
+        chain.is_own = true;
+        if chain.fault.is_none() {
+            chain.fault = compare_with_own(database, own, chain).await?;
+        }
+    }
+    Ok(found)
+}
+
+fn begin_chain(row: &Row) -> VerifiedChain {
+    let (log, first, _, previous_id, previous_hash, line, _) = row;
+    let entry: Value = serde_json::from_str(line).unwrap_or_default();
+    let said = |name: &str| entry[name].as_str().unwrap_or("?").to_owned();
+    let fault = match (previous_id, previous_hash) {
+        (None, None) if *first == 1 => None,
+        // Before it were entries that this console no longer had.
+        (None, Some(_)) if *first > 1 => None,
+        _ => Some(format!("Its entries before {first} are missing.")),
+    };
+    VerifiedChain {
+        log: log.clone(),
+        whose: format!("{} on {}", said("os_user"), said("host")),
+        is_own: false,
+        entries: 0,
+        first: *first,
+        last: first - 1,
+        head: previous_hash.clone().unwrap_or_else(|| log.clone()),
+        fault,
+    }
+}
+
+fn follow(chain: &mut VerifiedChain, row: &Row) {
+    let (_, id, hash, _, _, line, entry_fits) = row;
+    let missing = (chain.last + 1, id - 1);
+    chain.fault = if *id != chain.last + 1 {
+        Some(if missing.0 == missing.1 {
+            format!("Its entry {} was removed.", missing.0)
+        } else {
+            format!("Its entries {} to {} were removed.", missing.0, missing.1)
+        })
+    } else if !fits(line, hash, *id, &chain.head) || !entry_fits {
+        Some(format!("Its entry {id} is not what was written: it was changed, moved, or put in later."))
+    } else {
+        None
+    };
+    if chain.fault.is_none() {
+        chain.entries += 1;
+        chain.last = *id;
+        chain.head.clone_from(hash);
+    }
+}
+
+/// Whether a line is this entry, after the one with the hash `previous`, and has this hash.
+fn fits(line: &str, hash: &str, id: i64, previous: &str) -> bool {
+    let computed = digest(&SHA256, line.as_bytes());
+    let computed = computed.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let is_hash = hash.len() == 64
+        && computed
+            .zip(hash.bytes())
+            .all(|(half, digit)| char::from_digit(half.into(), 16) == Some(digit.into()));
+    let entry: Value = serde_json::from_str(line).unwrap_or_default();
+    is_hash && entry["id"].as_i64() == Some(id) && entry["previous"].as_str() == Some(previous)
+}
+
+async fn read_hash(database: &TeamDatabase, log: &str, id: i64) -> Result<Option<String>> {
+    sqlx::query_scalar("SELECT hash FROM understudy.entries WHERE log = $1 AND id = $2")
+        .bind(log)
+        .bind(id)
+        .fetch_optional(database.pool())
+        .await
+        .map_err(|error| database.explain(error))
+}
+
+/// The first entry that is another one here. Since each hash covers the one before, those after it differ too.
+async fn compare_with_own(
+    database: &TeamDatabase,
+    own: &LogReader,
+    chain: &VerifiedChain,
+) -> Result<Option<String>> {
+    let differs = async |id: i64| -> Result<bool> {
+        let (here, there) = (own.read_hash(id).await?, read_hash(database, &chain.log, id).await?);
+        // What is no longer kept here says nothing.
+        Ok(here.is_some() && here != there)
+    };
+    if own.read_hash(chain.last).await?.is_none() {
+        return Ok(Some(format!(
+            "It has {} entries, and this computer's own log fewer: its last entries are gone there.",
+            chain.last
+        )));
+    }
+    if !differs(chain.last).await? {
+        return Ok(None);
+    }
+    let (mut same, mut other) = (chain.first - 1, chain.last);
+    while other - same > 1 {
+        let middle = same + (other - same) / 2;
+        if differs(middle).await? { other = middle } else { same = middle }
+    }
+    Ok(Some(format!(
+        "Its entry {other} is another one than in this computer's own log, and so are all after it."
+    )))
+}

@@ -1,0 +1,111 @@
+//! A database that is not as it should be is named, and gets nothing.
+
+use understudy_core::team_log::{TeamDatabase, find_faults};
+
+use super::desk::Desk;
+use super::{DATABASE, ROLE, start_server};
+
+async fn faults(desk: &Desk) -> Vec<String> {
+    let database = TeamDatabase::connect(&desk.url, &desk.vault).await.unwrap();
+    find_faults(&database).await.unwrap().into_iter().map(|fault| fault.what).collect()
+}
+
+#[tokio::test]
+async fn a_role_that_could_do_more_is_refused() {
+    let server = start_server();
+    let desk = Desk::new(&server).await;
+    assert_eq!(faults(&desk).await, Vec::<String>::new());
+    server.sql("postgres", "CREATE ROLE chief");
+    server.sql(DATABASE, "GRANT UPDATE ON understudy.entries TO chief");
+    for (give, take, says) in [
+        (
+            "GRANT UPDATE ON understudy.entries TO X",
+            "REVOKE UPDATE ON understudy.entries FROM X",
+            "could change entries",
+        ),
+        (
+            "GRANT UPDATE (line) ON understudy.entries TO X",
+            "REVOKE UPDATE (line) ON understudy.entries FROM X",
+            "could change entries",
+        ),
+        (
+            "GRANT DELETE ON understudy.entries TO X",
+            "REVOKE DELETE ON understudy.entries FROM X",
+            "could remove entries",
+        ),
+        (
+            "GRANT DELETE ON understudy.entries TO PUBLIC",
+            "REVOKE DELETE ON understudy.entries FROM PUBLIC",
+            "could remove entries",
+        ),
+        (
+            "GRANT TRUNCATE ON understudy.entries TO X",
+            "REVOKE TRUNCATE ON understudy.entries FROM X",
+            "could remove all entries",
+        ),
+        (
+            "GRANT TRIGGER ON understudy.entries TO X",
+            "REVOKE TRIGGER ON understudy.entries FROM X",
+            "could change what happens",
+        ),
+        (
+            "GRANT INSERT ON understudy.entries TO X",
+            "REVOKE INSERT ON understudy.entries FROM X;
+          GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO X",
+            "choose who is said",
+        ),
+        (
+            "GRANT CREATE ON SCHEMA understudy TO X",
+            "REVOKE CREATE ON SCHEMA understudy FROM X",
+            "create things",
+        ),
+        ("GRANT chief TO X", "REVOKE chief FROM X", "could change entries, as a member of \"chief\""),
+        ("GRANT pg_write_server_files TO X", "REVOKE pg_write_server_files FROM X", "server's files"),
+        ("ALTER ROLE X CREATEROLE", "ALTER ROLE X NOCREATEROLE", "give itself more rights"),
+        ("ALTER ROLE X SUPERUSER", "ALTER ROLE X NOSUPERUSER", "do everything"),
+        (
+            "ALTER TABLE understudy.entries OWNER TO X",
+            "ALTER TABLE understudy.entries OWNER TO postgres",
+            "owns the table",
+        ),
+        ("ALTER DATABASE audit OWNER TO X", "ALTER DATABASE audit OWNER TO postgres", "owns the database"),
+    ] {
+        server.sql(DATABASE, &give.replace('X', ROLE));
+        let found = faults(&desk).await;
+        assert!(found.iter().any(|fault| fault.contains(says)), "{give}: {found:?}");
+        let Err(error) = TeamDatabase::open(&desk.url, &desk.vault).await else {
+            panic!("{give}: it was let in")
+        };
+        assert!(
+            error.message.starts_with("Nothing is sent to the team's log") && error.hint.is_some(),
+            "{error}"
+        );
+        server.sql(DATABASE, &take.replace('X', ROLE));
+        let restored = "GRANT SELECT ON understudy.entries TO understudy;
+            GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO understudy";
+        server.sql(DATABASE, restored);
+    }
+    assert_eq!(faults(&desk).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_database_without_its_checks_is_refused() {
+    let server = start_server();
+    let desk = Desk::new(&server).await;
+    for (sql, says) in [
+        ("ALTER TABLE understudy.entries DISABLE TRIGGER entries_never_change", "lacks entries_never_change"),
+        ("ALTER TABLE understudy.entries DISABLE TRIGGER ALL", "are switched off"),
+        (
+            "ALTER TABLE understudy.entries DROP CONSTRAINT entries_hash_fits_line",
+            "lacks entries_hash_fits_line",
+        ),
+        ("REVOKE SELECT ON understudy.entries FROM understudy", "may not read entries"),
+        ("DROP INDEX understudy.entries_begin_once", "lacks entries_begin_once"),
+        ("DROP TABLE understudy.entries", "no table"),
+    ] {
+        server.sql(DATABASE, sql);
+        let found = faults(&desk).await;
+        assert!(found.iter().any(|fault| fault.contains(says)), "{sql}: {found:?}");
+        assert!(TeamDatabase::open(&desk.url, &desk.vault).await.is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! What the database itself lets nobody do, with nothing but `setup.sql`.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sqlx::postgres::PgConnection;
+
+use super::{DATABASE, ROLE, log_in, refusal, start_server};
+
+/// An entry of a chain, as a console writes it.
+struct Link {
+    id: i64,
+    hash: String,
+    previous: Option<String>,
+    line: String,
+}
+
+fn link(log: &str, id: i64, previous: Option<&str>, reason: &str) -> Link {
+    let before = previous.unwrap_or(log);
+    let line = format!(
+        r#"{{"at_ms":1700000000000,"connection":"shop","event":"begun","id":{id},"previous":"{before}","reason":{reason},"session":"s{id}","user_id":"42"}}"#,
+        reason = serde_json::Value::from(reason)
+    );
+    let sum = digest(&SHA256, line.as_bytes());
+    let digits: Vec<String> = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Link { id, hash: digits.concat(), previous: previous.map(str::to_owned), line }
+}
+
+async fn insert(connection: &mut PgConnection, log: &str, link: &Link) -> sqlx::Result<()> {
+    insert_after(connection, log, link, link.previous.as_ref().map(|_| link.id - 1)).await
+}
+
+/// Without what comes before it.
+async fn insert_as_first(connection: &mut PgConnection, log: &str, link: &Link) -> sqlx::Result<()> {
+    insert_after(connection, log, link, None).await
+}
+
+async fn insert_after(
+    connection: &mut PgConnection,
+    log: &str,
+    link: &Link,
+    previous: Option<i64>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(log)
+    .bind(link.id)
+    .bind(&link.hash)
+    .bind(previous)
+    .bind(&link.previous)
+    .bind(&link.line)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+#[tokio::test]
+async fn the_database_lets_in_a_chain_and_nothing_that_is_none() {
+    let server = start_server();
+    let mut role = log_in(&server).await;
+    let first = link("log-a", 1, None, "refund");
+    insert(&mut role, "log-a", &first).await.unwrap();
+    let second = link("log-a", 2, Some(&first.hash), "what NUL does: \0, and \\u0000 as text");
+    insert(&mut role, "log-a", &second).await.unwrap();
+
+    let third = link("log-a", 3, Some(&second.hash), "refund");
+    let changed =
+        Link { line: third.line.replace("refund", "nothing"), ..link("log-a", 3, Some(&second.hash), "") };
+    let says = insert(&mut role, "log-a", &changed).await.unwrap_err().to_string();
+    assert!(says.contains("entries_hash_fits_line"), "{says}");
+    let hole = link("log-a", 4, Some(&third.hash), "refund");
+    let says = insert(&mut role, "log-a", &hole).await.unwrap_err().to_string();
+    assert!(says.contains("entries_follow_previous"), "{says}");
+    let fork = link("log-a", 3, Some(&first.hash), "refund");
+    let says = insert(&mut role, "log-a", &fork).await.unwrap_err().to_string();
+    assert!(says.contains("entries_follow_previous"), "{says}");
+    let twice = link("log-a", 2, Some(&first.hash), "another");
+    let says = insert(&mut role, "log-a", &twice).await.unwrap_err().to_string();
+    assert!(says.contains("entries_pkey"), "{says}");
+    let detached = link("log-a", 9, None, "refund");
+    let says = insert(&mut role, "log-a", &detached).await.unwrap_err().to_string();
+    assert!(says.contains("entries_number_follows"), "{says}");
+    // A log whose first entries were no longer kept when it came here begins later, but only once.
+    let later = link("log-b", 7, Some(&third.hash), "refund");
+    insert_as_first(&mut role, "log-b", &later).await.unwrap();
+    let again = link("log-b", 9, Some(&third.hash), "refund");
+    let says = insert_as_first(&mut role, "log-b", &again).await.unwrap_err().to_string();
+    assert!(says.contains("entries_begin_once"), "{says}");
+    let renumbered = Link { id: 3, ..link("log-a", 9, Some(&second.hash), "refund") };
+    let says = insert(&mut role, "log-a", &renumbered).await.unwrap_err().to_string();
+    assert!(says.contains("entries_line_fits_row"), "{says}");
+    let of_another_log = link("log-a", 1, None, "refund");
+    let says = insert(&mut role, "log-c", &of_another_log).await.unwrap_err().to_string();
+    assert!(says.contains("entries_line_fits_row"), "{says}");
+
+    let rows = server
+        .sql(DATABASE, "SELECT log, id, entry ->> 'user_id', written_by FROM understudy.entries WHERE log = 'log-a' ORDER BY id");
+    assert_eq!(rows, format!("log-a|1|42|{ROLE}\nlog-a|2|42|{ROLE}"));
+}
+
+#[tokio::test]
+async fn the_role_can_insert_and_read_and_nothing_else() {
+    let server = start_server();
+    let mut role = log_in(&server).await;
+    insert(&mut role, "log-a", &link("log-a", 1, None, "refund")).await.unwrap();
+    for sql in [
+        "UPDATE understudy.entries SET line = line",
+        "DELETE FROM understudy.entries",
+        "TRUNCATE understudy.entries",
+        "DROP TABLE understudy.entries",
+        "ALTER TABLE understudy.entries DISABLE TRIGGER ALL",
+        "CREATE TABLE understudy.more (id int)",
+        "INSERT INTO understudy.entries (log, id, hash, line, written_by) VALUES ('l', 1, 'h', '{}', 'somebody')",
+        "INSERT INTO understudy.entries (log, id, hash, line, written_at) VALUES ('l', 1, 'h', '{}', now())",
+        "CREATE TRIGGER mine BEFORE INSERT ON understudy.entries FOR EACH ROW EXECUTE FUNCTION understudy.tell_entry()",
+    ] {
+        let says = refusal(&mut role, sql).await;
+        assert!(says.contains("permission denied") || says.contains("must be owner"), "{sql}: {says}");
+    }
+    // Not even the owner does so by mistake.
+    let mut owner = {
+        let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(server.port())
+            .username(understudy_test_support::postgres::ADMIN)
+            .password(understudy_test_support::postgres::ADMIN_PASSWORD)
+            .database(DATABASE);
+        <PgConnection as sqlx::Connection>::connect_with(&options).await.unwrap()
+    };
+    for sql in [
+        "UPDATE understudy.entries SET line = line",
+        "DELETE FROM understudy.entries",
+        "TRUNCATE understudy.entries",
+    ] {
+        assert!(refusal(&mut owner, sql).await.contains("append-only"), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn who_listens_is_told_of_each_entry() {
+    let server = start_server();
+    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username(ROLE)
+        .password(super::CANARY)
+        .database(DATABASE);
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let mut listener = sqlx::postgres::PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("understudy").await.unwrap();
+    let mut role = log_in(&server).await;
+    // Not even what is too long for a notification prevents an entry.
+    let long = link("log-a", 1, None, &"x".repeat(20_000));
+    insert(&mut role, "log-a", &long).await.unwrap();
+    let told: serde_json::Value = serde_json::from_str(listener.recv().await.unwrap().payload()).unwrap();
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "log": "log-a", "id": 1, "event": "begun", "session": "s1", "connection": "shop", "user_id": "42"
+        })
+    );
+}

@@ -1,0 +1,179 @@
+//! A large team on one database: `script/bench team`. How late entries arrive is printed and not judged; that none is lost
+//! or double is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::task::JoinSet;
+use understudy_core::audit::{AuditLog, EndCause, Entry, Event};
+use understudy_core::team_log::{TeamDatabase, TeamLog, render_setup, verify_team_log};
+use understudy_test_support::postgres::PostgresServer;
+
+use super::desk::{Desk, begun, wait_for};
+use super::{CANARY, DATABASE, ROLE};
+
+/// A number that the environment may set.
+fn setting(name: &str, usually: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it measures"]
+async fn measure_team() {
+    let consoles = setting("TEAM_CONSOLES", 500);
+    let rate = setting("TEAM_RATE", 100);
+    let seconds = setting("TEAM_SECONDS", 120);
+    let entries_before = setting("TEAM_ENTRIES", 1_000_000);
+    // As durable as in earnest.
+    let mut server = PostgresServer::start_with(&[
+        "max_connections=1300",
+        "shared_buffers=512MB",
+        "fsync=on",
+        "full_page_writes=on",
+        "synchronous_commit=on",
+        "max_wal_size=4GB",
+    ]);
+    server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+    server.sql(DATABASE, &render_setup(ROLE, DATABASE));
+    server.sql("postgres", &format!("ALTER ROLE {ROLE} PASSWORD '{CANARY}'"));
+    let begin = Instant::now();
+    fill(&server, entries_before);
+    println!("{entries_before} entries before, written in {} s", begin.elapsed().as_secs());
+
+    // Their disks are as many, and not this one.
+    let memory = std::path::Path::new("/dev/shm");
+    let mut team: Vec<(Desk, AuditLog, Arc<TeamLog>)> = Vec::new();
+    for _ in 0..consoles {
+        let desk = Desk::in_folder(memory, &server.url(ROLE, DATABASE), CANARY).await;
+        let log = desk.open().await;
+        let sending = desk.ship(&log);
+        team.push((desk, log, sending));
+    }
+    for (_, _, sending) in &team {
+        wait_for(sending, |state| state.problem.is_none()).await;
+    }
+    let written = Arc::new(AtomicU64::new(0));
+    let (begin, began_at) = (Instant::now(), now_ms());
+    let mut working = JoinSet::new();
+    for (at, (_, log, _)) in team.iter().enumerate() {
+        let (log, written) = (log.clone(), Arc::clone(&written));
+        let pause = Duration::from_secs(consoles).checked_div(u32::try_from(rate).unwrap()).unwrap();
+        working.spawn(work(log, at, pause, begin + Duration::from_secs(seconds), written));
+    }
+    let third = Duration::from_secs(seconds / 3);
+    tokio::time::sleep(third).await;
+    let disturbed_at = now_ms();
+    let mut cut = 0;
+    for _ in 0..5 {
+        let gone = server.sql(
+            "postgres",
+            &format!(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{ROLE}'"
+            ),
+        );
+        cut += gone.parse::<u64>().unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(third.saturating_sub(Duration::from_secs(5))).await;
+    let stopped = Instant::now();
+    server.stop();
+    server.start_again();
+    let away = stopped.elapsed();
+    working.join_all().await;
+    let worked = begin.elapsed();
+    let finished = Instant::now();
+    for (_, log, sending) in &team {
+        let latest = log.latest_number();
+        wait_for(sending, |state| state.shipped >= latest).await;
+    }
+    let written = written.load(Ordering::SeqCst);
+    println!(
+        "{consoles} consoles, {:.0} sessions a second, {written} entries; {cut} connections cut, server away for {:.1} s, \
+         last entry there {:.1} s after the last session",
+        written as f64 / 3.0 / worked.as_secs_f64(),
+        away.as_secs_f64(),
+        finished.elapsed().as_secs_f64(),
+    );
+    for (what, until) in [("undisturbed", disturbed_at), ("in all", i64::MAX)] {
+        let lag = server.sql(
+            DATABASE,
+            &format!(
+                "SELECT count(*), percentile_disc(ARRAY[0.5, 0.99, 1]) WITHIN GROUP (
+                     ORDER BY (extract(epoch FROM written_at) * 1000)::bigint - (entry ->> 'at_ms')::bigint)
+                 FROM understudy.entries WHERE (entry ->> 'at_ms')::bigint >= {began_at}
+                     AND (entry ->> 'at_ms')::bigint < {until}"
+            ),
+        );
+        println!("lag, {what}: {lag}  (entries | {{p50, p99, max}} in ms)");
+    }
+    let there = server.sql(DATABASE, "SELECT count(*) FROM understudy.entries");
+    assert_eq!(there, (entries_before + written).to_string(), "lost or double");
+    let begin = Instant::now();
+    let (desk, ..) = &team[0];
+    let database = TeamDatabase::open(&desk.url, &desk.vault).await.unwrap();
+    let found = verify_team_log(&database, &desk.path(), &desk.vault).await.unwrap();
+    assert!(found.is_intact(), "{found:?}");
+    println!(
+        "nothing lost, nothing double; {} chains verified in {:.1} s",
+        found.logs.len(),
+        begin.elapsed().as_secs_f64()
+    );
+}
+
+/// Sessions one after the other: begun, active, ended.
+async fn work(log: AuditLog, at: usize, pause: Duration, until: Instant, written: Arc<AtomicU64>) {
+    // Not all at the same moment.
+    tokio::time::sleep(pause.mul_f64(f64::from(u32::try_from(at % 100).unwrap()) / 100.0)).await;
+    let mut next = tokio::time::interval(pause);
+    loop {
+        next.tick().await;
+        if Instant::now() >= until {
+            return;
+        }
+        let first =
+            Entry { at_ms: now_ms(), ..begun(&uuid::Uuid::now_v7().to_string(), &format!("agent-{at}")) };
+        let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed: None, held_back: None };
+        for event in [None, Some(Event::Active), Some(ended)] {
+            let entry = match event {
+                None => first.clone(),
+                Some(event) => first.with_event(now_ms(), event),
+            };
+            log.append(entry).await.unwrap();
+            written.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Logs with a thousand entries each, of other consoles.
+fn fill(server: &PostgresServer, entries: u64) {
+    server.sql(
+        DATABASE,
+        &format!(
+            r#"SET session_replication_role = replica;
+            DO $$
+            DECLARE one text; line text; sum text; before text;
+            BEGIN
+                FOR log IN 1..{} LOOP
+                    one := md5(log::text);
+                    before := NULL;
+                    FOR id IN 1..1000 LOOP
+                        line := format('{{"at_ms":%s,"connection":"acme","event":"begun","host":"desk-%s","id":%s,"mode":"read_only","operator_name":"Agent %s","os_user":"agent","previous":"%s","reason":"Ticket 4711: cannot see the button","session":"%s-%s","user_id":"%s"}}',
+                            1600000000000 + id * 1000, log, id, log, coalesce(before, one), log, id, id % 97);
+                        sum := encode(sha256(convert_to(line, 'UTF8')), 'hex');
+                        INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
+                            VALUES (one, id, sum, nullif(id - 1, 0), before, line);
+                        before := sum;
+                    END LOOP;
+                END LOOP;
+            END $$;
+            ANALYZE understudy.entries;"#,
+            entries / 1000
+        ),
+    );
+}
