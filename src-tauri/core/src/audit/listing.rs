@@ -18,6 +18,7 @@ use crate::access::SessionMode;
 use crate::connection::Environment;
 use crate::directory::{Highlights, ParsedQuery, Suggestion, completed_column, suggest_completions};
 use crate::error::Result;
+use crate::team_log::TeamLogState;
 
 #[cfg(test)]
 #[path = "listing_tests.rs"]
@@ -91,6 +92,10 @@ pub struct EntryPage {
     /// When the oldest entry that was looked at was written: milliseconds since the Unix epoch; `None` at the end.
     #[ts(type = "number | null")]
     pub searched_to: Option<i64>,
+    /// How far the team's log has this computer's entries; `None` if the team has no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub team: Option<TeamLogState>,
 }
 
 /// Who became whom since a time.
@@ -174,7 +179,7 @@ impl LogReader {
             Some(next) => self.read_time_from(next).await?,
             None => None,
         };
-        Ok(EntryPage { log: self.id().to_owned(), entries, next, searched_to })
+        Ok(EntryPage { log: self.id().to_owned(), entries, next, searched_to, team: None })
     }
 
     /// All entries of a session, the oldest first.

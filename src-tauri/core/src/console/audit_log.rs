@@ -31,7 +31,7 @@ impl Console {
         let filter = listing::filter_by_search(text, self.clock.read_time());
         let log = self.open_log().await?;
         tokio::select! {
-            page = log.list_page(&filter, before, PAGE) => page,
+            page = log.list_page(&filter, before, PAGE) => Ok(EntryPage { team: self.team_log_state(), ..page? }),
             () = stop.cancelled() => Err(superseded_error()),
         }
     }

@@ -21,7 +21,8 @@ impl Console {
     pub fn load_connections(&self) -> ConnectionList {
         // The files are read under the lock, so that an older reading cannot replace a newer one.
         let mut known = self.loading.lock();
-        let (loaded, problems) = self.files.load_all();
+        let (loaded, mut problems) = self.files.load_all();
+        problems.extend(self.load_team());
         for connection in loaded.iter().filter(|connection| connection.source == ConnectionSource::System) {
             // Only IT can write these files, so they need no consent.
             if let Some((name, destination)) = secrets::way_in(connection) {

@@ -44,6 +44,7 @@ impl Console {
         turn: u64,
     ) -> Result<SignInTestReport> {
         let _under_way = self.trying.token();
+        self.read_team()?;
         let saved = id.and_then(|id| self.find_connection(id).ok());
         let trial = SignInTest {
             id,
@@ -55,7 +56,14 @@ impl Console {
             stop: self.trials.take_turn(FORM, turn)?,
             abandon: CancellationToken::new(),
         };
-        let tried = Box::pin(sign_in_test::run_sign_in_test(trial, &self.vault, &self.audit, &self.clock));
+        let team_log = self.team_log();
+        let tried = Box::pin(sign_in_test::run_sign_in_test(
+            trial,
+            &self.vault,
+            &self.audit,
+            team_log.as_deref(),
+            &self.clock,
+        ));
         let tried = directory::with_wake_listener(self.tell_waking(), tried).await;
         self.impersonations.settle_owed_entries();
         tried

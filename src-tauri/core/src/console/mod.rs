@@ -13,6 +13,7 @@ mod record;
 mod secrets;
 mod sessions;
 mod settings;
+mod team;
 mod tickets;
 mod users;
 
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::all_connections::FoundUsers;
 use self::known_connections::KnownConnections;
+use self::team::CurrentTeam;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
 use crate::audit::{AuditLog, ConsoleEvent};
 use crate::browser::Browser;
@@ -88,6 +90,7 @@ pub struct Console {
     /// What is sent after sessions, on its way.
     outbox: Arc<Outbox>,
     impersonations: Arc<Impersonations>,
+    team: CurrentTeam,
 }
 
 impl Console {
@@ -125,6 +128,7 @@ impl Console {
                 Arc::clone(&outbox),
                 console.clone(),
             ),
+            team: CurrentTeam::default(),
             files: Connections::new(home.clone()),
             outbox,
             home,
@@ -223,6 +227,9 @@ impl Console {
         self.audit.owe_console_entry(self.new_entry(ConsoleEvent::Stopped));
         self.pay_before_quitting().await;
         self.sign_before_quitting().await;
+        if let Some(log) = self.team_log() {
+            log.finish(self.audit.latest_number(), CLOSE_LIMIT).await;
+        }
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;
     }
 
@@ -261,5 +268,13 @@ impl ConnectionProvider for Console {
 
     async fn open_connection(&self, id: &str) -> Result<OpenConnection> {
         self.open_directory(id).await
+    }
+
+    fn check_team_rules(&self) -> Result<()> {
+        self.read_team().map(drop)
+    }
+
+    async fn await_team_log(&self) -> Result<()> {
+        self.await_team_log().await
     }
 }

@@ -26,6 +26,11 @@ impl Impersonations {
         written
     }
 
+    /// Waits until the team's log has what was written, if the team wants that before a session begins.
+    pub(super) async fn await_team_log(&self) -> Result<()> {
+        self.connection_provider()?.await_team_log().await
+    }
+
     /// Writes an event that has already happened. If that fails, the entry is kept, the failure is reported once, and
     /// writing is retried.
     pub(super) async fn log_event(&self, running: &RunningSession, at_ms: i64, event: Event) {

@@ -78,6 +78,7 @@ impl Impersonations {
             FORM_REASON,
         );
         self.write_entry(begun.clone()).await?;
-        self.write_entry(begun.with_event(self.clock.now_ms(), EndCause::NeverOpened.into())).await
+        self.write_entry(begun.with_event(self.clock.now_ms(), EndCause::NeverOpened.into())).await?;
+        self.await_team_log().await
     }
 }

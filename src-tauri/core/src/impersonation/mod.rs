@@ -72,6 +72,13 @@ pub trait ConnectionProvider: Send + Sync {
     /// The connection together with the directory opened for it, so that its users are never judged by the policy of
     /// another version of the file.
     async fn open_connection(&self, id: &str) -> Result<OpenConnection>;
+
+    /// Fails if the team's rules cannot be read: then nothing may begin.
+    fn check_team_rules(&self) -> Result<()>;
+
+    /// Waits until the team's log has all entries that this console has written, if the team wants that before a session
+    /// begins. Fails if it does not get them.
+    async fn await_team_log(&self) -> Result<()>;
 }
 
 /// All running sessions, and what they need.
@@ -223,6 +230,7 @@ impl Impersonations {
 
     /// The connection of a request as it is now, with the mode that the request asks for.
     async fn open_requested(&self, request: &ImpersonationRequest) -> Result<OpenConnection> {
+        self.connection_provider()?.check_team_rules()?;
         let opened = self.open_connection(&request.connection).await?;
         Ok(OpenConnection { connection: request.restrict_mode(opened.connection), ..opened })
     }

@@ -149,6 +149,11 @@ impl Impersonations {
             self.discard_window(&running).await;
             return Err(error);
         }
+        if let Err(error) = self.await_team_log().await {
+            self.discard_window(&running).await;
+            self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
+            return Err(error);
+        }
         if !self.add_running(&running) {
             self.discard_window(&running).await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;

@@ -28,6 +28,7 @@ use crate::sanitize;
 use crate::secrets::Secrets;
 use crate::session::UserLabel;
 use crate::sign_in;
+use crate::team_log::TeamLog;
 use crate::template::SignInContext;
 use crate::vault::Vault;
 
@@ -78,6 +79,7 @@ pub async fn run_sign_in_test(
     trial: SignInTest<'_>,
     vault: &Vault,
     audit: &AuditLog,
+    team_log: Option<&TeamLog>,
     clock: &Clock,
 ) -> Result<SignInTestReport> {
     // Stopping must not wait for a keyring's prompt or a database.
@@ -90,6 +92,13 @@ pub async fn run_sign_in_test(
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
+    if let Some(log) = team_log
+        && let Err(error) = log.await_required(audit.latest_number()).await
+    {
+        let ended = begun.with_event(clock.now_ms(), EndCause::NeverOpened.into());
+        audit.append_or_owe(&begun, ended).await?;
+        return Err(error);
+    }
     let connection = Arc::new(connection);
     let planned = PlannedTest {
         session: &begun.session,
