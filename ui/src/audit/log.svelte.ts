@@ -2,6 +2,7 @@
 import type { Highlights } from "../bindings/Highlights";
 import type { ListedEntry } from "../bindings/ListedEntry";
 import type { SessionCounts } from "../bindings/SessionCounts";
+import type { TeamLogState } from "../bindings/TeamLogState";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { Latest } from "../state/latest";
@@ -30,6 +31,8 @@ export class AuditLogSearch {
   session: ListedEntry[] = $state.raw([]);
   sessionFailure: Failure | null = $state.raw(null);
   counts: SessionCounts | null = $state.raw(null);
+  /** How far the team's log has these entries; none if the team has no log. */
+  team: TeamLogState | null = $state.raw(null);
 
   readonly #reader = new SearchReading((text) => ipc.readLogSearch(text));
   readonly #latest = new Latest();
@@ -121,6 +124,7 @@ export class AuditLogSearch {
         this.entries = found;
         this.next = before = page.next;
         this.searchedTo = page.searched_to;
+        this.team = page.team ?? null;
       } while (before !== null && found.length - before_ < ENOUGH);
       if (this.entries !== found) this.entries = found;
     } catch (cause) {

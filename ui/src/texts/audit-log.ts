@@ -21,6 +21,14 @@ export const auditLog = {
   none: "No entries match",
   clear: "Clear the search",
   replaced: "Another log has taken this one's place. Verify tells whether it should have.",
+  team: {
+    label: "The team's log",
+    complete: "The team's log has every entry.",
+    waiting: (n: number) => `${count(n, "entry waits", "entries wait")} to be sent to the team's log.`,
+    waitingSince: (n: number, since: string) =>
+      `${count(n, "entry waits", "entries wait")} to be sent to the team's log, since ${since}.`,
+    contradictory: "This log and the team's log contradict each other. Nothing more is sent.",
+  },
   /** In a row: who did it as whom; or about whom, outside of a session. */
   as: (operator: string, user: string) => `${operator} as ${user}`,
   about: (operator: string, user: string) => `${operator} about ${user}`,

@@ -3,6 +3,7 @@ import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
+import type { TeamLogState } from "../../src/bindings/TeamLogState";
 import { intact, listEntries, logEntries } from "../fake/audit-log";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -40,6 +41,44 @@ describe("the audit log", () => {
     expect(field()).toHaveValue('operator:="Grace Hopper" since:7d event:begun');
     await waitFor(() => expect(rows()).toHaveLength(2));
     expect(field()).toHaveFocus();
+  });
+
+  test("says quietly how far the team's log has it, and loudly that the two contradict each other", async () => {
+    const team: TeamLogState = {
+      shipped: 120,
+      waiting: 0,
+      waiting_since: null,
+      problem: null,
+      is_contradictory: false,
+      is_required: true,
+    };
+    let now: TeamLogState | undefined = undefined;
+    fake.answers["list_entries"] = () => ({ ...listEntries(fake.log, "", null, 500), team: now });
+    const line = () => log().queryByRole("note", { name: "The team's log" });
+    await open();
+    expect(line()).toBeNull();
+    now = team;
+    await user.keyboard("{F5}");
+    await waitFor(() => expect(line()).toHaveTextContent("The team's log has every entry."));
+    const problem: TeamLogState["problem"] = {
+      code: "directory_unreachable",
+      message: "The database at db.example.com:5432 cannot be reached.",
+      hint: "Check the network.",
+      statement: null,
+      details: null,
+      secret: null,
+      faults: [],
+    };
+    now = { ...team, waiting: 12, waiting_since: Date.UTC(2026, 10, 29, 9, 12), problem };
+    await user.keyboard("{F5}");
+    await waitFor(() =>
+      expect(line()).toHaveTextContent(
+        /12 entries wait to be sent to the team's log, since .*cannot be reached/,
+      ),
+    );
+    now = { ...team, is_contradictory: true };
+    await user.keyboard("{F5}");
+    await waitFor(() => expect(line()).toHaveTextContent(/contradict each other/));
   });
 
   test("is searched in the grammar of the search field, and filters are taken out again", async () => {
