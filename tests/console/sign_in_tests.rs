@@ -202,7 +202,7 @@ async fn an_abandoned_test_lets_go_of_everything_at_once() {
         stop: CancellationToken::new(),
         abandon: abandon.clone(),
     };
-    let trying = sign_in_test::run_sign_in_test(trial, &desk.vault, &audit, &desk.clock);
+    let trying = sign_in_test::run_sign_in_test(trial, &desk.vault, &audit, None, &desk.clock);
     let abandoning = async {
         application.is_kept.notified().await;
         abandon.cancel();

@@ -19,6 +19,7 @@ use understudy_core::vault::Vault;
 
 use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
 use super::record::record_first;
+use super::team_log::{check_team_log, print_setup, verify_team};
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -30,10 +31,20 @@ pub enum Audit {
         /// Another log than this computer's, such as a copy. The keyring counts only for logs that it remembers.
         #[arg(long, value_name = "FILE")]
         log: Option<PathBuf>,
+        /// The team's log instead: the chains of all consoles in its database.
+        #[arg(long, conflicts_with = "log")]
+        team: bool,
         /// Print the result as JSON.
         #[arg(long)]
         json: bool,
     },
+    /// Print the SQL that prepares the team's database, with the role and the database that the team file names.
+    Setup,
+    /// Connect to the team's database, and tell whether it is set up, whether its role can do no more than insert and
+    /// read, and how many entries of this computer wait to be sent.
+    ///
+    /// Exits with 0 if everything is right, and with 1 if something is not.
+    Check,
     /// List the latest entries, the oldest of them first.
     List {
         #[command(flatten)]
@@ -139,7 +150,10 @@ fn parse_time(option: &str, text: &str, now: &ZonedDateTime) -> Result<i64> {
 pub async fn on_audit(home: &Home, audit: Audit) -> Result<ExitCode> {
     let now = ZonedDateTime::now();
     match audit {
-        Audit::Verify { log, json } => verify(&path_of(home, log)?, json).await,
+        Audit::Verify { team: true, json, .. } => verify_team(home, json).await,
+        Audit::Verify { log, json, .. } => verify(&path_of(home, log)?, json).await,
+        Audit::Setup => print_setup(home),
+        Audit::Check => check_team_log(home).await,
         Audit::List { which, latest } => {
             let filter = which.to_filter(&now)?;
             let log = LogReader::open(&path_of(home, which.log)?).await?;

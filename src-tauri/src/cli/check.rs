@@ -10,6 +10,7 @@ use understudy_core::directory::{self, Info};
 use understudy_core::error::Result;
 use understudy_core::home::Home;
 use understudy_core::sign_in_test::SignInTestReport;
+use understudy_core::team::Team;
 use understudy_core::vault::Vault;
 
 use super::agreement::{let_run, run_with_consent};
@@ -58,12 +59,36 @@ async fn check_openly(
     })
     .await?;
     check_sandbox(&mut report);
+    check_team_file(home, &mut report);
     if json {
         say_json(&report)?;
     } else {
         say_report(&report)?;
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// With a team file that cannot be used, no session begins.
+fn check_team_file(home: &Home, report: &mut Report) {
+    const TITLE: &str = "Team file";
+    match Team::load(home) {
+        Ok(None) => {}
+        Ok(Some(Team { path, overridden: None, .. })) => {
+            report.add_step(TITLE, Status::Ok, path.display().to_string(), None);
+        }
+        Ok(Some(Team { path, overridden: Some(own), .. })) => report.add_step(
+            TITLE,
+            Status::Warning,
+            format!("{} counts, because IT handed it out. {} is not used.", path.display(), own.display()),
+            Some("Remove your own file, or keep it for when there is none of IT's.".into()),
+        ),
+        Err(error) => report.add_step(
+            TITLE,
+            Status::Failed,
+            format!("No session begins with a team file that cannot be used.\n{}", error.message),
+            error.hint,
+        ),
+    }
 }
 
 fn say_report(report: &Report) -> Result<()> {

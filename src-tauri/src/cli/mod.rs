@@ -9,6 +9,7 @@ mod output;
 mod record;
 mod secrets;
 mod sign_in_test;
+mod team_log;
 
 use std::io::Write;
 use std::path::PathBuf;

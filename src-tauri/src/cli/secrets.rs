@@ -10,6 +10,8 @@ use understudy_core::connection::{Connection, ConnectionSource, DEMO};
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
+use understudy_core::team::{TEAM, Team};
+use understudy_core::team_log::{password_destination, password_name};
 use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 
 use super::Secret;
@@ -27,6 +29,15 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         Connection::parse(id, &text, ConnectionSource::Own, None)
     };
     match secret {
+        Secret::Set { connection, name } if connection == TEAM => {
+            let url = team_url(home, &name)?;
+            let value = read_secret(&format!("{name} of {connection}: "))?;
+            vault.store_secret(&password_name(), value, Keep::Stored, &password_destination(&url)).await?;
+            let stored = ConsoleEvent::SecretStored { name: name.clone(), this_run_only: false };
+            record_done(home, name_by_id(TEAM), stored).await;
+            print_sanitized(&format!("Stored {name} of {connection} in the keyring."))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Secret::Set { connection, name } => {
             let file = connection_of(&connection)?;
             has_use_for(&file, &name)?;
@@ -55,6 +66,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         Secret::List { connection, name } => {
             let names = match &name {
                 Some(name) => vec![name.clone()],
+                None if connection == TEAM => vec![password_name().name],
                 None => connection_of(&connection)?.secret_names(),
             };
             if names.is_empty() {
@@ -73,7 +85,11 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 if state == Some(SecretState::Missing) {
                     missing = true;
                     // Refuse a secret that is obviously a typing mistake.
-                    has_use_for(&connection_of(&connection)?, &name)?;
+                    if connection == TEAM {
+                        team_url(home, &name)?;
+                    } else {
+                        has_use_for(&connection_of(&connection)?, &name)?;
+                    }
                 }
                 print_sanitized(&match state {
                     Some(SecretState::Missing) => format!("{name}: missing"),
@@ -87,6 +103,26 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
     }
+}
+
+/// The URL of the team's database, which is where its password goes.
+fn team_url(home: &Home, name: &str) -> Result<String> {
+    let password = password_name();
+    if name != password.name {
+        return Err(Error::new(
+            Code::SecretMissing,
+            format!("The team file uses no secret `{}`.", shorten_input(name)),
+        )
+        .with_hint(format!("It uses: {}", password.name)));
+    }
+    let url = Team::load(home)?.and_then(|team| team.file.audit?.url);
+    url.ok_or_else(|| {
+        Error::new(
+            Code::SettingsInvalid,
+            format!("There is no {TEAM} that names a database for the team's log."),
+        )
+        .with_hint("A secret is stored for one destination: write the URL of the database first.")
+    })
 }
 
 fn has_use_for(connection: &Connection, name: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use understudy_core::audit::AuditLog;
@@ -10,6 +11,8 @@ use understudy_core::error::Result;
 use understudy_core::home::Home;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in_test::{self, SignInTest, SignInTestReport};
+use understudy_core::team::Team;
+use understudy_core::team_log::TeamLog;
 use understudy_core::vault::Vault;
 use understudy_core::{check, directory};
 
@@ -18,6 +21,9 @@ use super::named_connection::NamedConnection;
 use super::output::{one_line, print_sanitized, print_to_stderr, say_json, say_wrong, tell_waking};
 use super::startup_error;
 use crate::signals::Signals;
+
+/// How long the end waits for the team's log to have the last entries. A console sends them otherwise.
+const LAST_ENTRIES: Duration = Duration::from_secs(2);
 
 /// Signs in as a user and out again, and prints each request and answer.
 pub async fn try_sign_in(
@@ -30,7 +36,10 @@ pub async fn try_sign_in(
     let settings = Settings::load(home)?;
     let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
     let typed = check::TypedSecrets::default();
+    let team = Team::load(home)?;
     let audit = AuditLog::open(&home.audit_file()?).await?;
+    let team_log =
+        team.and_then(|team| team.file.audit).and_then(|config| TeamLog::start(&config, &audit, vault));
     let mut signals = Signals::listen().map_err(startup_error)?;
     let clock = Clock::system();
     let mut running = Box::pin(run_with_consent(vault, named, &stop, async || {
@@ -44,7 +53,8 @@ pub async fn try_sign_in(
             stop: stop.clone(),
             abandon: abandon.clone(),
         };
-        let tried = Box::pin(sign_in_test::run_sign_in_test(trial, vault, &audit, &clock));
+        let tried =
+            Box::pin(sign_in_test::run_sign_in_test(trial, vault, &audit, team_log.as_deref(), &clock));
         directory::with_wake_listener(Arc::new(tell_waking), tried).await
     }));
     let rehearsal = tokio::select! {
@@ -72,6 +82,9 @@ pub async fn try_sign_in(
     }?;
     if let Err(error) = audit.add_checkpoint(vault, clock.now_ms()).await {
         tracing::info!("no checkpoint of the audit log now: {error:#}");
+    }
+    if let Some(log) = &team_log {
+        log.finish(audit.latest_number(), LAST_ENTRIES).await;
     }
     if json {
         say_json(&rehearsal)?;

@@ -1,0 +1,154 @@
+//! The commands about the team's log: `audit setup`, `audit check` and `audit verify --team`.
+
+use std::process::ExitCode;
+
+use understudy_core::audit::AuditLog;
+use understudy_core::error::{Code, Error, Result};
+use understudy_core::home::Home;
+use understudy_core::team::{TEAM, Team, TeamAuditConfig};
+use understudy_core::team_log::{TeamDatabase, find_faults, password_name, render_setup, verify_team_log};
+use understudy_core::vault::Vault;
+
+use super::output::{print_sanitized, say_json};
+
+/// The SQL is for a program: what a terminal would interpret in it is escaped nonetheless, and a database has no use for
+/// such names.
+pub fn print_setup(home: &Home) -> Result<ExitCode> {
+    let (team, _) = load_team(home)?;
+    let audit = team.file.audit.as_ref();
+    let (role, database) = audit.and_then(TeamAuditConfig::role_and_database).ok_or_else(no_team_log)?;
+    print_sanitized(render_setup(&role, &database).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Connects, compares the database with the setup, and tells how much waits to be sent.
+pub async fn check_team_log(home: &Home) -> Result<ExitCode> {
+    let (team, url) = load_team(home)?;
+    print_sanitized(&format!("ok    Team file  {}", team.path.display()))?;
+    if let Some(own) = &team.overridden {
+        print_sanitized(&format!("warn  Team file  {} is not used: IT handed out one.", own.display()))?;
+    }
+    let required = team.file.audit.as_ref().is_some_and(|audit| audit.required);
+    print_sanitized(if required {
+        "ok    Policy     No session begins before the team's log has its first entry."
+    } else {
+        "ok    Policy     Sessions begin whether the team's log is in reach or not."
+    })?;
+    let vault = Vault::system();
+    let database = match connect(&url, &vault).await {
+        Ok(database) => database,
+        Err(error) => {
+            print_sanitized(&format!("FAIL  Database   {}", indent(&error.to_string())))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let faults = find_faults(&database).await?;
+    for fault in &faults {
+        print_sanitized(&format!(
+            "FAIL  Database   {} does not fit: {}",
+            database.describe_place(),
+            fault.what
+        ))?;
+        print_sanitized(&format!("                 → {}", fault.hint))?;
+    }
+    if !faults.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    print_sanitized(&format!(
+        "ok    Database   {} is set up, and its role can insert and read and nothing else.",
+        database.describe_place()
+    ))?;
+    say_waiting(home, &database).await
+}
+
+/// How much of this computer's log the team's does not have.
+async fn say_waiting(home: &Home, database: &TeamDatabase) -> Result<ExitCode> {
+    let path = home.audit_file()?;
+    if !path.exists() {
+        print_sanitized("ok    Entries    This computer has no audit log yet.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let audit = AuditLog::open(&path).await?;
+    let lines = audit.lines();
+    let shipped = database.last_shipped(&lines.log_id().await?).await?;
+    let waiting = lines.count_after(shipped).await?;
+    print_sanitized(&match (waiting.count, waiting.since.map(jiff::Timestamp::from_millisecond)) {
+        (0, _) => format!("ok    Entries    All {shipped} entries of this computer are in the team's log."),
+        (count, Some(Ok(since))) => format!(
+            "warn  Entries    {count} of this computer wait to be sent, since {}.\n                 → A console sends them \
+             while it is open.",
+            since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        ),
+        (count, _) => format!("warn  Entries    {count} of this computer wait to be sent."),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Verifies the chains of all consoles.
+pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
+    let (_, url) = load_team(home)?;
+    let vault = Vault::system();
+    let database = connect(&url, &vault).await?;
+    let found = verify_team_log(&database, &home.audit_file()?, &vault).await?;
+    if json {
+        say_json(&found)?;
+    } else {
+        for chain in &found.logs {
+            let own = if chain.is_own { ", this computer's" } else { "" };
+            let whose = format!("{} ({}{own})", chain.log, chain.whose);
+            print_sanitized(&match &chain.fault {
+                None if chain.first > 1 => format!(
+                    "Intact: {whose}, {} entries, from {} on. The first was the oldest that its console had then.",
+                    chain.entries, chain.first
+                ),
+                None => format!("Intact: {whose}, {} entries.", chain.entries),
+                Some(fault) => format!("NOT INTACT: {whose}: {fault}"),
+            })?;
+        }
+        if found.logs.is_empty() {
+            print_sanitized("The team's log has no entries.")?;
+        }
+        if let Some(why) = &found.keyring_failed {
+            print_sanitized(&format!(
+                "The keyring could not be asked, so what it remembers of this computer's log was not compared. {why}"
+            ))?;
+        }
+    }
+    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks for the keyring's password if it is locked.
+async fn connect(url: &str, vault: &Vault) -> Result<TeamDatabase> {
+    if !vault.is_open_for(&password_name()).await {
+        // A database may need no password; it will say so.
+        let _ = vault.unlock().await;
+    }
+    TeamDatabase::connect(url, vault).await
+}
+
+/// The team file, and the URL of its database.
+fn load_team(home: &Home) -> Result<(Team, String)> {
+    let team = Team::load(home)?.ok_or_else(|| {
+        Error::new(
+            Code::SettingsInvalid,
+            format!(
+                "There is no team file: neither {} nor {}.",
+                home.system_team_file().display(),
+                home.own_team_file().display()
+            ),
+        )
+        .with_hint("Write one, with the URL of the database in [audit]; docs/team-log.md says how.")
+    })?;
+    let url = team.file.audit.as_ref().and_then(|audit| audit.url.clone()).ok_or_else(no_team_log)?;
+    Ok((team, url))
+}
+
+fn no_team_log() -> Error {
+    Error::new(Code::SettingsInvalid, format!("{TEAM} names no database for the team's log."))
+        .with_hint("Add to it: [audit] url = \"postgres://understudy@db.example.com/audit\"")
+}
+
+/// A text of several lines, below the first step's column.
+fn indent(text: &str) -> String {
+    text.replace('\n', "\n                 → ")
+}
