@@ -41,11 +41,7 @@ impl Terminal {
         Self { keyring, home: folder(), here: folder() }
     }
 
-    pub fn home(&self) -> &Path {
-        self.home.path()
-    }
-
-    pub async fn run(&self, args: &[&str]) -> Said {
+    async fn run(&self, args: &[&str]) -> Said {
         self.type_in(args, "").await
     }
 
