@@ -41,7 +41,11 @@ impl Terminal {
         Self { keyring, home: folder(), here: folder() }
     }
 
-    async fn run(&self, args: &[&str]) -> Said {
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub async fn run(&self, args: &[&str]) -> Said {
         self.type_in(args, "").await
     }
 

@@ -36,6 +36,8 @@ mod sign_in_tests;
 mod slow_shop;
 mod spare_window;
 mod story;
+#[cfg(target_os = "linux")]
+mod team_log;
 mod test_console;
 mod ticket_notes;
 mod time;

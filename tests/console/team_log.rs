@@ -1,0 +1,137 @@
+//! The team file and the team's log, as an operator meets them in the console and on the command line.
+
+use std::path::Path;
+
+use secrecy::SecretString;
+use serde_json::Map;
+use understudy_core::audit::Outcome;
+use understudy_core::audit::reader::{EntryFilter, LogReader};
+use understudy_core::error::Code;
+use understudy_core::home::Home;
+use understudy_core::session::Phase;
+use understudy_core::team_log::{password_destination, password_name, render_setup};
+use understudy_core::vault::Keep;
+use understudy_test_support::postgres::PostgresServer;
+
+use crate::cli::Terminal;
+use crate::test_console::Desk;
+
+/// The password of the team's database. It is in the keyring alone.
+const CANARY: &str = "canary-7c1f9b-of-the-team";
+
+fn start_server() -> PostgresServer {
+    let server = PostgresServer::start();
+    server.sql("postgres", "CREATE DATABASE audit");
+    server
+}
+
+fn set_up(server: &PostgresServer, sql: &str) {
+    server.sql("audit", sql);
+    server.sql("postgres", &format!("ALTER ROLE understudy PASSWORD '{CANARY}'"));
+}
+
+fn write_team_file(home: &Path, text: &str) {
+    std::fs::write(Home::in_folder(home).own_team_file(), text).expect("written");
+}
+
+/// The events in this computer's log that belong to sessions.
+async fn session_events(desk: &Desk) -> Vec<String> {
+    let path = Home::in_folder(desk.home.path()).audit_file().expect("a path");
+    let log = LogReader::open(&path).await.expect("opens");
+    let entries = log.read_after(&EntryFilter::default(), 0, 1_000).await.expect("readable");
+    entries.iter().filter(|one| !one.text("session").is_empty()).map(|one| one.text("event")).collect()
+}
+
+#[tokio::test]
+async fn with_a_team_file_that_cannot_be_used_nothing_begins() {
+    let desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    write_team_file(desk.home.path(), "[audit]\nurl = \"postgres://us@127.0.0.1/audit\"\nrequire = true\n");
+    let problems = desk.console.load_connections().problems;
+    assert!(problems.iter().any(|one| one.message.contains("team.toml:3:1: audit.require")), "{problems:?}");
+    let refused =
+        desk.console.impersonate("shop", &user.id, "ticket 7", Map::new()).await.expect_err("refused");
+    assert_eq!(refused.code, Code::SettingsInvalid);
+    assert!(refused.message.contains("did you mean `required`?"), "{refused}");
+    assert_eq!(session_events(&desk).await, Vec::<String>::new());
+
+    write_team_file(desk.home.path(), "");
+    desk.console.impersonate("shop", &user.id, "ticket 7", Map::new()).await.expect("begins");
+    assert!(desk.console.load_connections().problems.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_begins_once_the_teams_log_has_it_and_not_without_it() {
+    let mut server = start_server();
+    set_up(&server, &render_setup("understudy", "audit"));
+    let mut desk = Desk::new().await;
+    let url = server.url("understudy", "audit");
+    let password = SecretString::from(CANARY);
+    let (name, place) = (password_name(), password_destination(&url));
+    desk.vault.store_secret(&name, password, Keep::Stored, &place).await.expect("stored");
+    write_team_file(desk.home.path(), &format!("[audit]\nurl = \"{url}\"\nrequired = true\n"));
+    let (ada, bea) = {
+        let mut found = desk.find("").await;
+        (found.remove(0), found.remove(0))
+    };
+    let session = desk.console.impersonate("shop", &ada.id, "ticket 7", Map::new()).await.expect("begins");
+    let begun = "SELECT entry ->> 'reason', entry ->> 'user_id' FROM understudy.entries WHERE entry ->> 'event' = 'begun'";
+    assert_eq!(server.sql("audit", begun), format!("ticket 7|{}", ada.id));
+    desk.until(&session.id, Phase::Active).await;
+
+    server.stop();
+    let refused =
+        desk.console.impersonate("shop", &bea.id, "ticket 8", Map::new()).await.expect_err("refused");
+    assert_eq!(refused.code, Code::AuditFailed);
+    assert!(
+        refused.message.starts_with("No session begins before the team's log has its first entry"),
+        "{refused}"
+    );
+    assert!(!format!("{refused:#}").contains(CANARY));
+    // The one that ran goes on, and both are told later.
+    assert_eq!(session_events(&desk).await, ["begun", "active", "begun", "ended"]);
+    let past = desk.console.session_entries(&session.id).await.expect("readable");
+    assert!(past.iter().all(|entry| entry.outcome != Some(Outcome::Crashed)));
+    server.start_again();
+    let log = desk.console.team_log().expect("the team has a log");
+    log.watch_state().wait_for(|state| state.waiting == 0 && state.problem.is_none()).await.expect("sent");
+    desk.console.impersonate("shop", &bea.id, "ticket 8", Map::new()).await.expect("begins");
+}
+
+#[tokio::test]
+async fn the_teams_log_is_set_up_checked_and_verified_in_a_terminal() {
+    let server = start_server();
+    let terminal = Terminal::new().await;
+    let said = terminal.run(&["audit", "check"]).await;
+    assert!(said.code == 1 && said.err.contains("There is no team file"), "{said:?}");
+    let url = server.url("understudy", "audit");
+    write_team_file(terminal.home(), &format!("[audit]\nurl = \"{url}\"\n"));
+
+    let said = terminal.run(&["audit", "setup"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    set_up(&server, &said.out);
+    let said = terminal.run(&["audit", "check"]).await;
+    assert!(
+        said.code == 1 && said.out.contains("understudy secret set team.toml database_password"),
+        "{said:?}"
+    );
+    let said = terminal.type_in(&["secret", "set", "team.toml", "database_password"], CANARY).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = terminal.run(&["audit", "check"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    // That the password was stored.
+    assert!(said.out.contains("1 of this computer wait to be sent"), "{said:?}");
+    assert!(!format!("{said:?}").contains(CANARY));
+    let said = terminal.run(&["audit", "verify", "--team"]).await;
+    assert!(said.code == 0 && said.out.contains("has no entries"), "{said:?}");
+
+    server.sql("audit", "GRANT DELETE ON understudy.entries TO understudy");
+    let said = terminal.run(&["audit", "check"]).await;
+    assert!(said.code == 1 && said.out.contains("its role \"understudy\" could remove entries"), "{said:?}");
+    write_team_file(terminal.home(), "[audit]\nurl = \"postgres://understudy:canary-7c1f9b@db/audit\"\n");
+    let said = terminal.run(&["audit", "setup"]).await;
+    assert!(
+        said.code == 1 && said.err.contains("holds a password") && !said.err.contains("7c1f9b"),
+        "{said:?}"
+    );
+}
