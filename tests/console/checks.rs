@@ -54,3 +54,29 @@ async fn a_column_with_duplicates_is_not_an_id() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.out.contains("FAIL  Users") && said.out.contains("Several users have the ID 1"), "{said:?}");
 }
+
+/// Of the request at the end of a session, with an application that nobody asks.
+#[tokio::test]
+async fn the_check_says_how_the_application_would_be_told_of_a_session() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    let notify = |body: &str| {
+        format!("{shop}[notify]\nurl = \"https://tell.example/{{{{ user.id }}}}\"\nbody = {{ {body} }}\n")
+    };
+    terminal
+        .write("shop.toml", &notify("until = \"{{ notification.ended_at }}\", key = \"{{ secret.tell }}\""));
+    let said = terminal.type_in(&["check", "shop.toml"], "").await;
+    let line = said.out.lines().find(|line| line.starts_with("ok    Notification")).unwrap_or_default();
+    let expected =
+        "Not tested. After each session, the application would be told by POST https://tell.example/9";
+    assert!(line.ends_with(expected), "{said:?}");
+
+    terminal.write("shop.toml", &notify("until = \"{{ notification.until }}\""));
+    let said = terminal.type_in(&["check", "shop.toml"], "").await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let all = format!("{}{}", said.out, said.err);
+    assert!(
+        all.contains("notify.body.until") && all.contains("unknown name `notification.until`"),
+        "{said:?}"
+    );
+}
