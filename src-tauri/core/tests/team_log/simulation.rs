@@ -159,12 +159,12 @@ fn fill(server: &PostgresServer, entries: u64) {
             DO $$
             DECLARE one text; line text; sum text; before text;
             BEGIN
-                FOR log IN 1..{} LOOP
-                    one := md5(log::text);
+                FOR desk IN 1..{} LOOP
+                    one := md5(desk::text);
                     before := NULL;
                     FOR id IN 1..1000 LOOP
                         line := format('{{"at_ms":%s,"connection":"acme","event":"begun","host":"desk-%s","id":%s,"mode":"read_only","operator_name":"Agent %s","os_user":"agent","previous":"%s","reason":"Ticket 4711: cannot see the button","session":"%s-%s","user_id":"%s"}}',
-                            1600000000000 + id * 1000, log, id, log, coalesce(before, one), log, id, id % 97);
+                            1600000000000 + id * 1000, desk, id, desk, coalesce(before, one), desk, id, id % 97);
                         sum := encode(sha256(convert_to(line, 'UTF8')), 'hex');
                         INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
                             VALUES (one, id, sum, nullif(id - 1, 0), before, line);
