@@ -12,6 +12,7 @@ pub(crate) mod charset;
 pub mod check;
 pub mod client_window;
 pub mod clock;
+pub mod colleagues;
 pub mod connection;
 pub mod console;
 pub mod customer_link;

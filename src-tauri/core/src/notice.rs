@@ -6,6 +6,7 @@ use tokio::sync::broadcast::{self, Receiver};
 use ts_rs::TS;
 
 use crate::audit::Entry;
+use crate::colleagues::{ApprovalRequest, Presence};
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::customer_link::CustomerLink;
 use crate::error::Error;
@@ -123,6 +124,12 @@ pub enum Notice {
     /// The summaries that have not reached their tickets yet, after any of that changed.
     WaitingMessages(Vec<WaitingMessage>),
     Connections(ConnectionList),
+    /// Who of the team is in which account, after any of that changed.
+    Presence(Presence),
+    /// The requests for approval that can be decided or used, after any of that changed.
+    Approvals(Vec<ApprovalRequest>),
+    /// A colleague asks for approval.
+    ApprovalAsked(ApprovalRequest),
     /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),
     /// A database that sleeps when idle is starting up, or no longer is.

@@ -27,6 +27,8 @@ pub enum PolicyRule {
     RuleFailed,
     ReasonMissing,
     ReasonTooLong,
+    /// Nobody has approved it.
+    NotApproved,
 }
 
 /// Why an impersonation may not begin: for the operator, and for the audit log.
@@ -39,6 +41,11 @@ pub struct PolicyRefusal {
 }
 
 impl PolicyRefusal {
+    /// Nobody has approved the session; `error` says so.
+    pub(crate) fn not_approved(error: Error) -> Self {
+        Self { rule: PolicyRule::NotApproved, quoted: None, error }
+    }
+
     fn by_rule(rule: PolicyRule, source: &str, error: Error) -> Self {
         Self { rule, quoted: Some(source.to_owned()), error }
     }
@@ -206,6 +213,8 @@ mod tests {
             protect: rules.iter().map(rule).collect(),
             access: AccessPolicy::default(),
             record_lookups: false,
+            approval: None,
+            break_glass: false,
         }
     }
 

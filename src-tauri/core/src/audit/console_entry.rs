@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ts_rs::TS;
 
 use super::entry::OperatorIdentity;
+use crate::access::SessionMode;
 use crate::connection::Environment;
 use crate::policy::PolicyRule;
 
@@ -146,6 +148,33 @@ pub enum ConsoleEvent {
     },
     /// About to show a user's details, where the connection wants that recorded. Written before they are shown.
     DetailsOpened,
+    /// The operator asks the team to approve a session. Written before anybody is asked.
+    ApprovalAsked {
+        /// How the session would begin.
+        mode: SessionMode,
+    },
+    /// A colleague's request is approved.
+    Approved(RequestName),
+    ApprovalDeclined(RequestName),
+    /// The operator's own request can no longer be approved or used.
+    ApprovalExpired(RequestName),
+    /// An approved session is about to begin. An approval is used once.
+    ApprovalUsed(RequestName),
+    /// A session is about to begin without the approval that it needs.
+    GlassBroken {
+        mode: SessionMode,
+    },
+}
+
+/// A request for approval: the entry that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RequestName {
+    /// The ID of the log that it is in.
+    pub log: String,
+    /// The entry's number there.
+    #[ts(type = "number")]
+    pub id: i64,
 }
 
 /// What left Understudy.
@@ -189,6 +218,8 @@ mod tests {
         prop_oneof![
             Just(ConsoleEvent::Started),
             Just(ConsoleEvent::DetailsOpened),
+            Just(ConsoleEvent::ApprovalAsked { mode: SessionMode::ReadOnly }),
+            (".*", any::<i64>()).prop_map(|(log, id)| ConsoleEvent::ApprovalUsed(RequestName { log, id })),
             (rule, proptest::option::of(".*"))
                 .prop_map(|(rule, quoted)| ConsoleEvent::Denied { rule, quoted }),
             (".*", any::<bool>())

@@ -163,11 +163,16 @@ impl AuditLog {
     /// The salted hash of a text that was searched for, in hexadecimal digits. The salt is the log's ID: so the same text
     /// has the same hash in this log, and another one elsewhere.
     pub async fn hash_search(&self, text: &str) -> Result<String> {
-        let log: String = sqlx::query_scalar("SELECT id FROM log")
+        let log = self.id().await?;
+        Ok(chain::to_hex(digest(&SHA256, format!("{log}\n{text}").as_bytes()).as_ref()))
+    }
+
+    /// The log's own ID.
+    pub async fn id(&self) -> Result<String> {
+        sqlx::query_scalar("SELECT id FROM log")
             .fetch_one(&self.held.current_pool().await?)
             .await
-            .map_err(read_error)?;
-        Ok(chain::to_hex(digest(&SHA256, format!("{log}\n{text}").as_bytes()).as_ref()))
+            .map_err(read_error)
     }
 
     /// Those of these connections in which this operator has begun a session.

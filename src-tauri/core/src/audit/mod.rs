@@ -44,7 +44,7 @@ use self::owed_entries::OwedEntries;
 use self::run::Run;
 use crate::error::{Code, Error, Result};
 
-pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser};
+pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, RequestName};
 pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
 };
@@ -112,9 +112,28 @@ impl AuditLog {
 
     /// Writes one entry that belongs to no session. Once this returns, it survives a crash and a power cut.
     pub async fn append_console_entry(&self, entry: &ConsoleEntry) -> Result<()> {
+        self.append_numbered(entry).await.map(drop)
+    }
+
+    /// The same; returns the entry's number.
+    pub async fn append_numbered(&self, entry: &ConsoleEntry) -> Result<i64> {
         let number = self.insert_row(&NewRow::from(entry)).await?;
         self.due.note_entry(number, false);
-        Ok(())
+        Ok(number)
+    }
+
+    /// Writes that the approval of a request of this log is used, unless another console of this home has used it;
+    /// `false`: it has.
+    pub async fn append_use_of_approval(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
+        let pool = self.held.current_pool().await?;
+        let number = NewRow::from(entry)
+            .insert_once(&pool, &self.run.id, request)
+            .await
+            .map_err(|cause| file::audit_error("write to the audit log", cause))?;
+        if let Some(number) = number {
+            self.due.note_entry(number, false);
+        }
+        Ok(number.is_some())
     }
 
     async fn insert_row(&self, row: &NewRow<'_>) -> Result<i64> {

@@ -1,7 +1,7 @@
 //! The columns of an entry that is about to be written.
 
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::chain;
 use super::console_entry::{ConsoleEntry, NamedConnection, NamedUser};
@@ -88,6 +88,37 @@ impl NewRow<'_> {
     /// Writes the row and its link. Returns the entry's number.
     pub(super) async fn insert(&self, pool: &SqlitePool, run: &str) -> sqlx::Result<i64> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let number = self.insert_in(&mut transaction, run).await?;
+        transaction.commit().await?;
+        Ok(number)
+    }
+
+    /// The same, unless the log has the same event with the same detail after entry `after`. Nobody else writes to the
+    /// log meanwhile.
+    pub(super) async fn insert_once(
+        &self,
+        pool: &SqlitePool,
+        run: &str,
+        after: i64,
+    ) -> sqlx::Result<Option<i64>> {
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let is_there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event = ? AND detail = ?)",
+        )
+        .bind(after)
+        .bind(&self.event)
+        .bind(&self.detail)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if is_there {
+            return Ok(None);
+        }
+        let number = self.insert_in(&mut transaction, run).await?;
+        transaction.commit().await?;
+        Ok(Some(number))
+    }
+
+    async fn insert_in(&self, transaction: &mut SqliteConnection, run: &str) -> sqlx::Result<i64> {
         let inserted = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
@@ -120,8 +151,6 @@ impl NewRow<'_> {
         .bind(run)
         .fetch_one(&mut *transaction)
         .await?;
-        let number = chain::add_link(&mut transaction, &inserted).await?;
-        transaction.commit().await?;
-        Ok(number)
+        chain::add_link(transaction, &inserted).await
     }
 }

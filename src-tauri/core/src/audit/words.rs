@@ -1,7 +1,7 @@
 //! What an entry says, in words for people: who, about whom, and what happened.
 
 use super::console_entry::{ConsoleEvent, ExportKind};
-use super::entry::{DownloadedFile, HeldBackRequest, LeftApplication};
+use super::entry::{self, DownloadedFile, HeldBackRequest, LeftApplication};
 use super::reader::StoredEntry;
 use crate::policy::PolicyRule;
 
@@ -109,9 +109,19 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
                 PolicyRule::ValueCut => "a value that a rule asks for is too long to be seen",
                 PolicyRule::RuleFailed => "a rule could not be applied",
                 PolicyRule::ReasonMissing => "no reason was given",
+                PolicyRule::NotApproved => "nobody has approved it",
                 PolicyRule::ReasonTooLong => "the reason was too long",
             };
             quoted.as_ref().map_or_else(|| why.to_owned(), |rule| format!("{why}: {rule}"))
+        }
+        ConsoleEvent::ApprovalAsked { mode } | ConsoleEvent::GlassBroken { mode } => {
+            entry::mode_word(*mode).replace('_', "-")
+        }
+        ConsoleEvent::Approved(name)
+        | ConsoleEvent::ApprovalDeclined(name)
+        | ConsoleEvent::ApprovalExpired(name)
+        | ConsoleEvent::ApprovalUsed(name) => {
+            format!("entry {} of log {}", name.id, name.log.chars().take(8).collect::<String>())
         }
         ConsoleEvent::SecretStored { name, this_run_only } => {
             format!("{name}{}", if *this_run_only { ", until Understudy quits" } else { "" })

@@ -32,6 +32,10 @@ pub struct ConnectionSummary {
     pub reason: ReasonRule,
     /// How many minutes a session may last; `None`: no limit.
     pub max_minutes: Option<u32>,
+    /// Before a session begins, a colleague has to approve it.
+    pub needs_approval: bool,
+    /// It may begin without, with a reason.
+    pub may_break_glass: bool,
     /// The database's name for display: "PostgreSQL", "MySQL", "SQLite".
     pub engine: String,
     /// The sign-in dialog may ask for more than a reason.

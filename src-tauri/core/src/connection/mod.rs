@@ -24,8 +24,8 @@ mod tests;
 pub use crate::directory::{DirectoryConfig, RelatedTable, SshConfig, UuidBytes};
 pub use access::{render_allow_rule, to_allow_config};
 pub use config::{
-    AllowConfig, CaptureConfig, ConnectionFile, CredentialsConfig, Encoding, Environment, Expected,
-    ForestConfig, ForestFieldConfig, FormFieldKind, HostsConfig, Method, NetworkConfig, NoteConfig,
+    AllowConfig, ApprovalRule, CaptureConfig, ConnectionFile, CredentialsConfig, Encoding, Environment,
+    Expected, ForestConfig, ForestFieldConfig, FormFieldKind, HostsConfig, Method, NetworkConfig, NoteConfig,
     NotifyConfig, PolicyConfig, ReasonRule, SignInConfig, SignInKind, SignOutConfig, StepConfig,
     StorageConfig, TicketConfig, UnlockCondition, UnlockConfig, VerifyConfig,
 };

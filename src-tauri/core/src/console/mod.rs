@@ -3,6 +3,7 @@
 //! Everything that a window or a command line can ask for. Each method is one action of the operator.
 
 mod all_connections;
+mod approvals;
 mod audit_log;
 mod connections;
 mod deliveries;
@@ -33,13 +34,14 @@ pub use self::users::{FamiliarUser, ListedPage, UserDetails};
 use crate::audit::{AuditLog, ConsoleEvent};
 use crate::browser::Browser;
 use crate::clock::Clock;
+use crate::colleagues::{Colleagues, Presence};
 use crate::connection::{Connection, ConnectionProblem, Connections};
 use crate::customer_link::CustomerLink;
 use crate::directories::{Directories, OpenConnection};
 use crate::directory;
 use crate::error::Result;
 use crate::home::Home;
-use crate::impersonation::{ConnectionProvider, Impersonations};
+use crate::impersonation::{ConnectionProvider, Impersonations, NeededApproval};
 use crate::latest_only::LatestOnly;
 use crate::lookups::Lookups;
 use crate::notice::{Notice, Notices, Toast};
@@ -91,6 +93,7 @@ pub struct Console {
     outbox: Arc<Outbox>,
     impersonations: Arc<Impersonations>,
     team: CurrentTeam,
+    colleagues: Arc<Colleagues>,
 }
 
 impl Console {
@@ -116,6 +119,7 @@ impl Console {
         let outbox = Arc::new(Outbox::new(&home));
         outbox.complete_notifications(&audit).await;
         audit.keep_checkpoints(vault.clone(), clock.clone());
+        let own_log = audit.id().await?;
         let known = home.known_connections_file()?;
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
         let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
@@ -129,6 +133,7 @@ impl Console {
                 console.clone(),
             ),
             team: CurrentTeam::default(),
+            colleagues: Colleagues::new(own_log, clock.clone(), notices.clone(), console.clone()),
             files: Connections::new(home.clone()),
             outbox,
             home,
@@ -196,7 +201,14 @@ impl Console {
             Notice::Sessions(self.sessions()),
             Notice::WaitingMessages(self.waiting_messages()),
             Notice::Connections(self.connection_list()),
+            Notice::Presence(self.presence()),
+            Notice::Approvals(self.approval_requests()),
         ]
+    }
+
+    /// Who of the team is in which account, as far as is known.
+    pub fn presence(&self) -> Presence {
+        self.colleagues.presence()
     }
 
     /// Ends everything before the process exits; from then on, nothing begins. Takes at most half a minute, even if
@@ -218,6 +230,7 @@ impl Console {
         self.lookups.stop(u64::MAX);
         self.trying.close();
         self.outbox.stop.cancel();
+        self.colleagues.close();
         let ends = async { tokio::join!(self.impersonations.quit(), self.trying.wait()) };
         if tokio::time::timeout(QUIT_LIMIT, ends).await.is_err() {
             tracing::error!(
@@ -276,5 +289,9 @@ impl ConnectionProvider for Console {
 
     async fn await_team_log(&self) -> Result<()> {
         self.await_team_log().await
+    }
+
+    async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()> {
+        self.use_approval(needed).await
     }
 }

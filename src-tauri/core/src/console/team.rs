@@ -44,6 +44,7 @@ impl Console {
             // Without a runtime, it begins with the next reading.
             if has != wanted.filter(|audit| audit.url.is_some()) && Handle::try_current().is_ok() {
                 current.log = wanted.and_then(|audit| TeamLog::start(audit, &self.audit, &self.vault));
+                self.colleagues.follow(wanted.and_then(|audit| audit.url.clone()), &self.vault);
             }
         }
         current.team = team;

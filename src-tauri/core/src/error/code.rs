@@ -32,6 +32,8 @@ pub enum Code {
     ReasonRequired,
     /// The connection's policy does not allow impersonating this user.
     PolicyRefused,
+    /// A colleague has to approve the session first.
+    ApprovalRequired,
     /// A secret that the connection needs is not in the vault; `secret` names it.
     SecretMissing,
     /// A stored secret would go to another place than the one it was stored for, so nothing was sent; `moved` has both

@@ -60,6 +60,13 @@ impl Impersonations {
         written
     }
 
+    /// The same; returns the entry's number.
+    pub(crate) async fn write_numbered_entry(&self, entry: &ConsoleEntry) -> Result<i64> {
+        let written = self.audit.append_numbered(entry).await;
+        self.say_if_replaced().await;
+        written
+    }
+
     /// Writes what is owed, and tells the operator if that fails.
     pub(crate) async fn write_owed_entries(&self) {
         self.write_owed(false).await;

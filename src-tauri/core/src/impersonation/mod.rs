@@ -59,7 +59,7 @@ use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices};
 use crate::outbox::Outbox;
-use crate::session::{Phase, SessionView};
+use crate::session::{Phase, SessionView, UserLabel};
 use crate::session_summary::EndedSummaries;
 use crate::vault::Vault;
 
@@ -79,6 +79,21 @@ pub trait ConnectionProvider: Send + Sync {
     /// Waits until the team's log has all entries that this console has written, if the team wants that before a session
     /// begins. Fails if it does not get them.
     async fn await_team_log(&self) -> Result<()>;
+
+    /// Uses the approval that a session needs, or records that it begins without one. Fails if it may not begin.
+    async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()>;
+}
+
+/// A session that needs approval and is about to begin.
+pub struct NeededApproval<'a> {
+    pub connection: &'a Connection,
+    pub user: &'a UserLabel,
+    pub mode: SessionMode,
+    pub operator: &'a OperatorIdentity,
+    pub reason: &'a str,
+    pub ticket: &'a str,
+    /// The operator goes on without approval, if the policy lets them.
+    pub break_glass: bool,
 }
 
 /// All running sessions, and what they need.
@@ -122,6 +137,8 @@ pub struct ImpersonationRequest {
     /// The session begins read-only, whatever the connection says.
     pub read_only: bool,
     pub ticket: TicketContext,
+    /// Go on without the approval that the connection asks for, if its policy allows that.
+    pub break_glass: bool,
 }
 
 impl ImpersonationRequest {

@@ -12,8 +12,8 @@ use super::denial::Denial;
 use super::session_gateway::SessionGateway;
 use super::spare_window::SpareWindow;
 use super::{
-    ImpersonationRequest, Impersonations, RunningSession, quitting_error, read_user, template_context,
-    to_subject, user_label,
+    ImpersonationRequest, Impersonations, NeededApproval, RunningSession, quitting_error, read_user,
+    template_context, to_subject, user_label,
 };
 use crate::audit::{EndCause, Entry};
 use crate::browser::WindowOptions;
@@ -23,6 +23,7 @@ use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::launch::{LaunchPage, LaunchPress};
 use crate::notice::Notice;
+use crate::policy::PolicyRefusal;
 use crate::session::{Phase, Session, SessionLimit, SessionView, UserLabel};
 use crate::template::SignInContext;
 use crate::{policy, sign_in};
@@ -91,7 +92,11 @@ impl Impersonations {
         let OpenConnection { connection, directory } = self.open_requested(request).await?;
         let row = read_user(&directory, &request.user).await?;
         let spare = self.take_spare_window(&connection).await;
-        match judge_session(request, Arc::clone(&connection), &directory, &row, spare.as_ref()) {
+        let judged = match judge_session(request, Arc::clone(&connection), &directory, &row, spare.as_ref()) {
+            Ok(prepared) => self.use_approval(request, prepared).await,
+            Err(denial) => Err(denial),
+        };
+        match judged {
             Ok(prepared) => Ok(PreparedSession { spare, ..prepared }),
             Err(denial) => {
                 if let Some(spare) = spare {
@@ -99,6 +104,51 @@ impl Impersonations {
                 }
                 Err(self.record_denial(request, &connection, *denial).await)
             }
+        }
+    }
+
+    /// Uses the approval that this session needs, if its connection asks for one.
+    async fn use_approval(
+        &self,
+        request: &ImpersonationRequest,
+        prepared: PreparedSession,
+    ) -> Result<PreparedSession, Box<Denial>> {
+        let PreparedSession { connection, user, reason, .. } = &prepared;
+        if connection.policy.approval.is_none() {
+            return Ok(prepared);
+        }
+        let needed = NeededApproval {
+            connection,
+            user,
+            mode: connection.policy.access.mode,
+            operator: &request.operator,
+            reason,
+            ticket: &request.ticket.ticket,
+            break_glass: request.break_glass,
+        };
+        let used = match self.connection_provider() {
+            Ok(provider) => provider.use_approval(needed).await,
+            Err(error) => Err(error),
+        };
+        match used {
+            Ok(()) => Ok(prepared),
+            Err(error) => {
+                let refusal = PolicyRefusal::not_approved(error);
+                Err(Box::new(Denial { user: prepared.user, refusal }))
+            }
+        }
+    }
+
+    /// Whom this request is about, if the policy has nothing against a session. Records a refusal.
+    pub(crate) async fn judge_request(
+        &self,
+        request: &ImpersonationRequest,
+    ) -> Result<(Arc<Connection>, UserLabel)> {
+        let OpenConnection { connection, directory } = self.open_requested(request).await?;
+        let row = read_user(&directory, &request.user).await?;
+        match judge_session(request, Arc::clone(&connection), &directory, &row, None) {
+            Ok(prepared) => Ok((connection, prepared.user)),
+            Err(denial) => Err(self.record_denial(request, &connection, *denial).await),
         }
     }
 

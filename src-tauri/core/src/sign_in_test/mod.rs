@@ -173,6 +173,12 @@ async fn prepare_test(
     {
         return Err(record_denial(trial, audit, clock, (&connection, label), refusal).await);
     }
+    for asking in [Some(&connection), binding].into_iter().flatten() {
+        if asking.policy.approval.is_some() {
+            let refusal = PolicyRefusal::not_approved(approval_error());
+            return Err(record_denial(trial, audit, clock, (asking, label), refusal).await);
+        }
+    }
     if let Some(saved) = binding {
         let (info, row) = if saved.file.directory == connection.file.directory {
             (info.clone(), row.clone())
@@ -199,6 +205,15 @@ async fn prepare_test(
     sign_in::render_outline(&connection, &stamp_context(&context, &connection, clock).rendered())?;
     let begun = Entry::for_new_session(clock.now_ms(), session, trial.operator.clone(), subject, REASON);
     Ok(PreparedTest { connection, context, begun })
+}
+
+/// A test signs in like a session, and nobody could approve it.
+fn approval_error() -> Error {
+    Error::new(
+        Code::PolicyRefused,
+        "This connection needs a colleague's approval for each sign-in, so its sign-in cannot be tested.",
+    )
+    .with_hint("Impersonate a user instead, with approval.")
 }
 
 /// Records that the policy refuses the test, and returns what the operator is told.

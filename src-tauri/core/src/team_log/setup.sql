@@ -55,6 +55,11 @@ CREATE INDEX entries_by_session ON understudy.entries ((entry ->> 'session'), (e
     WHERE entry ->> 'session' IS NOT NULL;
 CREATE INDEX entries_by_user ON understudy.entries
     ((entry ->> 'connection'), (entry ->> 'user_id'), ((entry ->> 'at_ms')::bigint)) WHERE entry ->> 'event' = 'begun';
+-- Consoles ask which sessions are open, and which requests for approval.
+CREATE INDEX entries_begun_lately ON understudy.entries (written_at)
+    WHERE entry ->> 'event' = 'begun' AND entry ->> 'mode' IS NOT NULL;
+CREATE INDEX entries_about_approvals ON understudy.entries (written_at)
+    WHERE entry ->> 'event' IN ('approval_asked', 'approved', 'approval_declined', 'approval_used', 'glass_broken');
 CREATE INDEX entries_by_operator ON understudy.entries
     ((coalesce(nullif(entry ->> 'operator_name', ''), nullif(entry ->> 'operator_email', ''), entry ->> 'os_user')),
      ((entry ->> 'at_ms')::bigint));

@@ -18,7 +18,9 @@ use crate::directory::DirectoryConfig;
 
 pub use forest::{ForestConfig, ForestFieldConfig, FormFieldKind};
 pub use notify::NotifyConfig;
-pub use policy::{AllowConfig, HostsConfig, PolicyConfig, ReasonRule, UnlockCondition, UnlockConfig};
+pub use policy::{
+    AllowConfig, ApprovalRule, HostsConfig, PolicyConfig, ReasonRule, UnlockCondition, UnlockConfig,
+};
 pub use requests::{CaptureConfig, Encoding, Expected, Method, SignOutConfig, StepConfig};
 pub use sign_in::{SignInConfig, SignInKind, StorageConfig, VerifyConfig};
 pub use ticket::{NoteConfig, TicketConfig};

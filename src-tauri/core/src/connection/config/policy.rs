@@ -16,6 +16,15 @@ pub enum ReasonRule {
     Optional,
 }
 
+/// Who has to approve a session before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ApprovalRule {
+    /// Another person of the team.
+    SecondPerson,
+}
+
 /// `[policy]`: who may be impersonated, for how long, and what a session may do.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -59,6 +68,13 @@ pub struct PolicyConfig {
     /// shown. Default: `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub record_lookups: bool,
+    /// `second_person`: before a session begins, somebody else has to approve it in the team's log. Default: nobody.
+    #[serde(default)]
+    pub approval: Option<ApprovalRule>,
+    /// Whether the operator may begin a session without that approval, with a reason, which all of the team are told and
+    /// the audit log has. Default: `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// `[policy.hosts]`: hosts that no session reaches.
     #[serde(default)]
     pub hosts: Option<HostsConfig>,

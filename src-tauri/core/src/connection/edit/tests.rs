@@ -271,8 +271,9 @@ prop_compose! {
             prop::collection::vec(".*", 0..3),
             prop::collection::vec(".*", 0..3),
         ),
-        (mode, may_unlock, allow, hosts, record_lookups) in (access(), any::<bool>()).prop_map(
-            |((mode, may_unlock, allow, hosts), recorded)| (mode, may_unlock, allow, hosts, recorded),
+        ((mode, may_unlock, allow, hosts), (record_lookups, break_glass, approval)) in (
+            access(),
+            (any::<bool>(), any::<bool>(), prop::option::of(Just(ApprovalRule::SecondPerson))),
         ),
         (ticket, notify) in (prop::option::of(ticket()), prop::option::of(notify())).boxed(),
     ) -> ConnectionFile {
@@ -280,7 +281,7 @@ prop_compose! {
             name, environment, directory, sign_in, sign_out, ticket, notify,
             network: network.map(|(proxy, ca, credentials)| NetworkConfig { proxy, ca, gateway_user: None, credentials }),
             policy: PolicyConfig {
-                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, record_lookups, hosts,
+                reason, max_minutes, max_extensions, protect, mode, may_unlock, origins, mask, allow, record_lookups, approval, break_glass, hosts,
             },
         }
     }

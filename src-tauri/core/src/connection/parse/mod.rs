@@ -16,8 +16,8 @@ use understudy_files::regular_file;
 use self::ids::invalid_id;
 use super::faults::KeyFaults;
 use super::{
-    ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, NetworkConfig, ReasonRule, access,
-    rules, shape,
+    ApprovalRule, ConnectionFile, ConnectionSource, ConnectionSummary, DirectoryConfig, NetworkConfig,
+    ReasonRule, access, rules, shape,
 };
 use crate::access::AccessPolicy;
 use crate::directory::RelatedTable;
@@ -73,6 +73,10 @@ pub struct Policy {
     pub access: AccessPolicy,
     /// Searches and opened details are in the audit log too.
     pub record_lookups: bool,
+    /// Who has to approve a session before it begins.
+    pub approval: Option<ApprovalRule>,
+    /// A session may begin without that approval, with a reason.
+    pub break_glass: bool,
 }
 
 impl Connection {
@@ -150,6 +154,8 @@ impl Connection {
             source: self.source,
             reason: self.policy.reason,
             max_minutes: self.policy.max_minutes,
+            needs_approval: self.policy.approval.is_some(),
+            may_break_glass: self.policy.break_glass,
             engine: self.engine_name().to_owned(),
             has_form: matches!(self.sign_in.recipe, Recipe::Forest(_)),
         }
@@ -231,6 +237,10 @@ impl ConnectionCompiler<'_> {
             let expression = Expression::parse(&key, text, &scope);
             protect.push((text.clone(), self.ok_or_fault(&key, expression)?));
         }
+        if part.break_glass && part.approval.is_none() {
+            self.faults
+                .add_fault("policy.break_glass", "needs `approval`: there is nothing to go on without");
+        }
         let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
         let access = access::compile_access(part, file.environment, sign_in, &mut self.faults);
         Some(Policy {
@@ -240,6 +250,8 @@ impl ConnectionCompiler<'_> {
             protect,
             access,
             record_lookups: part.record_lookups,
+            approval: part.approval,
+            break_glass: part.break_glass,
         })
     }
 

@@ -1,0 +1,392 @@
+//! Approvals by a second person, from the entries of the team's log: what was asked, and what became of it. Pure: no
+//! clock, no I/O.
+//!
+//! A decision counts if another person made it in time. Who that is, the log says: the operator by their settings and
+//! their computer, the database by the role that wrote the entry.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::team_entry::TeamEntry;
+use crate::access::SessionMode;
+use crate::audit::{OperatorIdentity, RequestName};
+use crate::session::UserLabel;
+
+/// How long a request waits, and how long its approval can be used, from the time it was asked.
+pub const APPROVAL_LASTS_MS: i64 = 10 * 60 * 1_000;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ApprovalState {
+    Waiting,
+    Approved,
+    Declined,
+}
+
+/// A request for approval that is open, or was decided and can still be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct ApprovalRequest {
+    /// The ID of the log that the request is in.
+    pub log: String,
+    /// Its number there.
+    #[ts(type = "number")]
+    pub id: i64,
+    /// The connection's ID.
+    pub connection: String,
+    pub connection_name: String,
+    pub user: UserLabel,
+    /// Who asks: by name, else by email address, else by account.
+    pub operator: String,
+    /// The name of their computer.
+    pub host: String,
+    pub reason: String,
+    /// May be empty.
+    pub ticket: String,
+    /// How the session would begin.
+    pub mode: SessionMode,
+    /// Until when it can be decided and used, in milliseconds since the Unix epoch, by this computer's clock.
+    #[ts(type = "number")]
+    pub expires_at: i64,
+    pub state: ApprovalState,
+    /// Who decided; empty while it waits.
+    pub decided_by: String,
+    /// What they said to it; may be empty.
+    pub answer: String,
+    /// This console's own log has the request.
+    pub is_own: bool,
+}
+
+/// The requests in the team's log.
+#[derive(Debug, Default)]
+pub(super) struct Approvals {
+    /// By log and number.
+    requests: BTreeMap<(String, i64), Request>,
+    /// More than one role may write: then each person has their own.
+    pub(super) roles_are_personal: bool,
+    /// The role of this console.
+    pub(super) own_role: String,
+}
+
+#[derive(Debug)]
+struct Request {
+    asked: TeamEntry,
+    mode: SessionMode,
+    decision: Option<Decision>,
+    /// An approval is used once.
+    is_used: bool,
+}
+
+#[derive(Debug)]
+struct Decision {
+    approved: bool,
+    by: String,
+    answer: String,
+}
+
+#[derive(Deserialize)]
+struct AskedDetail {
+    mode: SessionMode,
+}
+
+impl Approvals {
+    /// Takes an entry. The entries of one log come in their order; they may come again.
+    pub(super) fn apply(&mut self, row: &TeamEntry) {
+        let detail = row.entry.detail.as_deref().unwrap_or_default();
+        if row.entry.event == "approval_asked" {
+            let Ok(AskedDetail { mode }) = serde_json::from_str(detail) else { return };
+            self.requests.entry((row.log.clone(), row.id)).or_insert_with(|| Request {
+                asked: row.clone(),
+                mode,
+                decision: None,
+                is_used: false,
+            });
+            return;
+        }
+        let Ok(RequestName { log, id }) = serde_json::from_str(detail) else { return };
+        let personal = self.roles_are_personal;
+        let Some(request) = self.requests.get_mut(&(log, id)) else { return };
+        match row.entry.event.as_str() {
+            // The first decision counts.
+            "approved" | "approval_declined" if request.decision.is_none() => {
+                let is_late = row.written_at_ms > request.asked.written_at_ms + APPROVAL_LASTS_MS;
+                let is_own = is_same_person(
+                    (&request.asked.log, &request.asked.written_by, &request.asked.entry.operator()),
+                    (&row.log, &row.written_by, &row.entry.operator()),
+                    personal,
+                );
+                if !is_late && !is_own {
+                    request.decision = Some(Decision {
+                        approved: row.entry.event == "approved",
+                        by: row.entry.operator().display_name().to_owned(),
+                        answer: row.entry.reason.clone().unwrap_or_default(),
+                    });
+                }
+            }
+            "approval_used" if row.log == request.asked.log => request.is_used = true,
+            _ => {}
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.requests.clear();
+    }
+
+    /// Those that can still be decided or used, oldest first. `server_ms` is the database's time.
+    pub(super) fn list_requests(&self, own_log: &str, server_ms: i64, now_ms: i64) -> Vec<ApprovalRequest> {
+        let mut listed: Vec<&Request> = self
+            .requests
+            .values()
+            .filter(|request| !request.is_used && server_ms < request.expires_at())
+            .collect();
+        listed.sort_by_key(|request| (request.asked.written_at_ms, request.asked.id));
+        listed.into_iter().filter_map(|one| one.to_view(own_log, now_ms - server_ms)).collect()
+    }
+
+    /// The approval of this log's request for this user, in this mode, that can be used now.
+    pub(super) fn find_approved(
+        &self,
+        own_log: &str,
+        (connection, user, mode): (&str, &str, SessionMode),
+        operator: &OperatorIdentity,
+        server_ms: i64,
+    ) -> Option<RequestName> {
+        let fits = |request: &&Request| {
+            let entry = &request.asked.entry;
+            request.asked.log == own_log
+                && entry.connection.as_deref() == Some(connection)
+                && entry.user_id.as_deref() == Some(user)
+                && request.mode == mode
+                && entry.operator() == *operator
+                && request.decision.as_ref().is_some_and(|decision| decision.approved)
+                && !request.is_used
+                && server_ms < request.expires_at()
+        };
+        let found = self.requests.values().find(fits)?;
+        Some(RequestName { log: found.asked.log.clone(), id: found.asked.id })
+    }
+
+    /// Whether this operator asked for it themselves; `None`: there is no such request.
+    pub(super) fn is_own(
+        &self,
+        name: &RequestName,
+        own_log: &str,
+        operator: &OperatorIdentity,
+    ) -> Option<bool> {
+        let asked = &self.requests.get(&(name.log.clone(), name.id))?.asked;
+        Some(is_same_person(
+            (&asked.log, &asked.written_by, &asked.entry.operator()),
+            (own_log, &self.own_role, operator),
+            self.roles_are_personal,
+        ))
+    }
+
+    /// It was neither used nor declined.
+    pub(super) fn is_unused(&self, name: &RequestName) -> bool {
+        self.requests.get(&(name.log.clone(), name.id)).is_some_and(|request| {
+            !request.is_used && request.decision.as_ref().is_none_or(|decision| decision.approved)
+        })
+    }
+
+    /// It was used here, which the team's log will say too.
+    pub(super) fn note_use(&mut self, name: &RequestName) {
+        if let Some(request) = self.requests.get_mut(&(name.log.clone(), name.id)) {
+            request.is_used = true;
+        }
+    }
+}
+
+impl Request {
+    fn expires_at(&self) -> i64 {
+        self.asked.written_at_ms.saturating_add(APPROVAL_LASTS_MS)
+    }
+
+    /// `ahead_ms`: by how much this computer's clock is ahead of the database's.
+    fn to_view(&self, own_log: &str, ahead_ms: i64) -> Option<ApprovalRequest> {
+        let entry = &self.asked.entry;
+        let state = match &self.decision {
+            None => ApprovalState::Waiting,
+            Some(decision) if decision.approved => ApprovalState::Approved,
+            Some(_) => ApprovalState::Declined,
+        };
+        let (decided_by, answer) =
+            self.decision.as_ref().map(|one| (one.by.clone(), one.answer.clone())).unwrap_or_default();
+        let connection = entry.connection.clone()?;
+        Some(ApprovalRequest {
+            log: self.asked.log.clone(),
+            id: self.asked.id,
+            connection_name: entry.connection_name.clone().unwrap_or_else(|| connection.clone()),
+            connection,
+            user: UserLabel {
+                id: entry.user_id.clone()?,
+                name: entry.user_name.clone(),
+                email: entry.user_email.clone(),
+                company: None,
+            },
+            operator: entry.operator().display_name().to_owned(),
+            host: entry.host.clone().unwrap_or_default(),
+            reason: entry.reason.clone().unwrap_or_default(),
+            ticket: entry.ticket.clone().unwrap_or_default(),
+            mode: self.mode,
+            expires_at: self.expires_at().saturating_add(ahead_ms),
+            state,
+            decided_by,
+            answer,
+            is_own: self.asked.log == own_log,
+        })
+    }
+}
+
+/// Whether two entries are by one person: of one log, by one role where each person has their own, from one account of
+/// one computer, or with one email address or name.
+fn is_same_person(
+    (log, role, one): (&str, &str, &OperatorIdentity),
+    (other_log, other_role, other): (&str, &str, &OperatorIdentity),
+    roles_are_personal: bool,
+) -> bool {
+    let same_text = |one: &str, other: &str| {
+        let (one, other) = (one.trim(), other.trim());
+        !one.is_empty() && one.to_lowercase() == other.to_lowercase()
+    };
+    log == other_log
+        || (roles_are_personal && role == other_role)
+        || (same_text(&one.os_user, &other.os_user) && same_text(&one.host, &other.host))
+        || same_text(&one.operator_email, &other.operator_email)
+        || same_text(&one.operator_name, &other.operator_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    fn operator(name: &str) -> OperatorIdentity {
+        let (email, account) = (format!("{name}@acme.example"), name.to_lowercase());
+        OperatorIdentity {
+            operator_name: name.into(),
+            operator_email: email,
+            os_user: account,
+            host: format!("{name}s-desk"),
+        }
+    }
+
+    /// An entry of the log `logs` of this operator, written with this role.
+    fn row(who: &str, role: &str, id: i64, event: &str, at_ms: i64, detail: &serde_json::Value) -> TeamEntry {
+        let identity = operator(who);
+        let line = json!({
+            "id": id, "event": event, "at_ms": at_ms, "connection": "shop", "user_id": "42",
+            "user_email": "zoe@example.com", "reason": "ticket 7", "detail": detail.to_string(),
+            "operator_name": identity.operator_name, "operator_email": identity.operator_email,
+            "os_user": identity.os_user, "host": identity.host,
+        });
+        TeamEntry::parse(&format!("{who}s-log"), id, role, at_ms, 1, &line.to_string()).unwrap()
+    }
+
+    /// What Kim asked for at minute 0.
+    fn asked() -> Approvals {
+        let mut approvals = Approvals::default();
+        approvals.apply(&row("Kim", "kim", 5, "approval_asked", 0, &json!({ "mode": "read_only" })));
+        approvals
+    }
+
+    fn kims_request() -> serde_json::Value {
+        json!({ "log": "Kims-log", "id": 5 })
+    }
+
+    fn find(approvals: &Approvals, user: &str, mode: SessionMode, minute: i64) -> Option<i64> {
+        let found =
+            approvals.find_approved("Kims-log", ("shop", user, mode), &operator("Kim"), minute * MINUTE);
+        found.map(|name| name.id)
+    }
+
+    #[test]
+    fn what_another_person_approves_can_be_used_once() {
+        let mut approvals = asked();
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 1), None, "nobody has decided");
+        let seen = approvals.list_requests("Adas-log", MINUTE, MINUTE);
+        assert_eq!((seen[0].state, seen[0].is_own), (ApprovalState::Waiting, false));
+        approvals.apply(&row("Ada", "ada", 9, "approved", MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), Some(5));
+        let seen = approvals.list_requests("Kims-log", MINUTE, MINUTE);
+        assert_eq!(
+            (seen[0].state, &*seen[0].decided_by, seen[0].is_own),
+            (ApprovalState::Approved, "Ada", true)
+        );
+        approvals.apply(&row("Kim", "kim", 6, "approval_used", MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), None);
+        assert_eq!(approvals.list_requests("Kims-log", MINUTE, MINUTE), []);
+    }
+
+    #[test]
+    fn it_is_for_one_user_one_mode_one_operator_and_ten_minutes() {
+        let mut approvals = asked();
+        approvals.apply(&row("Ada", "ada", 9, "approved", MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "43", SessionMode::ReadOnly, 2), None);
+        assert_eq!(find(&approvals, "42", SessionMode::Full, 2), None);
+        let request = ("shop", "42", SessionMode::ReadOnly);
+        for (log, who, request) in [
+            ("Adas-log", "Kim", request),
+            ("Kims-log", "Ada", request),
+            ("Kims-log", "Kim", ("other", "42", SessionMode::ReadOnly)),
+        ] {
+            assert_eq!(
+                approvals.find_approved(log, request, &operator(who), 2 * MINUTE),
+                None,
+                "{log} {who}"
+            );
+        }
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 9), Some(5));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 10), None);
+        assert_eq!(approvals.list_requests("Kims-log", 10 * MINUTE, 0), []);
+    }
+
+    #[test]
+    fn a_late_answer_and_a_second_one_do_not_count() {
+        let mut approvals = asked();
+        approvals.apply(&row("Ada", "ada", 9, "approved", 11 * MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), None);
+        approvals.apply(&row("Ada", "ada", 10, "approval_declined", MINUTE, &kims_request()));
+        approvals.apply(&row("Bo", "bo", 3, "approved", 2 * MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), None, "Ada has declined it");
+    }
+
+    #[test]
+    fn nobody_approves_for_themselves() {
+        for (who, role, personal) in [
+            // In their own log, whatever role wrote it.
+            ("Kim", "ada", false),
+            // From another log, with the role that asked, where roles are personal.
+            ("Ada", "kim", true),
+        ] {
+            let mut approvals = asked();
+            approvals.roles_are_personal = personal;
+            approvals.apply(&row(who, role, 9, "approved", MINUTE, &kims_request()));
+            assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), None, "{who} {role}");
+        }
+        // Where all share one role, it says nothing.
+        let mut approvals = asked();
+        approvals.apply(&row("Ada", "kim", 9, "approved", MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 2), Some(5));
+        let kim = operator("Kim");
+        for other in [
+            OperatorIdentity { operator_name: "K".into(), operator_email: String::new(), ..kim.clone() },
+            OperatorIdentity {
+                os_user: "x".into(),
+                operator_email: "KIM@acme.example".into(),
+                operator_name: "K".into(),
+                ..kim.clone()
+            },
+            OperatorIdentity { os_user: "x".into(), operator_email: String::new(), ..kim.clone() },
+        ] {
+            assert!(is_same_person(("a", "r", &kim), ("b", "r", &other), false), "{other:?}");
+        }
+        assert!(!is_same_person(("a", "r", &kim), ("b", "r", &operator("Ada")), false));
+    }
+}

@@ -1,0 +1,268 @@
+//! Colleagues: who of the team is in a customer's account right now, and what they approve, from the team's log.
+//!
+//! `team_entry` is one entry of that log, [`open_sessions`](self) folds them into what is open, `reading` asks the
+//! database, and `watch` keeps it current: the database tells what is new (LISTEN), and is asked from time to time.
+//! Who is where is for information: nothing waits for it, and nothing fails without it. [`approvals`] of a second person are
+//! not: a session that needs one does not begin without.
+
+pub mod approvals;
+mod open_sessions;
+mod reading;
+mod team_entry;
+mod watch;
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use self::approvals::Approvals;
+pub use self::approvals::{ApprovalRequest, ApprovalState};
+use self::open_sessions::OpenSessions;
+use self::team_entry::TeamEntry;
+use crate::access::SessionMode;
+use crate::audit::{OperatorIdentity, RequestName};
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::impersonation::ConnectionProvider;
+use crate::notice::{Notice, Notices};
+use crate::vault::Vault;
+
+/// A session of somebody else, in whichever console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct ColleagueSession {
+    pub session: String,
+    /// The connection's ID.
+    pub connection: String,
+    /// The user's ID.
+    pub user: String,
+    /// Who is signed in: by name, else by email address, else by account.
+    pub operator: String,
+    /// The name of their computer.
+    pub host: String,
+    /// Milliseconds since the Unix epoch, by their clock.
+    #[ts(type = "number")]
+    pub since: i64,
+    pub mode: SessionMode,
+    /// May be empty.
+    pub ticket: String,
+    /// `false`: their console is not connected to the team's log, so the session may have ended.
+    pub is_certain: bool,
+}
+
+/// Whether the team's log tells about colleagues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum TeamLogReach {
+    /// The team has no log.
+    #[default]
+    NoLog,
+    /// It has not answered yet.
+    Connecting,
+    InReach,
+    /// It does not answer: colleagues may be anywhere.
+    OutOfReach,
+}
+
+/// Who of the team is in which account, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, TS)]
+#[ts(export)]
+pub struct Presence {
+    pub reach: TeamLogReach,
+    /// Why it is out of reach.
+    pub why: Option<String>,
+    /// Oldest first. While the log is out of reach: as they were, all of them uncertain.
+    pub sessions: Vec<ColleagueSession>,
+}
+
+/// What is known of colleagues; tells the windows when that changes.
+pub struct Colleagues {
+    /// The ID of this console's own log.
+    own_log: String,
+    clock: Clock,
+    notices: Notices,
+    /// Weak, because the owner of the connections owns this struct.
+    connections: Weak<dyn ConnectionProvider>,
+    known: Mutex<Known>,
+    /// Cancelled once another log is watched.
+    watching: Mutex<CancellationToken>,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct Known {
+    open: OpenSessions,
+    approvals: Approvals,
+    /// By how much the database's clock is ahead of this computer's.
+    server_ahead_ms: i64,
+    shown: Presence,
+    requests: Vec<ApprovalRequest>,
+}
+
+impl Known {
+    fn clear(&mut self) {
+        self.open.clear();
+        self.approvals.clear();
+    }
+
+    fn apply(&mut self, row: &TeamEntry) {
+        self.open.apply(row);
+        self.approvals.apply(row);
+    }
+}
+
+impl Colleagues {
+    pub(crate) fn new(
+        own_log: String,
+        clock: Clock,
+        notices: Notices,
+        connections: Weak<dyn ConnectionProvider>,
+    ) -> Arc<Self> {
+        let (known, watching, stop) = (Mutex::default(), Mutex::default(), CancellationToken::new());
+        Arc::new(Self { own_log, clock, notices, connections, known, watching, stop })
+    }
+
+    pub fn presence(&self) -> Presence {
+        self.known.lock().shown.clone()
+    }
+
+    /// Watches the team's log at this URL from now on; `None`: the team has none.
+    pub(crate) fn follow(self: &Arc<Self>, url: Option<String>, vault: &Vault) {
+        let stop = self.stop.child_token();
+        std::mem::replace(&mut *self.watching.lock(), stop.clone()).cancel();
+        tokio::spawn(Arc::clone(self).watch(url, vault.clone(), stop));
+    }
+
+    /// Stops watching the team's log.
+    pub(crate) fn close(&self) {
+        self.stop.cancel();
+    }
+
+    /// Changes what is known, and tells the windows if they see something else then.
+    fn update(&self, reach: TeamLogReach, why: Option<String>, change: impl FnOnce(&mut Known)) {
+        let connections = self.connections.upgrade();
+        let max_minutes = |id: &str| connections.as_ref()?.find_connection(id).ok()?.policy.max_minutes;
+        let mut known = self.known.lock();
+        change(&mut known);
+        let mut sessions = known.open.list_colleagues(&self.own_log, self.clock.now_ms(), max_minutes);
+        if reach != TeamLogReach::InReach {
+            for session in &mut sessions {
+                session.is_certain = false;
+            }
+        }
+        let shown = Presence { reach, why, sessions };
+        // Sent under the lock, so that notices come in the order of what they say.
+        if shown != known.shown {
+            known.shown.clone_from(&shown);
+            self.notices.send(Notice::Presence(shown));
+        }
+        let now_ms = self.clock.now_ms();
+        let requests = known.approvals.list_requests(&self.own_log, now_ms + known.server_ahead_ms, now_ms);
+        if requests != known.requests {
+            let is_new = |one: &&ApprovalRequest| {
+                let is_known = known.requests.iter().any(|old| (&old.log, old.id) == (&one.log, one.id));
+                !is_known && !one.is_own && one.state == ApprovalState::Waiting
+            };
+            for new in requests.iter().filter(is_new) {
+                self.notices.send(Notice::ApprovalAsked(new.clone()));
+            }
+            known.requests.clone_from(&requests);
+            self.notices.send(Notice::Approvals(requests));
+        }
+    }
+
+    /// The requests that can be decided or used, oldest first.
+    pub fn approval_requests(&self) -> Vec<ApprovalRequest> {
+        self.known.lock().requests.clone()
+    }
+
+    pub(crate) fn own_log(&self) -> &str {
+        &self.own_log
+    }
+
+    /// Resolves once [`Self::close`] is called.
+    pub(crate) async fn closed(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Fails, in words, where nobody can be asked.
+    pub(crate) fn require_team_log(&self) -> Result<()> {
+        let known = self.known.lock();
+        let (why, hint) = match known.shown.reach {
+            TeamLogReach::InReach => return Ok(()),
+            TeamLogReach::NoLog => (
+                "there is no log of the team to ask in".to_owned(),
+                "Ask the person who looks after the connection: approvals need `[audit] url` in the team file.",
+            ),
+            TeamLogReach::Connecting => {
+                ("the team's log has not answered yet".to_owned(), "Try again in a moment.")
+            }
+            TeamLogReach::OutOfReach => (
+                format!(
+                    "the team's log is out of reach. {}",
+                    known.shown.why.as_deref().unwrap_or_default().trim_end_matches('.')
+                ),
+                "Try again once it answers.",
+            ),
+        };
+        let message = format!("This connection needs a colleague's approval, and {why}.");
+        Err(Error::new(Code::PolicyRefused, message).with_hint(hint))
+    }
+
+    /// The approval that this operator may use now to begin a session as this user in this mode.
+    pub(crate) fn find_approved(
+        &self,
+        account: (&str, &str, SessionMode),
+        operator: &OperatorIdentity,
+    ) -> Result<RequestName> {
+        self.require_team_log()?;
+        let known = self.known.lock();
+        let server_ms = self.clock.now_ms() + known.server_ahead_ms;
+        known.approvals.find_approved(&self.own_log, account, operator, server_ms).ok_or_else(|| {
+            Error::new(Code::ApprovalRequired, "A colleague has to approve this session first.")
+                .with_hint("Ask for approval: colleagues see your request in their consoles.")
+        })
+    }
+
+    /// The open request that this operator may decide.
+    pub(crate) fn find_decidable(
+        &self,
+        name: &RequestName,
+        operator: &OperatorIdentity,
+    ) -> Result<ApprovalRequest> {
+        self.require_team_log()?;
+        let known = self.known.lock();
+        let now_ms = self.clock.now_ms();
+        let requests = known.approvals.list_requests(&self.own_log, now_ms + known.server_ahead_ms, now_ms);
+        let open = requests
+            .into_iter()
+            .find(|one| one.log == name.log && one.id == name.id && one.state == ApprovalState::Waiting)
+            .ok_or_else(|| {
+                Error::new(Code::PolicyRefused, "This request is not open any more.")
+                    .with_hint("It has expired, or somebody has decided it.")
+            })?;
+        if known.approvals.is_own(name, &self.own_log, operator) != Some(false) {
+            return Err(Error::new(Code::PolicyRefused, "You cannot decide your own request.")
+                .with_hint("Another person of the team has to."));
+        }
+        Ok(open)
+    }
+
+    /// Whether this request still waits or can be used, its time apart.
+    pub(crate) fn is_unused(&self, name: &RequestName) -> bool {
+        self.known.lock().approvals.is_unused(name)
+    }
+
+    /// It was used here, which the team's log will say too.
+    pub(crate) fn note_use(&self, name: &RequestName) {
+        let (reach, why) = {
+            let known = self.known.lock();
+            (known.shown.reach, known.shown.why.clone())
+        };
+        self.update(reach, why, |known| known.approvals.note_use(name));
+    }
+}

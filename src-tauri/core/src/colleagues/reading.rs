@@ -1,0 +1,144 @@
+//! What the console asks the team's log about colleagues. Everything here only reads.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row;
+use sqlx::postgres::{PgListener, PgRow};
+
+use super::team_entry::TeamEntry;
+
+/// The channel on which the database tells of each new entry.
+pub(super) const CHANNEL: &str = "understudy";
+
+/// The first half of the number of an advisory lock that says: a console with this log is connected. No other program is
+/// likely to use it.
+const CONSOLES: i32 = 0x556e_6473;
+
+/// The events of a session that [`super::OpenSessions`] counts.
+pub(super) const EVENTS: &[&str] = &["begun", "active", "refused", "unlocked", "locked", "extended", "ended"];
+
+/// The events that [`super::Approvals`] counts, and one that everybody is told.
+pub(super) const APPROVAL_EVENTS: &[&str] =
+    &["approval_asked", "approved", "approval_declined", "approval_used", GLASS_BROKEN];
+
+/// Somebody went on without the approval that they needed.
+pub(super) const GLASS_BROKEN: &str = "glass_broken";
+
+const COLUMNS: &str = "log, id, written_by, (extract(epoch FROM written_at) * 1000)::bigint AS written_at_ms, \
+                       hashtext(log) AS console, line";
+
+/// Says that a console with this log is connected, for as long as this connection lasts.
+pub(super) async fn announce_console(listener: &mut PgListener, log: &str) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_advisory_lock_shared($1, hashtext($2))")
+        .bind(CONSOLES)
+        .bind(log)
+        .execute(listener)
+        .await?;
+    Ok(())
+}
+
+/// The consoles that are connected: the hashes of their logs.
+pub(super) async fn read_connected(listener: &mut PgListener) -> sqlx::Result<BTreeSet<i32>> {
+    let held: Vec<i64> = sqlx::query_scalar(
+        "SELECT DISTINCT objid::bigint FROM pg_locks
+         WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::int4::bigint::oid AND granted
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .bind(CONSOLES)
+    .fetch_all(listener)
+    .await?;
+    // The lock's number is shown without its sign.
+    Ok(held.into_iter().filter_map(|number| u32::try_from(number).ok().map(u32::cast_signed)).collect())
+}
+
+/// The entries of all sessions that have begun in the last day and have not ended, those of each log in their order.
+pub(super) async fn read_open_sessions(listener: &mut PgListener) -> sqlx::Result<Vec<TeamEntry>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "WITH open AS (
+             SELECT log, entry ->> 'session' AS session FROM understudy.entries AS begun
+             WHERE entry ->> 'event' = 'begun' AND entry ->> 'mode' IS NOT NULL
+                 AND written_at > now() - interval '1 day'
+                 AND NOT EXISTS (
+                     SELECT FROM understudy.entries AS ended
+                     WHERE ended.log = begun.log AND ended.entry ->> 'session' = begun.entry ->> 'session'
+                         AND ended.entry ->> 'event' = 'ended'))
+         SELECT {COLUMNS} FROM understudy.entries JOIN open USING (log)
+         WHERE entry ->> 'session' = open.session AND entry ->> 'event' = ANY ($1)
+         ORDER BY written_at, log, id"
+    )))
+    .bind(EVENTS)
+    .fetch_all(listener)
+    .await?;
+    rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+/// The entries about approvals of the last half hour: more than any request lasts.
+pub(super) async fn read_approvals(listener: &mut PgListener) -> sqlx::Result<Vec<TeamEntry>> {
+    // As the index names them.
+    let events = APPROVAL_EVENTS.iter().map(|event| format!("'{event}'")).collect::<Vec<_>>().join(", ");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM understudy.entries
+         WHERE entry ->> 'event' IN ({events}) AND written_at > now() - interval '30 minutes'
+         ORDER BY written_at, log, id"
+    )))
+    .fetch_all(listener)
+    .await?;
+    rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+/// What the server says about itself and this console.
+pub(super) struct ServerFacts {
+    /// Its time, in milliseconds since the Unix epoch.
+    pub(super) now_ms: i64,
+    /// The role of this console.
+    pub(super) role: String,
+    /// More than one role may write.
+    pub(super) roles_are_personal: bool,
+}
+
+pub(super) async fn read_server_facts(listener: &mut PgListener) -> sqlx::Result<ServerFacts> {
+    let row = sqlx::query(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, session_user::text AS role,
+             (SELECT count(*) FROM pg_roles
+              WHERE rolcanlogin AND NOT rolsuper
+                  AND has_any_column_privilege(oid, 'understudy.entries', 'INSERT')) > 1 AS personal",
+    )
+    .fetch_one(listener)
+    .await?;
+    Ok(ServerFacts {
+        now_ms: row.try_get("now_ms")?,
+        role: row.try_get("role")?,
+        roles_are_personal: row.try_get("personal")?,
+    })
+}
+
+/// These entries, those of each log in their order.
+pub(super) async fn read_entries(
+    listener: &mut PgListener,
+    entries: &[(String, i64)],
+) -> sqlx::Result<Vec<TeamEntry>> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (logs, ids): (Vec<&str>, Vec<i64>) = entries.iter().map(|(log, id)| (log.as_str(), *id)).unzip();
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM understudy.entries
+         WHERE (log, id) IN (SELECT * FROM unnest($1::text[], $2::bigint[])) ORDER BY written_at, log, id"
+    )))
+    .bind(logs)
+    .bind(ids)
+    .fetch_all(listener)
+    .await?;
+    rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+fn read_row(row: &PgRow) -> sqlx::Result<Option<TeamEntry>> {
+    Ok(TeamEntry::parse(
+        row.try_get("log")?,
+        row.try_get("id")?,
+        row.try_get("written_by")?,
+        row.try_get("written_at_ms")?,
+        row.try_get("console")?,
+        row.try_get("line")?,
+    ))
+}

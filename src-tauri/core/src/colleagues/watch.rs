@@ -1,0 +1,209 @@
+//! Keeps what is known of colleagues current for as long as the console runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use sqlx::postgres::{PgListener, PgNotification};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::reading::{
+    APPROVAL_EVENTS, CHANNEL, EVENTS, GLASS_BROKEN, announce_console, read_approvals, read_connected,
+    read_entries, read_open_sessions, read_server_facts,
+};
+use super::team_entry::TeamEntry;
+use super::{Colleagues, Known, TeamLogReach};
+use crate::clock::Moment;
+use crate::error::{Code, Error};
+use crate::notice::{Notice, Toast, ToastKind};
+use crate::sanitize;
+use crate::team_log::TeamDatabase;
+use crate::vault::Vault;
+
+/// How often the console asks which consoles are connected. It is also how long a lost connection may go unnoticed, and
+/// how often sessions are read where the database does not tell of them.
+const LOOK_MS: i64 = 15_000;
+
+/// How often all open sessions are read again although the database tells of them.
+const READ_AGAIN_MS: i64 = 10 * 60 * 1_000;
+
+/// The longest that an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Pauses before the next attempt to connect.
+const PAUSES_MS: [i64; 5] = [1_000, 2_000, 5_000, 15_000, 30_000];
+
+/// More entries at once than this, and all open sessions are read instead.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// What the database tells of an entry.
+#[derive(Deserialize)]
+struct ToldEntry {
+    log: String,
+    id: i64,
+    event: String,
+}
+
+impl Colleagues {
+    /// Watches the team's log at `url` until `stop`.
+    pub(super) async fn watch(self: Arc<Self>, url: Option<String>, vault: Vault, stop: CancellationToken) {
+        let Some(url) = url else {
+            return self.update(TeamLogReach::NoLog, None, Known::clear);
+        };
+        self.update(TeamLogReach::Connecting, None, Known::clear);
+        let mut failures = 0;
+        loop {
+            let failed = tokio::select! {
+                () = stop.cancelled() => return,
+                failed = self.watch_once(&url, &vault, &mut failures) => failed,
+            };
+            tracing::info!("the team's log is not watched: {failed:#}");
+            self.update(TeamLogReach::OutOfReach, Some(failed.message), |_| {});
+            let pause = PAUSES_MS[failures.min(PAUSES_MS.len() - 1)];
+            failures += 1;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.wait_until(self.clock.now().add_ms(pause)) => {}
+            }
+        }
+    }
+
+    /// Connects, and watches until that fails.
+    async fn watch_once(&self, url: &str, vault: &Vault, failures: &mut usize) -> Error {
+        let database = match TeamDatabase::open(url, vault).await {
+            Ok(database) => database,
+            Err(error) => return error,
+        };
+        let listening = async {
+            let mut listener = PgListener::connect_with(database.pool()).await?;
+            // A lost connection is made anew here, and what was missed in between is read.
+            listener.eager_reconnect(false);
+            self.listen(&mut listener, failures).await
+        };
+        match listening.await {
+            Ok(()) => Error::new(
+                Code::DirectoryUnreachable,
+                format!("{} has closed the connection.", database.describe_place()),
+            ),
+            Err(cause) => database.explain(cause),
+        }
+    }
+
+    async fn listen(&self, listener: &mut PgListener, failures: &mut usize) -> sqlx::Result<()> {
+        // Poolers that lend a connection for one transaction only accept LISTEN and then tell nothing. What arrives on a
+        // channel of our own shows that this is none of them.
+        let own_channel = format!("{CHANNEL}_{}", Uuid::new_v4().simple());
+        in_time(listener.listen_all([CHANNEL, &own_channel])).await?;
+        in_time(announce_console(listener, &self.own_log)).await?;
+        let notify = sqlx::query("SELECT pg_notify($1, '')").bind(&own_channel);
+        in_time(notify.execute(&mut *listener)).await?;
+        self.read_all(listener).await?;
+        *failures = 0;
+        let mut is_told = false;
+        let mut next_look = self.clock.now().add_ms(LOOK_MS);
+        let mut read_again = self.clock.now().add_ms(READ_AGAIN_MS);
+        loop {
+            let told = tokio::select! {
+                told = listener.try_recv() => told?,
+                () = self.clock.wait_until(next_look) => {
+                    next_look = self.clock.now().add_ms(LOOK_MS);
+                    if is_told && !read_again.is_reached(self.clock.now()) {
+                        self.look_at_consoles(listener).await?;
+                    } else {
+                        self.read_all(listener).await?;
+                        read_again = self.clock.now().add_ms(READ_AGAIN_MS);
+                    }
+                    continue;
+                }
+            };
+            let Some(told) = told else { return Ok(()) };
+            is_told |= told.channel() == own_channel;
+            self.take_told(listener, told, &mut read_again).await?;
+        }
+    }
+
+    /// Reads all open sessions.
+    async fn read_all(&self, listener: &mut PgListener) -> sqlx::Result<()> {
+        let rows = in_time(read_open_sessions(listener)).await?;
+        let consoles = in_time(read_connected(listener)).await?;
+        let approvals = in_time(read_approvals(listener)).await?;
+        let facts = in_time(read_server_facts(listener)).await?;
+        self.update(TeamLogReach::InReach, None, |known| {
+            known.clear();
+            known.approvals.roles_are_personal = facts.roles_are_personal;
+            known.approvals.own_role = facts.role;
+            known.server_ahead_ms = facts.now_ms - self.clock.now_ms();
+            for row in rows.iter().chain(&approvals) {
+                known.apply(row);
+            }
+            known.open.set_connected(consoles);
+        });
+        Ok(())
+    }
+
+    async fn look_at_consoles(&self, listener: &mut PgListener) -> sqlx::Result<()> {
+        let consoles = in_time(read_connected(listener)).await?;
+        self.update(TeamLogReach::InReach, None, |known| known.open.set_connected(consoles));
+        Ok(())
+    }
+
+    /// Takes what the database has told of, all of it at once.
+    async fn take_told(
+        &self,
+        listener: &mut PgListener,
+        first: PgNotification,
+        read_again: &mut Moment,
+    ) -> sqlx::Result<()> {
+        let mut told = vec![first];
+        while let Some(next) = listener.next_buffered() {
+            told.push(next);
+        }
+        let entries: Vec<(String, i64)> = told.iter().filter_map(name_entry).collect();
+        if entries.len() > MOST_AT_ONCE {
+            self.read_all(listener).await?;
+            *read_again = self.clock.now().add_ms(READ_AGAIN_MS);
+            return Ok(());
+        }
+        let rows = in_time(read_entries(listener, &entries)).await?;
+        for row in rows.iter().filter(|row| row.entry.event == GLASS_BROKEN && row.log != self.own_log) {
+            self.notices.send(Notice::Toast(describe_broken_glass(row)));
+        }
+        if !rows.is_empty() {
+            self.update(TeamLogReach::InReach, None, |known| rows.iter().for_each(|row| known.apply(row)));
+        }
+        Ok(())
+    }
+}
+
+/// The log and the number of an entry that matters here.
+fn name_entry(told: &PgNotification) -> Option<(String, i64)> {
+    let entry: ToldEntry = serde_json::from_str(told.payload()).ok()?;
+    let matters = |events: &[&str]| events.contains(&entry.event.as_str());
+    (matters(EVENTS) || matters(APPROVAL_EVENTS)).then_some((entry.log, entry.id))
+}
+
+/// What all of the team are told at once.
+fn describe_broken_glass(row: &TeamEntry) -> Toast {
+    let entry = &row.entry;
+    let text = |part: &Option<String>| sanitize::sanitize_line(part.as_deref().unwrap_or_default(), 200);
+    let user = [&entry.user_name, &entry.user_email, &entry.user_id].into_iter().find(|part| part.is_some());
+    let connection = if entry.connection_name.is_some() { &entry.connection_name } else { &entry.connection };
+    Toast {
+        kind: ToastKind::Bad,
+        text: format!(
+            "{} signs in as {} ({}) without approval.",
+            sanitize::sanitize_line(entry.operator().display_name(), 60),
+            user.map(text).unwrap_or_default(),
+            text(connection),
+        ),
+        hint: Some(format!("Their reason: {}", text(&entry.reason))),
+        said: Vec::new(),
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(ANSWER, answer)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Protocol("no answer within 10 s".into())))
+}

@@ -1,0 +1,110 @@
+//! Approval by a second person: asking for it, deciding, and using it.
+
+use std::sync::Arc;
+
+use super::Console;
+use crate::audit::{ConsoleEvent, RequestName};
+use crate::colleagues::ApprovalRequest;
+use crate::colleagues::approvals::APPROVAL_LASTS_MS;
+use crate::customer_link::TicketContext;
+use crate::error::{Code, Error, Result};
+use crate::impersonation::{self, ImpersonationRequest, NeededApproval};
+
+impl Console {
+    /// The requests that can be decided or used, oldest first.
+    pub fn approval_requests(&self) -> Vec<ApprovalRequest> {
+        self.colleagues.approval_requests()
+    }
+
+    /// Asks the team to approve a session as this user.
+    pub async fn ask_approval(
+        &self,
+        id: &str,
+        user: &str,
+        reason: &str,
+        ticket: TicketContext,
+    ) -> Result<()> {
+        ticket.check()?;
+        self.colleagues.require_team_log()?;
+        let reason = reason.trim().to_owned();
+        if reason.is_empty() {
+            return Err(Error::new(
+                Code::ReasonRequired,
+                "Colleagues need a reason to approve this session.",
+            )
+            .with_hint("Enter one in a few words, for example with a ticket number."));
+        }
+        let request =
+            ImpersonationRequest { reason: reason.clone(), ticket, ..self.impersonation_request(id, user) };
+        let (connection, label) = self.impersonations.judge_request(&request).await?;
+        let asked = ConsoleEvent::ApprovalAsked { mode: connection.policy.access.mode };
+        let entry = self
+            .entry_about(id, asked)
+            .about_user(impersonation::name_user(label.clone()))
+            .with_reason(&reason, &request.ticket.ticket);
+        let number = self.impersonations.write_numbered_entry(&entry).await?;
+        let name = RequestName { log: self.colleagues.own_log().to_owned(), id: number };
+        let expired = self
+            .entry_about(id, ConsoleEvent::ApprovalExpired(name.clone()))
+            .about_user(impersonation::name_user(label));
+        let (colleagues, sessions) = (Arc::clone(&self.colleagues), Arc::clone(&self.impersonations));
+        let clock = self.clock.clone();
+        tokio::spawn(async move {
+            let until = clock.now().add_ms(APPROVAL_LASTS_MS);
+            tokio::select! {
+                () = colleagues.closed() => return,
+                () = clock.wait_until(until) => {}
+            }
+            if colleagues.is_unused(&name) {
+                let mut expired = expired;
+                expired.at_ms = clock.now_ms();
+                sessions.log_console_entry(expired).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Approves a colleague's request, or declines it; `answer` may be empty.
+    pub async fn decide_approval(&self, name: RequestName, approve: bool, answer: &str) -> Result<()> {
+        let request = self.colleagues.find_decidable(&name, &self.operator())?;
+        let decided =
+            if approve { ConsoleEvent::Approved(name) } else { ConsoleEvent::ApprovalDeclined(name) };
+        let entry = self
+            .entry_about(&request.connection, decided)
+            .about_user(impersonation::name_user(request.user))
+            .with_reason(answer.trim(), &request.ticket);
+        self.record_first(entry, "Nothing was decided").await
+    }
+
+    /// Uses the approval that a session needs, or records that it begins without one.
+    pub(super) async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()> {
+        let NeededApproval { connection, user, mode, operator, reason, ticket, break_glass } = needed;
+        let entry = |event| {
+            self.new_entry(event)
+                .about_connection(impersonation::name_connection(connection))
+                .about_user(impersonation::name_user(user.clone()))
+                .with_reason(reason, ticket)
+        };
+        if break_glass {
+            if !connection.policy.break_glass {
+                let message = "This connection lets nobody sign in without a colleague's approval.";
+                return Err(Error::new(Code::PolicyRefused, message).with_hint("Ask for approval."));
+            }
+            if reason.is_empty() {
+                let message = "Signing in without approval needs a reason.";
+                return Err(Error::new(Code::ReasonRequired, message)
+                    .with_hint("Enter one in a few words. All of the team are told."));
+            }
+            return self.record_first(entry(ConsoleEvent::GlassBroken { mode }), "Nothing begins").await;
+        }
+        let name = self.colleagues.find_approved((&connection.id, &user.id, mode), operator)?;
+        let used = entry(ConsoleEvent::ApprovalUsed(name.clone()));
+        let is_first = self.audit.append_use_of_approval(&used, name.id).await?;
+        self.colleagues.note_use(&name);
+        if is_first {
+            return Ok(());
+        }
+        Err(Error::new(Code::ApprovalRequired, "This approval was already used.")
+            .with_hint("Ask for another one."))
+    }
+}
