@@ -71,6 +71,12 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::CustomerLink(link) => app.emit_to(CONSOLE, "customer_link", link),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::WaitingMessages(notes) => app.emit_to(CONSOLE, "waiting_messages", notes),
+        Notice::Approvals(requests) => app.emit_to(CONSOLE, "approvals", requests),
+        Notice::ApprovalAsked(request) => {
+            notification::approval_asked(app, &request);
+            Ok(())
+        }
+        Notice::Presence(presence) => app.emit_to(CONSOLE, "presence", presence),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),

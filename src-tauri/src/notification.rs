@@ -5,9 +5,11 @@
 //! silently dropped: the bar and the console say the same.
 
 use tauri::{AppHandle, Manager, UserAttentionType};
+use understudy_core::colleagues::ApprovalRequest;
 use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 
+use crate::CONSOLE;
 use crate::session_window::bar_label;
 
 /// Announces that `session` is about to end; `now` is in milliseconds since the epoch.
@@ -17,6 +19,19 @@ pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
     }
     let (title, text) = describe_ending(session, now);
     show_notification(app, title, text);
+}
+
+/// Announces that a colleague asks for approval.
+pub fn approval_asked(app: &AppHandle, request: &ApprovalRequest) {
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        let _ = window.request_user_attention(Some(UserAttentionType::Informational));
+    }
+    let connection = sanitize::sanitize_line(&request.connection_name, 40);
+    show_notification(
+        app,
+        format!("A colleague asks for approval: {connection}"),
+        "Approve or decline it in Understudy within 10 minutes.".into(),
+    );
 }
 
 /// Shows a notification.

@@ -19,8 +19,9 @@ use understudy_core::arrangement::Arrangement;
 use understudy_core::audit::export::LogFormat;
 use understudy_core::audit::listing::{EntryPage, ListedEntry, SessionCounts};
 use understudy_core::audit::verification_report::VerificationReport;
-use understudy_core::audit::{EndCause, LatestSession};
+use understudy_core::audit::{EndCause, LatestSession, RequestName};
 use understudy_core::check::{Report, TypedSecrets};
+use understudy_core::colleagues::{ApprovalRequest, Presence};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
     Preset,
@@ -67,6 +68,10 @@ pub struct ConsoleState {
     sessions: Vec<SessionView>,
     /// The summaries that have not reached their tickets yet.
     waiting_messages: Vec<WaitingMessage>,
+    /// Who of the team is in which account.
+    presence: Presence,
+    /// The requests for approval that can be decided or used.
+    approvals: Vec<ApprovalRequest>,
     settings: Settings,
     version: String,
     /// Global shortcuts do not work here; a key can run `understudy --search` instead.
@@ -85,6 +90,8 @@ commands! {
                 order: list.order,
                 sessions: core.sessions(),
                 waiting_messages: core.waiting_messages(),
+                presence: core.presence(),
+                approvals: core.approval_requests(),
                 settings: core.settings(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 wayland: is_wayland(),
@@ -203,6 +210,27 @@ commands! {
             ticket: TicketContext,
         ) -> SessionView {
             core.impersonate_for_ticket(&connection, &user, &reason, given, ticket).await
+        }
+
+        /// Asks the team to approve a session as this user.
+        ask_approval [core: Core<'_>] (connection: String, user: String, reason: String, ticket: TicketContext) -> () {
+            core.ask_approval(&connection, &user, &reason, ticket).await
+        }
+
+        /// Approves a colleague's request, or declines it.
+        decide_approval [core: Core<'_>] (request: RequestName, approve: bool, answer: String) -> () {
+            core.decide_approval(request, approve, &answer).await
+        }
+
+        /// Signs in without the approval that the connection asks for.
+        break_glass [core: Core<'_>] (
+            connection: String,
+            user: String,
+            reason: String,
+            given: Map<String, Value> as "Record<string, unknown>",
+            ticket: TicketContext,
+        ) -> SessionView {
+            core.break_glass(&connection, &user, &reason, given, ticket).await
         }
 
         /// A link that leads to this user, for a ticket.

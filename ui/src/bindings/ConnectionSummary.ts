@@ -16,6 +16,14 @@ id: string, name: string, environment: Environment, source: ConnectionSource, re
  */
 max_minutes: number | null, 
 /**
+ * Before a session begins, a colleague has to approve it.
+ */
+needs_approval: boolean, 
+/**
+ * It may begin without, with a reason.
+ */
+may_break_glass: boolean, 
+/**
  * The database's name for display: "PostgreSQL", "MySQL", "SQLite".
  */
 engine: string, 

@@ -37,6 +37,7 @@ import type { QuickChoice } from "./QuickChoice";
 import type { QuickState } from "./QuickState";
 import type { RecordsRequest } from "./RecordsRequest";
 import type { Report } from "./Report";
+import type { RequestName } from "./RequestName";
 import type { Row } from "./Row";
 import type { SecretStatus } from "./SecretStatus";
 import type { SessionCounts } from "./SessionCounts";
@@ -79,6 +80,9 @@ export type Commands = {
   prepare_window: { args: { connection: string }, result: null },
   discard_window: { args: {}, result: null },
   impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown>, ticket: TicketContext }, result: SessionView },
+  ask_approval: { args: { connection: string, user: string, reason: string, ticket: TicketContext }, result: null },
+  decide_approval: { args: { request: RequestName, approve: boolean, answer: string }, result: null },
+  break_glass: { args: { connection: string, user: string, reason: string, given: Record<string, unknown>, ticket: TicketContext }, result: SessionView },
   link_to_customer: { args: { connection: string, user: string }, result: string },
   record_copy: { args: { connection: string, format: string, rows: number }, result: null },
   try_session: { args: { connection: string, user: string }, result: SessionView },
