@@ -71,6 +71,7 @@ const table: Record<Code, Omit<Presentation, "title">> = {
   user_not_found: { retry: false, tone: "warn" },
   reason_required: { retry: false, tone: "warn" },
   policy_refused: { retry: false, tone: "warn" },
+  approval_required: { retry: false, tone: "warn" },
   destination_changed: { retry: false, tone: "warn" },
   secret_missing: { retry: true, tone: "warn" },
   vault_locked: { retry: true, tone: "warn" },

@@ -5,6 +5,7 @@ import type { UnlistenFn } from "@tauri-apps/api/event";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
 import { writeText } from "@tauri-apps/plugin-clipboard-manager";
 import { open, save } from "@tauri-apps/plugin-dialog";
+import type { ApprovalRequest } from "./bindings/ApprovalRequest";
 import type { Arrangement } from "./bindings/Arrangement";
 import type { BarAction } from "./bindings/BarAction";
 import type { CustomerLink } from "./bindings/CustomerLink";
@@ -27,6 +28,7 @@ import type { Moved } from "./bindings/Moved";
 import type { ListedPage } from "./bindings/ListedPage";
 import type { ListRequest } from "./bindings/ListRequest";
 import type { PreparedNote } from "./bindings/PreparedNote";
+import type { Presence } from "./bindings/Presence";
 import type { RecordsRequest } from "./bindings/RecordsRequest";
 import type { Row } from "./bindings/Row";
 import type { EndedSession } from "./bindings/EndedSession";
@@ -210,6 +212,20 @@ export const impersonate = (
   given: Record<string, unknown>,
   ticket: TicketContext,
 ) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given, ticket }));
+
+/** Asks the team to approve a session; what becomes of it comes with {@link onApprovals}. */
+export const askApproval = (connection: string, user: string, reason: string, ticket: TicketContext) =>
+  call("ask_approval", { connection, user, reason, ticket });
+export const decideApproval = ({ log, id }: ApprovalRequest, approve: boolean, answer: string) =>
+  call("decide_approval", { request: { log, id }, approve, answer });
+/** Like {@link impersonate}, without the approval that the connection asks for. */
+export const breakGlass = (
+  connection: string,
+  user: string,
+  reason: string,
+  given: Record<string, unknown>,
+  ticket: TicketContext,
+) => asking(BY_AGENT, () => call("break_glass", { connection, user, reason, given, ticket }));
 
 /** For its ticket: as HTML and as Markdown. Of a session that runs, or has ended since the console started. */
 export const copySessionSummary = (session: string) => call("copy_session_summary", { session });
@@ -476,6 +492,12 @@ export const onEvidence = (tell: (evidence: EvidenceView) => void) => on("eviden
 export const onSummaryPrepared = (tell: (note: PreparedNote) => void) => on("summary_prepared", tell);
 /** All messages that have not arrived, after any of that changed. */
 export const onWaitingMessages = (tell: (notes: WaitingMessage[]) => void) => on("waiting_messages", tell);
+
+/** Who of the team is in which account, after any of that changed. */
+export const onPresence = (tell: (presence: Presence) => void) => on("presence", tell);
+
+/** The requests for approval that can be decided or used, after any of that changed. */
+export const onApprovals = (tell: (requests: ApprovalRequest[]) => void) => on("approvals", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);

@@ -18,7 +18,8 @@ import { evidence } from "./texts/evidence";
 import { setup } from "./texts/setup";
 import { shared } from "./texts/shared";
 import { summary } from "./texts/summary";
+import { team } from "./texts/team";
 
 export { locale } from "./texts/shared";
 
-export const texts = { ...shared, ...console, setup, bar, destination, evidence, summary, auditLog };
+export const texts = { ...shared, ...console, setup, bar, destination, evidence, summary, team, auditLog };

@@ -63,7 +63,8 @@ export type Tone = "plain" | "good" | "warn" | "bad";
 
 /** How loud it is. */
 export function toneOf({ event, detail, sign_out_failed }: ListedEntry): Tone {
-  if (["refused", "denied"].includes(event) || detail === "crash" || sign_out_failed !== "") return "bad";
+  if (["refused", "denied", "glass_broken"].includes(event) || detail === "crash" || sign_out_failed !== "")
+    return "bad";
   if (event === "unlocked") return "warn";
   return event === "active" ? "good" : "plain";
 }

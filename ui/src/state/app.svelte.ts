@@ -1,6 +1,8 @@
 // The console's state: what Rust told, which connection is current, and the verbs that the views, the keys and
 // the palette share. Data flows one way: Rust → here → views; views call verbs.
 import { createContext, tick } from "svelte";
+import type { ApprovalRequest } from "../bindings/ApprovalRequest";
+import type { ColleagueSession } from "../bindings/ColleagueSession";
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionList } from "../bindings/ConnectionList";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
@@ -10,6 +12,7 @@ import type { EvidenceView } from "../bindings/EvidenceView";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
 import type { PreparedNote } from "../bindings/PreparedNote";
+import type { Presence } from "../bindings/Presence";
 import type { QuickChoice } from "../bindings/QuickChoice";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
@@ -19,6 +22,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { placedColumns, shownColumns } from "../text/columns";
 import { copied, type CopyForm } from "../text/copying";
+import { byAccount, inAccount } from "../text/colleagues";
 import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
 import { cellOf, shortName, whoIs } from "../text/user";
@@ -68,6 +72,11 @@ export class App {
   /** What stands in the rail, place by place: a file that breaks stays where it was. */
   readonly rail: RailEntry[] = $derived(inOrder(this.connections, this.problems, this.#order));
   sessions: SessionView[] = $state.raw([]);
+  /** Who of the team is in which account. */
+  presence: Presence = $state.raw({ reach: "no_log", why: null, sessions: [] });
+  /** Requests for approval, of colleagues and one's own, the oldest first. */
+  approvals: ApprovalRequest[] = $state.raw([]);
+  readonly #colleagues = $derived(byAccount(this.presence.sessions));
   settings: Settings = $state.raw({
     theme: "system",
     operator_name: "",
@@ -161,6 +170,8 @@ export class App {
       this.#take(state);
       this.sessions = state.sessions;
       this.waitingMessages = state.waiting_messages;
+      this.presence = state.presence;
+      this.approvals = state.approvals;
       this.settings = state.settings;
       this.wayland = state.wayland;
       this.version = state.version;
@@ -195,6 +206,8 @@ export class App {
       ipc.onEvidence((evidence) => this.#showEvidence(evidence)),
       ipc.onSummaryPrepared((note) => this.#showSummary(note)),
       ipc.onWaitingMessages((notes) => (this.waitingMessages = notes)),
+      ipc.onPresence((presence) => (this.presence = presence)),
+      ipc.onApprovals((requests) => (this.approvals = requests)),
       ipc.onQuickChoice((choice) => void this.takeQuickChoice(choice)),
       ipc.onPaletteAsked(() => this.layers.open || this.layers.show({ kind: "palette" })),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
@@ -453,6 +466,28 @@ export class App {
     return this.sessions.find(runs) ?? null;
   }
 
+  /** The operator's latest request to sign in as this user. */
+  ownRequest(connection: string, user: string): ApprovalRequest | null {
+    const isIt = (one: ApprovalRequest) =>
+      one.is_own && one.connection === connection && one.user.id === user;
+    return this.approvals.findLast(isIt) ?? null;
+  }
+
+  async decideApproval(request: ApprovalRequest, approve: boolean, answer = ""): Promise<void> {
+    await this.#orSay(() => ipc.decideApproval(request, approve, answer));
+  }
+
+  /** An approval was given: to the dialog that signs in, with the reason that was approved. */
+  async useApproval({ connection, connection_name, user, reason, ticket }: ApprovalRequest): Promise<void> {
+    if (this.layers.open) return toasts.info(texts.ended.finishFirst);
+    await this.#askAgain(connection, connection_name, user.id, { reason, ticket });
+  }
+
+  /** Sessions of this user in other consoles, the oldest first. */
+  colleaguesIn(connection: string, user: string): ColleagueSession[] {
+    return inAccount(this.#colleagues, connection, user);
+  }
+
   async showDetails(): Promise<void> {
     const search = this.search;
     await search?.settled();
@@ -561,9 +596,11 @@ export class App {
     reason: string,
     given: Record<string, unknown>,
     ticket: TicketContext = { ticket: "", page: "" },
+    breaksGlass = false,
   ): Promise<void> {
     const told = this.#sessionsTold;
-    const session = await ipc.impersonate(connection, user, reason, given, ticket);
+    const begin = breaksGlass ? ipc.breakGlass : ipc.impersonate;
+    const session = await begin(connection, user, reason, given, ticket);
     this.link = null;
     // What was told meanwhile is newer than this answer: the session may be over already.
     const known = this.sessions.some(({ id }) => id === session.id);

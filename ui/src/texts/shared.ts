@@ -46,6 +46,7 @@ export const shared = {
       user_not_found: "This user no longer exists",
       reason_required: "A reason is required",
       policy_refused: "The policy does not allow this",
+      approval_required: "A colleague has to approve this",
       secret_missing: "A secret is missing",
       destination_changed: "A stored secret would go somewhere new",
       vault_locked: "The keyring is locked",

@@ -39,6 +39,31 @@ async function openLog(page: Page): Promise<void> {
   await page.getByRole("dialog", { name: "Audit log" }).getByRole("option").first().waitFor();
 }
 
+/** Runs in the page: two colleagues are in one account, and one may be in another. */
+const colleagues: Opening["prepare"] = (fake, { NOW, colleague, inReach }) => {
+  const since = NOW - 7 * 60_000;
+  const [, , other, , one] = fake.rows.map(({ id }) => id);
+  fake.state.presence = inReach(
+    colleague({ user: one ?? "", since }),
+    colleague({
+      session: "c2",
+      user: one ?? "",
+      operator: "Bo Lindqvist",
+      host: "bo-laptop",
+      mode: "full",
+      since,
+    }),
+    colleague({
+      session: "c3",
+      user: other ?? "",
+      operator: "Cem Yılmaz",
+      ticket: "",
+      is_certain: false,
+      since,
+    }),
+  );
+};
+
 /** Runs in the page. */
 const known: Opening["prepare"] = (fake, { NOW }) => {
   const session = (user: string, minutes: number) => ({
@@ -860,6 +885,99 @@ const views: View[] = [
       await page.keyboard.press("Control+Enter");
       await page.getByRole("textbox", { name: "Reason" }).waitFor();
       await page.getByText("Reproducing a bug").waitFor();
+    },
+  },
+  {
+    name: "colleagues",
+    opening: { prepare: colleagues },
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Anna Svensson/ })
+        .click();
+      await page.keyboard.press("Enter");
+      await page
+        .getByRole("complementary", { name: "Details" })
+        .getByText("Ada Okafor is signed in as this user.")
+        .waitFor();
+    },
+  },
+  {
+    name: "colleagues-joined",
+    opening: { prepare: colleagues },
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Anna Svensson/ })
+        .click();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88240: cannot see invoice");
+      await page.keyboard.press("Control+Enter");
+      await page.getByText("Press once more to sign in anyway.").waitFor();
+    },
+  },
+  {
+    name: "colleagues-unknown",
+    opening: {
+      prepare: (fake) => {
+        const why = "The database on db.acme.example, port 5432, does not answer.";
+        fake.state.presence = { reach: "out_of_reach", why, sessions: [] };
+      },
+    },
+    go: async (page) => {
+      await page.keyboard.press("Enter");
+      await page.getByText("colleagues unknown").waitFor();
+    },
+  },
+  {
+    name: "approval-asked",
+    opening: {
+      prepare: (fake, { NOW, approvalRequest }) => {
+        const expires_at = NOW + 9 * 60_000;
+        fake.state.approvals = [
+          approvalRequest({
+            ticket: "88121",
+            expires_at,
+            reason: "The invoice total is wrong, and I have to see the draft",
+          }),
+          approvalRequest({
+            id: 6,
+            is_own: true,
+            state: "approved",
+            decided_by: "Ada Okafor",
+            answer: "Go on",
+            expires_at,
+          }),
+          approvalRequest({
+            id: 7,
+            is_own: true,
+            state: "declined",
+            decided_by: "Bo Lindqvist",
+            answer: "Ask for a ticket first",
+            expires_at,
+          }),
+        ];
+      },
+    },
+  },
+  {
+    name: "approval-awaited",
+    opening: {
+      prepare: (fake, { NOW, approvalRequest }) => {
+        fake.state.connections = fake.state.connections.map((one) => ({
+          ...one,
+          needs_approval: true,
+          may_break_glass: true,
+        }));
+        const user = { id: fake.rows[4]?.id ?? "", name: "Anna Svensson", email: null, company: null };
+        fake.state.approvals = [approvalRequest({ user, is_own: true, expires_at: NOW + 9 * 60_000 })];
+      },
+    },
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Anna Svensson/ })
+        .click();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88121");
+      await page.getByText("Waiting for a colleague.").waitFor();
     },
   },
   {

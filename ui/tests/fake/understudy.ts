@@ -300,6 +300,9 @@ function commands(fake: Fake): Answers {
     prepare_window: () => null,
     discard_window: () => null,
     impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
+    break_glass: ({ connection, user, reason }) => begin(fake, connection, user, reason),
+    ask_approval: () => null,
+    decide_approval: () => null,
     record_copy: () => null,
     link_to_customer: ({ connection, user }) => `understudy://open?connection=${connection}&user=${user}`,
     try_session: ({ connection, user }) => {
@@ -621,6 +624,8 @@ export function summary(
     source: "own",
     reason: "required",
     max_minutes: 60,
+    needs_approval: false,
+    may_break_glass: false,
     engine: "PostgreSQL",
     has_form: false,
   };
@@ -637,6 +642,8 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
     order: [],
     sessions: [],
     waiting_messages: [],
+    approvals: [],
+    presence: { reach: "no_log", why: null, sessions: [] },
     settings: {
       theme: "system",
       operator_name: "Kim",

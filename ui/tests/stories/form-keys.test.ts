@@ -202,7 +202,7 @@ test("what the form has no field for is named where it belongs", async () => {
   const said = () => form.getAllByText(/^Only in the File view/).map((one) => one.textContent);
   expect(said()).toEqual([
     "Only in the File view: ssh, password_command.",
-    "Only in the File view: record_lookups.",
+    "Only in the File view: record_lookups, approval, break_glass.",
     "Only in the File view: note.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
@@ -212,7 +212,7 @@ test("what the form has no field for is named where it belongs", async () => {
     "Only in the File view: encoding, expect, block.",
     "Only in the File view: headers.",
     "Only in the File view: headers, body, encoding, steps.",
-    "Only in the File view: record_lookups.",
+    "Only in the File view: record_lookups, approval, break_glass.",
     "Only in the File view: note.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
