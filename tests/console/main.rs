@@ -5,12 +5,16 @@
 mod action_forms;
 #[cfg(target_os = "linux")]
 mod all_connections;
+#[cfg(target_os = "linux")]
+mod approvals;
 mod audit_log;
 mod causes;
 mod checks;
 #[cfg(target_os = "linux")]
 mod chromium;
 mod cli;
+#[cfg(target_os = "linux")]
+mod colleagues;
 mod destinations;
 mod documents;
 mod endings;

@@ -11,12 +11,14 @@ use tokio::sync::broadcast::Receiver;
 use understudy_core::audit::{AuditLog, EndCause, Event};
 use understudy_core::browser::Browser;
 use understudy_core::clock::Clock;
+use understudy_core::colleagues::Presence;
 use understudy_core::connection::ConnectionSource;
 use understudy_core::console::Console;
 use understudy_core::directory::{ListRequest, Row};
 use understudy_core::home::Home;
 use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{EndedSession, Phase, SessionView};
+use understudy_core::settings::Settings;
 use understudy_core::vault::{Keep, Vault};
 use understudy_demo::Demo;
 use understudy_test_support::browser::PlainBrowser;
@@ -102,13 +104,32 @@ impl Desk {
         Self::with_windows(edit, Arc::clone(&plain) as _, plain).await
     }
 
+    /// The desk of this operator, in a team whose log is at `url`.
+    pub async fn in_team(url: &str, operator: &str, edit: impl FnOnce(String) -> String) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let place = Home::in_folder(home.path());
+        std::fs::write(place.own_team_file(), format!("[audit]\nurl = \"{url}\"\n")).expect("written");
+        let settings = Settings { operator_name: operator.into(), ..Settings::default() };
+        settings.save(&place).expect("written");
+        let plain = Arc::new(PlainBrowser::default());
+        Self::in_home(home, edit, Arc::clone(&plain) as _, plain).await
+    }
+
     /// A desk whose windows are `windows`; `browser` is what they are if they are no real ones.
     pub async fn with_windows(
         edit: impl FnOnce(String) -> String,
         windows: Arc<dyn Browser>,
         browser: Arc<PlainBrowser>,
     ) -> Self {
-        let home = tempfile::tempdir().expect("a folder");
+        Self::in_home(tempfile::tempdir().expect("a folder"), edit, windows, browser).await
+    }
+
+    async fn in_home(
+        home: TempDir,
+        edit: impl FnOnce(String) -> String,
+        windows: Arc<dyn Browser>,
+        browser: Arc<PlainBrowser>,
+    ) -> Self {
         let place = Home::in_folder(home.path());
         let token = SecretString::from(TOKEN);
         let demo = Demo::start(&demo_folder(), token.clone(), understudy_demo::today_in_utc())
@@ -267,6 +288,24 @@ impl Desk {
             _ => None,
         })
         .await
+    }
+
+    /// What is known of colleagues, once it is like this: now, or as soon as it is told.
+    pub async fn presence(&mut self, wanted: impl Fn(&Presence) -> bool) -> Presence {
+        let now = self.console.presence();
+        if wanted(&now) {
+            return now;
+        }
+        self.told(|notice| match notice {
+            Notice::Presence(presence) if wanted(presence) => Some(presence.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next notice that is wanted.
+    pub async fn notice<T>(&mut self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+        self.told(wanted).await
     }
 
     /// Whether all notices have been received.
