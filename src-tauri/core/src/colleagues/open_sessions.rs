@@ -141,7 +141,7 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const ADAS: i32 = 7;
 
-    fn row(id: i64, event: &str, at_ms: i64, more: serde_json::Value) -> TeamEntry {
+    fn row(id: i64, event: &str, at_ms: i64, more: &serde_json::Value) -> TeamEntry {
         let mut line = serde_json::json!({
             "id": id, "event": event, "at_ms": at_ms, "session": "s1", "connection": "shop", "user_id": "42",
             "operator_name": "Ada", "os_user": "ada", "host": "desk-4", "mode": "read_only", "ticket": "7",
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn plain(id: i64, event: &str, at_ms: i64) -> TeamEntry {
-        row(id, event, at_ms, serde_json::json!({}))
+        row(id, event, at_ms, &serde_json::json!({}))
     }
 
     fn list(open: &mut OpenSessions, now_ms: i64) -> Vec<ColleagueSession> {
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_sign_in_test_and_a_form_are_no_session() {
         let mut open = OpenSessions::default();
-        open.apply(&row(1, "begun", 0, serde_json::json!({ "mode": null })));
+        open.apply(&row(1, "begun", 0, &serde_json::json!({ "mode": null })));
         assert_eq!(list(&mut open, 0), []);
     }
 
@@ -201,7 +201,7 @@ mod tests {
         open.apply(&plain(1, "begun", 0));
         for _ in 0..2 {
             // Read twice, counted once.
-            open.apply(&row(2, "extended", 0, serde_json::json!({ "detail": "30" })));
+            open.apply(&row(2, "extended", 0, &serde_json::json!({ "detail": "30" })));
         }
         open.set_connected(BTreeSet::new());
         assert!(!list(&mut open, 91 * MINUTE)[0].is_certain);
