@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -68,11 +69,30 @@ pub(super) fn hash_entry(columns: &Columns, previous: &str) -> String {
 
 /// What the hash of an entry covers, and the hash. `previous` is as above.
 pub(super) fn link_line(columns: &Columns, previous: &str) -> (String, String) {
-    let mut linked = columns.clone();
-    linked.insert("previous", previous.into());
-    let line = render_canonical(&linked);
+    let line = serde_json::to_string(&Linked { columns, previous }).unwrap_or_default();
     let hash = to_hex(digest(&SHA256, line.as_bytes()).as_ref());
     (line, hash)
+}
+
+/// The columns with `previous` where it belongs among their names; not copied, for a large log has millions.
+struct Linked<'a> {
+    columns: &'a Columns,
+    previous: &'a str,
+}
+
+impl Serialize for Linked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const PREVIOUS: &str = "previous";
+        let mut map = serializer.serialize_map(Some(self.columns.len() + 1))?;
+        for (name, value) in self.columns.range(..PREVIOUS) {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(PREVIOUS, self.previous)?;
+        for (name, value) in self.columns.range(PREVIOUS..) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
 }
 
 /// Canonical JSON (RFC 8785). What it has to sort are ASCII names, and the only numbers are whole ones; strings are

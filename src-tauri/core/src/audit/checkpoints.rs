@@ -60,13 +60,16 @@ impl Checkpoint {
 
     /// Whether the signature is of this key and this log.
     pub(super) fn is_signed(&self, log: &str) -> bool {
-        let (Some(key), Some(signature)) = (from_hex(&self.key), from_hex(&self.signature)) else {
-            return false;
-        };
-        UnparsedPublicKey::new(&ED25519, key)
-            .verify(self.render_statement(log).as_bytes(), &signature)
-            .is_ok()
+        is_signature(&self.key, &self.signature, &self.render_statement(log))
     }
+}
+
+/// Whether `signature` is that of `key` under a statement; both in hexadecimal digits.
+pub(super) fn is_signature(key: &str, signature: &str, statement: &str) -> bool {
+    let (Some(key), Some(signature)) = (from_hex(key), from_hex(signature)) else {
+        return false;
+    };
+    UnparsedPublicKey::new(&ED25519, key).verify(statement.as_bytes(), &signature).is_ok()
 }
 
 /// The key that signs checkpoints.
@@ -95,8 +98,12 @@ impl CheckpointKey {
 
     fn sign(&self, log: &str, entry: i64, hash: String, at_ms: i64) -> Checkpoint {
         let unsigned = Checkpoint { entry, at_ms, hash, key: self.public_key(), signature: String::new() };
-        let signature = self.0.sign(unsigned.render_statement(log).as_bytes());
-        Checkpoint { signature: to_hex(signature.as_ref()), ..unsigned }
+        Checkpoint { signature: self.sign_statement(&unsigned.render_statement(log)), ..unsigned }
+    }
+
+    /// In hexadecimal digits.
+    pub(super) fn sign_statement(&self, statement: &str) -> String {
+        to_hex(self.0.sign(statement.as_bytes()).as_ref())
     }
 }
 

@@ -146,6 +146,19 @@ pub enum ConsoleEvent {
         columns: Vec<String>,
         rows: u64,
     },
+    /// Entries have been kept for long enough and are removed. Written before they are.
+    EntriesRemoved {
+        /// The last of them; all before it go, too.
+        through: i64,
+        /// That entry's hash, which stays.
+        hash: String,
+        /// How long entries are kept, as the team's file says.
+        keep_days: u32,
+        /// Ed25519, in hexadecimal digits: the keyring's public key, and its signature of what goes. Without the
+        /// keyring, nobody can make entries go unnoticed.
+        key: String,
+        signature: String,
+    },
     /// About to show a user's details, where the connection wants that recorded. Written before they are shown.
     DetailsOpened,
     /// The operator asks the team to approve a session. Written before anybody is asked.
@@ -225,6 +238,10 @@ mod tests {
             (".*", any::<bool>())
                 .prop_map(|(name, this_run_only)| ConsoleEvent::SecretStored { name, this_run_only }),
             (".*", ".*").prop_map(|(name, to)| ConsoleEvent::SecretRedirected { name, to }),
+            (any::<i64>(), "[0-9a-f]{64}", any::<u32>()).prop_map(|(through, hash, keep_days)| {
+                let (key, signature) = (hash.clone(), hash.clone());
+                ConsoleEvent::EntriesRemoved { through, hash, keep_days, key, signature }
+            }),
             (columns.clone(), any::<bool>())
                 .prop_map(|(keys, elsewhere)| ConsoleEvent::ConnectionChanged { keys, elsewhere }),
             (proptest::option::of("[0-9a-f]{64}"), columns, any::<u64>())

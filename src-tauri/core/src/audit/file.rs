@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("v5.sql"),
     include_str!("v6.sql"),
     include_str!("v7.sql"),
+    include_str!("v8.sql"),
 ];
 
 /// The first format with a chain. Only the migration to it links entries that are there already: later on, an entry

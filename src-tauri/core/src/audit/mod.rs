@@ -6,8 +6,9 @@
 //! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
 //! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
 //! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
-//! [`verify`] compares all three. [`reader`] reads a log without writing to it, for reviews and exports, [`lines`] for other places that its entries are
-//! sent to, and [`listing`] for the console's view of it, with `log_query` for what is typed there.
+//! [`verify`] compares all three. `retention` removes what was kept for long enough, on the record. [`reader`] reads a log
+//! without writing to it, for reviews and exports, [`lines`] for other places that its entries are sent to, and
+//! [`listing`] for the console's view of it, with `log_query` for what is typed there.
 
 mod chain;
 pub mod checkpoints;
@@ -24,6 +25,7 @@ mod ocsf;
 mod open_log;
 mod owed_entries;
 pub mod reader;
+mod retention;
 mod run;
 #[cfg(test)]
 mod tests;

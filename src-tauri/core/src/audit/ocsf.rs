@@ -61,6 +61,7 @@ fn classify(entry: &StoredEntry) -> Class {
         "secret_forgotten" => of_console(4, "secret"),
         "searched" | "details_opened" => of_console(2, "users"),
         "exported" => of_console(2, "export"),
+        "entries_removed" => of_console(4, "audit log"),
         "started" => of_console(10, "console"),
         "stopped" => of_console(11, "console"),
         _ => of_console(OTHER, "console"),
@@ -227,6 +228,7 @@ mod tests {
             "exported",
             "searched",
             "details_opened",
+            "entries_removed",
             "of_a_later_version",
         ];
         let in_session =

@@ -209,6 +209,13 @@ impl LogReader {
         rows.iter().map(|row| StoredEntry::read(row).map_err(read_error)).collect()
     }
 
+    /// The entries that say that others were removed, the latest first.
+    pub(super) async fn read_removals(&self) -> Result<Vec<StoredEntry>> {
+        let mut query = select_entries(&EntryFilter::default());
+        query.push(" AND e.event = 'entries_removed' ORDER BY e.id DESC");
+        self.fetch_entries(query).await
+    }
+
     /// All checkpoints, in the order of their entries.
     pub(super) async fn read_checkpoints(&self) -> Result<Vec<Checkpoint>> {
         let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::verify::Verification;
+use super::verify::{Verification, show_time};
 
 /// What a verification found, sentence by sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -33,6 +33,19 @@ impl VerificationReport {
             remarks.push(format!("{before} as written."));
             found.faults.iter().map(ToString::to_string).collect()
         };
+        if let Some(removed) = &found.removed {
+            let by = if found.is_removal_foreign {
+                "It is signed with another key than this keyring's."
+            } else {
+                "The entry that says so is part of the chain, and signed."
+            };
+            remarks.push(format!(
+                "The entries up to {} were removed on {} because they were older than {}. {by}",
+                removed.through,
+                show_time(removed.at_ms),
+                count(u64::from(removed.keep_days), "day", "days")
+            ));
+        }
         remarks.push(describe_checkpoints(found));
         if found.foreign > 0 {
             remarks.push(format!(

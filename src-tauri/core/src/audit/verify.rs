@@ -6,8 +6,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::checkpoints::{self, Checkpoint, RememberedLog};
+use super::console_entry::ConsoleEvent;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
-use crate::error::Result;
+use super::retention::is_signed_removal;
+use crate::error::{Error, Result};
 use crate::vault::Vault;
 
 /// How many entries are read at a time.
@@ -20,6 +22,12 @@ pub struct Verification {
     pub log: Option<String>,
     /// How many entries were compared.
     pub entries: u64,
+    /// The entries that had been kept for long enough and were removed on the record, if there are any.
+    pub removed: Option<RemovedEntries>,
+    /// Their removal is signed by another key than this keyring's.
+    pub is_removal_foreign: bool,
+    /// The number of the last of them.
+    pub last: Option<i64>,
     /// When the first and the last of them were written: milliseconds since the Unix epoch.
     pub first_at: Option<i64>,
     pub last_at: Option<i64>,
@@ -41,6 +49,21 @@ impl Verification {
     pub fn is_intact(&self) -> bool {
         self.faults.is_empty()
     }
+}
+
+/// Entries that are no longer in the log, as a later entry says. The chain of the others begins with `hash`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovedEntries {
+    /// The last of them.
+    pub through: i64,
+    /// Its hash, in hexadecimal digits.
+    pub hash: String,
+    /// When the entry that says so was written: milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// How long entries were kept then, as that entry says.
+    pub keep_days: u32,
+    /// The public key that signed it, in hexadecimal digits.
+    pub key: String,
 }
 
 /// What does not fit. Entries are named by their numbers, times are milliseconds since the Unix epoch.
@@ -109,7 +132,7 @@ impl fmt::Display for LogFault {
     }
 }
 
-fn show_time(at_ms: i64) -> String {
+pub(super) fn show_time(at_ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
@@ -135,6 +158,9 @@ pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verificati
         return Ok(Verification {
             log: None,
             entries: 0,
+            removed: None,
+            is_removal_foreign: false,
+            last: None,
             first_at: None,
             last_at: None,
             head: None,
@@ -180,6 +206,9 @@ async fn follow_chain(log: &LogReader) -> Result<Verification> {
     let mut found = Verification {
         log: Some(log.id().to_owned()),
         entries: 0,
+        removed: None,
+        is_removal_foreign: false,
+        last: None,
         first_at: None,
         last_at: None,
         head: None,
@@ -189,25 +218,85 @@ async fn follow_chain(log: &LogReader) -> Result<Verification> {
         keyring_failed: None,
         faults: Vec::new(),
     };
+    let all = EntryFilter::default();
     let (mut previous, mut last) = (log.id().to_owned(), 0);
-    loop {
-        let portion = log.read_after(&EntryFilter::default(), last, PORTION).await?;
-        for entry in &portion {
-            if let Some(fault) = find_fault(entry, last, &previous) {
-                found.faults.push(fault);
+    let first = log.read_after(&all, 0, 1).await?.first().map(StoredEntry::number);
+    if let Some(missing) = first.map(|first| first - 1).filter(|missing| *missing > 0) {
+        found.removed = find_record_of_removal(log, missing).await?;
+        match log.read_hash(missing).await? {
+            Some(hash) if found.removed.is_some() => (previous, last) = (hash, missing),
+            _ => {
+                found.faults.push(LogFault::Removed { first: 1, last: missing });
                 return Ok(found);
             }
-            last = entry.number();
-            previous = entry.hash.clone().unwrap_or_default();
-            found.entries += 1;
-            found.first_at = found.first_at.or(Some(entry.at_ms()));
-            found.last_at = Some(entry.at_ms());
-            found.head = Some(previous.clone());
-        }
-        if portion.len() < PORTION as usize {
-            return Ok(found);
         }
     }
+    let mut portion = log.read_after(&all, last, PORTION).await?;
+    while let Some(next) = portion.last().map(StoredEntry::number) {
+        // The next entries are read while these are compared.
+        let comparing = tokio::task::spawn_blocking(move || compare_portion(&portion, last, previous));
+        let (read, compared) = tokio::join!(log.read_after(&all, next, PORTION), comparing);
+        let compared = compared.map_err(Error::internal)?;
+        (last, previous) = (compared.last, compared.head);
+        found.entries += compared.entries;
+        if compared.entries > 0 {
+            found.first_at = found.first_at.or(compared.first_at);
+            found.last_at = compared.last_at;
+            found.last = Some(last);
+            found.head = Some(previous.clone());
+        }
+        if let Some(fault) = compared.fault {
+            found.faults.push(fault);
+            break;
+        }
+        portion = read?;
+    }
+    Ok(found)
+}
+
+/// How far some entries, one after another, are what was written.
+struct ComparedPortion {
+    entries: u64,
+    first_at: Option<i64>,
+    last_at: Option<i64>,
+    /// The last one that fits, and its hash.
+    last: i64,
+    head: String,
+    /// What does not fit in the one after that.
+    fault: Option<LogFault>,
+}
+
+/// `last` and `head`: the entry before them, and its hash.
+fn compare_portion(portion: &[StoredEntry], last: i64, head: String) -> ComparedPortion {
+    let mut compared = ComparedPortion { entries: 0, first_at: None, last_at: None, last, head, fault: None };
+    for entry in portion {
+        compared.fault = find_fault(entry, compared.last, &compared.head);
+        if compared.fault.is_some() {
+            break;
+        }
+        compared.last = entry.number();
+        compared.head = entry.hash.clone().unwrap_or_default();
+        compared.entries += 1;
+        compared.first_at = compared.first_at.or(Some(entry.at_ms()));
+        compared.last_at = Some(entry.at_ms());
+    }
+    compared
+}
+
+/// What says on the record that the entries up to `missing` are gone, if the last that it names had the hash that it says.
+/// Whether it was written by Understudy is found out when its own place in the chain is compared.
+async fn find_record_of_removal(log: &LogReader, missing: i64) -> Result<Option<RemovedEntries>> {
+    for entry in log.read_removals().await? {
+        let event = ConsoleEvent::from_columns(&entry.text("event"), &entry.text("detail"));
+        if let Some(ConsoleEvent::EntriesRemoved { through, hash, keep_days, key, signature }) = event
+            && (missing..entry.number()).contains(&through)
+            && log.read_hash(through).await?.as_ref() == Some(&hash)
+            && is_signed_removal(log.id(), through, &hash, &key, &signature)
+        {
+            return Ok(Some(RemovedEntries { through, hash, at_ms: entry.at_ms(), keep_days, key }));
+        }
+    }
+    Ok(None)
 }
 
 fn find_fault(entry: &StoredEntry, last: i64, previous: &str) -> Option<LogFault> {
@@ -228,10 +317,9 @@ async fn compare_checkpoints(
     memory: &KeyringMemory,
     found: &mut Verification,
 ) -> Result<()> {
-    let chain = FollowedChain {
-        last: i64::try_from(found.entries).unwrap_or(i64::MAX),
-        is_whole: found.faults.is_empty(),
-    };
+    let chain = FollowedChain { last: found.last.unwrap_or_default(), is_whole: found.faults.is_empty() };
+    found.is_removal_foreign =
+        matches!((&found.removed, &memory.key), (Some(removed), Some(key)) if removed.key != *key);
     for checkpoint in log.read_checkpoints().await? {
         found.checkpoints += 1;
         let Checkpoint { entry, at_ms, .. } = checkpoint;

@@ -147,6 +147,9 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
                 .map(|session| format!(" of session {}", session.chars().take(8).collect::<String>()));
             join(&[what + &of.unwrap_or_default(), format.clone()])
         }
+        ConsoleEvent::EntriesRemoved { through, keep_days, .. } => {
+            format!("up to entry {through}, kept for {}", count(u64::from(*keep_days), "day", "days"))
+        }
         ConsoleEvent::Searched { text, columns, rows } => {
             let text =
                 text.as_ref().map(|hash| format!("text {}", hash.chars().take(12).collect::<String>()));

@@ -10,6 +10,7 @@ mod costs;
     reason = "it says how often it was tried, and with which dice"
 )]
 mod crashes;
+mod retention;
 
 use std::path::{Path, PathBuf};
 
