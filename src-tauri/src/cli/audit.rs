@@ -212,7 +212,7 @@ fn render_verification(path: &Path, report: &VerificationReport) -> String {
     );
     lines.extend(report.remarks.iter().cloned());
     if let Some(head) = &report.head {
-        lines.push(format!("The last entry's hash, to be noted elsewhere: {head}"));
+        lines.push(format!("The last entry's hash. Keep it in another place: {head}"));
     }
     lines.extend(report.advice.iter().cloned());
     lines.join("\n")

@@ -153,7 +153,7 @@ fn say_plan(info: &Info) -> Result<()> {
         }
     }
     if !info.reader.is_empty() {
-        print_sanitized("\nA role that can read just this")?;
+        print_sanitized("\nA role that can read only this")?;
         for statement in &info.reader {
             // psql's own commands end with the line.
             let end = if statement.starts_with('\\') { "" } else { ";" };

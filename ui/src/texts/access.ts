@@ -25,7 +25,7 @@ export const accessFields = {
     example: "*.hotjar.com",
   },
   "policy.mask": {
-    label: "Hidden in the evidence's picture",
+    label: "Hidden in the evidence picture",
     hint: "CSS selectors, one to a line. A grey area covers what they select.",
     example: ".iban",
   },

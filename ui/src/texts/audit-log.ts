@@ -20,7 +20,7 @@ export const auditLog = {
   emptyHint: "The first session will be.",
   none: "No entries match",
   clear: "Clear the search",
-  replaced: "Another log has taken this one's place. Verify tells whether it should have.",
+  replaced: "Another log has taken this one's place. Press Verify to check it.",
   team: {
     label: "The team's log",
     complete: "The team's log has every entry.",
@@ -88,7 +88,7 @@ export const auditLog = {
     hash: "Hash of the entry",
     number: (n: number) => `Entry ${n.toLocaleString(locale)}`,
     only: "Only this session",
-    sameUser: "All of this user",
+    sameUser: "All entries for this user",
     steps: "What happened",
   },
   week: {
@@ -111,7 +111,7 @@ export const auditLog = {
     label: "Verification",
     intact: "The log is as it was written",
     broken: "The log is not what was written",
-    head: "The last entry's hash, to be noted elsewhere:",
+    head: "The last entry's hash. Keep it in another place:",
     copyHead: "Copy the hash",
     headCopied: "Hash copied",
     dismiss: "Dismiss",

@@ -138,7 +138,7 @@ const fields = {
   },
   "network.proxy": {
     label: "Proxy",
-    hint: "For the sign-in and, on Linux and Windows, the session window. Default: none.",
+    hint: "For the sign-in and the session window. Default: the system's proxy settings.",
     example: "http://proxy.acme.internal:3128",
   },
   "network.ca": {
@@ -311,8 +311,8 @@ export const setup = {
         identify: { label: "Columns that find the user", example: "number, iban" },
         describe: { label: "Columns to show as well", example: "total, status" },
         created_at: { label: "Time of creation", example: "created_at" },
-        through: { label: "Table between, and its column", example: "memberships.company_id" },
-        leads_to: { label: "Column of the users it refers to", example: "the ID" },
+        through: { label: "Table in between, and its column", example: "memberships.company_id" },
+        leads_to: { label: "User column that it refers to", example: "the ID" },
         id: { label: "Column that identifies a row", example: "id" },
         url: { label: "Page in your own tool", example: "https://shop.acme.com/orders/{{ record.id }}" },
       },
@@ -349,7 +349,7 @@ export const setup = {
       answers: (n: number) => `The database answers. It has ${count(n, "table", "tables")}.`,
       known: (n: number) => `${count(n, "table", "tables")} to choose from, most likely first.`,
       leftOut: (n: number) =>
-        `${count(n, "more table is", "more tables are")} not listed. Type its name to use one.`,
+        `${count(n, "more table is", "more tables are")} not listed. To use one, type its name.`,
       none: "This database has no tables. Is it the right one?",
       noneReadable:
         "This database user can't read any table. Ask your database administrator to grant SELECT.",
@@ -423,7 +423,7 @@ export const setup = {
       none: "no index",
       slow: (slow: number, all: number) => `${slow} of ${all} searches are slow`,
       advice: (way: string) => `Index for ${way}`,
-      reader: "A role that can read just this",
+      reader: "A role that can read only this",
     },
     save: "Save",
     saving: "Saving…",

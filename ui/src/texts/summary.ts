@@ -12,8 +12,9 @@ export const summary = {
   /** On a button: what it opens is read before it is sent. */
   offer: (ticket: string) => `Send to ticket ${ticket}…`,
   waiting: "Messages that were not sent",
-  waits: (ticket: string, who: string) => `The summary for ticket ${ticket} (${who}) was not sent yet.`,
-  notTold: (application: string, who: string) => `${application} was not told yet of the session as ${who}.`,
+  waits: (ticket: string, who: string) => `The summary for ticket ${ticket} (${who}) has not been sent yet.`,
+  notTold: (application: string, who: string) =>
+    `${application} has not been told about the session as ${who} yet.`,
   unreadable: "A message was not sent.",
   triedAt: (time: string) => `Next try at ${time}.`,
   retry: "Try again",
@@ -23,7 +24,8 @@ export const summary = {
   discardText: (kind: MessageKind, ticket: string) =>
     ({
       summary: `It will not be sent to ticket ${ticket}.`,
-      notification: "The application will not be told of the session, so its customer may not be either.",
+      notification:
+        "The application will not be told about the session, so the customer may never hear of it.",
       unreadable: "It will not be sent.",
     })[kind],
 };

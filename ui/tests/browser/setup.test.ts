@@ -327,7 +327,7 @@ const views: View[] = [
       await page.getByRole("menuitem", { name: "Edit…" }).click();
       await page.getByRole("button", { name: "Test", exact: true }).click();
       await page.locator("summary", { hasText: "Search plan" }).click();
-      await page.getByText("A role that can read just this", { exact: true }).click();
+      await page.getByText("A role that can read only this", { exact: true }).click();
       await page.getByText("CREATE ROLE understudy").waitFor();
     },
   },

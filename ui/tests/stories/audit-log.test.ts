@@ -136,7 +136,7 @@ describe("the audit log", () => {
   test("narrows to the session, or to all of its user", async () => {
     await open();
     await user.click(rows()[0] as HTMLElement);
-    await user.click(await log().findByRole("button", { name: "All of this user" }));
+    await user.click(await log().findByRole("button", { name: "All entries for this user" }));
     expect(field()).toHaveValue("connection:=acme user:=7001");
     await waitFor(() => expect(rows()).toHaveLength(9));
     await user.click(rows()[0] as HTMLElement);

@@ -442,8 +442,8 @@ describe("the search plan", () => {
 
   test("is folded while nothing is missing; the role is copied whole", async () => {
     expect(await tested(coverage.slice(0, 2))).not.toHaveAttribute("open");
-    await user.click(screen.getByText("A role that can read just this"));
-    await user.click(screen.getByRole("button", { name: "Copy: A role that can read just this" }));
+    await user.click(screen.getByText("A role that can read only this"));
+    await user.click(screen.getByRole("button", { name: "Copy: A role that can read only this" }));
     await waitFor(() => expect(fake.clipboard.at(-1)).toContain("LIMIT 10;\n\\password understudy\nGRANT"));
   });
 });

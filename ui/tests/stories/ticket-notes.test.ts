@@ -102,14 +102,14 @@ test("what was not sent says why and when it is tried again, and can be tried at
   fake.state.waiting_messages = [waiting({ id: "n0", fault: null }), waiting()];
   render(App);
   const banner = within(await unsent());
-  expect(banner.getAllByText(/was not sent yet/)).toHaveLength(1);
+  expect(banner.getAllByText(/has not been sent yet/)).toHaveLength(1);
   expect(banner.getByRole("status")).toHaveTextContent(
-    /ticket 4711 \(Anna Svensson\) was not sent yet\. .*status 503\. .*Next try at/,
+    /ticket 4711 \(Anna Svensson\) has not been sent yet\. .*status 503\. .*Next try at/,
   );
   await user.click(banner.getByRole("button", { name: "Try again" }));
   expect(fake.called("retry_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
   fake.emit("waiting_messages", []);
-  await waitFor(() => expect(screen.queryByText(/was not sent yet/)).toBeNull());
+  await waitFor(() => expect(screen.queryByText(/has not been sent yet/)).toBeNull());
 });
 
 test("it is discarded only after a question", async () => {
@@ -122,7 +122,7 @@ test("it is discarded only after a question", async () => {
   expect(fake.called("discard_message")).toEqual([]);
   await user.click(screen.getByRole("button", { name: "Discard" }));
   await user.click(within(await screen.findByRole("alertdialog")).getByRole("button", { name: "Discard" }));
-  await waitFor(() => expect(screen.queryByText(/was not sent yet/)).toBeNull());
+  await waitFor(() => expect(screen.queryByText(/has not been sent yet/)).toBeNull());
   expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
 });
 
@@ -132,7 +132,7 @@ test("a session that its application was not told of says so, and can be told ag
   render(App);
   const banner = within(await unsent());
   expect(banner.getAllByRole("status")[0]).toHaveTextContent(
-    /^Acme was not told yet of the session as Anna Svensson\. .*status 503/,
+    /^Acme has not been told about the session as Anna Svensson yet\. .*status 503/,
   );
   // What can't be read can't be sent.
   expect(banner.getAllByRole("button", { name: "Try again" })).toHaveLength(1);
