@@ -141,7 +141,7 @@ test("a session that its application was not told of says so, and can be told ag
   const [discard] = banner.getAllByRole("button", { name: "Discard" });
   await user.click(discard as HTMLElement);
   const question = within(await screen.findByRole("alertdialog", { name: "Discard this message?" }));
-  expect(question.getByText(/its customer may not be either/)).toBeInTheDocument();
+  expect(question.getByText(/the customer may never hear of it/)).toBeInTheDocument();
   await user.click(question.getByRole("button", { name: "Discard" }));
   expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
 });
