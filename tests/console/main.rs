@@ -32,6 +32,7 @@ mod read_only;
 mod recipes;
 #[cfg(target_os = "linux")]
 mod reports;
+mod retention;
 mod retry;
 mod rogue;
 #[cfg(target_os = "linux")]

@@ -11,6 +11,7 @@ mod demo;
 mod form;
 mod known_connections;
 mod record;
+mod retention;
 mod secrets;
 mod sessions;
 mod settings;
@@ -164,6 +165,7 @@ impl Console {
         });
         console.record(console.new_entry(ConsoleEvent::Started)).await;
         console.load_connections();
+        Self::keep_retention(&console);
         Ok(console)
     }
 

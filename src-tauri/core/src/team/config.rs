@@ -22,4 +22,8 @@ pub struct TeamAuditConfig {
     /// No session begins before its first entry is in the team's log. Default: `false`.
     #[serde(default)]
     pub required: bool,
+    /// How many days the entries on each computer are kept. Default: for ever.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub keep_days: Option<u32>,
 }
