@@ -90,6 +90,11 @@ impl EvidenceDesk {
         Ok(name)
     }
 
+    /// Sends what was chosen into the session's ticket, and waits until the helpdesk has it.
+    pub async fn send_to_ticket(&self, core: &Console, taken_at: i64, choice: EvidenceChoice) -> Result<()> {
+        core.send_evidence(self.find(taken_at)?, choice).await
+    }
+
     /// Shows the file that was saved last in its folder.
     pub async fn show_saved(&self) -> Result<()> {
         let place = self.saved.lock().clone();

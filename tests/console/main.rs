@@ -44,6 +44,7 @@ mod story;
 #[cfg(target_os = "linux")]
 mod team_log;
 mod test_console;
+mod ticket_evidence;
 mod ticket_notes;
 mod time;
 mod tokens_and_csrf;

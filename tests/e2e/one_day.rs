@@ -35,6 +35,13 @@ async fn from_a_ticket_to_its_customer_back_into_the_ticket_and_to_the_customer_
     let evidence = std::fs::read_to_string(saved[0].path())?;
     ensure!(evidence.contains("/settings") && evidence.contains("data:image/png;base64,"), "{evidence}");
 
+    // The same goes into the ticket itself, which shows it as a file.
+    day.take_evidence(&window).await?;
+    day.console.ui.by_role("button", "Send to ticket 4712").await?.click().await?;
+    day.console.ui.with_text("status", "The evidence is in ticket 4712.").await?;
+    let file = day.read_attached_file(4712).await?;
+    ensure!(file.contains("/settings") && file.contains("data:image/png;base64,"), "{file}");
+
     // What happened goes back into the ticket.
     let copied = day.end_and_copy_summary(&window).await?;
     let comment = day.paste_into_ticket().await?;

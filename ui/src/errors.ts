@@ -79,6 +79,7 @@ const table: Record<Code, Omit<Presentation, "title">> = {
   vault_denied: { retry: true, tone: "bad" },
   template_failed: { retry: false, tone: "bad" },
   sign_in_refused: { retry: true, tone: "bad" },
+  ticket_failed: { retry: true, tone: "bad" },
   audit_failed: { retry: true, tone: "bad" },
   session_unknown: { retry: false, tone: "warn" },
   window_failed: { retry: true, tone: "bad" },

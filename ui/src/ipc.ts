@@ -277,6 +277,8 @@ export const evidenceText = (takenAt: number, choice: EvidenceChoice) =>
 /** `points`: four bytes for each, in base64. */
 export const copyPicture = (points: string, width: number, height: number) =>
   call("copy_picture", { points, width, height });
+export const sendEvidence = (takenAt: number, choice: EvidenceChoice) =>
+  call("send_evidence", { takenAt, choice });
 export const showSavedEvidence = () => call("show_saved_evidence");
 export const discardEvidence = () => call("discard_evidence");
 

@@ -44,6 +44,7 @@ pub mod sign_in_test;
 pub mod team;
 pub mod team_log;
 pub mod template;
+pub(crate) mod ticket_evidence;
 pub(crate) mod trust;
 pub mod user_agent;
 pub mod vault;

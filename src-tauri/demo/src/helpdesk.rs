@@ -1,16 +1,18 @@
 //! Ledgerline's helpdesk: a few tickets of its customers, each with a link that opens the console at its customer.
 //!
-//! Comments are kept in memory. Nobody has to sign in, because the helpdesk is on this computer only, and the customers
+//! Comments and files are kept in memory. Nobody has to sign in, because the helpdesk is on this computer only, and the customers
 //! are invented.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +29,15 @@ const FIRST_NUMBER: u32 = 4711;
 const COMMENTS: usize = 20;
 const LONGEST_COMMENT: usize = 40_000;
 const LONGEST_ID: usize = 100;
+
+/// How many files a ticket takes, and how long one may be, in Base64.
+const FILES: usize = 5;
+const LONGEST_FILE: usize = 32 << 20;
+const LONGEST_NAME: usize = 200;
+
+/// No script runs in a file, and nothing is loaded: a program sent it.
+const POLICY_OF_FILES: &str =
+    "sandbox allow-downloads; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /// What customers write, and the page that it is about.
 const QUESTIONS: [(&str, &str, &str); 4] = [
@@ -48,9 +59,23 @@ const QUESTIONS: [(&str, &str, &str); 4] = [
     ("What does the warning mean?", "/", "There is a yellow warning on my overview since this morning."),
 ];
 
-/// The comments by ticket.
+/// The comments and files by ticket.
 #[derive(Default)]
-pub(super) struct Helpdesk(Mutex<HashMap<u32, Vec<Comment>>>);
+pub(super) struct Helpdesk {
+    comments: Mutex<HashMap<u32, Vec<Comment>>>,
+    files: Mutex<HashMap<u32, Vec<AttachedFile>>>,
+}
+
+/// A file as it was sent.
+#[derive(Clone, Deserialize)]
+struct AttachedFile {
+    name: String,
+    /// In Base64.
+    content: String,
+    /// The same if it is sent again.
+    #[serde(default)]
+    id: String,
+}
 
 struct Comment {
     /// What its sender calls it, so that it is not added twice; empty for one that was typed here.
@@ -60,12 +85,12 @@ struct Comment {
 
 impl Helpdesk {
     fn list_comments(&self, number: u32) -> Vec<String> {
-        let all = self.0.lock();
+        let all = self.comments.lock();
         all.get(&number).into_iter().flatten().map(|comment| comment.text.clone()).collect()
     }
 
     fn add_comment(&self, number: u32, comment: Comment) {
-        let mut all = self.0.lock();
+        let mut all = self.comments.lock();
         let comments = all.entry(number).or_default();
         if !comment.id.is_empty() && comments.iter().any(|known| known.id == comment.id) {
             return;
@@ -75,6 +100,22 @@ impl Helpdesk {
         }
         comments.push(comment);
     }
+
+    fn list_files(&self, number: u32) -> Vec<AttachedFile> {
+        self.files.lock().get(&number).cloned().unwrap_or_default()
+    }
+
+    fn add_file(&self, number: u32, file: AttachedFile) {
+        let mut all = self.files.lock();
+        let files = all.entry(number).or_default();
+        if !file.id.is_empty() && files.iter().any(|known| known.id == file.id) {
+            return;
+        }
+        if files.len() == FILES {
+            files.remove(0);
+        }
+        files.push(file);
+    }
 }
 
 pub(super) fn build_routes() -> Router<Arc<AppState>> {
@@ -83,6 +124,8 @@ pub(super) fn build_routes() -> Router<Arc<AppState>> {
         .route("/helpdesk/{number}", get(show_ticket).post(add_comment))
         .route("/helpdesk/{number}/comments", post(receive_comment))
         .layer(axum::middleware::map_response(pages::with_policy))
+        .route("/helpdesk/{number}/files", post(receive_file).layer(DefaultBodyLimit::max(LONGEST_FILE)))
+        .route("/helpdesk/{number}/files/{place}", get(show_file))
 }
 
 struct Ticket {
@@ -166,6 +209,8 @@ async fn show_ticket(State(shared): State<Arc<AppState>>, Path(number): Path<u32
     let Some(ticket) = ticket else { return pages::not_found().await.into_response() };
     let mut filled = ticket.to_json();
     filled["comments"] = json!(shared.helpdesk.list_comments(number));
+    let files = shared.helpdesk.list_files(number);
+    filled["files"] = files.iter().map(|file| file.name.as_str()).collect();
     pages::render_for_nobody("Ticket", "ticket", &filled)
 }
 
@@ -198,4 +243,41 @@ async fn receive_comment(
         .keep_comment(number, comment)
         .await
         .map_or_else(|refusal| refusal, |()| StatusCode::CREATED.into_response())
+}
+
+/// A file for a ticket, as helpdesks take it from programs.
+async fn receive_file(
+    State(shared): State<Arc<AppState>>,
+    Path(number): Path<u32>,
+    Json(file): Json<AttachedFile>,
+) -> Response {
+    match shared.find_ticket(number).await {
+        Err(_) => return pages::database_error(),
+        Ok(None) => return pages::not_found().await.into_response(),
+        Ok(Some(_)) => {}
+    }
+    let is_page = std::path::Path::new(&file.name).extension().is_some_and(|ending| ending == "html");
+    if !is_page || file.name.len() > LONGEST_NAME || file.id.len() > LONGEST_ID {
+        return (StatusCode::UNPROCESSABLE_ENTITY, "Only HTML files with short names.").into_response();
+    }
+    if BASE64_STANDARD.decode(&file.content).is_err() {
+        return (StatusCode::UNPROCESSABLE_ENTITY, "The file is not in Base64.").into_response();
+    }
+    shared.helpdesk.add_file(number, file);
+    StatusCode::CREATED.into_response()
+}
+
+async fn show_file(
+    State(shared): State<Arc<AppState>>,
+    Path((number, place)): Path<(u32, usize)>,
+) -> Response {
+    let files = shared.helpdesk.list_files(number);
+    let content = files.get(place).and_then(|file| BASE64_STANDARD.decode(&file.content).ok());
+    let Some(content) = content else { return pages::not_found().await.into_response() };
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY_OF_FILES),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, content).into_response()
 }

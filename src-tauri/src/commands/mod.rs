@@ -330,6 +330,14 @@ commands! {
             desk.to_text(&core, taken_at, &choice).await
         }
 
+        /// Sends what was chosen of it into the session's ticket.
+        send_evidence [core: Core<'_>, desk: State<'_, EvidenceDesk>] (
+            taken_at: i64,
+            choice: EvidenceChoice,
+        ) -> () {
+            desk.send_to_ticket(&core, taken_at, choice).await
+        }
+
         /// Copies a picture: four bytes for each point, in base64.
         copy_picture [app: AppHandle, core: Core<'_>, desk: State<'_, EvidenceDesk>] (
             points: String,

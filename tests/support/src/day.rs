@@ -136,6 +136,15 @@ impl<'a> Day<'a> {
         Ok(())
     }
 
+    /// The first file that the helpdesk shows in a ticket.
+    pub async fn read_attached_file(&self, ticket: u32) -> Result<String> {
+        let page = format!("{}/helpdesk/{ticket}", self.origin);
+        let shown = reqwest::get(&page).await?.text().await?;
+        anyhow::ensure!(shown.contains(&format!("/helpdesk/{ticket}/files/0\">evidence-demo-")), "{shown}");
+        let file = reqwest::get(format!("{page}/files/0")).await?.error_for_status()?;
+        Ok(file.text().await?)
+    }
+
     /// Ends the session in its window, and copies its summary with the console's key.
     pub async fn end_and_copy_summary(&self, window: &Window) -> Result<String> {
         self.desktop().press(window, &["ctrl+w"]).await?;

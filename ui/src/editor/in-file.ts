@@ -24,7 +24,7 @@ export const IN_FILE = {
   directory: ["directory.ssh", "directory.password_command"],
   verify: ["sign_in.verify.headers"],
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
-  ticket: ["ticket.note"],
+  ticket: ["ticket.note", "ticket.evidence"],
   notify: ["notify.url", "notify.method", "notify.headers", "notify.body", "notify.encoding"],
   policy: ["policy.record_lookups", "policy.approval", "policy.break_glass"],
   ...(Object.fromEntries(

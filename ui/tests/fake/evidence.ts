@@ -68,4 +68,5 @@ export const evidenceOf = (): EvidenceView => ({
     { name: "Understudy", value: "1.0.0" },
     { name: "Engine", value: "WebKitGTK 2.50.6" },
   ],
+  ticket_origin: null,
 });

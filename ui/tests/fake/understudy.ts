@@ -328,6 +328,7 @@ function commands(fake: Fake): Answers {
     save_evidence: () => "evidence-acme-2026-11-29-12-00-00.html",
     evidence_text: () => "- **Application:** `Acme`",
     copy_picture: () => null,
+    send_evidence: () => null,
     show_saved_evidence: () => null,
     discard_evidence: () => null,
     secret_status: () => fake.secrets,

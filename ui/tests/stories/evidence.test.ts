@@ -83,6 +83,40 @@ describe("evidence from a session", () => {
     expect(within(dialog).getByText("0 of 3")).toBeInTheDocument();
   });
 
+  test("goes into the ticket, if that takes it, as it was chosen", async () => {
+    const dialog = await open({ ticket_origin: "https://help.acme.example" });
+    expect(within(dialog).getByText(/https:\/\/help\.acme\.example as one HTML file/)).toBeInTheDocument();
+    await user.click(within(dialog).getByRole("button", { name: "Failed only" }));
+    await user.click(within(dialog).getByRole("button", { name: /^Send to ticket 4711/ }));
+    expect(await screen.findByText("The evidence is in ticket 4711.")).toBeInTheDocument();
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(fake.called("send_evidence").map(({ args }) => args)).toEqual([
+      {
+        takenAt: evidenceOf().taken_at,
+        choice: { picture: null, requests: [3], with_messages: true, with_pages: true },
+      },
+    ]);
+  });
+
+  test("stays when the helpdesk refuses it, and can be sent again by key", async () => {
+    const dialog = await open({ ticket_origin: "https://help.acme.example" });
+    fake.refuse("send_evidence", {
+      code: "ticket_failed",
+      message: "https://help.acme.example answered with status 503.",
+    });
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(await within(dialog).findByRole("alert")).toHaveTextContent("status 503");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(fake.called("send_evidence")).toHaveLength(2));
+  });
+
+  test("is not offered to a ticket that takes none", async () => {
+    const dialog = await open();
+    expect(within(dialog).queryByRole("button", { name: /Send to ticket/ })).toBeNull();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(fake.called("send_evidence")).toHaveLength(0);
+  });
+
   test("waits while something unsaved lies over the list", async () => {
     render(App);
     await screen.findByRole("grid", { name: "Users" });

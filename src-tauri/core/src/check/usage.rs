@@ -9,11 +9,12 @@ use crate::access::{SessionMode, UnlockRule};
 use crate::connection::{Connection, Environment};
 use crate::customer_link::TicketContext;
 use crate::directory::{Info, Row};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::impersonation::describe_session;
 use crate::outbox::SessionNotification;
 use crate::sign_in;
 use crate::template::MASK;
+use crate::ticket_evidence::describe_evidence;
 
 /// Reports what sessions may do in the application, and warns if they may change production without a reason.
 pub(super) fn check_access(connection: &Connection, report: &mut Report) {
@@ -126,6 +127,25 @@ pub(super) fn check_ticket(connection: &Connection, info: &Info, report: &mut Re
         }
         Ok(None) => {}
         Err(error) => report.add_failure("Ticket", error),
+    }
+    context["evidence"] = describe_evidence("check", "evidence-check.html", b"check", "check");
+    for capture in connection.ticket_evidence.iter().flat_map(|step| &step.capture) {
+        context["captured"][&capture.name] = MASK.into();
+    }
+    let planned: Result<Vec<_>> = connection
+        .ticket_evidence
+        .iter()
+        .map(|step| sign_in::plan_evidence_step(connection, step, &context))
+        .collect();
+    match planned {
+        Ok(requests) if requests.is_empty() => {}
+        Ok(requests) => {
+            let to = requests.iter().map(|request| format!("{} {}", request.method.as_str(), request.url));
+            let to = to.collect::<Vec<_>>().join(", then ");
+            let what = format!("Not tested. Evidence for ticket 4711 would go to {to}");
+            report.add_step("Evidence", Status::Ok, what, None);
+        }
+        Err(error) => report.add_failure("Evidence", error),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::parse::ConnectionCompiler;
 use super::rules::RequestSender;
 use super::sign_in::RequestConfig;
-use super::{NotifyConfig, Request, TicketConfig};
+use super::{NotifyConfig, Request, SignInStep, TicketConfig};
 
 impl ConnectionCompiler<'_> {
     /// The request that sends a session's summary into its ticket.
@@ -33,5 +33,16 @@ impl ConnectionCompiler<'_> {
             expect: &[],
         };
         self.compile_request("notify", &described, RequestSender::Console, &BTreeSet::new())
+    }
+
+    /// The requests that add evidence to the ticket.
+    pub(super) fn compile_ticket_evidence(&mut self, part: &TicketConfig) -> Vec<SignInStep> {
+        for (at, step) in part.evidence.iter().enumerate() {
+            if step.follow.is_some() {
+                let key = format!("ticket.evidence[{at}].follow");
+                self.faults.add_fault(&key, "is only for the steps of a sign-in. Set `url`");
+            }
+        }
+        self.compile_steps("ticket.evidence", &part.evidence, &mut BTreeSet::new()).unwrap_or_default()
     }
 }

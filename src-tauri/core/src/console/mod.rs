@@ -16,6 +16,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod team;
+mod ticket_evidence;
 mod tickets;
 mod users;
 

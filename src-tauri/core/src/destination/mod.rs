@@ -218,8 +218,11 @@ impl Destination {
     /// The destination of a secret in the file's templates: the origins that requests go to, and where in them the
     /// secret is. A secret that is only for what is sent after a session goes nowhere else.
     fn of_template_secret(connection: &Connection, name: &str) -> Self {
-        let after = [&connection.ticket_note, &connection.notify].into_iter().flatten();
-        let after: Vec<_> = after.filter(|request| request.secret_names().contains(name)).collect();
+        let after: Vec<&Request> = connection
+            .ticket_requests()
+            .chain(&connection.notify)
+            .filter(|request| request.secret_names().contains(name))
+            .collect();
         let is_of_sign_in = connection.sign_in_secret_names().iter().any(|known| known == name);
         let (mut origins, mut uses) = if is_of_sign_in || after.is_empty() {
             list_sign_in_uses(connection, name)

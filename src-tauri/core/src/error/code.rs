@@ -49,6 +49,8 @@ pub enum Code {
     TemplateFailed,
     /// The application refused the sign-in, or signed in another user.
     SignInRefused,
+    /// The helpdesk did not take what was sent into a ticket.
+    TicketFailed,
     /// The audit log cannot be written, and no session begins without it.
     AuditFailed,
     /// No session has this ID, or no longer.

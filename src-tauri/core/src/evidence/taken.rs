@@ -90,6 +90,8 @@ pub struct EvidenceView {
     pub messages: Vec<ConsoleMessage>,
     pub pages: Vec<PageVisit>,
     pub facts: Vec<EvidenceFact>,
+    /// The helpdesk's origin, if the session's ticket takes evidence.
+    pub ticket_origin: Option<String>,
 }
 
 /// What of it leaves the console.
@@ -164,6 +166,7 @@ impl TakenEvidence {
             messages: capture.messages,
             pages,
             facts,
+            ticket_origin: None,
         };
         Self { view, exchanges, version: version.to_owned() }
     }

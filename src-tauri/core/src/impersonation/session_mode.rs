@@ -91,13 +91,16 @@ impl Impersonations {
         let running = self.find_running(id)?;
         let gateway = Arc::clone(running.opened_gateway()?);
         let (session, now) = (running.view(), self.clock.now_ms());
+        let ticket_origin = running.connection().evidence_origin().filter(|_| !session.ticket.is_empty());
         let version = version.to_owned();
         let taking = tokio::task::spawn_blocking(move || {
             for message in &mut capture.messages {
                 message.text = gateway.redact_line(&message.text);
             }
             let exchanges = keep_recent(gateway.list_exchanges(REQUEST_LIMIT), now);
-            TakenEvidence::new(session, now, capture, exchanges, gateway.trail(), &version)
+            let mut taken = TakenEvidence::new(session, now, capture, exchanges, gateway.trail(), &version);
+            taken.view.ticket_origin = ticket_origin;
+            taken
         });
         taking.await.map_err(Error::internal)
     }

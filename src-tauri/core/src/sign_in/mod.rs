@@ -4,6 +4,7 @@
 //! and `judge` interprets answers. `impersonation::driver` puts them together.
 
 mod authorities;
+mod body;
 mod capture;
 mod causes;
 mod client;
@@ -33,6 +34,8 @@ use understudy_gateway::CredentialStore;
 use url::Url;
 
 pub(crate) use authorities::check_authorities;
+use body::encode_body;
+pub(crate) use capture::capture_value;
 pub use client::Client;
 pub(crate) use client::{MOST_HEADERS, describe_failure, encode_latin1};
 pub use cookie_rules::CookieProblem;
@@ -48,7 +51,7 @@ pub use verify_evidence::VerifyEvidence;
 pub use window_cookies::WindowCookies;
 
 use crate::browser::{Answer, PlannedRequest};
-use crate::connection::{Connection, Encoding, Method, Recipe, Request};
+use crate::connection::{Connection, Method, Recipe, Request, SignInStep};
 use crate::error::{Code, Error, Result};
 use crate::template::{Expression, MASK, SignInContext, Template};
 use crate::zeroizing_json::ZeroizingJson;
@@ -215,6 +218,15 @@ pub fn plan_notification(connection: &Connection, context: &Value) -> Result<Opt
     notify.map(|request| plan_request(request, connection.sign_in.timeout, context)).transpose()
 }
 
+/// Renders one of the requests that add evidence to a ticket.
+pub(crate) fn plan_evidence_step(
+    connection: &Connection,
+    step: &SignInStep,
+    context: &Value,
+) -> Result<PlannedRequest> {
+    plan_request(&step.request, connection.sign_in.timeout, context)
+}
+
 /// Renders header values and checks that a header can carry them.
 fn render_headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
     let mut headers = Vec::with_capacity(templates.len() + 1);
@@ -233,19 +245,13 @@ fn render_headers(templates: &[(String, Template)], context: &Value) -> Result<V
 fn plan_request(request: &Request, timeout: Duration, context: &Value) -> Result<PlannedRequest> {
     let url = parse_url("url", &request.url.render(context)?)?;
     let mut headers = render_headers(&request.headers, context)?;
-    let body = match &request.body {
-        Some(template) => {
-            let body = ZeroizingJson::from(template.render(context)?);
-            Some(SecretString::from(encode_body(request.encoding, &body)))
+    let mut body = None;
+    if let Some(template) = &request.body {
+        let encoded = encode_body(request.encoding, &ZeroizingJson::from(template.render(context)?));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            headers.push(("content-type".into(), encoded.content_type.into()));
         }
-        None => None,
-    };
-    if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        let kind = match request.encoding {
-            Encoding::Json => "application/json",
-            Encoding::Form => "application/x-www-form-urlencoded",
-        };
-        headers.push(("content-type".into(), kind.to_owned().into()));
+        body = Some(SecretString::from(encoded.text));
     }
     Ok(PlannedRequest {
         method: request.method,
@@ -273,19 +279,6 @@ fn not_a_header(name: &str, template: &Template) -> Error {
         "Check the secret {}: a line break, an emoji or a control character may have been stored with it. Store it again without them.",
         secrets.join(" and ")
     ))
-}
-
-fn encode_body(encoding: Encoding, body: &Value) -> String {
-    match (encoding, body) {
-        (Encoding::Form, Value::Object(fields)) => {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            for (name, value) in fields {
-                form.append_pair(name, value.as_str().unwrap_or(&value.to_string()));
-            }
-            form.finish()
-        }
-        _ => body.to_string(),
-    }
 }
 
 fn parse_url(key: &str, text: &str) -> Result<Url> {
@@ -323,12 +316,5 @@ mod tests {
     fn who_the_user_is_falls_back_from_name_to_id() {
         assert_eq!(describe_user(&json!({"user": {"id": 7, "email": null, "name": ""}})), "7");
         assert_eq!(describe_user(&json!({"user": {"id": 7, "email": "a@b.example"}})), "a@b.example");
-    }
-
-    #[test]
-    fn a_form_is_encoded_as_forms_are() {
-        let body = json!({ "user_pk": 7, "next": "/a b&c", "yes": true });
-        assert_eq!(encode_body(Encoding::Form, &body), "user_pk=7&next=%2Fa+b%26c&yes=true");
-        assert_eq!(encode_body(Encoding::Json, &json!({ "a": 1 })), r#"{"a":1}"#);
     }
 }

@@ -83,6 +83,12 @@ impl Scope {
         self.with_group("notification", fields)
     }
 
+    /// Adds `evidence`: what was chosen of it, on its way to the ticket.
+    #[must_use]
+    pub fn with_evidence(self) -> Self {
+        self.with_group("evidence", ["id", "name", "html", "base64", "markdown"])
+    }
+
     /// Adds `captured.<name>`: what earlier steps of the sign-in took from their answers.
     #[must_use]
     pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {

@@ -76,6 +76,7 @@ const COMMANDS = [
   ["save_evidence", { takenAt: 0, choice: { picture: null, requests: [], with_messages: true, with_pages: true } }],
   ["evidence_text", { takenAt: 0, choice: { picture: null, requests: [], with_messages: true, with_pages: true } }],
   ["copy_picture", { points: "AAAA", width: 1, height: 1 }],
+  ["send_evidence", { takenAt: 0, choice: { picture: null, requests: [], with_messages: true, with_pages: true } }],
   ["show_saved_evidence", {}],
   ["discard_evidence", {}],
   ["extend_session", { session: "any" }],

@@ -17,6 +17,10 @@ pub enum Encoding {
     Json,
     /// `application/x-www-form-urlencoded`. The body is a table of texts, numbers, `true` and `false`.
     Form,
+    /// `multipart/form-data`. As with `form`, and a table of `filename`, `content` and `type` is a file.
+    Multipart,
+    /// The body is one text, which is sent as it is. Default of `content-type`: `text/plain; charset=utf-8`.
+    Text,
 }
 
 /// What counts as success: a status or an expression.

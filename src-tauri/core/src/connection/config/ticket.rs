@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use ts_rs::TS;
 
-use super::{Encoding, Method};
+use super::{Encoding, Method, StepConfig};
 
 /// `[ticket]`: how what happened in a session gets into the ticket that it was for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
@@ -16,6 +16,11 @@ use super::{Encoding, Method};
 pub struct TicketConfig {
     /// The request that sends a session's summary, when the operator says so.
     pub note: NoteConfig,
+    /// `[[ticket.evidence]]`: the requests that add evidence, one after the other. What they take from an answer is for
+    /// those that follow. `evidence.html` is the file, `evidence.base64` the same in Base64, `evidence.name` its name,
+    /// and `evidence.markdown` a short text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<StepConfig>,
 }
 
 /// The request that sends a session's summary into its ticket. Any 2xx counts as success.

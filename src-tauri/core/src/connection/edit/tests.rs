@@ -176,8 +176,11 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn ticket()(url in ".*", method in method(), headers in headers(), body in body()) -> TicketConfig {
-        TicketConfig { note: NoteConfig { url, method, headers, body, encoding: None } }
+    fn ticket()(
+        url in ".*", method in method(), headers in headers(), body in body(),
+        evidence in prop::collection::vec(step(), 0..3),
+    ) -> TicketConfig {
+        TicketConfig { note: NoteConfig { url, method, headers, body, encoding: None }, evidence }
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Connection {
     pub ticket_note: Option<Request>,
     /// Tells the application of a session that has ended.
     pub notify: Option<Request>,
+    /// The requests that add evidence to a ticket, in order; empty if the file has none.
+    pub ticket_evidence: Vec<SignInStep>,
     /// The pages about the rows of each related table, if it has any.
     pub record_pages: Vec<Option<Template>>,
 }
@@ -103,6 +105,8 @@ impl Connection {
         let compiled = parts.sign_in_and_out(&file);
         let ticket_note = file.ticket.as_ref().and_then(|part| parts.compile_ticket_note(part));
         let notify = file.notify.as_ref().and_then(|part| parts.compile_notify(part));
+        let ticket_evidence =
+            file.ticket.as_ref().map(|part| parts.compile_ticket_evidence(part)).unwrap_or_default();
         let policy = parts.compile_policy(&file, compiled.as_ref().map(|(sign_in, _)| sign_in));
         let faults = parts.faults;
         match (compiled, policy) {
@@ -119,6 +123,7 @@ impl Connection {
                 network,
                 ticket_note,
                 notify,
+                ticket_evidence,
                 record_pages,
             }),
             _ => Err(faults.into_error()),
@@ -140,6 +145,16 @@ impl Connection {
     /// The helpdesk's origin, if summaries can be sent there.
     pub fn ticket_origin(&self) -> Option<String> {
         self.ticket_note.as_ref()?.url.origin().map(::url::Origin::ascii_serialization)
+    }
+
+    /// The helpdesk's origin, if evidence can be sent there.
+    pub fn evidence_origin(&self) -> Option<String> {
+        self.ticket_evidence.first()?.request.url.origin().map(::url::Origin::ascii_serialization)
+    }
+
+    /// Every request to the helpdesk.
+    pub fn ticket_requests(&self) -> impl Iterator<Item = &Request> {
+        self.ticket_note.iter().chain(self.ticket_evidence.iter().map(|step| &step.request))
     }
 
     fn engine_name(&self) -> &'static str {

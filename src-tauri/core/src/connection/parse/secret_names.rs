@@ -78,9 +78,10 @@ impl Connection {
         SecretName::new(&self.id, DATABASE_PASSWORD)
     }
 
-    /// The names of the secrets that sending a summary into its ticket needs, sorted.
+    /// The names of the secrets that sending summaries and evidence into tickets needs, sorted.
     pub fn ticket_secret_names(&self) -> Vec<String> {
-        self.ticket_note.iter().flat_map(Request::secret_names).collect()
+        let names: BTreeSet<String> = self.ticket_requests().flat_map(Request::secret_names).collect();
+        names.into_iter().collect()
     }
 
     /// The names of the secrets that telling the application of a session needs, sorted.

@@ -13,4 +13,6 @@ pub(crate) use directory::directory_url_fault;
 pub(super) use network::{compile_credentials, compile_network};
 pub(crate) use no_secrets::names_a_secret;
 pub(super) use no_secrets::{no_secret_in_json, no_secret_in_query, no_secret_in_text};
-pub(super) use requests::{RequestSender, body_allowed, check_header, form_body};
+pub(super) use requests::{
+    RequestSender, body_allowed, check_header, form_body, multipart_body, no_content_type, text_body,
+};

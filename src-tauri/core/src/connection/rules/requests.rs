@@ -106,3 +106,50 @@ pub(in crate::connection) fn form_body(key: &str, body: Option<&Value>, faults: 
         Some(_) => faults.add_fault(key, "has to be a table: it is sent as a form"),
     }
 }
+
+/// A form whose values may be files.
+pub(in crate::connection) fn multipart_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults) {
+    let Some(Value::Object(parts)) = body else {
+        if body.is_some() {
+            faults.add_fault(key, "has to be a table: it is sent as a form with files");
+        }
+        return;
+    };
+    for (name, value) in parts {
+        let is_file = |file: &serde_json::Map<String, Value>| {
+            ["filename", "content"].iter().all(|key| file.contains_key(*key))
+                && file.iter().all(|(key, value)| {
+                    ["filename", "content", "type"].contains(&key.as_str()) && value.is_string()
+                })
+        };
+        let is_valid = match value {
+            Value::Array(_) => false,
+            Value::Object(file) => is_file(file),
+            _ => true,
+        };
+        if !is_valid {
+            faults.add_fault(
+                &format!("{key}.{name}"),
+                "has to be text, a number, true or false, or a file: `{ filename = \"…\", type = \"…\", content = \"…\" }`",
+            );
+        }
+    }
+}
+
+/// Only what encodes the parts knows what separates them.
+pub(in crate::connection) fn no_content_type<'a>(
+    key: &str,
+    mut headers: impl Iterator<Item = &'a String>,
+    faults: &mut KeyFaults,
+) {
+    if let Some(name) = headers.find(|name| name.eq_ignore_ascii_case("content-type")) {
+        let cause = "is set by `encoding = \"multipart\"`; leave it out";
+        faults.add_fault(&format!("{key}.headers.{name}"), cause);
+    }
+}
+
+pub(in crate::connection) fn text_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults) {
+    if body.is_some_and(|body| !body.is_string()) {
+        faults.add_fault(key, "has to be text: it is sent as it is");
+    }
+}

@@ -88,14 +88,23 @@ impl ConnectionCompiler<'_> {
             "sign_out" => self.session_scope(WITHOUT_KEYRING),
             "ticket.note" => self.session_scope(SECRETS_IN_URL).with_secrets().with_summary(),
             "notify" => self.session_scope(SECRETS_IN_URL).with_secrets().with_notification(),
+            _ if key.starts_with("ticket.evidence") => {
+                self.session_scope(SECRETS_IN_URL).with_secrets().with_captured(captured).with_evidence()
+            }
             _ => self.session_scope(SECRETS_IN_URL).with_secrets().with_captured(captured),
         };
         let headers = self.compile_headers(key, described.headers, sender, &scope);
         let body_key = format!("{key}.body");
         let encoding = described.encoding.unwrap_or_default();
         rules::body_allowed(&body_key, method, described.body.is_some(), &mut self.faults);
-        if encoding == Encoding::Form {
-            rules::form_body(&body_key, described.body, &mut self.faults);
+        match encoding {
+            Encoding::Json => {}
+            Encoding::Form => rules::form_body(&body_key, described.body, &mut self.faults),
+            Encoding::Multipart => {
+                rules::multipart_body(&body_key, described.body, &mut self.faults);
+                rules::no_content_type(key, described.headers.keys(), &mut self.faults);
+            }
+            Encoding::Text => rules::text_body(&body_key, described.body, &mut self.faults),
         }
         let body = described.body.and_then(|json| {
             rules::no_secret_in_json(&body_key, "", json, self.id, &scope, &mut self.faults);

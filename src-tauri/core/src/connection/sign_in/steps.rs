@@ -8,7 +8,7 @@ use crate::connection::rules::RequestSender;
 use crate::connection::{Capture, CaptureConfig, CapturePlace, Method, SignInStep, StepConfig};
 
 impl ConnectionCompiler<'_> {
-    pub(super) fn compile_steps(
+    pub(in crate::connection) fn compile_steps(
         &mut self,
         key: &str,
         parts: &[StepConfig],
