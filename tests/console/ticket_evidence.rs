@@ -235,6 +235,7 @@ async fn it_is_sent_only_for_a_ticket_and_only_to_where_the_operator_was_shown()
             .await;
     let (taken, choice) = take_evidence(&mut desk, "").await;
     assert_eq!(taken.view.ticket_origin, None, "a session without a ticket");
+    desk.console.end_session(&taken.view.session.id, EndCause::Operator).await;
     let refused = desk.console.send_evidence(taken, choice.clone()).await.expect_err("nowhere to go");
     assert_eq!(refused.code, Code::PolicyRefused);
 

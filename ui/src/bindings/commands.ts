@@ -101,6 +101,7 @@ export type Commands = {
   take_evidence: { args: { session: string }, result: null },
   save_evidence: { args: { takenAt: number, format: EvidenceFormat, choice: EvidenceChoice }, result: string },
   evidence_text: { args: { takenAt: number, choice: EvidenceChoice }, result: string },
+  send_evidence: { args: { takenAt: number, choice: EvidenceChoice }, result: null },
   copy_picture: { args: { points: string, width: number, height: number }, result: null },
   show_saved_evidence: { args: {}, result: null },
   discard_evidence: { args: {}, result: null },
