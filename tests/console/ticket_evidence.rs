@@ -97,6 +97,7 @@ async fn take_evidence(desk: &mut Desk, ticket: &str) -> (Arc<TakenEvidence>, Ev
     let message = |text: String| ConsoleMessage { at: desk.clock.now_ms(), level: MessageLevel::Error, text };
     let capture = PageCapture {
         picture: Ok(b"a picture".to_vec()),
+        whole: None,
         messages: vec![message(format!("Payment failed, token {TOKEN}"))],
         engine: "an engine".into(),
     };

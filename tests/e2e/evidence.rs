@@ -27,6 +27,9 @@ const SECRETS: [&str; 9] = [
 const PAGE: &str = r"<!doctype html><title>Shop</title><body style='margin:0;background:#fff'>
 <p class=iban style='margin:0;width:400px;height:100px;background:#0000ff;color:#ff0000;font-size:60px'>DE02 1203</p>
 <p style='margin:0;width:400px;height:100px;background:#00ff00'></p>
+<div style='height:2800px'></div>
+<p class=iban style='margin:0;width:400px;height:100px;background:#0000ff;color:#ff0000;font-size:60px'>DE02 1203</p>
+<p style='margin:0;width:400px;height:100px;background:#ff00ff'></p>
 <input type=hidden name=csrf value='canary-hidden-46'>
 <script>
   const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3IiwiYSI6MX0.c2lnbmF0dXJlLW9mLWNhbmFyeQ';
@@ -66,6 +69,14 @@ async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()
         return [[...grey].join(' '), at(200, 150)]";
     let points = console.ui.wait_for("the picture", points).await?;
     assert_eq!(points, serde_json::json!(["138,143,152", "0,255,0"]));
+    // Below what is visible, it is the same.
+    console.ui.by_role("radio", "Whole page").await?.click().await?;
+    let below = "const it = document.querySelector('canvas'); if (it.height < 3200) return null;\
+        const at = (x, y) => [...it.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join(); const grey = new Set();\
+        for (let x = 2; x < 398; x += 3) for (let y = 3002; y < 3098; y += 3) grey.add(at(x, y));\
+        return [at(200, 150), [...grey].join(' '), at(200, 3150)]";
+    let below = console.ui.wait_for("the whole page", below).await?;
+    assert_eq!(below, serde_json::json!(["0,255,0", "138,143,152", "255,0,255"]));
     console.ui.with_text("dialog", "missing").await?;
     console.ui.by_role("button", "Save as HTML").await?.click().await?;
     console.ui.with_text("status", "Saved evidence-shop-").await?;

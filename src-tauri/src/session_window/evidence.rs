@@ -16,6 +16,13 @@ const MESSAGE_LIMIT: usize = 200;
 /// How long a page has time to be painted. One that is busy is not painted at all.
 const PAINT_LIMIT: Duration = Duration::from_secs(5);
 
+/// What of a page was painted.
+pub(super) struct PaintedPage {
+    pub visible: RawPicture,
+    /// All of it, unless all of it is visible; an error says why not.
+    pub whole: Option<Result<RawPicture, String>>,
+}
+
 /// A picture, three bytes for each point, row by row.
 #[allow(dead_code, reason = "not every system takes pictures")]
 pub(super) struct RawPicture {
@@ -50,23 +57,27 @@ impl SessionWindows {
             Error::new(Code::WindowFailed, "There is no page of the application here.")
                 .with_hint("Wait until the session is open, then try again.")
         };
-        let (taken, picture) = oneshot::channel();
+        let (taken, painted) = oneshot::channel();
         let messages = self.on_page_of(key, move |page| {
             if !page.open.shows_application() {
                 return Err(no_page());
             }
-            platform::take_picture(&page.view, &masks, move |picture| {
-                let _ = taken.send(picture);
+            platform::take_pictures(&page.view, &masks, move |painted| {
+                let _ = taken.send(painted);
             });
             Ok(page.open.session.clone())
         });
         let session = messages.await??;
-        let picture = match tokio::time::timeout(PAINT_LIMIT, picture).await {
-            Ok(Ok(Ok(raw))) => tauri::async_runtime::spawn_blocking(move || platform::encode_picture(raw))
-                .await
-                .map_err(Error::internal)?,
-            Ok(Ok(Err(why))) => Err(why),
-            Ok(Err(_)) | Err(_) => Err("The page is busy and was not painted.".to_owned()),
+        let (picture, whole) = match tokio::time::timeout(PAINT_LIMIT, painted).await {
+            Ok(Ok(Ok(painted))) => {
+                let encoding = tauri::async_runtime::spawn_blocking(move || {
+                    let whole = painted.whole.map(|whole| whole.and_then(platform::encode_picture));
+                    (platform::encode_picture(painted.visible), whole)
+                });
+                encoding.await.map_err(Error::internal)?
+            }
+            Ok(Ok(Err(why))) => (Err(why), None),
+            Ok(Err(_)) | Err(_) => (Err("The page is busy and was not painted.".to_owned()), None),
         };
         let messages = self.on_main(move || {
             let of_window =
@@ -75,7 +86,7 @@ impl SessionWindows {
             messages.sort_by_key(|message| message.at);
             messages
         });
-        Ok(PageCapture { picture, messages: messages.await?, engine: describe_engine() })
+        Ok(PageCapture { picture, whole, messages: messages.await?, engine: describe_engine() })
     }
 }
 

@@ -11,7 +11,7 @@ use wry::{NewWindowResponse, Rect, WebView, WebViewBuilder};
 
 use super::contact::offer_contact;
 use super::downloads::Downloads;
-use super::evidence::RawPicture;
+use super::evidence::{PaintedPage, RawPicture};
 use super::find::{FindStep, FoundText};
 use super::popups::{PopupRequest, open_popup};
 use super::stage::{SessionWindow, may_navigate};
@@ -39,10 +39,10 @@ impl Finder {
 }
 
 /// Not yet: neither system's way was run by the authors.
-pub fn take_picture(
+pub fn take_pictures(
     _page: &WebView,
     _masks: &[String],
-    done: impl FnOnce(std::result::Result<RawPicture, String>) + 'static,
+    done: impl FnOnce(std::result::Result<PaintedPage, String>) + 'static,
 ) {
     done(Err("On this system, Understudy takes no pictures yet.".into()));
 }

@@ -13,6 +13,9 @@ export const evidence = {
   picture: {
     label: "Picture",
     include: "Include the picture",
+    extent: "What the picture shows",
+    visible: "Visible part",
+    whole: "Whole page",
     shown: "What the session window showed",
     tools: "Mark up the picture",
     box: "Box",

@@ -23,6 +23,8 @@ export const evidenceOf = (): EvidenceView => ({
   taken_at: 1_795_000_060_000,
   picture: null,
   no_picture: null,
+  whole_picture: null,
+  no_whole_picture: null,
   requests: [
     {
       number: 1,

@@ -110,6 +110,24 @@ describe("evidence from a session", () => {
     await waitFor(() => expect(fake.called("send_evidence")).toHaveLength(2));
   });
 
+  test("has the whole page as well, if the page is longer than the window", async () => {
+    const dialog = await open({ picture: "dmlzaWJsZQ==", whole_picture: "d2hvbGU=", no_picture: null });
+    const extent = within(dialog).getByRole("radiogroup", { name: "What the picture shows" });
+    expect(within(extent).getByRole("radio", { name: "Visible part" })).toBeChecked();
+    await user.click(within(extent).getByRole("radio", { name: "Whole page" }));
+    expect(within(extent).getByRole("radio", { name: "Whole page" })).toBeChecked();
+  });
+
+  test("says why there is no picture of the whole page", async () => {
+    const dialog = await open({
+      picture: "dmlzaWJsZQ==",
+      no_picture: null,
+      no_whole_picture: "The whole page is too large for a picture: 1280 × 90000 points.",
+    });
+    expect(within(dialog).getByText(/too large for a picture/)).toBeInTheDocument();
+    expect(within(dialog).queryByRole("radiogroup")).toBeNull();
+  });
+
   test("is not offered to a ticket that takes none", async () => {
     const dialog = await open();
     expect(within(dialog).queryByRole("button", { name: /Send to ticket/ })).toBeNull();

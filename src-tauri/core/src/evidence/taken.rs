@@ -41,6 +41,8 @@ pub struct ConsoleMessage {
 pub struct PageCapture {
     /// What is visible, as PNG; an error says why there is none.
     pub picture: Result<Vec<u8>, String>,
+    /// The whole page, as PNG; `None` if all of it is visible, or without a picture.
+    pub whole: Option<Result<Vec<u8>, String>>,
     /// As the page wrote them.
     pub messages: Vec<ConsoleMessage>,
     /// The engine of the window, and its version.
@@ -85,6 +87,10 @@ pub struct EvidenceView {
     pub picture: Option<String>,
     /// Why there is no picture.
     pub no_picture: Option<String>,
+    /// The same of the whole page; `None` if there is none, or if all of it is visible.
+    pub whole_picture: Option<String>,
+    /// Why there is no picture of the whole page.
+    pub no_whole_picture: Option<String>,
     /// Oldest first.
     pub requests: Vec<EvidenceRequest>,
     pub messages: Vec<ConsoleMessage>,
@@ -146,10 +152,13 @@ impl TakenEvidence {
         pages: Vec<PageVisit>,
         version: &str,
     ) -> Self {
-        let (picture, no_picture) = match capture.picture {
-            Ok(picture) => (Some(BASE64_STANDARD.encode(picture)), None),
-            Err(why) => (None, Some(why)),
+        let encode = |picture: Option<Result<Vec<u8>, String>>| match picture {
+            Some(Ok(picture)) => (Some(BASE64_STANDARD.encode(picture)), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
         };
+        let (picture, no_picture) = encode(Some(capture.picture));
+        let (whole_picture, no_whole_picture) = encode(capture.whole);
         let fact = |name: &str, value: &str| EvidenceFact { name: name.into(), value: value.into() };
         let facts = vec![
             fact("Understudy", version),
@@ -162,6 +171,8 @@ impl TakenEvidence {
             taken_at,
             picture,
             no_picture,
+            whole_picture,
+            no_whole_picture,
             requests,
             messages: capture.messages,
             pages,

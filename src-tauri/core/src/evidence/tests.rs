@@ -243,8 +243,12 @@ fn a_held_back_request_and_one_without_an_answer_are_in_it() {
 
 fn taken(exchanges: Vec<RecordedExchange>, messages: Vec<ConsoleMessage>) -> TakenEvidence {
     let session = crate::session::tests::example_view();
-    let capture =
-        PageCapture { picture: Ok(b"a picture".to_vec()), messages, engine: "WebKitGTK 2.50.6".into() };
+    let capture = PageCapture {
+        picture: Ok(b"a picture".to_vec()),
+        whole: None,
+        messages,
+        engine: "WebKitGTK 2.50.6".into(),
+    };
     let pages = vec![PageVisit { at: 0, url: "https://app.example/<b>".into(), status: Some(500) }];
     TakenEvidence::new(session, 1_795_000_000_000, capture, exchanges, pages, "1.0.0")
 }

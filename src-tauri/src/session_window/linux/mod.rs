@@ -24,7 +24,7 @@ use wry::{NewWindowOpener, WebView, WebViewBuilder, WebViewBuilderExtUnix, WebVi
 
 pub use self::find::Finder;
 pub use self::navigation::decide_navigation;
-pub use self::picture::{encode_picture, take_picture};
+pub use self::picture::{encode_picture, take_pictures};
 pub use self::printing::print_page;
 pub use self::signals::listen_for_events;
 use super::downloads::Downloads;

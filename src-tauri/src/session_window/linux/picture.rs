@@ -1,15 +1,16 @@
-//! A picture of what is visible in a page, by WebKit itself, so that no other window is ever in it.
+//! Pictures of a page, of what is visible and of all of it, by WebKit itself, so that no other window is ever in them.
 
 use std::fmt::Write;
 
 use gtk::{cairo, gdk_pixbuf, gio, glib};
+use javascriptcore::ValueExt;
 use webkit2gtk::{
     SnapshotOptions, SnapshotRegion, UserContentInjectedFrames, UserContentManagerExt, UserStyleLevel,
     UserStyleSheet, WebViewExt,
 };
 use wry::{WebView, WebViewExtUnix};
 
-use super::super::evidence::RawPicture;
+use super::super::evidence::{PaintedPage, RawPicture};
 use super::messages::WORLD;
 
 /// Nothing of the element is painted but a grey area in its place: not its text, nor what is in it, nor an image.
@@ -20,21 +21,31 @@ const PAINTED_OVER: &str = "color: transparent !important; -webkit-text-fill-col
     box-shadow: none !important; outline: none !important; object-position: -99999px 0 !important; \
     -webkit-appearance: none !important;";
 
-/// Takes the picture, and passes it on or says why there is none. Passwords, and what `masks` choose, are painted over by
-/// a style sheet of the user's, which a page cannot override. If a selector means nothing to the engine, there is no
-/// picture.
-pub fn take_picture(
+/// The most points of a picture of the whole page: 16,000 at a width of 1,000. Each takes eleven bytes on the way.
+const MOST_POINTS: u64 = 16_000_000;
+/// The longest side of such a picture, in points: no canvas is larger everywhere.
+const LONGEST_SIDE: u64 = 16_000;
+
+/// Takes the pictures, and passes them on or says why there are none. Passwords, and what `masks` choose, are painted
+/// over by a style sheet of the user's, which a page cannot override. If a selector means nothing to the engine, there
+/// are no pictures.
+pub fn take_pictures(
     page: &WebView,
     masks: &[String],
-    done: impl FnOnce(Result<RawPicture, String>) + 'static,
+    done: impl FnOnce(Result<PaintedPage, String>) + 'static,
 ) {
     let view = page.webview();
     let selectors = serde_json::to_string(masks).unwrap_or_default();
-    let check = format!("{selectors}.map((selector) => document.querySelector(selector) ? 1 : 0).length");
+    // In a world of our own, a page cannot replace what measures it.
+    let check = format!(
+        "{selectors}.forEach((selector) => document.querySelector(selector));\
+         (({{ scrollWidth, scrollHeight }}) => JSON.stringify([scrollWidth, scrollHeight, innerWidth, innerHeight, \
+         devicePixelRatio].map(Math.ceil)))(document.scrollingElement ?? document.documentElement)"
+    );
     let sheet = write_sheet(masks);
     view.clone().evaluate_javascript(&check, Some(WORLD), None, gio::Cancellable::NONE, move |checked| {
         match checked {
-            Ok(_) => paint(&view, &sheet, done),
+            Ok(measured) => paint(&view, &sheet, judge_size(&measured.to_str()), done),
             Err(error) => {
                 done(Err(format!("A selector of `policy.mask` is not understood: {}.", error.message())));
             }
@@ -42,16 +53,56 @@ pub fn take_picture(
     });
 }
 
-fn paint(view: &webkit2gtk::WebView, sheet: &str, done: impl FnOnce(Result<RawPicture, String>) + 'static) {
+/// Whether a picture of the whole page shows more than what is visible, by what was measured: the page's width and
+/// height, the window's, and how many points there are for each. An error says why there can be none.
+fn judge_size(measured: &str) -> Option<Result<(), String>> {
+    let [width, height, window_width, window_height, scale]: [u64; 5] =
+        serde_json::from_str(measured).ok()?;
+    if width <= window_width && height <= window_height {
+        return None;
+    }
+    let (width, height) = (width.saturating_mul(scale), height.saturating_mul(scale));
+    if width.max(height) > LONGEST_SIDE || width.saturating_mul(height) > MOST_POINTS {
+        return Some(Err(format!("The whole page is too large for a picture: {width} × {height} points.")));
+    }
+    Some(Ok(()))
+}
+
+fn paint(
+    view: &webkit2gtk::WebView,
+    sheet: &str,
+    whole: Option<Result<(), String>>,
+    done: impl FnOnce(Result<PaintedPage, String>) + 'static,
+) {
     let Some(manager) = view.user_content_manager() else {
         return done(Err("The window has no styles to paint over with.".into()));
     };
     let sheet =
         UserStyleSheet::new(sheet, UserContentInjectedFrames::AllFrames, UserStyleLevel::User, &[], &[]);
     manager.add_style_sheet(&sheet);
-    // Both reach the web process in this order, and it lays out before it paints.
-    view.snapshot(SnapshotRegion::Visible, SnapshotOptions::NONE, gio::Cancellable::NONE, move |painted| {
+    let finish = move |painted| {
         manager.remove_style_sheet(&sheet);
+        done(painted);
+    };
+    // Both reach the web process in this order, and it lays out before it paints.
+    let then = view.clone();
+    snapshot(view, SnapshotRegion::Visible, move |visible| match (visible, whole) {
+        (Err(why), _) => finish(Err(why)),
+        (Ok(visible), Some(Ok(()))) => snapshot(&then, SnapshotRegion::FullDocument, move |whole| {
+            finish(Ok(PaintedPage { visible, whole: Some(whole) }));
+        }),
+        (Ok(visible), other) => {
+            finish(Ok(PaintedPage { visible, whole: other.and_then(Result::err).map(Err) }));
+        }
+    });
+}
+
+fn snapshot(
+    view: &webkit2gtk::WebView,
+    region: SnapshotRegion,
+    done: impl FnOnce(Result<RawPicture, String>) + 'static,
+) {
+    view.snapshot(region, SnapshotOptions::NONE, gio::Cancellable::NONE, move |painted| {
         done(painted.map_err(|error| error.message().to_owned()).and_then(read_points));
     });
 }
@@ -109,4 +160,20 @@ pub fn encode_picture(raw: RawPicture) -> Result<Vec<u8>, String> {
         width * 3,
     );
     picture.save_to_bufferv("png", &[("compression", "2")]).map_err(|error| error.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge_size;
+
+    #[test]
+    fn the_whole_page_is_painted_if_it_is_larger_than_the_window_and_not_too_large() {
+        assert_eq!(judge_size("[1280,800,1280,800,1]"), None);
+        assert_eq!(judge_size("[1280,5498,1280,800,1]"), Some(Ok(())));
+        assert_eq!(judge_size("[1300,800,1280,800,2]"), Some(Ok(())));
+        for too_large in ["[1280,16001,1280,800,1]", "[1280,5498,1280,800,3]", "[90000,90000,1280,800,1]"] {
+            assert!(matches!(judge_size(too_large), Some(Err(_))), "{too_large}");
+        }
+        assert_eq!(judge_size("nothing that was measured"), None);
+    }
 }
