@@ -89,3 +89,32 @@ async fn it_opens_details_and_closes_with_escape_with_the_focus_or_for_the_conso
     console.wait_for_phases(&["active"]).await?;
     console.ui.quit().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_palette_opens_it_whatever_the_setting_says() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    let listed = "return document.querySelector('[role=grid] [aria-selected]') !== null";
+    console.ui.wait_for("a list", listed).await?;
+    let window = console.window().await?;
+    desktop.press(&window, &["ctrl+k"]).await?;
+    console.ui.by_role("dialog", "Command palette").await?;
+    let has_focus = "return document.activeElement?.closest('[role=dialog]') !== null";
+    console.ui.wait_for("the palette to have the keyboard", has_focus).await?;
+    desktop.type_text(&window, "open the quick search").await?;
+    console.ui.with_text("option", "Open the quick search").await?;
+    desktop.press(&window, &["Return"]).await?;
+    let quick = desktop.wait_for_window(TITLE).await?;
+    desktop.wait_until_active(&quick).await?;
+    desktop.type_text(&quick, &shop.customers[2]).await?;
+    desktop.press(&quick, &["Return"]).await?;
+    desktop.wait_until_gone(TITLE).await?;
+    let shown = format!(
+        "return document.querySelector('[role=grid] [aria-selected=true]')?.dataset.id === '{}'",
+        shop.customers[2]
+    );
+    console.turn_to().await?;
+    console.ui.wait_for("the details of the chosen user", &shown).await?;
+    console.ui.quit().await
+}

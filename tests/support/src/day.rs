@@ -136,11 +136,14 @@ impl<'a> Day<'a> {
         Ok(())
     }
 
-    /// The first file that the helpdesk shows in a ticket.
+    /// The first file of a ticket, once the helpdesk shows it there.
     pub async fn read_attached_file(&self, ticket: u32) -> Result<String> {
         let page = format!("{}/helpdesk/{ticket}", self.origin);
-        let shown = reqwest::get(&page).await?.text().await?;
-        anyhow::ensure!(shown.contains(&format!("/helpdesk/{ticket}/files/0\">evidence-demo-")), "{shown}");
+        let link = format!("/helpdesk/{ticket}/files/0\">evidence-demo-");
+        until("the file in the ticket", async || {
+            Ok(reqwest::get(&page).await?.text().await?.contains(&link).then_some(()))
+        })
+        .await?;
         let file = reqwest::get(format!("{page}/files/0")).await?.error_for_status()?;
         Ok(file.text().await?)
     }

@@ -3,4 +3,4 @@
 /**
  * The kind of an error. Callers treat each kind differently.
  */
-export type Code = "connection_invalid" | "connection_unknown" | "connection_locked" | "directory_unreachable" | "directory_refused" | "directory_mismatch" | "directory_timeout" | "cancelled" | "query_invalid" | "user_not_found" | "reason_required" | "policy_refused" | "approval_required" | "secret_missing" | "destination_changed" | "vault_locked" | "vault_unavailable" | "vault_denied" | "template_failed" | "sign_in_refused" | "audit_failed" | "session_unknown" | "window_failed" | "settings_invalid" | "file_failed" | "internal";
+export type Code = "connection_invalid" | "connection_unknown" | "connection_locked" | "directory_unreachable" | "directory_refused" | "directory_mismatch" | "directory_timeout" | "cancelled" | "query_invalid" | "user_not_found" | "reason_required" | "policy_refused" | "approval_required" | "secret_missing" | "destination_changed" | "vault_locked" | "vault_unavailable" | "vault_denied" | "template_failed" | "sign_in_refused" | "ticket_failed" | "audit_failed" | "session_unknown" | "window_failed" | "settings_invalid" | "file_failed" | "internal";

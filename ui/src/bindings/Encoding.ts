@@ -3,4 +3,4 @@
 /**
  * How a request's body is encoded.
  */
-export type Encoding = "json" | "form";
+export type Encoding = "json" | "form" | "multipart" | "text";

@@ -22,6 +22,18 @@ picture: string | null,
  */
 no_picture: string | null, 
 /**
+ * The same of the whole page; `None` if there is none, or if all of it is visible.
+ */
+whole_picture: string | null, 
+/**
+ * Why there is no picture of the whole page.
+ */
+no_whole_picture: string | null, 
+/**
  * Oldest first.
  */
-requests: Array<EvidenceRequest>, messages: Array<ConsoleMessage>, pages: Array<PageVisit>, facts: Array<EvidenceFact>, };
+requests: Array<EvidenceRequest>, messages: Array<ConsoleMessage>, pages: Array<PageVisit>, facts: Array<EvidenceFact>, 
+/**
+ * The helpdesk's origin, if the session's ticket takes evidence.
+ */
+ticket_origin: string | null, };
