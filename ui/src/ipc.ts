@@ -189,9 +189,15 @@ export const arrangement = (connection: string) => call("arrangement", { connect
 export const saveArrangement = (connection: string, arrangement: Arrangement) =>
   call("save_arrangement", { connection, arrangement });
 
-/** A page of a user's records in a related table, newest first. */
-export const listRecords = (connection: string, request: RecordsRequest) =>
-  call("list_records", { connection, request });
+/** A page of a user's records in a related table, newest first. `stop` makes it reject with `cancelled`, on the server
+ * too. */
+export function listRecords(connection: string, request: RecordsRequest) {
+  const number = ++turn;
+  return {
+    page: call("list_records", { connection, request, number }),
+    stop: () => void call("stop_records", { number }).catch(() => undefined),
+  };
+}
 
 /** Opens the page about a record in the team's own tool. */
 export const openRecord = (connection: string, related: number, record: Row) =>

@@ -34,6 +34,7 @@ pub mod outbox;
 mod path_text;
 pub mod policy;
 pub mod protected_count;
+pub(crate) mod record_reads;
 pub mod sanitize;
 pub mod secrets;
 pub mod session;

@@ -49,6 +49,8 @@ pub struct Settings {
     pub quick_window: bool,
     /// Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
     pub single_keys: bool,
+    /// Whether the console starts with the text that was in its search field when it was left.
+    pub remember_search: bool,
     pub when_closed: WhenClosed,
     /// The connections' IDs in the rail's order. New connections come last. Only the console writes this; saving
     /// settings from a window does not change it.
@@ -66,6 +68,7 @@ impl Default for Settings {
             shortcut: "CommandOrControl+Shift+U".into(),
             quick_window: false,
             single_keys: true,
+            remember_search: true,
             when_closed: WhenClosed::default(),
             connection_order: Vec::new(),
         }

@@ -177,8 +177,13 @@ commands! {
             core.save_arrangement(&connection, arrangement)
         }
 
-        list_records [core: Core<'_>] (connection: String, request: RecordsRequest) -> Page {
-            core.list_records(&connection, &request).await
+        list_records [core: Core<'_>] (connection: String, request: RecordsRequest, number: u64) -> Page {
+            core.list_records(&connection, &request, number).await
+        }
+
+        stop_records [core: Core<'_>] (number: u64) -> () {
+            core.stop_records(number);
+            Ok(())
         }
 
         /// Opens the page about a record in the operator's own browser.

@@ -25,4 +25,8 @@ quick_window: boolean,
 /**
  * Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
  */
-single_keys: boolean, when_closed: WhenClosed, };
+single_keys: boolean, 
+/**
+ * Whether the console starts with the text that was in its search field when it was left.
+ */
+remember_search: boolean, when_closed: WhenClosed, };

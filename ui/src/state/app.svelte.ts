@@ -33,7 +33,7 @@ import { Details } from "./details.svelte";
 import { Latest } from "./latest";
 import { Layers, type Layer } from "./layers.svelte";
 import { Notes } from "./notes.svelte";
-import { remember, remembered } from "./remembered";
+import { forget, remember, remembered } from "./remembered";
 import { UserSearch } from "./search.svelte";
 import { toasts } from "./toasts.svelte";
 import { Zoom } from "./zoom";
@@ -84,6 +84,7 @@ export class App {
     shortcut: "",
     quick_window: false,
     single_keys: true,
+    remember_search: true,
     when_closed: "ask",
   });
   /** Why the keyring cannot be used; `null` when it can. */
@@ -172,7 +173,7 @@ export class App {
       this.waitingMessages = state.waiting_messages;
       this.presence = state.presence;
       this.approvals = state.approvals;
-      this.settings = state.settings;
+      this.#use(state.settings);
       this.wayland = state.wayland;
       this.version = state.version;
       this.ready = true;
@@ -214,6 +215,13 @@ export class App {
     ]);
     const stopAsking = ipc.onMoved((moved, asking) => this.destinations.decide(moved, asking));
     return () => [...unlisten, stopAsking].forEach((stop) => stop());
+  }
+
+  #use(settings: Settings): void {
+    this.settings = settings;
+    UserSearch.isRemembered = settings.remember_search;
+    if (settings.remember_search) this.#search?.remember();
+    else forget("search");
   }
 
   // Connections
@@ -707,7 +715,7 @@ export class App {
   // Settings
 
   async saveSettings(settings: Settings): Promise<void> {
-    this.settings = await ipc.saveSettings(settings);
+    this.#use(await ipc.saveSettings(settings));
   }
 
   /** Has the keyring ask for its password; whether it is open now. */

@@ -10,6 +10,14 @@ export function remember(what: What, value: string): void {
   }
 }
 
+export function forget(what: What): void {
+  try {
+    localStorage.removeItem(what);
+  } catch {
+    // Storage may be turned off.
+  }
+}
+
 export function remembered(what: What): string | null {
   try {
     return localStorage.getItem(what);

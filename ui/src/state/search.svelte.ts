@@ -56,6 +56,9 @@ interface SearchRequest {
 }
 
 export class UserSearch {
+  /** The console starts with what was searched for when it was left; a setting. */
+  static isRemembered = true;
+
   readonly connection: string;
 
   text = $state("");
@@ -212,7 +215,7 @@ export class UserSearch {
 
   /** The console starts with this search if it is left now. */
   remember(): void {
-    remember("search", JSON.stringify([this.connection, this.text]));
+    if (UserSearch.isRemembered) remember("search", JSON.stringify([this.connection, this.text]));
   }
 
   #write(text: string): void {

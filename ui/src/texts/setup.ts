@@ -533,6 +533,7 @@ export const setup = {
       shortcut: "Global shortcut",
       quick_window: "Quick search on the global shortcut",
       single_keys: "Single-letter keys",
+      remember_search: "Remember the search text",
       when_closed: "When the window is closed while sessions run",
     } satisfies Record<keyof Settings, string>,
     theme: "Theme",
@@ -559,6 +560,9 @@ export const setup = {
     waylandCommand: "understudy --search",
     copyCommand: "Copy the command",
     copied: "Copied",
+    rememberSearch: "Remember the search text",
+    rememberSearchText:
+      "The console starts with the text that was in its search field. Turn it off to keep no such text on this computer.",
     singleKeys: "Single-letter keys",
     singleKeysText: "j, k, / and ? act on the list. Turn them off if you dictate, or press keys by accident.",
     whenClosed: "When I close the window while sessions run",

@@ -295,6 +295,7 @@ function commands(fake: Fake): Answers {
       fake.arrangements[connection] = arrangement;
     },
     list_records: ({ request }) => fake.records(request as RecordsRequest),
+    stop_records: () => null,
     open_record: () => null,
     recent_reasons: () => fake.reasons,
     prepare_window: () => null,
@@ -652,6 +653,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       shortcut: "CommandOrControl+Shift+U",
       quick_window: false,
       single_keys: true,
+      remember_search: true,
       when_closed: "ask",
     },
     version: "0.1.0",

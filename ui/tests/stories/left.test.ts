@@ -70,3 +70,22 @@ test("what cannot be a search is none", async () => {
     leave();
   }
 });
+
+test("no text is kept once the setting says so, nor what was kept before", async () => {
+  const leave = await open();
+  await user.type(await field(), "anna");
+  await waitFor(() => expect(localStorage.getItem("search")).toContain("anna"));
+  leave();
+
+  fake.state.settings = { ...fake.state.settings, remember_search: false };
+  const leaveAgain = await open();
+  await waitFor(() => expect(localStorage.getItem("search")).toBeNull());
+  await user.clear(await field());
+  await user.type(await field(), "ben");
+  await waitFor(() => expect(asked().at(-1)).toBe("ben"));
+  expect(localStorage.getItem("search")).toBeNull();
+  leaveAgain();
+
+  await open();
+  expect(await field()).toHaveValue("");
+});

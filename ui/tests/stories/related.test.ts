@@ -102,6 +102,33 @@ test("a record opens in the team's own tool, by the row that was read", async ()
   expect(fake.called("open_record").at(-1)?.args).toMatchObject({ related: 0, record });
 });
 
+/** Chooses the second user of the list, and waits for their details. */
+async function chooseSecond() {
+  const id = fake.rows[1]?.id ?? "";
+  const row = document.querySelector(`[role=row][data-id="${id}"]`);
+  await user.click(row as HTMLElement);
+  await waitFor(() => expect(row).toHaveAttribute("aria-selected", "true"));
+}
+
+test("records are given up when another user is chosen", async () => {
+  const held = fake.hold("list_records");
+  render(App);
+  await user.click(await (await details()).findByRole("button", { name: "Order records" }));
+  await waitFor(() => expect(held.waiting()).toBe(1));
+  const number = fake.called("list_records")[0]?.args["number"];
+  await chooseSecond();
+  await waitFor(() => expect(fake.called("stop_records").map(({ args }) => args)).toEqual([{ number }]));
+  held.stop();
+});
+
+test("records that were read are not given up", async () => {
+  render(App);
+  await user.click(await (await details()).findByRole("button", { name: "Order records" }));
+  await (await details()).findAllByRole("button", { name: "Open in your own tool" });
+  await chooseSecond();
+  expect(fake.called("stop_records")).toHaveLength(0);
+});
+
 test("what failed can be tried again, and no records are said to be none", async () => {
   fake.refuse("list_records", { code: "directory_timeout", message: "The query took too long." });
   render(App);

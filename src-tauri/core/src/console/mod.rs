@@ -48,6 +48,7 @@ use crate::latest_only::LatestOnly;
 use crate::lookups::Lookups;
 use crate::notice::{Notice, Notices, Toast};
 use crate::outbox::Outbox;
+use crate::record_reads::RecordReads;
 use crate::settings::Settings;
 use crate::vault::Vault;
 
@@ -70,6 +71,7 @@ pub struct Console {
     directories: Directories,
     searches: LatestOnly,
     lookups: Lookups,
+    record_reads: RecordReads,
     quick_searches: LatestOnly,
     counts: LatestOnly,
     widenings: LatestOnly,
@@ -146,6 +148,7 @@ impl Console {
             directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
             lookups: Lookups::default(),
+            record_reads: RecordReads::default(),
             quick_searches: LatestOnly::default(),
             counts: LatestOnly::default(),
             widenings: LatestOnly::default(),

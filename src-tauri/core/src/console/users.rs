@@ -227,11 +227,17 @@ impl Console {
         Ok(familiar.map(|((_, row, latest), standing)| FamiliarUser { row, standing, latest }).collect())
     }
 
-    /// A page of one user's records in a related table, newest first.
-    pub async fn list_records(&self, id: &str, request: &RecordsRequest) -> Result<Page> {
+    /// A page of one user's records in a related table, newest first. [`Self::stop_records`] gives it up by `number`.
+    pub async fn list_records(&self, id: &str, request: &RecordsRequest, number: u64) -> Result<Page> {
+        let reading = self.record_reads.begin(number);
         let opened = self.open_directory(id).await?;
-        let listed = opened.directory.list_records(request, &CancellationToken::new()).await;
+        let listed = opened.directory.list_records(request, &reading.cancel).await;
         listed.map_err(|error| opened.name_password_owner(error))
+    }
+
+    /// Gives up the records that are read under this number, on the server too.
+    pub fn stop_records(&self, number: u64) {
+        self.record_reads.stop(number);
     }
 
     /// The page about a record in the team's own tool. `row` is as [`Self::list_records`] gave it.

