@@ -17,6 +17,7 @@ const MESSAGE_LIMIT: usize = 200;
 const PAINT_LIMIT: Duration = Duration::from_secs(5);
 
 /// What of a page was painted.
+#[allow(dead_code, reason = "not every system takes pictures")]
 pub(super) struct PaintedPage {
     pub visible: RawPicture,
     /// All of it, unless all of it is visible; an error says why not.
