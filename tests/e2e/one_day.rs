@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use thirtyfour::prelude::*;
 use understudy_test_support::day::{Day, FIRST_TICKET, NEXT_TICKET};
 use understudy_test_support::stage::Stage;
 
@@ -37,7 +38,8 @@ async fn from_a_ticket_to_its_customer_back_into_the_ticket_and_to_the_customer_
 
     // The same goes into the ticket itself, which shows it as a file.
     day.take_evidence(&window).await?;
-    day.console.ui.by_role("button", "Send to ticket 4712").await?.click().await?;
+    day.console.ui.by_role("button", "Send to ticket 4712").await?;
+    day.console.ui.press(Key::Control + Key::Enter).await?;
     let file = day.read_attached_file(4712).await?;
     ensure!(file.contains("/settings") && file.contains("data:image/png;base64,"), "{file}");
 

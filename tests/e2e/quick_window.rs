@@ -1,6 +1,7 @@
 //! The quick window: a user is found from wherever the agent works, and the console goes on with them.
 
 use anyhow::Result;
+use thirtyfour::prelude::*;
 use understudy_test_support::desktop::Window;
 use understudy_test_support::stage::Console;
 
@@ -97,14 +98,12 @@ async fn the_palette_opens_it_whatever_the_setting_says() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     let listed = "return document.querySelector('[role=grid] [aria-selected]') !== null";
     console.ui.wait_for("a list", listed).await?;
-    let window = console.window().await?;
-    desktop.press(&window, &["ctrl+k"]).await?;
-    console.ui.by_role("dialog", "Command palette").await?;
-    let has_focus = "return document.activeElement?.closest('[role=dialog]') !== null";
-    console.ui.wait_for("the palette to have the keyboard", has_focus).await?;
-    desktop.type_text(&window, "open the quick search").await?;
-    console.ui.with_text("option", "Open the quick search").await?;
-    desktop.press(&window, &["Return"]).await?;
+    console.ui.press(Key::Control + "k").await?;
+    let field = console.ui.by_role("combobox", "Command palette").await?;
+    field.send_keys("open the quick search").await?;
+    let first = "return document.querySelector('.palette-item[data-selected]')?.textContent.includes('Open the quick search')";
+    console.ui.wait_for("the command", first).await?;
+    console.ui.press(Key::Enter).await?;
     let quick = desktop.wait_for_window(TITLE).await?;
     desktop.wait_until_active(&quick).await?;
     desktop.type_text(&quick, &shop.customers[2]).await?;

@@ -1,5 +1,7 @@
 //! A request's body as it is sent, in each encoding.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -49,13 +51,13 @@ fn write_parts<'a>(parts: impl Iterator<Item = (&'a String, &'a Value)>, boundar
         if let Some(file) = field("filename") {
             let kind = field("type").unwrap_or_else(|| "application/octet-stream".into());
             let kind = kind.replace(['\r', '\n'], " ");
-            text.push_str(&format!("; filename=\"{}\"\r\ncontent-type: {kind}", escape_name(&file)));
+            let _ = write!(text, "; filename=\"{}\"\r\ncontent-type: {kind}", escape_name(&file));
         }
         text.push_str("\r\n\r\n");
         text.push_str(&field("content").unwrap_or_else(|| to_plain(value)));
         text.push_str("\r\n");
     }
-    text.push_str(&format!("--{boundary}--\r\n"));
+    let _ = write!(text, "--{boundary}--\r\n");
     text
 }
 
