@@ -203,7 +203,7 @@ test("what the form has no field for is named where it belongs", async () => {
   expect(said()).toEqual([
     "Only in the File view: ssh, password_command.",
     "Only in the File view: record_lookups, approval, break_glass.",
-    "Only in the File view: note.",
+    "Only in the File view: note, evidence.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
   await user.selectOptions(await field("Sign-in method"), "Custom request");
@@ -213,7 +213,7 @@ test("what the form has no field for is named where it belongs", async () => {
     "Only in the File view: headers.",
     "Only in the File view: headers, body, encoding, steps.",
     "Only in the File view: record_lookups, approval, break_glass.",
-    "Only in the File view: note.",
+    "Only in the File view: note, evidence.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
 });

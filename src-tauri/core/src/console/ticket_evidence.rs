@@ -32,7 +32,7 @@ impl Console {
         let mut context = SignInContext::new(facts, Map::new());
         let typed = TypedSecrets::new();
         let source = Secrets { vault: &self.vault, id: Some(&connection.id), typed: &typed };
-        for (name, secret) in source.of_ticket(&connection).await? {
+        for (name, secret) in source.of_names(&connection, connection.ticket_secret_names()).await? {
             context.add_secret(name, secret);
         }
         let writing = tokio::task::spawn_blocking(move || -> Result<Value> {

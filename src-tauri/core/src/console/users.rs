@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::Console;

@@ -43,10 +43,8 @@ fn to_plain(value: &Value) -> String {
 fn write_parts<'a>(parts: impl Iterator<Item = (&'a String, &'a Value)>, boundary: &str) -> String {
     let mut text = String::new();
     for (name, value) in parts {
-        text.push_str(&format!(
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"{}\"",
-            escape_name(name)
-        ));
+        let _ =
+            write!(text, "--{boundary}\r\ncontent-disposition: form-data; name=\"{}\"", escape_name(name));
         let field = |key: &str| value.get(key).map(to_plain);
         if let Some(file) = field("filename") {
             let kind = field("type").unwrap_or_else(|| "application/octet-stream".into());
