@@ -1,5 +1,6 @@
 //! Evidence on its way into a ticket: to helpdesks that take files in different ways, and to one that does not take it.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
@@ -183,7 +184,7 @@ async fn a_refusal_says_what_to_do_and_the_same_evidence_has_the_same_id_again()
         assert_eq!(refused.code, Code::TicketFailed);
         assert_eq!(refused.message, format!("{} answered with status {status}.", helpdesk.origin));
         assert!(refused.hint.as_deref().is_some_and(|said| said.contains(hint)), "{refused:?}");
-        told.push_str(&format!("{refused:?}"));
+        let _ = write!(told, "{refused:?}");
     }
     assert!(!told.contains(SECRET), "{told}");
     helpdesk.answer_with(StatusCode::OK, "");
