@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::billing::Profile;
 use super::customers::Customers;
 use super::faults::{Faults, Gate};
-use super::helpdesk::{self, Helpdesk};
+use super::helpdesk::{self, Helpdesk, LONGEST_FILE};
 use super::journal::{Journal, ReceivedRequest};
 use super::sign_in::Sessions;
 use super::{hostile, oddities, pages, sign_in};
@@ -203,7 +203,9 @@ async fn check_host(State(shared): State<Arc<AppState>>, request: Request, next:
 /// Records the request in the journal, and later its answer.
 async fn record_request(State(shared): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+    let is_file = parts.uri.path().starts_with("/helpdesk/") && parts.uri.path().ends_with("/files");
+    let largest = if is_file { LONGEST_FILE } else { LARGEST_BODY };
+    let Ok(body) = to_bytes(body, largest).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let signed_in_as = shared.sessions.find_session(&parts.headers).map(|session| session.user);

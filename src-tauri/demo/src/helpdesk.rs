@@ -32,7 +32,7 @@ const LONGEST_ID: usize = 100;
 
 /// How many files a ticket takes, and how long one may be, in Base64.
 const FILES: usize = 5;
-const LONGEST_FILE: usize = 32 << 20;
+pub(super) const LONGEST_FILE: usize = 32 << 20;
 const LONGEST_NAME: usize = 200;
 
 /// No script runs in a file, and nothing is loaded: a program sent it.
