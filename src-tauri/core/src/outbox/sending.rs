@@ -106,7 +106,7 @@ pub(crate) async fn send_message(
     match client.send_request(request, 0).await {
         Ok(reply) => {
             let wait = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            judge_status(&message.content, reply.status, &origin, wait.map(Duration::from_secs))
+            judge_answer(&message.content, reply.status, &origin, wait.map(Duration::from_secs))
         }
         Err(unanswered) => {
             let why = match unanswered {
@@ -122,23 +122,42 @@ pub(crate) async fn send_message(
     }
 }
 
-fn judge_status(
+/// What a status says about the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerMeaning {
+    Delivered,
+    /// It may succeed later.
+    Later,
+    /// It cannot succeed as it is.
+    Never,
+}
+
+pub(crate) fn judge_status(status: u16) -> AnswerMeaning {
+    match status {
+        200..=299 => AnswerMeaning::Delivered,
+        // Too slow, in conflict with another change, too early, too often, or a fault of the server.
+        408 | 409 | 425 | 429 | 500..=599 => AnswerMeaning::Later,
+        _ => AnswerMeaning::Never,
+    }
+}
+
+fn judge_answer(
     content: &MessageContent,
     status: u16,
     origin: &Origin,
     wait: Option<Duration>,
 ) -> SendOutcome {
     let message = format!("{} answered with status {status}.", origin.ascii_serialization());
+    match judge_status(status) {
+        AnswerMeaning::Delivered => return SendOutcome::Delivered,
+        AnswerMeaning::Later => return SendOutcome::Later(DeliveryFault { message, hint: None }, wait),
+        AnswerMeaning::Never => {}
+    }
     let table = match content {
         MessageContent::Notification { .. } => "notify",
         _ => "ticket.note",
     };
     let hint = match (status, content) {
-        (200..=299, _) => return SendOutcome::Delivered,
-        // Too slow, in conflict with another change, too early, too often, or a fault of the server.
-        (408 | 409 | 425 | 429 | 500..=599, _) => {
-            return SendOutcome::Later(DeliveryFault { message, hint: None }, wait);
-        }
         (300..=399, _) => {
             format!("It is a redirect, which is not followed. Set `{table}.url` to where it leads.")
         }
@@ -163,7 +182,7 @@ mod tests {
     fn only_what_may_pass_by_itself_is_tried_again() {
         let origin = url::Url::parse("https://help.example").unwrap().origin();
         let content = MessageContent::Summary { ticket: "4711".into(), summary: SummaryText::default() };
-        let outcome = |status| match judge_status(&content, status, &origin, None) {
+        let outcome = |status| match judge_answer(&content, status, &origin, None) {
             SendOutcome::Delivered => "delivered",
             SendOutcome::Later(..) => "later",
             SendOutcome::Stopped(fault) => {

@@ -37,7 +37,7 @@ pub(crate) use authorities::check_authorities;
 use body::encode_body;
 pub(crate) use capture::capture_value;
 pub use client::Client;
-pub(crate) use client::{MOST_HEADERS, describe_failure, encode_latin1};
+pub(crate) use client::{MOST_HEADERS, describe_failure, encode_latin1, http_client};
 pub use cookie_rules::CookieProblem;
 pub use exchange::Exchange;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, fetch_form};

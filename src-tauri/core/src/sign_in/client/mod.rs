@@ -56,30 +56,33 @@ pub struct Client {
     credentials: Arc<CredentialStore>,
 }
 
+/// What the console's own requests are sent with: it follows no redirect. Fails with
+/// [`FileFailed`](crate::error::Code::FileFailed) if `network.ca` cannot be read.
+pub(crate) fn http_client(network: &Network) -> Result<reqwest::Client> {
+    let mut http = reqwest::Client::builder()
+        .redirect(Policy::none())
+        // A window accepts this many, and some applications set a cookie for everything.
+        .http1_max_headers(MOST_HEADERS)
+        .user_agent(user_agent());
+    if let Some(proxy) = &network.proxy {
+        http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
+    }
+    let authority = network.read_authority()?;
+    if !authority.is_empty() {
+        let certificates = reqwest::Certificate::from_pem_bundle(&authority).map_err(Error::internal)?;
+        http = http.tls_certs_merge(certificates);
+    }
+    authorities::check_authorities()?;
+    // Nothing else can fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
+    http.build().map_err(|cause| authorities::explain_lack(&describe_failure(&cause), network.ca.as_deref()))
+}
+
 impl Client {
     /// The console's own client. Fails with [`FileFailed`](crate::error::Code::FileFailed) if `network.ca` cannot be
     /// read.
     pub fn new(network: &Network) -> Result<Self> {
-        let mut http = reqwest::Client::builder()
-            .redirect(Policy::none())
-            // A window accepts this many, and some applications set a cookie for everything.
-            .http1_max_headers(MOST_HEADERS)
-            .user_agent(user_agent());
-        if let Some(proxy) = &network.proxy {
-            http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
-        }
-        let authority = network.read_authority()?;
-        if !authority.is_empty() {
-            let certificates = reqwest::Certificate::from_pem_bundle(&authority).map_err(Error::internal)?;
-            http = http.tls_certs_merge(certificates);
-        }
-        authorities::check_authorities()?;
-        // Nothing else can fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
-        let http = http
-            .build()
-            .map_err(|cause| authorities::explain_lack(&describe_failure(&cause), network.ca.as_deref()))?;
         Ok(Self {
-            http,
+            http: http_client(network)?,
             cookies: CookieStore::new(),
             first_set: Vec::new(),
             captured: Map::new(),
