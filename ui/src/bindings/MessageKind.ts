@@ -3,4 +3,4 @@
 /**
  * What a message is.
  */
-export type MessageKind = "summary" | "notification" | "unreadable";
+export type MessageKind = "summary" | "notification" | "entries" | "unreadable";

@@ -15,6 +15,10 @@ ticket: string,
  */
 user: string, 
 /**
+ * Where entries of the audit log would go, and how many; else empty and 0.
+ */
+origin: string, entries: number, 
+/**
  * Milliseconds since the Unix epoch.
  */
 written_at: number, 

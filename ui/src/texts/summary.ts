@@ -1,5 +1,6 @@
 // Texts of what is sent after a session: its summary, into its ticket, and word of it, to the application.
 import type { MessageKind } from "../bindings/MessageKind";
+import { locale } from "./shared";
 
 export const summary = {
   title: (ticket: string) => `Send the summary to ticket ${ticket}`,
@@ -15,6 +16,10 @@ export const summary = {
   waits: (ticket: string, who: string) => `The summary for ticket ${ticket} (${who}) has not been sent yet.`,
   notTold: (application: string, who: string) =>
     `${application} has not been told about the session as ${who} yet.`,
+  entries: (count: number, origin: string) =>
+    count === 1
+      ? `An entry of the audit log has not reached ${origin} yet.`
+      : `${count.toLocaleString(locale)} entries of the audit log have not reached ${origin} yet.`,
   unreadable: "A message was not sent.",
   triedAt: (time: string) => `Next try at ${time}.`,
   retry: "Try again",
@@ -26,6 +31,7 @@ export const summary = {
       summary: `It will not be sent to ticket ${ticket}.`,
       notification:
         "The application will not be told about the session, so the customer may never hear of it.",
+      entries: "",
       unreadable: "It will not be sent.",
     })[kind],
 };

@@ -31,6 +31,8 @@ const waiting = (change: Partial<WaitingMessage> = {}): WaitingMessage => ({
   connection_name: "Acme",
   ticket: "4711",
   user: "Anna Svensson",
+  origin: "",
+  entries: 0,
   written_at: 0,
   fault: { message: "https://help.example answered with status 503.", hint: null },
   next_at: Date.now() + 60_000,
@@ -144,4 +146,17 @@ test("a session that its application was not told of says so, and can be told ag
   expect(question.getByText(/the customer may never hear of it/)).toBeInTheDocument();
   await user.click(question.getByRole("button", { name: "Discard" }));
   expect(fake.called("discard_message").map(({ args }) => args)).toEqual([{ id: "n1" }]);
+});
+
+test("entries of the audit log that do not reach the team's systems are counted, and cannot be discarded", async () => {
+  const entries = { kind: "entries", id: "webhook", ticket: "", user: "", origin: "https://siem.example" } as const;
+  fake.state.waiting_messages = [waiting({ ...entries, entries: 1200 })];
+  render(App);
+  const banner = within(await unsent());
+  expect(banner.getByRole("status")).toHaveTextContent(
+    /^1,200 entries of the audit log have not reached https:\/\/siem\.example yet\. .*status 503.*Next try at/,
+  );
+  expect(banner.queryByRole("button", { name: "Discard" })).toBeNull();
+  await user.click(banner.getByRole("button", { name: "Try again" }));
+  expect(fake.called("retry_message").map(({ args }) => args)).toEqual([{ id: "webhook" }]);
 });

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 pub(crate) use self::message::{MessageContent, OutgoingMessage, SessionEnd, SessionNotification};
-pub(crate) use self::sending::{SendOutcome, plan_message, send_message};
+pub(crate) use self::sending::{AnswerMeaning, SendOutcome, judge_status, plan_message, send_message};
 pub(crate) use self::store::OutboxStore;
 use crate::clock::Moment;
 use crate::error::{Code, Error, Result};
@@ -46,6 +46,12 @@ pub struct DeliveryFault {
     pub hint: Option<String>,
 }
 
+/// How long to wait after so many failed tries and another one; not shorter than `wait`, if the server said so.
+pub(crate) fn pause_after(failures: usize, wait: Option<Duration>) -> Duration {
+    let longest = PAUSES[PAUSES.len() - 1];
+    PAUSES.get(failures).copied().unwrap_or(longest).max(wait.unwrap_or_default().min(longest))
+}
+
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -55,6 +61,8 @@ pub enum MessageKind {
     Summary,
     /// Word of a session, for its application.
     Notification,
+    /// Entries of the audit log, for one of the team's systems. Its ID is that system's key in the team file.
+    Entries,
     /// A file that can't be read.
     Unreadable,
 }
@@ -70,6 +78,10 @@ pub struct WaitingMessage {
     pub ticket: String,
     /// Who was the customer.
     pub user: String,
+    /// Where entries of the audit log would go, and how many; else empty and 0.
+    pub origin: String,
+    #[ts(type = "number")]
+    pub entries: u64,
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number")]
     pub written_at: i64,
@@ -162,8 +174,7 @@ impl Outbox {
     pub fn postpone(&self, id: &str, fault: DeliveryFault, wait: Option<Duration>, now: Moment) -> Moment {
         let mut failed = self.failed.lock();
         let count = failed.get(id).map_or(0, |tries| tries.count);
-        let longest = PAUSES[PAUSES.len() - 1];
-        let pause = PAUSES.get(count).copied().unwrap_or(longest).max(wait.unwrap_or_default().min(longest));
+        let pause = pause_after(count, wait);
         let next = now.add_ms(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         failed.insert(id.to_owned(), FailedTries { count: count + 1, fault, next: Some(next) });
         next
@@ -210,6 +221,8 @@ impl Outbox {
                     kind,
                     connection_name: message.connection_name,
                     ticket,
+                    origin: String::new(),
+                    entries: 0,
                     user: message.user,
                     written_at: message.written_at,
                     fault: message.stopped.or_else(|| tries.map(|tries| tries.fault.clone())),
