@@ -39,7 +39,7 @@ pub use parse::{
 };
 pub(crate) use parse::{user_fields, without_bom};
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, all_presets};
-pub(crate) use rules::{directory_url_fault, names_a_secret};
+pub(crate) use rules::{RequestSender, check_header, directory_url_fault, names_a_secret, no_secret_in_text};
 pub use schema::render_schema;
 pub(crate) use schema::without_null;
 pub(crate) use shape::parse_shape;

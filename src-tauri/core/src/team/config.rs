@@ -1,5 +1,7 @@
 //! The types of the team file.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,4 +28,31 @@ pub struct TeamAuditConfig {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub keep_days: Option<u32>,
+    /// The webhook that gets the log's entries.
+    #[serde(default)]
+    pub webhook: Option<WebhookConfig>,
+    /// The OpenTelemetry collector that gets the log's entries.
+    #[serde(default)]
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// `webhook`: a system that gets the log's entries, signed as in Standard Webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// https, or http on loopback.
+    pub url: String,
+    /// The name of the secret that signs: `whsec_…`.
+    pub secret: String,
+}
+
+/// `otlp`: an OpenTelemetry collector that gets the log's entries by OTLP/HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtlpConfig {
+    /// https, or http on loopback, with its path: `https://collector.example.com/v1/logs`.
+    pub url: String,
+    /// Request headers. Their values may use secrets.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
 }

@@ -5,6 +5,7 @@
 //! none. Like a connection file, it contains no secrets.
 
 mod config;
+mod feeds;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -12,7 +13,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use understudy_files::regular_file;
 
-pub use self::config::{TeamAuditConfig, TeamFile};
+pub use self::config::{OtlpConfig, TeamAuditConfig, TeamFile, WebhookConfig};
+pub(crate) use self::feeds::{compile_feed_header, secrets_of};
 use crate::connection::{
     ConnectionSource, KeyFaults, directory_url_fault, parse_shape, without_bom, without_null,
 };
@@ -105,6 +107,7 @@ fn check_audit(part: &TeamAuditConfig, faults: &mut KeyFaults) {
         }
         None => {}
     }
+    feeds::check_feeds(part, faults);
 }
 
 fn audit_url_fault(text: &str) -> Option<String> {

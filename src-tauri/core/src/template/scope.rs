@@ -33,6 +33,16 @@ impl Scope {
         scope.with_group("user", fields)
     }
 
+    /// Secrets alone: for what the team file sends.
+    pub fn for_secrets() -> Self {
+        Self { names: BTreeMap::new(), no_secrets: "" }.with_secrets()
+    }
+
+    /// Nothing at all: for the URLs of the team file.
+    pub fn for_nothing() -> Self {
+        Self { names: BTreeMap::new(), no_secrets: "a URL is written to logs and histories" }
+    }
+
     /// `record` with these fields: for the pages about the rows of a related table.
     pub fn for_record(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let scope = Self { names: BTreeMap::new(), no_secrets: "a URL is written to logs and histories" };

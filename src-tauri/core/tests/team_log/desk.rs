@@ -57,7 +57,8 @@ impl Desk {
     }
 
     pub fn ship_if(&self, log: &AuditLog, required: bool) -> Arc<TeamLog> {
-        let config = TeamAuditConfig { url: Some(self.url.clone()), required };
+        let config =
+            TeamAuditConfig { url: Some(self.url.clone()), required, ..TeamAuditConfig::default() };
         TeamLog::start(&config, log, &self.vault).unwrap()
     }
 }

@@ -11,8 +11,7 @@ mod tests;
 pub(super) use directory::check_directory;
 pub(crate) use directory::directory_url_fault;
 pub(super) use network::{compile_credentials, compile_network};
-pub(crate) use no_secrets::names_a_secret;
-pub(super) use no_secrets::{no_secret_in_json, no_secret_in_query, no_secret_in_text};
-pub(super) use requests::{
-    RequestSender, body_allowed, check_header, form_body, multipart_body, no_content_type, text_body,
-};
+pub(crate) use no_secrets::{names_a_secret, no_secret_in_text};
+pub(super) use no_secrets::{no_secret_in_json, no_secret_in_query};
+pub(crate) use requests::{RequestSender, check_header};
+pub(super) use requests::{body_allowed, form_body, multipart_body, no_content_type, text_body};

@@ -27,7 +27,7 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// Checks that `value`, the value of `name` in the file, is not a literal secret.
-pub(in crate::connection) fn no_secret_in_text(
+pub(crate) fn no_secret_in_text(
     key: &str,
     name: &str,
     value: &str,

@@ -33,7 +33,7 @@ const FORBIDDEN_HEADERS: &[&str] = &[
 
 /// Who sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::connection) enum RequestSender {
+pub(crate) enum RequestSender {
     /// The session's window, with its page's `fetch`.
     Window,
     /// The console, with its own HTTP client.
@@ -45,7 +45,7 @@ const CLIENTS_HEADERS: &[&str] =
     &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Checks a header field's name and value, as far as the file determines them.
-pub(in crate::connection) fn check_header(
+pub(crate) fn check_header(
     key: &str,
     name: &str,
     value: &str,
