@@ -7,6 +7,8 @@ mod action_forms;
 mod all_connections;
 #[cfg(target_os = "linux")]
 mod approvals;
+#[cfg(target_os = "linux")]
+mod audit_feeds;
 mod audit_log;
 mod causes;
 mod checks;

@@ -129,6 +129,11 @@ impl Home {
         self.data.join("outbox")
     }
 
+    /// Where it is kept how far the team's systems have the audit log. Created when there is one.
+    pub fn feeds_dir(&self) -> PathBuf {
+        self.data.join("feeds")
+    }
+
     /// Where windows keep their sizes and the storage of the console's page.
     pub fn windows_dir(&self) -> Result<PathBuf> {
         ensure_folder(self.data.join("windows"))

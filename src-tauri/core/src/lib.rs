@@ -7,6 +7,7 @@
 pub mod access;
 pub mod arrangement;
 pub mod audit;
+pub mod audit_feed;
 pub mod browser;
 pub(crate) mod charset;
 pub mod check;

@@ -62,6 +62,13 @@ pub(super) fn read_columns(row: &SqliteRow) -> sqlx::Result<Columns> {
     Ok(columns)
 }
 
+/// Reads what [`render_canonical`] has written, without what is no column.
+pub(super) fn parse_columns(line: &str) -> serde_json::Result<Columns> {
+    let mut found: BTreeMap<String, Value> = serde_json::from_str(line)?;
+    let names = TEXTS.iter().chain(NUMBERS);
+    Ok(names.filter_map(|name| Some((*name, found.remove(*name)?))).collect())
+}
+
 /// The hash of an entry, in hexadecimal digits. `previous`: the hash before it, or the log's ID.
 pub(super) fn hash_entry(columns: &Columns, previous: &str) -> String {
     link_line(columns, previous).1

@@ -52,6 +52,7 @@ pub use entry::{
 };
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub use log_query::search_columns;
+pub(crate) use ocsf::to_ocsf;
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]

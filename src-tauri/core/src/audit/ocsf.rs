@@ -69,7 +69,7 @@ fn classify(entry: &StoredEntry) -> Class {
 }
 
 /// One event, as JSON.
-pub(super) fn to_ocsf(entry: &StoredEntry) -> Value {
+pub(crate) fn to_ocsf(entry: &StoredEntry) -> Value {
     let class = classify(entry);
     let mut event = Map::new();
     let mut set = |name: &str, value: Value| {

@@ -94,6 +94,11 @@ impl StoredEntry {
         chain::hash_entry(&self.columns, previous)
     }
 
+    /// An entry as its hash covers it: see [`lines`](super::lines).
+    pub(crate) fn from_line(line: &str, hash: &str) -> serde_json::Result<Self> {
+        Ok(Self { columns: chain::parse_columns(line)?, hash: Some(hash.to_owned()) })
+    }
+
     /// An entry as an export has it.
     #[cfg(test)]
     pub(super) fn from_json(entry: &Value, hash: &str) -> Self {

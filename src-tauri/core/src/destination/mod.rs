@@ -248,6 +248,13 @@ impl Destination {
         Self::new(facts)
     }
 
+    /// The destination of a secret for one of the team's systems: where it is, and what the secret does there.
+    pub(crate) fn of_feed(origin: &str, uses: Vec<String>) -> Self {
+        let mut facts = vec![DestinationFact::new(Aspect::Origin, origin)];
+        facts.extend(DestinationFact::from_values(Aspect::Use, uses.into_iter().collect()));
+        Self::new(facts)
+    }
+
     fn new(facts: Vec<DestinationFact>) -> Self {
         let all = serde_json::to_vec(&facts).expect("texts are JSON");
         Self { print: encode_hex(digest(&SHA256, &all).as_ref()), facts }
