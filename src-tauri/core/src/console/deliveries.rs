@@ -23,11 +23,17 @@ const ANOTHER_SENDS_MS: i64 = 5_000;
 impl Console {
     /// The messages that have not arrived yet, oldest first.
     pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
-        self.outbox.list_waiting(self.clock.now())
+        let mut waiting = self.outbox.list_waiting(self.clock.now());
+        waiting.extend(self.list_waiting_entries());
+        waiting
     }
 
     /// Tries a message again, because the operator says so.
     pub async fn retry_message(&self, id: &str) -> Result<()> {
+        if self.list_waiting_entries().iter().any(|entries| entries.id == id) {
+            self.retry_feeds();
+            return Ok(());
+        }
         let Some(message) = self.outbox.store.find_message(id) else {
             self.notify_waiting_messages();
             return Ok(());

@@ -6,8 +6,10 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::Console;
+use crate::audit_feed::{AuditFeeds, FeedState};
 use crate::connection::ConnectionProblem;
 use crate::error::Result;
+use crate::outbox::{MessageKind, WaitingMessage};
 use crate::team::{Team, TeamAuditConfig};
 use crate::team_log::{TeamLog, TeamLogState};
 
@@ -18,11 +20,12 @@ pub(super) struct CurrentTeam(Mutex<TeamInUse>);
 struct TeamInUse {
     team: Result<Option<Team>>,
     log: Option<Arc<TeamLog>>,
+    feeds: Option<Arc<AuditFeeds>>,
 }
 
 impl Default for TeamInUse {
     fn default() -> Self {
-        Self { team: Ok(None), log: None }
+        Self { team: Ok(None), log: None, feeds: None }
     }
 }
 
@@ -47,8 +50,69 @@ impl Console {
                 self.colleagues.follow(wanted.and_then(|audit| audit.url.clone()), &self.vault);
             }
         }
+        if let Ok(team) = &team
+            && Handle::try_current().is_ok()
+        {
+            self.load_feeds(&mut current.feeds, team.as_ref().and_then(|team| team.file.audit.as_ref()));
+        }
         current.team = team;
         problem
+    }
+
+    /// Begins to send the log's entries to the team's systems, unless it does already.
+    fn load_feeds(&self, current: &mut Option<Arc<AuditFeeds>>, wanted: Option<&TeamAuditConfig>) {
+        let systems = |audit: &TeamAuditConfig| (audit.webhook.clone(), audit.otlp.clone());
+        let wanted = wanted.filter(|audit| systems(audit) != (None, None));
+        if current.as_ref().map(|feeds| systems(feeds.config())) == wanted.map(systems) {
+            return;
+        }
+        let folder = self.home.feeds_dir();
+        *current =
+            wanted.map(|audit| AuditFeeds::start(audit, &self.audit, &self.vault, &self.clock, &folder));
+        for mut state in current.iter().flat_map(|feeds| feeds.watch_states()) {
+            let outbox = Arc::clone(&self.outbox);
+            // What waits is told together with the messages that wait.
+            tokio::spawn(async move {
+                let mut was_faulty = false;
+                while state.changed().await.is_ok() {
+                    let is_faulty = state.borrow_and_update().fault.is_some();
+                    if was_faulty || is_faulty {
+                        outbox.wake.notify_one();
+                    }
+                    was_faulty = is_faulty;
+                }
+            });
+        }
+    }
+
+    /// How far the team's systems have the audit log.
+    pub fn feed_states(&self) -> Vec<FeedState> {
+        self.team.0.lock().feeds.as_ref().map(|feeds| feeds.states()).unwrap_or_default()
+    }
+
+    /// Entries that do not reach the team's systems, as messages that wait.
+    pub(super) fn list_waiting_entries(&self) -> Vec<WaitingMessage> {
+        let late = self.feed_states().into_iter().filter(|state| state.fault.is_some());
+        late.map(|state| WaitingMessage {
+            id: state.kind.as_str().into(),
+            kind: MessageKind::Entries,
+            connection_name: String::new(),
+            ticket: String::new(),
+            user: String::new(),
+            origin: state.origin,
+            entries: state.waiting,
+            written_at: state.waiting_since.unwrap_or_else(|| self.clock.now_ms()),
+            fault: state.fault,
+            next_at: state.next_at,
+        })
+        .collect()
+    }
+
+    /// Tries to reach the team's systems now.
+    pub(super) fn retry_feeds(&self) {
+        if let Some(feeds) = &self.team.0.lock().feeds {
+            feeds.retry();
+        }
     }
 
     /// The team file, as it is now.
