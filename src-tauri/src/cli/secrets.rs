@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use understudy_core::audit::ConsoleEvent;
+use understudy_core::audit_feed::{self, feed_secret_names};
 use understudy_core::connection::{Connection, ConnectionSource, DEMO};
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
-use understudy_core::team::{TEAM, Team};
+use understudy_core::team::{TEAM, Team, TeamAuditConfig};
 use understudy_core::team_log::{password_destination, password_name};
 use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 
@@ -30,9 +31,16 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     };
     match secret {
         Secret::Set { connection, name } if connection == TEAM => {
-            let url = team_url(home, &name)?;
+            let audit = team_audit(home, &name)?;
             let value = read_secret(&format!("{name} of {connection}: "))?;
-            vault.store_secret(&password_name(), value, Keep::Stored, &password_destination(&url)).await?;
+            match &audit.url {
+                Some(url) if name == password_name().name => {
+                    vault
+                        .store_secret(&password_name(), value, Keep::Stored, &password_destination(url))
+                        .await?;
+                }
+                _ => audit_feed::store_secret(&audit, &vault, &name, value).await?,
+            }
             let stored = ConsoleEvent::SecretStored { name: name.clone(), this_run_only: false };
             record_done(home, name_by_id(TEAM), stored).await;
             print_sanitized(&format!("Stored {name} of {connection} in the keyring."))?;
@@ -66,7 +74,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         Secret::List { connection, name } => {
             let names = match &name {
                 Some(name) => vec![name.clone()],
-                None if connection == TEAM => vec![password_name().name],
+                None if connection == TEAM => team_secret_names(&load_audit(home)?),
                 None => connection_of(&connection)?.secret_names(),
             };
             if names.is_empty() {
@@ -86,7 +94,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                     missing = true;
                     // Refuse a secret that is obviously a typing mistake.
                     if connection == TEAM {
-                        team_url(home, &name)?;
+                        team_audit(home, &name)?;
                     } else {
                         has_use_for(&connection_of(&connection)?, &name)?;
                     }
@@ -105,24 +113,34 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     }
 }
 
-/// The URL of the team's database, which is where its password goes.
-fn team_url(home: &Home, name: &str) -> Result<String> {
-    let password = password_name();
-    if name != password.name {
-        return Err(Error::new(
-            Code::SecretMissing,
-            format!("The team file uses no secret `{}`.", shorten_input(name)),
-        )
-        .with_hint(format!("It uses: {}", password.name)));
+/// What the team file says about the audit log. Fails if none of it needs this secret.
+fn team_audit(home: &Home, name: &str) -> Result<TeamAuditConfig> {
+    let audit = load_audit(home)?;
+    let known = team_secret_names(&audit);
+    if known.iter().any(|known| known == name) {
+        return Ok(audit);
     }
-    let url = Team::load(home)?.and_then(|team| team.file.audit?.url);
-    url.ok_or_else(|| {
-        Error::new(
-            Code::SettingsInvalid,
-            format!("There is no {TEAM} that names a database for the team's log."),
+    let message = format!("The team file uses no secret `{}`.", shorten_input(name));
+    Err(Error::new(Code::SecretMissing, message).with_hint(if known.is_empty() {
+        "A secret is stored for one destination: write the URL of the database, the webhook or the collector first."
+            .to_owned()
+    } else {
+        format!("It uses: {}", known.join(", "))
+    }))
+}
+
+fn load_audit(home: &Home) -> Result<TeamAuditConfig> {
+    let audit = Team::load(home)?.and_then(|team| team.file.audit);
+    audit.ok_or_else(|| {
+        Error::new(Code::SettingsInvalid, format!("There is no {TEAM} with a part [audit].")).with_hint(
+            "A secret is stored for one destination: write the URL of the database, the webhook or the collector first.",
         )
-        .with_hint("A secret is stored for one destination: write the URL of the database first.")
     })
+}
+
+fn team_secret_names(audit: &TeamAuditConfig) -> Vec<String> {
+    let password = audit.url.iter().map(|_| password_name().name);
+    password.chain(feed_secret_names(audit)).collect()
 }
 
 fn has_use_for(connection: &Connection, name: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use understudy_core::audit::AuditLog;
+use understudy_core::audit_feed::{FeedKind, FeedProgress, read_progress};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::team::{TEAM, Team, TeamAuditConfig};
@@ -21,21 +22,72 @@ pub fn print_setup(home: &Home) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Connects, compares the database with the setup, and tells how much waits to be sent.
+/// Tells how far the team's systems have this computer's log, and checks the database of the team's log.
 pub async fn check_team_log(home: &Home) -> Result<ExitCode> {
-    let (team, url) = load_team(home)?;
+    let team = load_team_file(home)?;
+    let audit = team.file.audit.clone().ok_or_else(no_team_log)?;
     print_sanitized(&format!("ok    Team file  {}", team.path.display()))?;
     if let Some(own) = &team.overridden {
         print_sanitized(&format!("warn  Team file  {} is not used: IT handed out one.", own.display()))?;
     }
-    let required = team.file.audit.as_ref().is_some_and(|audit| audit.required);
+    let are_fed = say_systems(home, &audit).await?;
+    let Some(url) = audit.url else {
+        return if has_systems(&audit) { Ok(are_fed) } else { Err(no_team_log()) };
+    };
+    let of_database = check_database(home, &url, audit.required).await?;
+    Ok(if of_database == ExitCode::SUCCESS { are_fed } else { of_database })
+}
+
+fn has_systems(audit: &TeamAuditConfig) -> bool {
+    audit.webhook.is_some() || audit.otlp.is_some()
+}
+
+/// How far the team's systems have this computer's log.
+async fn say_systems(home: &Home, audit: &TeamAuditConfig) -> Result<ExitCode> {
+    let path = home.audit_file()?;
+    if !has_systems(audit) || !path.exists() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let log = AuditLog::open(&path).await?;
+    let vault = Vault::system();
+    let mut code = ExitCode::SUCCESS;
+    for system in read_progress(audit, &log, &vault, &home.feeds_dir()).await? {
+        let FeedProgress { kind, origin, acknowledged, waiting, missing } = system;
+        let name = match kind {
+            FeedKind::Webhook => "Webhook  ",
+            FeedKind::Otlp => "Collector",
+        };
+        if !missing.is_empty() {
+            code = ExitCode::FAILURE;
+            print_sanitized(&format!(
+                "FAIL  {name}  {origin} gets no entries: not stored: {}.\n                 → Store it with `understudy \
+                 secret set {TEAM} NAME`.",
+                missing.join(", ")
+            ))?;
+        } else if waiting.count == 0 {
+            print_sanitized(&format!(
+                "ok    {name}  {origin} has all {acknowledged} entries of this computer."
+            ))?;
+        } else {
+            print_sanitized(&format!(
+                "warn  {name}  {} entries of this computer wait to be sent to {origin}.\n                 → A console \
+                 sends them while it is open, and says why if it can't.",
+                waiting.count
+            ))?;
+        }
+    }
+    Ok(code)
+}
+
+/// Connects, compares the database with the setup, and tells how much waits to be sent.
+async fn check_database(home: &Home, url: &str, required: bool) -> Result<ExitCode> {
     print_sanitized(if required {
         "ok    Policy     No session begins before the team's log has its first entry."
     } else {
         "ok    Policy     Sessions begin whether the team's log is in reach or not."
     })?;
     let vault = Vault::system();
-    let database = match connect(&url, &vault).await {
+    let database = match connect(url, &vault).await {
         Ok(database) => database,
         Err(error) => {
             print_sanitized(&format!("FAIL  Database   {}", indent(&error.to_string())))?;
@@ -128,7 +180,13 @@ async fn connect(url: &str, vault: &Vault) -> Result<TeamDatabase> {
 
 /// The team file, and the URL of its database.
 fn load_team(home: &Home) -> Result<(Team, String)> {
-    let team = Team::load(home)?.ok_or_else(|| {
+    let team = load_team_file(home)?;
+    let url = team.file.audit.as_ref().and_then(|audit| audit.url.clone()).ok_or_else(no_team_log)?;
+    Ok((team, url))
+}
+
+fn load_team_file(home: &Home) -> Result<Team> {
+    Team::load(home)?.ok_or_else(|| {
         Error::new(
             Code::SettingsInvalid,
             format!(
@@ -138,9 +196,7 @@ fn load_team(home: &Home) -> Result<(Team, String)> {
             ),
         )
         .with_hint("Write one, with the URL of the database in [audit]; docs/team-log.md says how.")
-    })?;
-    let url = team.file.audit.as_ref().and_then(|audit| audit.url.clone()).ok_or_else(no_team_log)?;
-    Ok((team, url))
+    })
 }
 
 fn no_team_log() -> Error {
