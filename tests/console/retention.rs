@@ -65,3 +65,19 @@ async fn what_the_teams_log_does_not_have_stays() {
     assert_eq!(desk.console.remove_old_entries().await.expect("none"), 0);
     assert_eq!(entries(&desk).await, before);
 }
+
+#[tokio::test]
+async fn what_a_system_of_the_team_does_not_have_stays() {
+    let desk = Desk::new().await;
+    desk.clock.advance_by(DAY * 8);
+    let before = entries(&desk).await;
+    assert!(!before.is_empty());
+    // Nobody answers there.
+    let webhook = "webhook = { url = \"http://127.0.0.1:9/\", secret = \"audit_webhook\" }";
+    write_team_file(&desk, &format!("[audit]\nkeep_days = 7\n{webhook}\n"));
+    assert_eq!(desk.console.remove_old_entries().await.expect("none"), 0);
+    assert_eq!(entries(&desk).await, before);
+    // Without it, they go.
+    write_team_file(&desk, "[audit]\nkeep_days = 7\n");
+    assert_ne!(desk.console.remove_old_entries().await.expect("removed"), 0);
+}

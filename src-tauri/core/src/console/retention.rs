@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::Console;
+use crate::audit_feed::read_acknowledged_by_all;
 use crate::error::Result;
 
 /// How long after a look at the log the next one is due: the team's file, the keyring and the team's log change meanwhile.
@@ -28,8 +29,10 @@ impl Console {
     pub async fn remove_old_entries(&self) -> Result<u64> {
         let Some(audit) = self.read_team()?.and_then(|team| team.file.audit) else { return Ok(0) };
         let Some(keep_days) = audit.keep_days else { return Ok(0) };
-        // What the team's log does not have yet must not go.
-        let shipped = audit.url.is_some().then(|| self.team_log_state().map_or(0, |state| state.shipped));
+        // What the team's log or another of its systems does not have yet must not go.
+        let of_log = audit.url.is_some().then(|| self.team_log_state().map_or(0, |state| state.shipped));
+        let of_feeds = read_acknowledged_by_all(&audit, &self.audit, &self.home.feeds_dir()).await?;
+        let shipped = of_log.into_iter().chain(of_feeds).min();
         let now_ms = self.clock.now_ms();
         self.audit.remove_old_entries(&self.vault, &self.operator(), keep_days, shipped, now_ms).await
     }
