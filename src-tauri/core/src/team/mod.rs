@@ -101,11 +101,13 @@ fn check_audit(part: &TeamAuditConfig, faults: &mut KeyFaults) {
                 faults.add_fault("audit.url", what);
             }
         }
-        _ if part.keep_days == Some(0) => faults.add_fault("audit.keep_days", "has to be at least 1"),
         None if part.required => {
             faults.add_fault("audit.required", "needs `url`: there is no log of the team without one");
         }
         None => {}
+    }
+    if part.keep_days == Some(0) {
+        faults.add_fault("audit.keep_days", "has to be at least 1");
     }
     feeds::check_feeds(part, faults);
 }
@@ -209,6 +211,8 @@ mod tests {
         assert!(faults("[audit]\nrequired = true\n")[0].2.contains("needs `url`"));
         let found = faults("[audit]\nkeep_days = 0\n");
         assert_eq!((found.len(), found[0].0, found[0].1.as_str()), (1, 2, "audit.keep_days"));
+        let found = faults("[audit]\nurl = \"postgres://us@db.example/audit\"\nkeep_days = 0\n");
+        assert_eq!((found.len(), found[0].1.as_str()), (1, "audit.keep_days"));
         let kept = parse_team_file("team.toml", "[audit]\nkeep_days = 400\n").unwrap().audit.unwrap();
         assert_eq!((kept.keep_days, kept.url), (Some(400), None));
     }

@@ -57,8 +57,7 @@ impl Desk {
     }
 
     pub fn ship_if(&self, log: &AuditLog, required: bool) -> Arc<TeamLog> {
-        let config =
-            TeamAuditConfig { url: Some(self.url.clone()), required, ..TeamAuditConfig::default() };
+        let config = TeamAuditConfig { url: Some(self.url.clone()), required, ..TeamAuditConfig::default() };
         TeamLog::start(&config, log, &self.vault).unwrap()
     }
 }
