@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use understudy_files::regular_file;
 
+use crate::destination::encode_hex;
 use crate::error::{Code, Error, Result};
 use crate::home::{private_folder, write_private};
 
@@ -40,7 +41,7 @@ impl CursorFile {
     /// `kind` is a word. Another URL is another destination.
     pub fn new(folder: PathBuf, kind: &str, url: &str) -> Self {
         let hash = digest(&SHA256, url.as_bytes());
-        let short: String = hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let short = encode_hex(&hash.as_ref()[..8]);
         Self { folder, name: format!("{kind}-{short}") }
     }
 
