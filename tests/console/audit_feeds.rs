@@ -161,7 +161,7 @@ impl Computer {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    hash.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hash.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn operator() -> OperatorIdentity {
