@@ -2,7 +2,7 @@
 //! entries go that way.
 
 use proptest::prelude::*;
-use understudy_core::audit::reader::{EntryFilter, LogReader};
+use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
 use understudy_core::audit::verify::LogFault;
 use understudy_core::vault::Vault;
 
@@ -31,7 +31,7 @@ async fn remove(log: &AuditLog, vault: &Vault, keep: u32, now: i64) -> u64 {
 
 async fn numbers(desk: &Desk) -> Vec<i64> {
     let log = LogReader::open(&desk.path()).await.unwrap();
-    log.read_after(&EntryFilter::default(), 0, 1_000).await.unwrap().iter().map(|one| one.number()).collect()
+    log.read_after(&EntryFilter::default(), 0, 1_000).await.unwrap().iter().map(StoredEntry::number).collect()
 }
 
 #[tokio::test]
