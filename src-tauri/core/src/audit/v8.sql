@@ -10,5 +10,5 @@ WHEN NOT EXISTS (
 )
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be removed'); END;
 
--- For all that is about one user, in one connection or in any.
-CREATE INDEX entries_of_user ON entries (user_id, connection, id) WHERE user_id IS NOT NULL;
+-- For all that is about one user, newest or oldest first.
+CREATE INDEX entries_of_user ON entries (user_id, id) WHERE user_id IS NOT NULL;

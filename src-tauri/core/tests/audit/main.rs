@@ -690,6 +690,7 @@ async fn every_lookup_uses_an_index_so_a_long_log_stays_fast() {
         ("event = 'begun' AND connection = ? AND user_id = ? ORDER BY id DESC", "sessions_of_user"),
         ("event = 'begun' AND connection = ? AND operator = ? ORDER BY id DESC", "sessions_of_operator"),
         ("session = ? AND event = 'ended'", "entries_of_session"),
+        ("user_id = ? AND connection = ? ORDER BY id DESC", "entries_of_user"),
     ] {
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!(
             "EXPLAIN QUERY PLAN SELECT reason FROM entries WHERE {question}"
