@@ -25,7 +25,7 @@ use crate::demo::RunningDemo;
 use crate::events::{pass_on, run_session_commands};
 use crate::evidence::EvidenceDesk;
 use crate::links::{EarlyLinks, find_link, open_early_links, open_link};
-use crate::quick_window::{AfterQuickWindow, QUICK, answer_shortcut};
+use crate::quick_window::{QUICK, QuickWindow, answer_shortcut};
 use crate::quit::{
     Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
 };
@@ -104,7 +104,7 @@ fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
         .manage(Leaving::default())
         .manage(RunningDemo::default())
         .manage(EvidenceDesk::default())
-        .manage(AfterQuickWindow::default())
+        .manage(QuickWindow::default())
         .manage(EarlyLinks::new(link))
         .setup(move |app| {
             #[cfg(target_os = "linux")]

@@ -70,10 +70,30 @@ pub struct QuickChoice {
 enum Next {
     Console,
     Choice(QuickChoice),
+    /// It was asked for again while it closed.
+    QuickWindow,
+}
+
+/// Whether there is a quick window. Not what Tauri lists: a window that closes is listed for a while after it is gone from
+/// the screen.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Closed,
+    Open,
+    Closing,
 }
 
 #[derive(Default)]
-pub struct AfterQuickWindow(Mutex<Option<Next>>);
+struct QuickWindowState {
+    phase: Phase,
+    next: Option<Next>,
+    /// How many there have been: what was heard of an earlier one is not about this one.
+    number: u64,
+}
+
+#[derive(Default)]
+pub struct QuickWindow(Mutex<QuickWindowState>);
 
 /// Answers the global shortcut: with the quick window, or with the console if that is wanted, or if the quick window is
 /// open already, or useless without a connection.
@@ -84,18 +104,36 @@ pub fn answer_shortcut(app: &AppHandle) {
     if !wanted {
         return bring_console_to_front(app);
     }
-    if app.get_webview_window(QUICK).is_some() {
+    if app.state::<QuickWindow>().0.lock().phase == Phase::Open {
         return close_for(app, Next::Console);
     }
     show_quick_window(app);
 }
 
-/// Opens the quick window; one that is open gets the focus.
+/// Opens the quick window; one that is open gets the focus, and one that closes is followed by another.
 pub fn show_quick_window(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(QUICK) {
-        let _ = window.set_focus();
-        return;
+    let state = app.state::<QuickWindow>();
+    let mut now = state.0.lock();
+    match now.phase {
+        Phase::Open => {
+            if let Some(window) = app.get_webview_window(QUICK) {
+                let _ = window.set_focus();
+            }
+            return;
+        }
+        Phase::Closing => {
+            // The latest wish counts, but nothing that was chosen is lost.
+            if !matches!(now.next, Some(Next::Choice(_))) {
+                now.next = Some(Next::QuickWindow);
+            }
+            return;
+        }
+        Phase::Closed => {
+            now.phase = Phase::Open;
+            now.number += 1;
+        }
     }
+    drop(now);
     let opening = app.clone();
     // Not in the shortcut's own event: on Windows, a window can't be created there.
     tauri::async_runtime::spawn(async move {
@@ -103,6 +141,7 @@ pub fn show_quick_window(app: &AppHandle) {
         let _ = opening.run_on_main_thread(move || {
             if let Err(cause) = open_quick_window(&app) {
                 tracing::warn!("the quick window can't be opened: {cause}");
+                app.state::<QuickWindow>().0.lock().phase = Phase::Closed;
                 bring_console_to_front(&app);
             }
         });
@@ -136,14 +175,21 @@ fn open_quick_window(app: &AppHandle) -> tauri::Result<()> {
     #[cfg(target_os = "linux")]
     focus_once_mapped(&window)?;
     let handle = app.clone();
+    let number = app.state::<QuickWindow>().0.lock().number;
     let had_focus = AtomicBool::new(false);
     window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { .. } => {
+            handle.state::<QuickWindow>().0.lock().phase = Phase::Closing;
+        }
         WindowEvent::Destroyed => go_on(&handle),
         WindowEvent::Focused(true) => had_focus.store(true, Ordering::SeqCst),
         WindowEvent::Focused(false) if had_focus.load(Ordering::SeqCst) => {
             let app = handle.clone();
             tauri::async_runtime::spawn(async move {
                 tokio::time::sleep(GRAB).await;
+                if app.state::<QuickWindow>().0.lock().number != number {
+                    return;
+                }
                 let is_left = |window: &WebviewWindow| !window.is_focused().unwrap_or_default();
                 if app.get_webview_window(QUICK).as_ref().is_some_and(is_left) {
                     close_quick_window(&app);
@@ -168,8 +214,24 @@ fn focus_once_mapped(window: &WebviewWindow) -> tauri::Result<()> {
 }
 
 pub fn close_quick_window(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(QUICK) {
-        let _ = window.close();
+    close_before(app, None);
+}
+
+/// Does nothing while the window is only being made, or closes already.
+fn close_before(app: &AppHandle, next: Option<Next>) {
+    let Some(window) = app.get_webview_window(QUICK) else { return };
+    let state = app.state::<QuickWindow>();
+    {
+        let mut now = state.0.lock();
+        if now.phase != Phase::Open {
+            return;
+        }
+        now.phase = Phase::Closing;
+        now.next = next;
+    }
+    if let Err(cause) = window.close() {
+        tracing::warn!("the quick window can't be closed: {cause}");
+        state.0.lock().phase = Phase::Open;
     }
 }
 
@@ -179,13 +241,18 @@ pub fn take_quick_choice(app: &AppHandle, choice: QuickChoice) {
 }
 
 fn close_for(app: &AppHandle, next: Next) {
-    *app.state::<AfterQuickWindow>().0.lock() = Some(next);
-    close_quick_window(app);
+    close_before(app, Some(next));
 }
 
 fn go_on(app: &AppHandle) {
-    let next = app.state::<AfterQuickWindow>().0.lock().take();
+    let next = {
+        let state = app.state::<QuickWindow>();
+        let mut now = state.0.lock();
+        now.phase = Phase::Closed;
+        now.next.take()
+    };
     match next {
+        Some(Next::QuickWindow) => show_quick_window(app),
         Some(Next::Console) => bring_console_to_front(app),
         Some(Next::Choice(choice)) => {
             if let Some(window) = app.get_webview_window(CONSOLE) {
