@@ -149,7 +149,13 @@ test("a session that its application was not told of says so, and can be told ag
 });
 
 test("entries of the audit log that do not reach the team's systems are counted, and cannot be discarded", async () => {
-  const entries = { kind: "entries", id: "webhook", ticket: "", user: "", origin: "https://siem.example" } as const;
+  const entries = {
+    kind: "entries",
+    id: "webhook",
+    ticket: "",
+    user: "",
+    origin: "https://siem.example",
+  } as const;
   fake.state.waiting_messages = [waiting({ ...entries, entries: 1200 })];
   render(App);
   const banner = within(await unsent());
