@@ -239,6 +239,27 @@ impl LogReader {
         Ok(checkpoints.collect())
     }
 
+    /// Whether the entry is there.
+    pub(super) async fn has_entry(&self, entry: i64) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entries WHERE id = ?)")
+            .bind(entry)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(read_error)
+    }
+
+    /// The last link after this entry whose own entry is not there.
+    pub(super) async fn last_link_without_entry(&self, after: i64) -> Result<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT max(entry) FROM links AS l
+             WHERE entry > ? AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.id = l.entry)",
+        )
+        .bind(after)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(read_error)
+    }
+
     /// The hash of this entry's link.
     pub(crate) async fn read_hash(&self, entry: i64) -> Result<Option<String>> {
         sqlx::query_scalar("SELECT hash FROM links WHERE entry = ?")

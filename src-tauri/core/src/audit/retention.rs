@@ -35,7 +35,9 @@ impl AuditLog {
         now_ms: i64,
     ) -> Result<u64> {
         let pool = self.held.current_pool().await?;
-        let mut removed = finish_removal(&pool).await.map_err(remove_error)?;
+        let key = CheckpointKey::open(vault).await?;
+        let own_key = key.public_key();
+        let mut removed = finish_removal(&pool, &own_key).await.map_err(remove_error)?;
         let before = now_ms.saturating_sub(i64::from(keep_days) * MS_PER_DAY);
         let through = find_last_removable(&pool, before).await.map_err(read_error)?;
         let through = shipped.map_or(through, |shipped| through.min(shipped));
@@ -51,12 +53,11 @@ impl AuditLog {
                     .fetch_one(&pool)
                     .await
                     .map_err(read_error)?;
-            let key = CheckpointKey::open(vault).await?;
             let signature = key.sign_statement(&render_removal(&log, through, &hash));
-            let key = key.public_key();
+            let key = own_key.clone();
             let event = ConsoleEvent::EntriesRemoved { through, hash, keep_days, key, signature };
             self.append_console_entry(&ConsoleEntry::new(now_ms, who.clone(), event)).await?;
-            removed += finish_removal(&pool).await.map_err(remove_error)?;
+            removed += finish_removal(&pool, &own_key).await.map_err(remove_error)?;
         }
         Ok(removed)
     }
@@ -94,14 +95,27 @@ async fn find_last_removable(pool: &SqlitePool, before_ms: i64) -> sqlx::Result<
     .map(|through: Option<i64>| through.unwrap_or_default())
 }
 
-/// Removes what an entry says is removed.
-async fn finish_removal(pool: &SqlitePool) -> sqlx::Result<u64> {
-    let through: Option<i64> = sqlx::query_scalar(
-        "SELECT max(json_extract(detail, '$.through')) FROM entries WHERE event = 'entries_removed'",
+/// Removes what an entry says is removed. Only if `own_key` has signed it: another program may have put it there.
+async fn finish_removal(pool: &SqlitePool, own_key: &str) -> sqlx::Result<u64> {
+    let log: String = sqlx::query_scalar("SELECT id FROM log").fetch_one(pool).await?;
+    let records: Vec<(i64, String, String)> = sqlx::query_as(
+        "SELECT id, event, detail FROM entries WHERE event = 'entries_removed' ORDER BY id DESC",
     )
-    .fetch_one(pool)
+    .fetch_all(pool)
     .await?;
-    let Some(through) = through else { return Ok(0) };
+    let signed = records.into_iter().find_map(|(id, event, detail)| {
+        match ConsoleEvent::from_columns(&event, &detail)? {
+            ConsoleEvent::EntriesRemoved { through, hash, key, signature, .. }
+                if through < id
+                    && key == own_key
+                    && is_signed_removal(&log, through, &hash, &key, &signature) =>
+            {
+                Some(through)
+            }
+            _ => None,
+        }
+    });
+    let Some(through) = signed else { return Ok(0) };
     // What was in the file's free pages is overwritten, too.
     sqlx::query("PRAGMA secure_delete = ON").execute(pool).await?;
     let mut removed = 0;

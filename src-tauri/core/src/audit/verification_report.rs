@@ -34,10 +34,16 @@ impl VerificationReport {
             found.faults.iter().map(ToString::to_string).collect()
         };
         if let Some(removed) = &found.removed {
-            let by = if found.is_removal_foreign {
-                "It is signed with another key than this keyring's."
-            } else {
-                "The entry that says so is part of the chain, and signed."
+            let by = match found.is_removal_own {
+                Some(true) => {
+                    "The entry that says so is part of the chain, and signed with this keyring's key.".into()
+                }
+                Some(false) => "The entry that says so is part of the chain.".to_owned(),
+                None => format!(
+                    "The entry that says so is part of the chain, and signed with the key {}, which could not be \
+                     compared with a keyring's.",
+                    removed.key
+                ),
             };
             remarks.push(format!(
                 "The entries up to {} were removed on {} because they were older than {}. {by}",

@@ -24,8 +24,8 @@ pub struct Verification {
     pub entries: u64,
     /// The entries that had been kept for long enough and were removed on the record, if there are any.
     pub removed: Option<RemovedEntries>,
-    /// Their removal is signed by another key than this keyring's.
-    pub is_removal_foreign: bool,
+    /// The keyring's key signed their removal; `None` if the keyring knows no key, or was not asked.
+    pub is_removal_own: Option<bool>,
     /// The number of the last of them.
     pub last: Option<i64>,
     /// When the first and the last of them were written: milliseconds since the Unix epoch.
@@ -74,6 +74,8 @@ pub enum LogFault {
     Changed { entry: i64 },
     /// Entries of these numbers are not there, though later ones are.
     Removed { first: i64, last: i64 },
+    /// The entry that says that those up to `through` were removed is signed with another key than this keyring's.
+    RemovedByAnother { through: i64, at_ms: i64 },
     /// The entry has no link.
     Unlinked { entry: i64 },
     /// The last entries are missing: a checkpoint is of one that is not there.
@@ -96,6 +98,12 @@ impl fmt::Display for LogFault {
             }
             Self::Removed { first, last } if first == last => write!(f, "Entry {first} was removed."),
             Self::Removed { first, last } => write!(f, "Entries {first} to {last} were removed."),
+            Self::RemovedByAnother { through, at_ms } => write!(
+                f,
+                "The entries up to {through} were removed on {}, and the record of that is signed with another key than \
+                 this keyring's.",
+                show_time(*at_ms)
+            ),
             Self::Unlinked { entry } => {
                 write!(f, "Entry {entry} was not written by Understudy: it is not part of the chain.")
             }
@@ -159,7 +167,7 @@ pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verificati
             log: None,
             entries: 0,
             removed: None,
-            is_removal_foreign: false,
+            is_removal_own: None,
             last: None,
             first_at: None,
             last_at: None,
@@ -172,7 +180,7 @@ pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verificati
         });
     }
     let log = LogReader::open(path).await?;
-    let mut found = follow_chain(&log).await?;
+    let mut found = follow_chain(&log, memory.key.as_ref()).await?;
     found.keyring_failed = keyring_failed;
     compare_checkpoints(&log, &memory, &mut found).await?;
     let others = memory.logs_at(path).filter(|one| one.log != log.id());
@@ -202,12 +210,12 @@ async fn recall(vault: &Vault) -> Result<KeyringMemory> {
 }
 
 /// Reads all entries, up to the first that does not fit.
-async fn follow_chain(log: &LogReader) -> Result<Verification> {
+async fn follow_chain(log: &LogReader, own_key: Option<&String>) -> Result<Verification> {
     let mut found = Verification {
         log: Some(log.id().to_owned()),
         entries: 0,
         removed: None,
-        is_removal_foreign: false,
+        is_removal_own: None,
         last: None,
         first_at: None,
         last_at: None,
@@ -222,7 +230,7 @@ async fn follow_chain(log: &LogReader) -> Result<Verification> {
     let (mut previous, mut last) = (log.id().to_owned(), 0);
     let first = log.read_after(&all, 0, 1).await?.first().map(StoredEntry::number);
     if let Some(missing) = first.map(|first| first - 1).filter(|missing| *missing > 0) {
-        found.removed = find_record_of_removal(log, missing).await?;
+        found.removed = find_record_of_removal(log, missing, own_key).await?;
         match log.read_hash(missing).await? {
             Some(hash) if found.removed.is_some() => (previous, last) = (hash, missing),
             _ => {
@@ -250,6 +258,11 @@ async fn follow_chain(log: &LogReader) -> Result<Verification> {
             break;
         }
         portion = read?;
+    }
+    if found.faults.is_empty()
+        && let Some(cut) = log.last_link_without_entry(last).await?
+    {
+        found.faults.push(LogFault::Removed { first: last + 1, last: cut });
     }
     Ok(found)
 }
@@ -285,7 +298,14 @@ fn compare_portion(portion: &[StoredEntry], last: i64, head: String) -> Compared
 
 /// What says on the record that the entries up to `missing` are gone, if the last that it names had the hash that it says.
 /// Whether it was written by Understudy is found out when its own place in the chain is compared.
-async fn find_record_of_removal(log: &LogReader, missing: i64) -> Result<Option<RemovedEntries>> {
+///
+/// One that is signed with `own_key`, the keyring's, goes before others.
+async fn find_record_of_removal(
+    log: &LogReader,
+    missing: i64,
+    own_key: Option<&String>,
+) -> Result<Option<RemovedEntries>> {
+    let mut found: Option<RemovedEntries> = None;
     for entry in log.read_removals().await? {
         let event = ConsoleEvent::from_columns(&entry.text("event"), &entry.text("detail"));
         if let Some(ConsoleEvent::EntriesRemoved { through, hash, keep_days, key, signature }) = event
@@ -293,10 +313,15 @@ async fn find_record_of_removal(log: &LogReader, missing: i64) -> Result<Option<
             && log.read_hash(through).await?.as_ref() == Some(&hash)
             && is_signed_removal(log.id(), through, &hash, &key, &signature)
         {
-            return Ok(Some(RemovedEntries { through, hash, at_ms: entry.at_ms(), keep_days, key }));
+            let is_own = Some(&key) == own_key;
+            let removed = RemovedEntries { through, hash, at_ms: entry.at_ms(), keep_days, key };
+            if is_own {
+                return Ok(Some(removed));
+            }
+            found.get_or_insert(removed);
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn find_fault(entry: &StoredEntry, last: i64, previous: &str) -> Option<LogFault> {
@@ -318,8 +343,13 @@ async fn compare_checkpoints(
     found: &mut Verification,
 ) -> Result<()> {
     let chain = FollowedChain { last: found.last.unwrap_or_default(), is_whole: found.faults.is_empty() };
-    found.is_removal_foreign =
-        matches!((&found.removed, &memory.key), (Some(removed), Some(key)) if removed.key != *key);
+    if let (Some(removed), Some(key)) = (&found.removed, &memory.key) {
+        found.is_removal_own = Some(removed.key == *key);
+        if removed.key != *key {
+            let (through, at_ms) = (removed.through, removed.at_ms);
+            found.faults.push(LogFault::RemovedByAnother { through, at_ms });
+        }
+    }
     for checkpoint in log.read_checkpoints().await? {
         found.checkpoints += 1;
         let Checkpoint { entry, at_ms, .. } = checkpoint;
@@ -372,6 +402,10 @@ impl FollowedChain {
         // What comes after a faulty entry was not compared.
         if entry > self.last && !self.is_whole {
             return Ok(None);
+        }
+        // A link that is left says nothing about its entry. One that is there was written since.
+        if entry > self.last && !log.has_entry(entry).await? {
+            return Ok(Some(LogFault::CutOff { last: self.last, entry, at_ms }));
         }
         Ok(match log.read_hash(entry).await? {
             Some(now) if now == hash => None,

@@ -207,6 +207,24 @@ async fn what_is_cut_off_at_the_end_is_missed() {
     assert_eq!(found, [LogFault::Rewritten { covered: Some(6), entry: 12, at_ms: 3_003 }]);
 }
 
+/// Links are left when entries are removed because of their age; at the end, they betray what was cut off.
+#[tokio::test]
+async fn what_is_cut_off_without_its_links_is_missed_too() {
+    for (cut, first) in [("DELETE FROM entries WHERE id > 10", 11), ("DELETE FROM entries", 1)] {
+        let (desk, vault) = (Desk::new(), keyring());
+        written(&desk, &vault).await;
+        let mut raw = desk.raw().await;
+        unprotect(&mut raw).await;
+        sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+        let removed = LogFault::Removed { first, last: 12 };
+        assert_eq!(verify(&desk, &vault).await.faults, [removed.clone()], "{cut}");
+        assert_eq!(verify_log(&desk.path(), None).await.unwrap().faults, [removed], "{cut}");
+        // The links from there on, too, but for those of the checkpoints.
+        sqlx::raw_sql("DELETE FROM links WHERE entry > 10 AND entry < 12").execute(&mut raw).await.unwrap();
+        assert!(!verify(&desk, &vault).await.is_intact());
+    }
+}
+
 #[tokio::test]
 async fn a_log_that_is_gone_older_or_another_one_is_missed() {
     let (desk, vault) = (Desk::new(), keyring());

@@ -3,7 +3,9 @@
 
 use proptest::prelude::*;
 use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
-use understudy_core::audit::verify::LogFault;
+use understudy_core::audit::verification_report::VerificationReport;
+use understudy_core::audit::verify::{LogFault, verify_log};
+use understudy_core::audit::{ConsoleEntry, ConsoleEvent};
 use understudy_core::vault::Vault;
 
 use super::chain::{forge_chain, keyring, unprotect, verify};
@@ -45,7 +47,7 @@ async fn old_entries_go_on_the_record_and_the_rest_can_be_verified() {
     let found = verify(&desk, &vault).await;
     assert_eq!(found.faults, []);
     let removed = found.removed.unwrap();
-    assert_eq!((removed.through, removed.keep_days, found.is_removal_foreign), (12, 4, false));
+    assert_eq!((removed.through, removed.keep_days, found.is_removal_own), (12, 4, Some(true)));
     assert_eq!((found.entries, found.last), (9, Some(21)));
     assert_ne!(found.head, head, "the removal is an entry");
 
@@ -139,6 +141,44 @@ async fn nobody_else_can_make_entries_go() {
     // Nor does it help to compute the chain anew over what is left.
     forge_chain(&mut raw).await;
     assert_eq!(verify(&desk, &vault).await.faults.first(), Some(&LogFault::Removed { first: 1, last: 5 }));
+}
+
+#[tokio::test]
+async fn a_removal_that_another_key_has_signed_is_named() {
+    let (desk, vault) = (Desk::new(), keyring());
+    let log = write_days(&desk, &vault, 4).await;
+    log.add_checkpoint(&vault, 4 * DAY).await.unwrap();
+    // Another program, with a key of its own.
+    let stranger = keyring();
+    assert_eq!(remove(&log, &stranger, 2, 4 * DAY).await, 4);
+    let by_another = LogFault::RemovedByAnother { through: 4, at_ms: 4 * DAY };
+    assert_eq!(verify(&desk, &vault).await.faults, [by_another]);
+    // Without a keyring, nobody can tell; the report names the key.
+    let unknown = verify_log(&desk.path(), None).await.unwrap();
+    assert_eq!((unknown.faults.clone(), unknown.is_removal_own), (vec![], None));
+    let report = VerificationReport::of(&unknown);
+    let key = unknown.removed.unwrap().key;
+    assert!(report.remarks.iter().any(|remark| remark.contains(&key)), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_this_keyring_has_not_signed_removes_nothing() {
+    let (desk, vault) = (Desk::new(), keyring());
+    let log = write_days(&desk, &vault, 4).await;
+    for through in [3, 1_000] {
+        let forged = ConsoleEvent::EntriesRemoved {
+            through,
+            hash: "00".into(),
+            keep_days: 1,
+            key: "00".into(),
+            signature: "00".into(),
+        };
+        let who = OperatorIdentity::new("Ada", "");
+        log.append_console_entry(&ConsoleEntry::new(4 * DAY, who, forged)).await.unwrap();
+    }
+    assert_eq!(remove(&log, &vault, 400, 5 * DAY).await, 0);
+    assert_eq!(numbers(&desk).await.len(), 10);
+    assert_eq!(remove(&log, &vault, 3, 5 * DAY).await, 4, "what is old goes nonetheless");
 }
 
 #[tokio::test]
