@@ -111,8 +111,14 @@ impl Approvals {
         let personal = self.roles_are_personal;
         let Some(request) = self.requests.get_mut(&(log, id)) else { return };
         match row.entry.event.as_str() {
-            // The first decision counts.
-            "approved" | "approval_declined" if request.decision.is_none() => {
+            // A decline counts whatever else was said: a role could hold an approval back, so that it looks like the
+            // earlier one.
+            "approved" | "approval_declined"
+                if request
+                    .decision
+                    .as_ref()
+                    .is_none_or(|before| before.approved && row.entry.event == "approval_declined") =>
+            {
                 let is_late = row.written_at_ms > request.asked.written_at_ms + APPROVAL_LASTS_MS;
                 let is_own = is_same_person(
                     (&request.asked.log, &request.asked.written_by, &request.asked.entry.operator()),
@@ -345,6 +351,14 @@ mod tests {
         assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 9), Some(5));
         assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 10), None);
         assert_eq!(approvals.list_requests("Kims-log", 10 * MINUTE, 0), []);
+    }
+
+    #[test]
+    fn a_decline_counts_even_if_an_approval_looks_earlier() {
+        let mut approvals = asked();
+        approvals.apply(&row("Bo", "bo", 3, "approved", MINUTE, &kims_request()));
+        approvals.apply(&row("Ada", "ada", 10, "approval_declined", 2 * MINUTE, &kims_request()));
+        assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 3), None);
     }
 
     #[test]

@@ -31,6 +31,7 @@ const CONSTRAINTS: &[&str] = &[
     "entries_pkey",
     "entries_chain_key",
     "entries_follow_previous",
+    "entries_line_is_short",
     "entries_hash_fits_line",
     "entries_number_follows",
     "entries_line_fits_row",

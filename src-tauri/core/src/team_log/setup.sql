@@ -34,9 +34,12 @@ CREATE TABLE understudy.entries (
     written_by    text NOT NULL DEFAULT session_user,
     written_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT entries_pkey PRIMARY KEY (log, id),
-    CONSTRAINT entries_chain_key UNIQUE (log, id, hash),
-    CONSTRAINT entries_follow_previous FOREIGN KEY (log, previous_id, previous_hash)
-        REFERENCES understudy.entries (log, id, hash),
+    -- A chain belongs to the role that began it: with a role for each operator, nobody adds to another one's.
+    CONSTRAINT entries_chain_key UNIQUE (log, id, hash, written_by),
+    CONSTRAINT entries_follow_previous FOREIGN KEY (log, previous_id, previous_hash, written_by)
+        REFERENCES understudy.entries (log, id, hash, written_by),
+    -- Every console reads what its colleagues write.
+    CONSTRAINT entries_line_is_short CHECK (octet_length(line) <= 262144),
     CONSTRAINT entries_hash_fits_line CHECK (hash = encode(sha256(convert_to(line, 'UTF8')), 'hex')),
     -- Only where a chain begins is there no `previous_id`.
     CONSTRAINT entries_number_follows CHECK (

@@ -35,6 +35,8 @@ pub struct VerifiedChain {
     pub log: String,
     /// Whose it is, as its first entry says: `ada on desk-4`.
     pub whose: String,
+    /// The database role that wrote it.
+    pub role: String,
     /// It is this computer's.
     pub is_own: bool,
     /// How many entries were compared.
@@ -55,7 +57,7 @@ impl TeamVerification {
     }
 }
 
-type Row = (String, i64, String, Option<i64>, Option<String>, String, bool);
+type Row = (String, i64, String, Option<i64>, Option<String>, String, bool, String);
 
 /// Compares everything. `own`: this computer's log.
 ///
@@ -67,7 +69,7 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
     loop {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT log, id, hash, previous_id, previous_hash, line,
-                    coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false)
+                    coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false), written_by
              FROM understudy.entries WHERE (log, id) > ($1, $2) ORDER BY log, id LIMIT $3",
         )
         .bind(&position.0)
@@ -133,7 +135,7 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
 }
 
 fn begin_chain(row: &Row) -> VerifiedChain {
-    let (log, first, _, previous_id, previous_hash, line, _) = row;
+    let (log, first, _, previous_id, previous_hash, line, _, role) = row;
     let entry: Value = serde_json::from_str(line).unwrap_or_default();
     let said = |name: &str| entry[name].as_str().unwrap_or("?").to_owned();
     let fault = match (previous_id, previous_hash) {
@@ -145,6 +147,7 @@ fn begin_chain(row: &Row) -> VerifiedChain {
     VerifiedChain {
         log: log.clone(),
         whose: format!("{} on {}", said("os_user"), said("host")),
+        role: role.clone(),
         is_own: false,
         entries: 0,
         first: *first,
@@ -155,7 +158,7 @@ fn begin_chain(row: &Row) -> VerifiedChain {
 }
 
 fn follow(chain: &mut VerifiedChain, row: &Row) {
-    let (_, id, hash, _, _, line, entry_fits) = row;
+    let (_, id, hash, _, _, line, entry_fits, role) = row;
     let missing = (chain.last + 1, id - 1);
     chain.fault = if *id != chain.last + 1 {
         Some(if missing.0 == missing.1 {
@@ -165,6 +168,8 @@ fn follow(chain: &mut VerifiedChain, row: &Row) {
         })
     } else if !fits(line, hash, *id, &chain.head) || !entry_fits {
         Some(format!("Its entry {id} is not what was written: it was changed, moved, or put in later."))
+    } else if *role != chain.role {
+        Some(format!("Its entry {id} was written as {role}, and those before it as {}.", chain.role))
     } else {
         None
     };

@@ -31,10 +31,14 @@ fn start_server() -> PostgresServer {
 
 /// Logs in as the role, like any other program that has its password.
 async fn log_in(server: &PostgresServer) -> PgConnection {
+    log_in_as(server, ROLE).await
+}
+
+async fn log_in_as(server: &PostgresServer, role: &str) -> PgConnection {
     let options = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
         .port(server.port())
-        .username(ROLE)
+        .username(role)
         .password(CANARY)
         .database(DATABASE)
         .ssl_mode(PgSslMode::Disable);

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::postgres::PgConnection;
 
-use super::{DATABASE, ROLE, log_in, refusal, start_server};
+use super::{CANARY, DATABASE, ROLE, log_in, log_in_as, refusal, start_server};
 
 /// An entry of a chain, as a console writes it.
 struct Link {
@@ -134,6 +134,39 @@ async fn the_role_can_insert_and_read_and_nothing_else() {
     ] {
         assert!(refusal(&mut owner, sql).await.contains("append-only"), "{sql}");
     }
+}
+
+#[tokio::test]
+async fn nobody_adds_to_the_chain_of_another_role() {
+    let server = start_server();
+    let mut kim = log_in(&server).await;
+    let first = link("log-kim", 1, None, "refund");
+    insert(&mut kim, "log-kim", &first).await.unwrap();
+    server.sql(
+        DATABASE,
+        &format!(
+            "CREATE ROLE mal LOGIN PASSWORD '{CANARY}'; GRANT USAGE ON SCHEMA understudy TO mal;
+             GRANT SELECT ON understudy.entries TO mal;
+             GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO mal"
+        ),
+    );
+    let mut mal = log_in_as(&server, "mal").await;
+    let second = link("log-kim", 2, Some(&first.hash), "forged");
+    let refused = insert(&mut mal, "log-kim", &second).await.unwrap_err().to_string();
+    assert!(refused.contains("entries_follow_previous"), "{refused}");
+    let refused = insert_as_first(&mut mal, "log-kim", &second).await.unwrap_err().to_string();
+    assert!(refused.contains("entries_begin_once"), "{refused}");
+    insert(&mut kim, "log-kim", &link("log-kim", 2, Some(&first.hash), "her own")).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_entry_is_so_long_that_it_holds_up_its_readers() {
+    let server = start_server();
+    let mut role = log_in(&server).await;
+    let long = link("log-a", 1, None, &"x".repeat(300_000));
+    let refused = insert(&mut role, "log-a", &long).await.unwrap_err().to_string();
+    assert!(refused.contains("entries_line_is_short"), "{refused}");
+    insert(&mut role, "log-a", &link("log-a", 1, None, &"x".repeat(200_000))).await.unwrap();
 }
 
 #[tokio::test]
