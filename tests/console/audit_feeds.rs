@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use understudy_core::audit::{AuditLog, ConsoleEntry, ConsoleEvent, Entry, Event, OperatorIdentity, Subject};
 use understudy_core::audit_feed::{AuditFeeds, FeedState, read_acknowledged_by_all, store_secret};
 use understudy_core::clock::Clock;
@@ -28,6 +28,8 @@ use understudy_core::connection::Environment;
 use understudy_core::team::{TeamAuditConfig, parse_team_file};
 use understudy_core::vault::Vault;
 use understudy_test_support::wait::PATIENCE;
+
+use crate::arrivals::Arrivals;
 
 /// Both are canaries: they turn up nowhere but in the keyring, and the second in requests.
 const SIGNING: &str = "whsec_Y2FuYXJ5LXNpZ25pbmctNGYxYi1zaWduaW5nLWNhbmFyeQ==";
@@ -59,11 +61,10 @@ impl Arrived {
 /// The team's system.
 struct System {
     origin: String,
-    arrived: Mutex<Vec<Arrived>>,
+    arrived: Arrivals<Arrived>,
     status: Mutex<StatusCode>,
     /// While this is true, no answer is given.
     is_silent: watch::Sender<bool>,
-    came: Notify,
 }
 
 impl System {
@@ -71,27 +72,13 @@ impl System {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let system = Arc::new(Self {
             origin: format!("http://{}", listener.local_addr().expect("an address")),
-            arrived: Mutex::default(),
+            arrived: Arrivals::default(),
             status: Mutex::new(StatusCode::OK),
             is_silent: watch::Sender::new(false),
-            came: Notify::new(),
         });
         let routes = Router::new().fallback(any(receive)).with_state(Arc::clone(&system));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         system
-    }
-
-    fn arrived(&self) -> Vec<Arrived> {
-        self.arrived.lock().clone()
-    }
-
-    async fn until_came(&self, count: usize) {
-        let waiting = async {
-            while self.arrived.lock().len() < count {
-                self.came.notified().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("the requests come");
     }
 
     fn webhook(&self) -> String {
@@ -107,8 +94,7 @@ impl System {
 }
 
 async fn receive(State(system): State<Arc<System>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
-    system.arrived.lock().push(Arrived { path: uri.path().to_owned(), headers, body });
-    system.came.notify_one();
+    system.arrived.push(Arrived { path: uri.path().to_owned(), headers, body });
     let mut silent = system.is_silent.subscribe();
     silent.wait_for(|is_silent| !is_silent).await.expect("the system is there");
     *system.status.lock()
@@ -235,7 +221,7 @@ async fn the_webhook_gets_all_entries_in_order_and_the_chain_fits() {
     computer.write(1).await;
     until(&feeds, |state| state.acknowledged == 231 && state.waiting == 0).await;
     assert_eq!(computer.acknowledged_by_all().await, Some(231));
-    let arrived = system.arrived();
+    let arrived = system.arrived.all();
     assert!(arrived.iter().all(|request| request.path == "/in"));
     let entries: Vec<(i64, String)> = arrived.iter().flat_map(Arrived::entries).collect();
     let ids: Vec<i64> = entries.iter().map(|(id, _)| *id).collect();
@@ -259,7 +245,7 @@ async fn the_documented_receivers_accept_what_is_signed_and_nothing_that_was_cha
     computer.write(3).await;
     let feeds = computer.start();
     until(&feeds, |state| state.acknowledged == 3).await;
-    let request = system.arrived().remove(0);
+    let request = system.arrived.all().remove(0);
     for language in ["python", "js"] {
         let verified = verify_as_documented(language, SIGNING, &request).await;
         assert_eq!(verified.as_deref(), Ok("[1, 2, 3]"), "{language}");
@@ -281,14 +267,14 @@ async fn what_a_killed_console_was_sending_comes_again_with_the_same_id_and_body
     computer.write(2).await;
     system.is_silent.send_replace(true);
     let feeds = computer.start();
-    system.until_came(1).await;
+    system.arrived.until_came(1).await;
     // The system has it, and the console does not know. Meanwhile, more happens.
     feeds.stop().await;
     system.is_silent.send_replace(false);
     computer.write(2).await;
     let feeds = computer.start();
     until(&feeds, |state| state.acknowledged == 4).await;
-    let arrived = system.arrived();
+    let arrived = system.arrived.all();
     let ids: Vec<&str> = arrived.iter().map(|one| one.header("webhook-id")).collect();
     assert_eq!((ids.len(), ids[0]), (3, ids[1]), "{ids:?}");
     assert_eq!(arrived[0].body, arrived[1].body);
@@ -310,7 +296,7 @@ async fn a_system_that_is_down_for_days_gets_everything_once_it_is_back() {
     let state = until(&feeds, |state| state.waiting == 121).await;
     assert_eq!(state.waiting_since, Some(1_772_452_800_000));
     computer.clock.advance_by(Duration::from_secs(11));
-    system.until_came(2).await;
+    system.arrived.until_came(2).await;
     let state = until(&feeds, |state| state.next_at.is_some_and(|next| next > first_try)).await;
     assert!(state.next_at.expect("again") - computer.clock.now_ms() > 11_000, "less and less often");
     *system.status.lock() = StatusCode::OK;
@@ -332,7 +318,7 @@ async fn a_refusal_is_named_and_stops_it_until_the_operator_says_so() {
     computer.clock.advance_by(Duration::from_hours(48));
     computer.write(1).await;
     until(&feeds, |state| state.waiting == 2).await;
-    assert_eq!(system.arrived().len(), 1, "time does not begin it anew");
+    assert_eq!(system.arrived.all().len(), 1, "time does not begin it anew");
     *system.status.lock() = StatusCode::NO_CONTENT;
     feeds.retry();
     until(&feeds, |state| state.acknowledged == 2 && state.fault.is_none()).await;
@@ -359,7 +345,7 @@ async fn a_log_that_was_put_back_is_not_sent_on() {
     let state = until(&feeds, |state| state.fault.is_some()).await;
     let fault = state.fault.expect("why");
     assert!(fault.message.contains("an older copy was put back") && state.next_at.is_none(), "{fault:?}");
-    let ids: Vec<i64> = system.arrived().iter().flat_map(Arrived::entries).map(|(id, _)| id).collect();
+    let ids: Vec<i64> = system.arrived.all().iter().flat_map(Arrived::entries).map(|(id, _)| id).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
 }
 
@@ -369,13 +355,8 @@ async fn of_two_consoles_with_one_log_only_one_sends() {
     let computer = Computer::new(&system.webhook()).await;
     let both = [computer.start(), computer.start()];
     computer.write(5).await;
-    let waiting = async {
-        while system.arrived().iter().flat_map(Arrived::entries).count() < 5 {
-            system.came.notified().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("they come");
-    let ids: Vec<i64> = system.arrived().iter().flat_map(Arrived::entries).map(|(id, _)| id).collect();
+    system.arrived.until(|arrived| arrived.iter().flat_map(Arrived::entries).count() >= 5).await;
+    let ids: Vec<i64> = system.arrived.all().iter().flat_map(Arrived::entries).map(|(id, _)| id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
     drop(both);
 }
@@ -410,7 +391,7 @@ async fn a_collector_gets_log_records_with_the_account_switch() {
     let feeds = computer.start();
     until(&feeds, |state| state.acknowledged == 3).await;
 
-    let request = system.arrived().remove(0);
+    let request = system.arrived.all().remove(0);
     assert_eq!(
         (request.path.as_str(), request.header("content-type")),
         ("/v1/logs", "application/x-protobuf")

@@ -8,6 +8,7 @@ mod all_connections;
 #[cfg(target_os = "linux")]
 mod approvals;
 #[cfg(target_os = "linux")]
+mod arrivals;
 mod audit_feeds;
 mod audit_log;
 mod causes;

@@ -13,7 +13,6 @@ use axum::routing::any;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
 use understudy_core::access::SessionMode;
 use understudy_core::audit::{EndCause, Event};
@@ -27,6 +26,7 @@ use understudy_core::vault::Vault;
 use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::wait::PATIENCE;
 
+use crate::arrivals::Arrivals;
 use crate::test_console::Desk;
 
 /// The secret of the request, a canary.
@@ -42,9 +42,8 @@ struct Arrived {
 /// The part of the application that hears of sessions.
 struct Listener {
     origin: String,
-    arrived: Mutex<Vec<Arrived>>,
+    arrived: Arrivals<Arrived>,
     status: Mutex<StatusCode>,
-    came: Notify,
 }
 
 impl Listener {
@@ -52,7 +51,7 @@ impl Listener {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let origin = format!("http://{}", socket.local_addr().expect("an address"));
         let status = Mutex::new(StatusCode::NO_CONTENT);
-        let listener = Arc::new(Self { origin, arrived: Mutex::default(), status, came: Notify::new() });
+        let listener = Arc::new(Self { origin, arrived: Arrivals::default(), status });
         let routes = Router::new().route("/impersonations", any(receive)).with_state(Arc::clone(&listener));
         tokio::spawn(async move { axum::serve(socket, routes).await });
         listener
@@ -60,20 +59,6 @@ impl Listener {
 
     fn answer_with(&self, status: StatusCode) {
         *self.status.lock() = status;
-    }
-
-    fn arrived(&self) -> Vec<Arrived> {
-        self.arrived.lock().clone()
-    }
-
-    /// Waits until this many requests have come.
-    async fn until_came(&self, count: usize) {
-        let waiting = async {
-            while self.arrived.lock().len() < count {
-                self.came.notified().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("the requests come");
     }
 
     fn notify_table(&self) -> String {
@@ -91,12 +76,11 @@ impl Listener {
 
 async fn receive(State(listener): State<Arc<Listener>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
-    listener.arrived.lock().push(Arrived {
+    listener.arrived.push(Arrived {
         key: header("idempotency-key").unwrap_or_default(),
         authorization: header("authorization").unwrap_or_default(),
         body: serde_json::from_slice(&body).expect("JSON"),
     });
-    listener.came.notify_one();
     *listener.status.lock()
 }
 
@@ -180,14 +164,14 @@ async fn the_application_is_told_once_who_was_whom_for_how_long_and_in_which_mod
     let [waits] = &kept[..] else { panic!("{kept:?}") };
     assert!(waits.contains(&session) && !waits.contains(SECRET), "{waits}");
     assert!(desk.console.waiting_messages().is_empty(), "nothing to tell while it runs");
-    assert!(listener.arrived().is_empty());
+    assert!(listener.arrived.all().is_empty());
 
     desk.clock.advance_by(Duration::from_secs(95));
     let mut notices = desk.later_notices();
     desk.console.end_session(&session, EndCause::Operator).await;
-    listener.until_came(1).await;
+    listener.arrived.until_came(1).await;
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let arrived = listener.arrived();
+    let arrived = listener.arrived.all();
     let [only] = &arrived[..] else { panic!("it came {} times", arrived.len()) };
     assert_eq!((only.key.as_str(), only.body["id"].as_str()), (session.as_str(), Some(session.as_str())));
     assert_eq!(only.authorization, format!("Bearer {SECRET}"));
@@ -217,7 +201,7 @@ async fn a_session_that_never_became_active_is_not_told_of() {
     assert!(outbox_texts(desk.home.path()).is_empty());
     desk.console.shut_down().await;
     delivering.await.expect("it ends");
-    assert!(listener.arrived().is_empty());
+    assert!(listener.arrived.all().is_empty());
 }
 
 #[tokio::test]
@@ -230,9 +214,9 @@ async fn a_session_of_a_killed_console_is_told_of_after_the_next_start() {
 
     let (console, mut notices) = open(crashed.path(), &desk.vault, &desk.clock).await;
     let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
-    listener.until_came(1).await;
+    listener.arrived.until_came(1).await;
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let arrived = listener.arrived();
+    let arrived = listener.arrived.all();
     let told = &arrived[0].body;
     assert_eq!((told["id"].as_str(), told["how"].as_str()), (Some(session.as_str()), Some("crash")));
     assert_eq!(told["seconds"], 600, "until it was found");
@@ -245,7 +229,7 @@ async fn a_session_of_a_killed_console_is_told_of_after_the_next_start() {
     assert!(until_waiting(&mut notices, |_| true).await.is_empty());
     console.shut_down().await;
     delivering.await.expect("it ends");
-    assert_eq!(listener.arrived().len(), 1);
+    assert_eq!(listener.arrived.all().len(), 1);
 }
 
 #[tokio::test]
@@ -258,7 +242,7 @@ async fn another_console_of_this_home_does_not_tell_of_a_session_that_runs() {
     assert!(until_waiting(&mut notices, |_| true).await.is_empty());
     other.shut_down().await;
     delivering.await.expect("it ends");
-    assert!(listener.arrived().is_empty(), "it runs");
+    assert!(listener.arrived.all().is_empty(), "it runs");
     assert_eq!(outbox_texts(desk.home.path()).len(), 1);
     desk.console.end_session(&session, EndCause::Operator).await;
     assert!(matches!(
@@ -295,7 +279,7 @@ async fn while_the_application_is_down_it_waits_and_a_refusal_is_said_and_stops_
     listener.answer_with(StatusCode::OK);
     console.retry_message(&session).await.expect("again");
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let arrived = listener.arrived();
+    let arrived = listener.arrived.all();
     assert!(arrived.len() >= 3 && arrived.iter().all(|one| one.key == session), "{arrived:?}");
     assert!(arrived.iter().all(|one| one.body == arrived[0].body), "each try says the same");
     let said = format!("{:?} {:?}", desk.told, console.current_notices());

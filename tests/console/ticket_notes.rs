@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use understudy_core::audit::EndCause;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
@@ -26,6 +26,7 @@ use understudy_core::session::Phase;
 use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::wait::PATIENCE;
 
+use crate::arrivals::Arrivals;
 use crate::test_console::{Desk, TOKEN};
 
 /// The helpdesk's secret, a canary.
@@ -43,11 +44,10 @@ struct Arrived {
 /// A helpdesk that answers as it is told.
 struct Helpdesk {
     origin: String,
-    arrived: Mutex<Vec<Arrived>>,
+    arrived: Arrivals<Arrived>,
     status: Mutex<StatusCode>,
     /// While this is true, no answer is given.
     is_silent: watch::Sender<bool>,
-    came: Notify,
 }
 
 impl Helpdesk {
@@ -56,10 +56,9 @@ impl Helpdesk {
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let helpdesk = Arc::new(Self {
             origin,
-            arrived: Mutex::default(),
+            arrived: Arrivals::default(),
             status: Mutex::new(StatusCode::CREATED),
             is_silent: watch::Sender::new(false),
-            came: Notify::new(),
         });
         let routes = Router::new()
             .route("/tickets/{ticket}/comments", post(receive))
@@ -70,20 +69,6 @@ impl Helpdesk {
 
     fn answer_with(&self, status: StatusCode) {
         *self.status.lock() = status;
-    }
-
-    fn arrived(&self) -> Vec<Arrived> {
-        self.arrived.lock().clone()
-    }
-
-    /// Waits until this many requests have come.
-    async fn until_came(&self, count: usize) {
-        let waiting = async {
-            while self.arrived.lock().len() < count {
-                self.came.notified().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.expect("the requests come");
     }
 
     /// The part of the connection file that leads here.
@@ -105,13 +90,12 @@ async fn receive(
     body: Bytes,
 ) -> StatusCode {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
-    helpdesk.arrived.lock().push(Arrived {
+    helpdesk.arrived.push(Arrived {
         ticket,
         key: header("idempotency-key").unwrap_or_default(),
         authorization: header("authorization").unwrap_or_default(),
         body: serde_json::from_slice(&body).expect("JSON"),
     });
-    helpdesk.came.notify_one();
     let mut silent = helpdesk.is_silent.subscribe();
     silent.wait_for(|is_silent| !is_silent).await.expect("the helpdesk is there");
     *helpdesk.status.lock()
@@ -190,7 +174,7 @@ async fn a_summary_is_shown_first_and_then_arrives_once_with_its_secret_only_the
         "{}",
         shown.text
     );
-    assert!(helpdesk.arrived().is_empty(), "nothing leaves before the operator says so");
+    assert!(helpdesk.arrived.all().is_empty(), "nothing leaves before the operator says so");
 
     let mut notices = desk.later_notices();
     desk.console.send_summary(&shown.id).await.expect("sent");
@@ -201,7 +185,7 @@ async fn a_summary_is_shown_first_and_then_arrives_once_with_its_secret_only_the
     let toast = desk.toast_that(|toast| toast.text.contains("ticket")).await;
     assert_eq!(toast.text, "The summary is in ticket 4711.");
 
-    let arrived = helpdesk.arrived();
+    let arrived = helpdesk.arrived.all();
     let [only] = &arrived[..] else { panic!("it came {} times", arrived.len()) };
     assert_eq!((only.ticket.as_str(), only.key.as_str()), ("4711", shown.id.as_str()));
     assert_eq!(only.authorization, format!("Bearer {SECRET}"));
@@ -231,9 +215,9 @@ async fn while_the_helpdesk_is_down_a_summary_waits_over_a_restart_without_the_s
     assert!(waiting[0].next_at.is_some(), "it is tried again");
 
     // Time passes, and it is tried again, and less often each time.
-    let tries = helpdesk.arrived().len();
+    let tries = helpdesk.arrived.all().len();
     desk.clock.advance_by(Duration::from_secs(11));
-    helpdesk.until_came(tries + 1).await;
+    helpdesk.arrived.until_came(tries + 1).await;
     let later = until_waiting(&mut notices, |notes| {
         notes.first().is_some_and(|note| note.next_at > waiting[0].next_at)
     })
@@ -258,7 +242,7 @@ async fn while_the_helpdesk_is_down_a_summary_waits_over_a_restart_without_the_s
     assert_eq!(console.waiting_messages().len(), 1);
     let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let arrived = helpdesk.arrived();
+    let arrived = helpdesk.arrived.all();
     assert!(arrived.iter().all(|one| one.key == shown.id), "all tries have one ID: {arrived:?}");
     let said = format!("{:?} {:?}", desk.told, console.current_notices());
     assert!(!said.contains(SECRET), "{said}");
@@ -275,7 +259,7 @@ async fn a_console_that_is_killed_before_the_answer_sends_the_same_id_again() {
     let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
     let shown = desk.console.prepare_summary(&session).expect("prepared");
     desk.console.send_summary(&shown.id).await.expect("on its way");
-    helpdesk.until_came(1).await;
+    helpdesk.arrived.until_came(1).await;
     // The helpdesk has it, and the console does not know.
     delivering.abort();
     let _ = delivering.await;
@@ -284,7 +268,7 @@ async fn a_console_that_is_killed_before_the_answer_sends_the_same_id_again() {
     let (console, mut notices) = reopen(&desk, &desk.clock).await;
     let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let arrived = helpdesk.arrived();
+    let arrived = helpdesk.arrived.all();
     let keys: Vec<&str> = arrived.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(keys, [shown.id.as_str(); 2], "the helpdesk can tell that it is the same");
     assert_eq!(arrived[0].body, arrived[1].body);
@@ -313,12 +297,12 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
     let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     let waiting = until_waiting(&mut notices, |_| true).await;
     assert!(waiting[0].fault.is_some() && waiting[0].next_at.is_none(), "{waiting:?}");
-    assert_eq!(helpdesk.arrived().len(), 1);
+    assert_eq!(helpdesk.arrived.all().len(), 1);
 
     helpdesk.answer_with(StatusCode::CREATED);
     console.retry_message(&shown.id).await.expect("again");
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    assert_eq!(helpdesk.arrived().len(), 2);
+    assert_eq!(helpdesk.arrived.all().len(), 2);
 
     // One that is not wanted any longer is thrown away.
     helpdesk.answer_with(StatusCode::NOT_FOUND);
@@ -347,7 +331,7 @@ async fn of_two_consoles_with_one_home_only_one_sends_each_summary() {
     let both =
         [Arc::clone(&desk.console), Arc::clone(&other)].map(|one| tokio::spawn(one.deliver_messages()));
     until_waiting(&mut notices, <[_]>::is_empty).await;
-    let mut came: Vec<String> = helpdesk.arrived().into_iter().map(|one| one.key).collect();
+    let mut came: Vec<String> = helpdesk.arrived.all().into_iter().map(|one| one.key).collect();
     came.sort();
     assert_eq!(came, ids, "each once");
     desk.console.shut_down().await;
@@ -403,8 +387,12 @@ async fn a_ticket_cannot_lead_the_request_elsewhere() {
         match desk.console.send_summary(&shown.id).await {
             Ok(()) => {
                 sent.push(ticket);
-                helpdesk.until_came(sent.len()).await;
-                assert_eq!(helpdesk.arrived().pop().expect("it came").ticket, ticket, "one part of the path");
+                helpdesk.arrived.until_came(sent.len()).await;
+                assert_eq!(
+                    helpdesk.arrived.all().pop().expect("it came").ticket,
+                    ticket,
+                    "one part of the path"
+                );
             }
             Err(error) => assert_eq!(error.code, Code::TemplateFailed, "{ticket}: {error}"),
         }

@@ -163,12 +163,11 @@ pub struct SshConfig {
 }
 
 impl DirectoryConfig {
-    /// The table `users` with its `id`, at this URL, and the defaults.
-    #[cfg(test)]
-    pub(crate) fn for_tests(url: &str) -> Self {
+    /// A table with an `id`, at this URL, and the defaults.
+    pub fn of_table(url: &str, table: &str) -> Self {
         Self {
             url: url.into(),
-            table: "users".into(),
+            table: table.into(),
             id: "id".into(),
             email: None,
             name: None,
@@ -289,7 +288,7 @@ impl DirectoryConfig {
 }
 
 /// Databases that pause when idle take 5 to 20 seconds to resume.
-pub fn default_patience() -> u32 {
+fn default_patience() -> u32 {
     30
 }
 
@@ -298,7 +297,7 @@ fn is_default_patience(seconds: &u32) -> bool {
     *seconds == default_patience()
 }
 
-pub fn default_timeout_ms() -> u32 {
+fn default_timeout_ms() -> u32 {
     3000
 }
 

@@ -30,9 +30,7 @@ use secrecy::SecretString;
 
 pub use self::clock::{SystemClock, WallClock};
 pub use self::closest::find_closest_names;
-pub use self::config::{
-    DirectoryConfig, RelatedTable, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
-};
+pub use self::config::{DirectoryConfig, RelatedTable, SQLITE_URL, SshConfig, UuidBytes};
 pub use self::directory::Directory;
 pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
 pub use self::engine::{Engine, engine_name, is_srv_url};

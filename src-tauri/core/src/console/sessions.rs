@@ -61,10 +61,9 @@ impl Console {
         given: Map<String, Value>,
         ticket: TicketContext,
     ) -> Result<SessionView> {
-        ticket.check()?;
         let reason = reason.to_owned();
-        let request = ImpersonationRequest { reason, given, ticket, ..self.impersonation_request(id, user) };
-        self.impersonations.begin(request).await
+        let asked = self.impersonation_request(id, user);
+        self.begin_for_ticket(ImpersonationRequest { reason, given, ticket, ..asked }).await
     }
 
     /// The same, without the approval that the connection asks for, if its policy allows that.
@@ -76,10 +75,14 @@ impl Console {
         given: Map<String, Value>,
         ticket: TicketContext,
     ) -> Result<SessionView> {
-        ticket.check()?;
         let reason = reason.to_owned();
         let asked = self.impersonation_request(id, user);
-        let request = ImpersonationRequest { reason, given, ticket, break_glass: true, ..asked };
+        self.begin_for_ticket(ImpersonationRequest { reason, given, ticket, break_glass: true, ..asked })
+            .await
+    }
+
+    async fn begin_for_ticket(&self, request: ImpersonationRequest) -> Result<SessionView> {
+        request.ticket.check()?;
         self.impersonations.begin(request).await
     }
 

@@ -11,9 +11,7 @@ use sqlx::PgPool;
 use super::checkup;
 use crate::connection::{DATABASE_PASSWORD, DirectoryConfig};
 use crate::destination::Destination;
-use crate::directory::{
-    self, Hosts, PasswordSource, PasswordSourceError, PostgresDatabase, default_patience, default_timeout_ms,
-};
+use crate::directory::{self, Hosts, PasswordSource, PasswordSourceError, PostgresDatabase};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::team::TEAM;
 use crate::vault::Vault;
@@ -111,24 +109,7 @@ fn to_config(url: &str) -> DirectoryConfig {
         }
         _ => url.to_owned(),
     };
-    DirectoryConfig {
-        url,
-        table: "understudy.entries".into(),
-        id: "id".into(),
-        email: None,
-        name: None,
-        created_at: None,
-        columns: Vec::new(),
-        search: None,
-        uuid_bytes: None,
-        timeout_ms: default_timeout_ms(),
-        patience: default_patience(),
-        password_command: None,
-        ssh: None,
-        related: Vec::new(),
-        origin: None,
-    }
-    .with_plain_scheme()
+    DirectoryConfig::of_table(&url, "understudy.entries").with_plain_scheme()
 }
 
 /// Errors of a directory name keys of a connection file.

@@ -281,7 +281,7 @@ mod tests {
             name: Some("full_name".into()),
             created_at: Some("createdAt".into()),
             columns: vec!["plan".into(), "company".into()],
-            ..DirectoryConfig::for_tests("sqlite:///users.sqlite")
+            ..DirectoryConfig::of_table("sqlite:///users.sqlite", "users")
         }
     }
 

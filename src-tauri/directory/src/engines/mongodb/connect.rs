@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn build_config(url: &str) -> DirectoryConfig {
-        DirectoryConfig { id: "_id".into(), ..DirectoryConfig::for_tests(url) }
+        DirectoryConfig { id: "_id".into(), ..DirectoryConfig::of_table(url, "users") }
     }
 
     #[tokio::test]

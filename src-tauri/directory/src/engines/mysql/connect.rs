@@ -187,7 +187,7 @@ mod tests {
     use crate::error::DirectoryCode;
 
     fn read(url: &str) -> Result<MySqlServerUrl> {
-        MySqlServerUrl::from_config(&DirectoryConfig::for_tests(url))
+        MySqlServerUrl::from_config(&DirectoryConfig::of_table(url, "users"))
     }
 
     #[test]

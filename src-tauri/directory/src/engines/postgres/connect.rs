@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<PgServerUrl> {
-        PgServerUrl::from_config(&DirectoryConfig::for_tests(url))
+        PgServerUrl::from_config(&DirectoryConfig::of_table(url, "users"))
     }
 
     #[test]
