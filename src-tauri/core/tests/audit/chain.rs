@@ -217,7 +217,7 @@ async fn what_is_cut_off_without_its_links_is_missed_too() {
         unprotect(&mut raw).await;
         sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
         let removed = LogFault::Removed { first, last: 12 };
-        assert_eq!(verify(&desk, &vault).await.faults, [removed.clone()], "{cut}");
+        assert_eq!(verify(&desk, &vault).await.faults, std::slice::from_ref(&removed), "{cut}");
         assert_eq!(verify_log(&desk.path(), None).await.unwrap().faults, [removed], "{cut}");
         // The links from there on, too, but for those of the checkpoints.
         sqlx::raw_sql("DELETE FROM links WHERE entry > 10 AND entry < 12").execute(&mut raw).await.unwrap();
