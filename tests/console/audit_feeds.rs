@@ -281,6 +281,29 @@ async fn what_a_killed_console_was_sending_comes_again_with_the_same_id_and_body
     assert_eq!(arrived[2].entries().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3, 4]);
 }
 
+/// What was being sent is gone: its age was up while the team file did not name the system.
+#[tokio::test]
+async fn a_system_that_comes_back_after_its_next_entries_were_removed_gets_the_others() {
+    let system = System::start().await;
+    let computer = Computer::new(&system.webhook()).await;
+    computer.write(2).await;
+    system.is_silent.send_replace(true);
+    let feeds = computer.start();
+    system.arrived.until_came(1).await;
+    feeds.stop().await;
+    computer.clock.advance_by(Duration::from_hours(48));
+    computer.write(1).await;
+    let now = computer.clock.now_ms();
+    let removed = computer.audit.remove_old_entries(&computer.vault, &operator(), 1, None, now).await;
+    assert_eq!(removed.expect("removed"), 2);
+    system.is_silent.send_replace(false);
+    let feeds = computer.start();
+    // The third, and the record of the removal.
+    until(&feeds, |state| state.acknowledged == 4 && state.waiting == 0).await;
+    let last = system.arrived.all().pop().expect("it came");
+    assert_eq!(last.entries().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [3, 4]);
+}
+
 #[tokio::test]
 async fn a_system_that_is_down_for_days_gets_everything_once_it_is_back() {
     let system = System::start().await;

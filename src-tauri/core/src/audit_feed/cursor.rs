@@ -50,7 +50,8 @@ impl CursorFile {
     /// Fails with [`Code::FileFailed`] if the file can't be read: nothing is sent a second time just because of that.
     pub fn load(&self, log: &str) -> Result<Cursor> {
         let path = self.folder.join(format!("{}.json", self.name));
-        if !path.exists() {
+        let is_missing = |cause: std::io::Error| cause.kind() == std::io::ErrorKind::NotFound;
+        if path.symlink_metadata().is_err_and(is_missing) {
             return Ok(Cursor { log: log.to_owned(), ..Cursor::default() });
         }
         let text = regular_file::read_text(&path, LONGEST)?;

@@ -164,7 +164,12 @@ impl FeedSender {
     async fn read_batch(&self, cursor: &mut Cursor) -> Result<Option<Batch>> {
         let mut lines = self.lines.read_after(cursor.acknowledged, MOST).await?;
         if let Some(last) = cursor.sending {
-            lines.retain(|line| line.id <= last);
+            if lines.first().is_some_and(|first| first.id > last) {
+                // It was removed because of its age while the system was not in the team file.
+                cursor.sending = None;
+            } else {
+                lines.retain(|line| line.id <= last);
+            }
         }
         let Some(newest) = lines.last() else { return Ok(None) };
         if cursor.sending.is_none() {
@@ -180,16 +185,9 @@ impl FeedSender {
             return Ok(());
         }
         let Cursor { acknowledged, .. } = *cursor;
-        match self.lines.read_hash(acknowledged).await? {
-            Some(hash) if hash == cursor.hash => return Ok(()),
-            Some(_) => {}
-            // Old entries are removed after the time that they are kept for.
-            None => {
-                let first = self.lines.read_after(0, 1).await?;
-                if first.first().is_some_and(|first| first.id > acknowledged) {
-                    return Ok(());
-                }
-            }
+        // The hash stays when an entry is removed because of its age.
+        if self.lines.read_hash(acknowledged).await?.as_ref() == Some(&cursor.hash) {
+            return Ok(());
         }
         let kind = self.target.kind().as_str();
         Err(Pause::Stopped(DeliveryFault {
