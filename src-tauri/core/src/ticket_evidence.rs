@@ -112,7 +112,7 @@ fn refused(title: &str, status: u16) -> Error {
         401 | 403 => "Check the connection's secret for the helpdesk, then send it again.",
         404 | 410 => "Check that this ticket exists, then send it again.",
         413 => "It is too large for the helpdesk. Leave out the picture or some requests, or save it.",
-        408 | 425 | 429 | 500..=599 => "Send it again in a moment, or save the evidence.",
+        408 | 409 | 425 | 429 | 500..=599 => "Send it again in a moment, or save the evidence.",
         300..=399 => {
             "It is a redirect, which is not followed. Ask the person who looks after the connection."
         }

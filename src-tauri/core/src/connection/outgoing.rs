@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use url::Origin;
+
 use super::parse::ConnectionCompiler;
 use super::rules::RequestSender;
 use super::sign_in::RequestConfig;
@@ -43,6 +45,15 @@ impl ConnectionCompiler<'_> {
                 self.faults.add_fault(&key, "is only for the steps of a sign-in. Set `url`");
             }
         }
-        self.compile_steps("ticket.evidence", &part.evidence, &mut BTreeSet::new()).unwrap_or_default()
+        let steps =
+            self.compile_steps("ticket.evidence", &part.evidence, &mut BTreeSet::new()).unwrap_or_default();
+        let origin = |step: &SignInStep| step.request.url.origin().map(Origin::ascii_serialization);
+        for (at, step) in steps.iter().enumerate().skip(1) {
+            if origin(step) != origin(&steps[0]) {
+                let what = "leads to another site than the first request. All go to the one that the operator is shown";
+                self.faults.add_fault(&format!("ticket.evidence[{at}].url"), what);
+            }
+        }
+        steps
     }
 }
