@@ -62,10 +62,15 @@ fn judge_size(measured: &str) -> Option<Result<(), String>> {
         return None;
     }
     let (width, height) = (width.saturating_mul(scale), height.saturating_mul(scale));
+    Some(check_size(width, height))
+}
+
+/// `width` and `height` are in points.
+fn check_size(width: u64, height: u64) -> Result<(), String> {
     if width.max(height) > LONGEST_SIDE || width.saturating_mul(height) > MOST_POINTS {
-        return Some(Err(format!("The whole page is too large for a picture: {width} × {height} points.")));
+        return Err(format!("The whole page is too large for a picture: {width} × {height} points."));
     }
-    Some(Ok(()))
+    Ok(())
 }
 
 fn paint(
@@ -103,7 +108,12 @@ fn snapshot(
     done: impl FnOnce(Result<RawPicture, String>) + 'static,
 ) {
     view.snapshot(region, SnapshotOptions::NONE, gio::Cancellable::NONE, move |painted| {
-        done(painted.map_err(|error| error.message().to_owned()).and_then(read_points));
+        let is_whole = region == SnapshotRegion::FullDocument;
+        done(
+            painted
+                .map_err(|error| error.message().to_owned())
+                .and_then(|surface| read_points(surface, is_whole)),
+        );
     });
 }
 
@@ -122,10 +132,14 @@ fn write_sheet(masks: &[String]) -> String {
     sheet
 }
 
-fn read_points(surface: cairo::Surface) -> Result<RawPicture, String> {
+/// A page may have grown since it was measured, so the size of a whole one is looked at again.
+fn read_points(surface: cairo::Surface, is_whole: bool) -> Result<RawPicture, String> {
     let image =
         cairo::ImageSurface::try_from(surface).map_err(|_| "The picture is in no memory.".to_owned())?;
     let (width, height) = (image.width(), image.height());
+    if is_whole {
+        check_size(u64::from(width.unsigned_abs()), u64::from(height.unsigned_abs()))?;
+    }
     let size = |length: i32| usize::try_from(length).unwrap_or_default();
     let (columns, stride) = (size(width), size(image.stride()));
     let mut rgb = Vec::with_capacity(columns * size(height) * 3);
