@@ -44,9 +44,9 @@ pub async fn take_evidence(app: &AppHandle, console: &Console, session: &str, wi
 }
 
 impl EvidenceDesk {
-    /// Forgets what was taken.
-    pub fn discard(&self) {
-        *self.taken.lock() = None;
+    /// Forgets what was taken then; not what was taken since.
+    pub fn discard(&self, taken_at: i64) {
+        self.taken.lock().take_if(|taken| taken.view.taken_at == taken_at);
     }
 
     /// What was chosen of the evidence that was taken then, as a few lines of Markdown.

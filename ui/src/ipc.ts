@@ -286,7 +286,7 @@ export const copyPicture = (points: string, width: number, height: number) =>
 export const sendEvidence = (takenAt: number, choice: EvidenceChoice) =>
   call("send_evidence", { takenAt, choice });
 export const showSavedEvidence = () => call("show_saved_evidence");
-export const discardEvidence = () => call("discard_evidence");
+export const discardEvidence = (takenAt: number) => call("discard_evidence", { takenAt });
 
 // The audit log
 

@@ -357,8 +357,8 @@ commands! {
             desk.show_saved().await
         }
 
-        discard_evidence [desk: State<'_, EvidenceDesk>] () -> () {
-            desk.discard();
+        discard_evidence [desk: State<'_, EvidenceDesk>] (taken_at: i64) -> () {
+            desk.discard(taken_at);
             Ok(())
         }
 

@@ -105,7 +105,7 @@ export type Commands = {
   send_evidence: { args: { takenAt: number, choice: EvidenceChoice }, result: null },
   copy_picture: { args: { points: string, width: number, height: number }, result: null },
   show_saved_evidence: { args: {}, result: null },
-  discard_evidence: { args: {}, result: null },
+  discard_evidence: { args: { takenAt: number }, result: null },
   retry_session: { args: { session: string }, result: null },
   secret_status: { args: { connection: string }, result: Array<SecretStatus> },
   store_secret: { args: { connection: string, name: string, value: string, thisRunOnly: boolean }, result: null },

@@ -110,6 +110,34 @@ describe("evidence from a session", () => {
     await waitFor(() => expect(fake.called("send_evidence")).toHaveLength(2));
   });
 
+  test("stays until the helpdesk has answered, whatever is pressed", async () => {
+    const dialog = await open({ ticket_origin: "https://help.acme.example" });
+    const sending = fake.hold("send_evidence");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(sending.waiting()).toBe(1));
+    expect(within(dialog).getByRole("button", { name: "Cancel" })).toBeDisabled();
+    await user.keyboard("{Escape}");
+    fake.refuse("send_evidence", {
+      code: "ticket_failed",
+      message: "https://help.acme.example did not answer.",
+    });
+    sending.stop();
+    expect(await within(dialog).findByRole("alert")).toHaveTextContent("did not answer");
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  });
+
+  test("that is taken while other evidence is shown takes its place, and is not forgotten with it", async () => {
+    await open();
+    const newer = evidenceOf().taken_at + 5_000;
+    fake.emit("evidence_taken", { ...evidenceOf(), taken_at: newer, no_picture: "The second one." });
+    expect(await screen.findByText(/The second one/)).toBeInTheDocument();
+    await waitFor(() => expect(fake.called("discard_evidence")).toHaveLength(1));
+    expect(fake.called("discard_evidence").map(({ args }) => args)).toEqual([
+      { takenAt: evidenceOf().taken_at },
+    ]);
+  });
+
   test("has the whole page as well, if the page is longer than the window", async () => {
     const dialog = await open({ picture: "dmlzaWJsZQ==", whole_picture: "d2hvbGU=", no_picture: null });
     const extent = within(dialog).getByRole("radiogroup", { name: "What the picture shows" });
