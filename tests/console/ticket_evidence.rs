@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use understudy_core::audit::EndCause;
-use understudy_core::connection::{Connection, ConnectionSource};
 use understudy_core::customer_link::TicketContext;
 use understudy_core::error::Code;
 use understudy_core::evidence::{ConsoleMessage, EvidenceChoice, MessageLevel, PageCapture, TakenEvidence};
@@ -252,25 +251,4 @@ async fn it_is_sent_only_for_a_ticket_and_only_to_where_the_operator_was_shown()
     desk.console.send_evidence(taken, choice).await.expect("sent");
     assert_eq!(helpdesk.arrived().len(), 1);
     desk.console.shut_down().await;
-}
-
-#[test]
-fn every_request_goes_to_the_site_that_the_operator_is_shown() {
-    let text = |second: &str| {
-        format!(
-            "name = \"Shop\"\norigin = \"https://shop.example\"\nenvironment = \"development\"\n\
-             [directory]\nurl = \"sqlite:users.sqlite\"\ntable = \"users\"\nid = \"id\"\n\
-             [sign_in]\nmethod = \"webhook\"\nurl = \"$app/login\"\n\
-             [[ticket.evidence]]\nurl = \"https://help.example/a\"\nbody = {{ html = \"{{{{ evidence.html }}}}\" }}\n\
-             [[ticket.evidence]]\nurl = \"{second}\"\nbody = {{ html = \"{{{{ evidence.html }}}}\" }}\n"
-        )
-    };
-    let faults = |second: &str| {
-        let parsed = Connection::parse("shop", &text(second), ConnectionSource::Own, None);
-        parsed.err().map(|error| error.faults).unwrap_or_default()
-    };
-    let same: Vec<String> = faults("https://help.example/b").into_iter().map(|one| one.key).collect();
-    let other: Vec<String> = faults("https://elsewhere.example/b").into_iter().map(|one| one.key).collect();
-    let added: Vec<&String> = other.iter().filter(|key| !same.contains(key)).collect();
-    assert_eq!(added, ["ticket.evidence[1].url"]);
 }

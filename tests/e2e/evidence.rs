@@ -63,7 +63,7 @@ async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()
 
     console.ui.by_role("dialog", "Evidence from the session as Ada").await?;
     // What is chosen by a selector is one grey area; what is beside it is as it was.
-    let points = "const it = document.querySelector('canvas'); const at = (x, y) => [...it.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join();\
+    let points = "const it = [...document.querySelectorAll('canvas')].find((one) => one.getClientRects().length > 0); const at = (x, y) => [...it.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join();\
         if (it.width < 400) return null; const grey = new Set();\
         for (let x = 2; x < 398; x += 3) for (let y = 2; y < 98; y += 3) grey.add(at(x, y));\
         return [[...grey].join(' '), at(200, 150)]";
@@ -71,7 +71,7 @@ async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()
     assert_eq!(points, serde_json::json!(["138,143,152", "0,255,0"]));
     // Below what is visible, it is the same.
     console.ui.by_role("radio", "Whole page").await?.click().await?;
-    let below = "const it = document.querySelector('canvas'); if (it.height < 3200) return null;\
+    let below = "const it = [...document.querySelectorAll('canvas')].find((one) => one.getClientRects().length > 0); if (it.height < 3200) return null;\
         const at = (x, y) => [...it.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join(); const grey = new Set();\
         for (let x = 2; x < 398; x += 3) for (let y = 3002; y < 3098; y += 3) grey.add(at(x, y));\
         return [at(200, 150), [...grey].join(' '), at(200, 3150)]";

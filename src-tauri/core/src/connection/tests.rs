@@ -1024,3 +1024,20 @@ fn the_page_about_a_record_gets_its_values_encoded() {
     let record = json!({ "record": { "id": 1, "number": "..", "customer_id": 7 } });
     assert_eq!(page.render(&record).unwrap_err().code, Code::TemplateFailed);
 }
+
+#[test]
+fn all_evidence_goes_to_the_site_that_the_operator_is_shown() {
+    let steps = |second: &str| {
+        format!(
+            "[ticket]\nnote = {{ url = 'https://help.example/notes', body = {{ text = '{{{{ summary.text }}}}' }} }}\n\
+             [[ticket.evidence]]\nurl = 'https://help.example/uploads'\nbody = {{ html = '{{{{ evidence.html }}}}' }}\n\
+             [[ticket.evidence]]\nurl = '{second}'\nbody = {{ html = '{{{{ evidence.html }}}}' }}\n"
+        )
+    };
+    assert_eq!(faults("", "", "", &steps("https://help.example/comments")), Vec::<String>::new());
+    for elsewhere in ["https://elsewhere.example/", "https://help.example:8443/"] {
+        let found = faults("", "", "", &steps(elsewhere));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("ticket.evidence[1].url: leads to another site"), "{found:?}");
+    }
+}
