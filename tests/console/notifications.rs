@@ -3,12 +3,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -44,6 +46,10 @@ struct Listener {
     origin: String,
     arrived: Arrivals<Arrived>,
     status: Mutex<StatusCode>,
+    /// The ID of a message that it is in conflict with.
+    conflict: Mutex<Option<String>>,
+    /// Its answers have a body that never ends.
+    stalls: AtomicBool,
 }
 
 impl Listener {
@@ -51,7 +57,13 @@ impl Listener {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let origin = format!("http://{}", socket.local_addr().expect("an address"));
         let status = Mutex::new(StatusCode::NO_CONTENT);
-        let listener = Arc::new(Self { origin, arrived: Arrivals::default(), status });
+        let listener = Arc::new(Self {
+            origin,
+            arrived: Arrivals::default(),
+            status,
+            conflict: Mutex::default(),
+            stalls: AtomicBool::default(),
+        });
         let routes = Router::new().route("/impersonations", any(receive)).with_state(Arc::clone(&listener));
         tokio::spawn(async move { axum::serve(socket, routes).await });
         listener
@@ -74,14 +86,24 @@ impl Listener {
     }
 }
 
-async fn receive(State(listener): State<Arc<Listener>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(State(listener): State<Arc<Listener>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
+    let key = header("idempotency-key").unwrap_or_default();
+    let status = match *listener.conflict.lock() {
+        Some(ref conflict) if *conflict == key => StatusCode::CONFLICT,
+        _ => *listener.status.lock(),
+    };
     listener.arrived.push(Arrived {
-        key: header("idempotency-key").unwrap_or_default(),
+        key,
         authorization: header("authorization").unwrap_or_default(),
         body: serde_json::from_slice(&body).expect("JSON"),
     });
-    *listener.status.lock()
+    if listener.stalls.load(Ordering::Relaxed) {
+        let endless = futures_util::stream::pending::<std::io::Result<Bytes>>();
+        (status, Body::from_stream(endless)).into_response()
+    } else {
+        status.into_response()
+    }
 }
 
 async fn desk_with(listener: &Listener) -> Desk {
@@ -285,5 +307,43 @@ async fn while_the_application_is_down_it_waits_and_a_refusal_is_said_and_stops_
     let said = format!("{:?} {:?}", desk.told, console.current_notices());
     assert!(!said.contains(SECRET), "{said}");
     console.shut_down().await;
+    delivering.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn an_application_that_has_said_yes_is_not_told_again_because_its_answer_never_ends() {
+    let listener = Listener::start().await;
+    listener.stalls.store(true, Ordering::Relaxed);
+    let mut desk = desk_with(&listener).await;
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
+    let (session, _) = begin(&mut desk).await;
+    let mut notices = desk.later_notices();
+    desk.console.end_session(&session, EndCause::Operator).await;
+    listener.arrived.until_came(1).await;
+    until_waiting(&mut notices, <[_]>::is_empty).await;
+    assert_eq!(listener.arrived.all().len(), 1);
+    assert_eq!(outbox_texts(desk.home.path()), Vec::<String>::new());
+    desk.console.shut_down().await;
+    delivering.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_message_that_the_application_is_in_conflict_with_does_not_hold_up_the_others() {
+    let listener = Listener::start().await;
+    let mut desk = desk_with(&listener).await;
+    let (first, _) = begin(&mut desk).await;
+    desk.console.end_session(&first, EndCause::Operator).await;
+    let (second, _) = begin(&mut desk).await;
+    desk.console.end_session(&second, EndCause::Operator).await;
+    *listener.conflict.lock() = Some(first.clone());
+
+    let mut notices = desk.later_notices();
+    let delivering = tokio::spawn(Arc::clone(&desk.console).deliver_messages());
+    let waiting = until_waiting(&mut notices, |left| left.len() == 1 && left[0].fault.is_some()).await;
+    assert_eq!(waiting[0].id, first);
+    assert!(waiting[0].next_at.is_some(), "it is tried again");
+    let keys: Vec<String> = listener.arrived.all().into_iter().map(|one| one.key).collect();
+    assert_eq!(keys, [first, second]);
+    desk.console.shut_down().await;
     delivering.await.expect("it ends");
 }

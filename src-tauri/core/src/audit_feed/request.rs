@@ -12,7 +12,7 @@ use super::{FeedKind, FeedState, otlp, webhook};
 use crate::connection::Network;
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result, SecretName};
-use crate::outbox::{AnswerMeaning, DeliveryFault, judge_status};
+use crate::outbox::{AnswerMeaning, DeliveryFault, judge_status, read_retry_after};
 use crate::sign_in::{describe_failure, http_client};
 use crate::team::{OtlpConfig, TEAM, TeamAuditConfig, WebhookConfig, compile_feed_header, secrets_of};
 use crate::vault::Vault;
@@ -149,14 +149,12 @@ impl PreparedFeed {
             }
         };
         let status = answer.status().as_u16();
-        let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let wait = read_retry_after(answer.headers());
         let message = format!("{place} answered with status {status}.");
         let kind = self.target.kind().as_str();
         match judge_status(status) {
             AnswerMeaning::Delivered => self.read_answer(answer).await,
-            AnswerMeaning::Later => {
-                FeedTry::Later(DeliveryFault { message, hint: None }, wait.map(Duration::from_secs))
-            }
+            AnswerMeaning::Later => FeedTry::Later(DeliveryFault { message, hint: None }, wait),
             AnswerMeaning::Never => {
                 let hint = match status {
                     300..=399 => {

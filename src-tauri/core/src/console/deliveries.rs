@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -97,7 +98,7 @@ impl Console {
             }
         };
         // A server that does not answer is asked once, not once for each message.
-        let mut silent: BTreeMap<(String, bool), DeliveryFault> = BTreeMap::new();
+        let mut unreachable: BTreeMap<(String, bool), (DeliveryFault, Option<Duration>)> = BTreeMap::new();
         for message in outbox.store.list_messages() {
             let now = self.clock.now();
             if !outbox.is_due(&message, now) {
@@ -105,14 +106,17 @@ impl Console {
             }
             let is_notification = matches!(message.content, MessageContent::Notification { .. });
             let server = (message.connection.clone(), is_notification);
-            let outcome = match silent.get(&server) {
-                Some(fault) => SendOutcome::Later(fault.clone(), None),
+            let outcome = match unreachable.get(&server).cloned() {
+                Some((fault, wait)) => SendOutcome::Later(fault, wait),
                 None => self.try_message(&message).await,
             };
             match outcome {
                 SendOutcome::Delivered => self.finish_message(&message),
                 SendOutcome::Later(fault, wait) => {
-                    silent.insert(server, fault.clone());
+                    outbox.postpone(&message.id, fault, wait, self.clock.now());
+                }
+                SendOutcome::Unreachable(fault, wait) => {
+                    unreachable.insert(server, (fault.clone(), wait));
                     outbox.postpone(&message.id, fault, wait, self.clock.now());
                 }
                 SendOutcome::Stopped(fault) => self.stop_message(message, fault),

@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 pub(crate) use self::message::{MessageContent, OutgoingMessage, SessionEnd, SessionNotification};
-pub(crate) use self::sending::{AnswerMeaning, SendOutcome, judge_status, plan_message, send_message};
+pub(crate) use self::sending::{
+    AnswerMeaning, SendOutcome, judge_status, plan_message, read_retry_after, send_message,
+};
 pub(crate) use self::store::OutboxStore;
 use crate::clock::Moment;
 use crate::error::{Code, Error, Result};

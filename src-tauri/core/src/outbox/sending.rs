@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::fmt::rfc2822;
+use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Origin;
@@ -22,6 +24,8 @@ pub(crate) enum SendOutcome {
     Delivered,
     /// It may succeed later, and not before this time.
     Later(DeliveryFault, Option<Duration>),
+    /// The same, and no other message can succeed there now.
+    Unreachable(DeliveryFault, Option<Duration>),
     /// It cannot succeed as it is.
     Stopped(DeliveryFault),
 }
@@ -103,21 +107,16 @@ pub(crate) async fn send_message(
         Ok(client) => client,
         Err(error) => return SendOutcome::Stopped((&error).into()),
     };
-    match client.send_request(request, 0).await {
-        Ok(reply) => {
-            let wait = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-            judge_answer(&message.content, reply.status, &origin, wait.map(Duration::from_secs))
-        }
+    match client.send_for_status(request).await {
+        Ok(reply) => judge_answer(&message.content, reply.status, &origin, read_retry_after(&reply.headers)),
         Err(unanswered) => {
             let why = match unanswered {
                 Unanswered::Failed(why) | Unanswered::BrokenOff(why) => why,
                 _ => "it took too long".into(),
             };
             let place = origin.ascii_serialization();
-            SendOutcome::Later(
-                DeliveryFault { message: format!("{place} did not answer: {why}."), hint: None },
-                None,
-            )
+            let message = format!("{place} did not answer: {why}.");
+            SendOutcome::Unreachable(DeliveryFault { message, hint: None }, None)
         }
     }
 }
@@ -141,6 +140,18 @@ pub(crate) fn judge_status(status: u16) -> AnswerMeaning {
     }
 }
 
+/// How long an answer asks to wait (RFC 9110, 10.2.3): in seconds, or until a date by the server's own clock.
+pub(crate) fn read_retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let said = text("retry-after")?;
+    if let Ok(seconds) = said.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = rfc2822::parse(said).ok()?.timestamp();
+    let now = text("date").and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
+    Duration::try_from(until.duration_since(now?)).ok()
+}
+
 fn judge_answer(
     content: &MessageContent,
     status: u16,
@@ -150,7 +161,16 @@ fn judge_answer(
     let message = format!("{} answered with status {status}.", origin.ascii_serialization());
     match judge_status(status) {
         AnswerMeaning::Delivered => return SendOutcome::Delivered,
-        AnswerMeaning::Later => return SendOutcome::Later(DeliveryFault { message, hint: None }, wait),
+        AnswerMeaning::Later => {
+            let fault = DeliveryFault { message, hint: None };
+            // Any other is about this message, or this ticket.
+            let is_about_all = matches!(status, 429 | 502..=504);
+            return if is_about_all {
+                SendOutcome::Unreachable(fault, wait)
+            } else {
+                SendOutcome::Later(fault, wait)
+            };
+        }
         AnswerMeaning::Never => {}
     }
     let table = match content {
@@ -185,6 +205,7 @@ mod tests {
         let outcome = |status| match judge_answer(&content, status, &origin, None) {
             SendOutcome::Delivered => "delivered",
             SendOutcome::Later(..) => "later",
+            SendOutcome::Unreachable(..) => "all later",
             SendOutcome::Stopped(fault) => {
                 assert!(fault.message.contains(&status.to_string()), "{fault:?}");
                 "stopped"
@@ -193,12 +214,36 @@ mod tests {
         for status in [200, 201, 202, 204] {
             assert_eq!(outcome(status), "delivered", "{status}");
         }
-        for status in [408, 409, 425, 429, 500, 502, 503, 504] {
+        for status in [408, 409, 425, 500, 507] {
             assert_eq!(outcome(status), "later", "{status}");
+        }
+        for status in [429, 502, 503, 504] {
+            assert_eq!(outcome(status), "all later", "{status}");
         }
         for status in [301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422] {
             assert_eq!(outcome(status), "stopped", "{status}");
         }
+    }
+
+    #[test]
+    fn an_answer_says_in_seconds_or_by_a_date_how_long_to_wait() {
+        let wait = |said: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", said.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert("date", date.parse().unwrap());
+            }
+            read_retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(wait("120", date), Some(120));
+        assert_eq!(wait(" 7 ", None), Some(7));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:51:07 GMT", date), Some(90));
+        // In the past, without the server's own time, or nothing that can be read.
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT", date), None);
+        assert_eq!(wait("Sun, 06 Nov 1994 08:51:07 GMT", None), None);
+        assert_eq!(wait("soon", date), None);
+        assert_eq!(read_retry_after(&HeaderMap::new()), None);
     }
 
     #[test]

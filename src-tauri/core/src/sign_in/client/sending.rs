@@ -45,6 +45,16 @@ impl Client {
         tokio::time::timeout(request.timeout, whole).await.unwrap_or(Err(Unanswered::TimedOut))
     }
 
+    /// Sends a request, follows no redirect, and reads no body: a receiver that has answered with a status has the
+    /// request, however its body goes on.
+    pub async fn send_for_status(&mut self, request: &PlannedRequest) -> Result<Reply, Unanswered> {
+        let begun = self.begin_request(request.method, &request.url, Some(request));
+        let response =
+            tokio::time::timeout(request.timeout, begun).await.unwrap_or(Err(Unanswered::TimedOut))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Reply { status, headers, body: String::new(), is_cut: false, url: request.url.clone() })
+    }
+
     /// Sends a request like the application's own page would. Returns what that page would see of the answer, and where
     /// a redirect leads, which a page would not see.
     pub async fn send_as_page(
@@ -72,10 +82,32 @@ impl Client {
         url: &Url,
         request: Option<&PlannedRequest>,
     ) -> Result<Reply, Unanswered> {
-        let failed = |cause: reqwest::Error| match describe_failure(&cause) {
-            words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
-            words => Unanswered::BrokenOff(words),
-        };
+        let mut response = self.begin_request(method, url, request).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let (mut bytes, mut is_cut) = (Zeroizing::new(Vec::new()), false);
+        while let Some(chunk) = response.chunk().await.map_err(to_unanswered)? {
+            let room = LONGEST - bytes.len();
+            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                is_cut = true;
+                break;
+            }
+        }
+        let (bytes, goes_on) =
+            content_coding::decode_body(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
+        is_cut |= goes_on;
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let body = charset::decode_text(&bytes, kind);
+        Ok(Reply { status, headers, body, is_cut, url: url.clone() })
+    }
+
+    /// Sends one request, and returns when the head of its answer is there.
+    async fn begin_request(
+        &mut self,
+        method: Method,
+        url: &Url,
+        request: Option<&PlannedRequest>,
+    ) -> Result<reqwest::Response, Unanswered> {
         let method = method.as_str().parse().expect("one of HTTP's methods");
         let mut sending = self.http.request(method, url.clone());
         if let Some(request) = request {
@@ -110,34 +142,19 @@ impl Client {
         let says_itself = request.is_some_and(|request| {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
         });
-        let request = sending.build().map_err(failed)?;
-        let mut response = if says_itself {
-            self.http.execute(request).await.map_err(failed)?
+        let request = sending.build().map_err(to_unanswered)?;
+        let response = if says_itself {
+            self.http.execute(request).await.map_err(to_unanswered)?
         } else {
-            self.send_with_credentials(request).await.map_err(failed)?
+            self.send_with_credentials(request).await.map_err(to_unanswered)?
         };
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let set = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         let set: Vec<RawCookie<'static>> =
             set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
         if !is_beside {
             self.store_cookies(set, url);
         }
-        let (mut bytes, mut is_cut) = (Zeroizing::new(Vec::new()), false);
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            let room = LONGEST - bytes.len();
-            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() > room {
-                is_cut = true;
-                break;
-            }
-        }
-        let (bytes, goes_on) =
-            content_coding::decode_body(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
-        is_cut |= goes_on;
-        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let body = charset::decode_text(&bytes, kind);
-        Ok(Reply { status, headers, body, is_cut, url: url.clone() })
+        Ok(response)
     }
 }
 
@@ -166,6 +183,13 @@ impl Client {
             last.headers_mut().insert(AUTHORIZATION, authorization.header);
         }
         self.http.execute(last).await
+    }
+}
+
+fn to_unanswered(cause: reqwest::Error) -> Unanswered {
+    match describe_failure(&cause) {
+        words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
+        words => Unanswered::BrokenOff(words),
     }
 }
 
