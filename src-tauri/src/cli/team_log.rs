@@ -7,7 +7,9 @@ use understudy_core::audit_feed::{FeedKind, FeedProgress, read_progress};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::team::{TEAM, Team, TeamAuditConfig};
-use understudy_core::team_log::{TeamDatabase, find_faults, password_name, render_setup, verify_team_log};
+use understudy_core::team_log::{
+    TeamDatabase, find_faults, find_last_shipped, password_name, render_setup, verify_team_log,
+};
 use understudy_core::vault::Vault;
 
 use super::output::{print_sanitized, say_json};
@@ -122,7 +124,14 @@ async fn say_waiting(home: &Home, database: &TeamDatabase) -> Result<ExitCode> {
     }
     let audit = AuditLog::open(&path).await?;
     let lines = audit.lines();
-    let shipped = database.last_shipped(&lines.log_id().await?).await?;
+    let shipped = match find_last_shipped(database, &audit).await {
+        Ok(last) => last.number,
+        Err(error) if error.code == Code::AuditFailed => {
+            print_sanitized(&format!("FAIL  Entries    {}", indent(&error.to_string())))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error),
+    };
     let waiting = lines.count_after(shipped).await?;
     print_sanitized(&match (waiting.count, waiting.since.map(jiff::Timestamp::from_millisecond)) {
         (0, _) => format!("ok    Entries    All {shipped} entries of this computer are in the team's log."),

@@ -14,6 +14,15 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
+/// An entry by its place in the chain: its number alone does not tell it from one of another file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryLink {
+    /// 0: before the first entry.
+    pub number: i64,
+    /// In hexadecimal digits.
+    pub hash: String,
+}
+
 /// The columns that a link covers. A later format may only add to them: where a column has no value, it does not count.
 const TEXTS: &[&str] = &[
     "session",
@@ -108,21 +117,24 @@ pub(super) fn render_canonical(columns: &Columns) -> String {
     serde_json::to_string(columns).unwrap_or_default()
 }
 
-/// Adds the link of this row, the entry that was inserted last. Returns the entry's number.
-pub(super) async fn add_link(connection: &mut SqliteConnection, inserted: &SqliteRow) -> sqlx::Result<i64> {
+/// Adds the link of this row, the entry that was inserted last.
+pub(super) async fn add_link(
+    connection: &mut SqliteConnection,
+    inserted: &SqliteRow,
+) -> sqlx::Result<EntryLink> {
     let previous: String = sqlx::query_scalar(
         "SELECT coalesce((SELECT hash FROM links ORDER BY entry DESC LIMIT 1), (SELECT id FROM log))",
     )
     .fetch_one(&mut *connection)
     .await?;
-    let id: i64 = inserted.try_get("id")?;
+    let number: i64 = inserted.try_get("id")?;
     let hash = hash_entry(&read_columns(inserted)?, &previous);
     sqlx::query("INSERT INTO links (entry, hash) VALUES (?, ?)")
-        .bind(id)
-        .bind(hash)
+        .bind(number)
+        .bind(&hash)
         .execute(&mut *connection)
         .await?;
-    Ok(id)
+    Ok(EntryLink { number, hash })
 }
 
 /// Links the entries of an earlier format, all of them, in the migration's transaction.
@@ -133,7 +145,7 @@ pub(super) async fn link_earlier_entries(connection: &mut SqliteConnection) -> s
     loop {
         let rows = sqlx::query(AssertSqlSafe(&*select)).bind(last).fetch_all(&mut *connection).await?;
         for row in &rows {
-            last = add_link(connection, row).await?;
+            last = add_link(connection, row).await?.number;
         }
         if rows.len() < PORTION {
             return Ok(());

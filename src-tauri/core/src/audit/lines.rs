@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Weak};
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio::sync::watch;
 
-use super::chain;
+use super::chain::{self, EntryLink};
 use super::open_log::OpenLog;
 use super::{AuditLog, read_error};
 use crate::error::{Code, Error, Result};
@@ -38,7 +38,7 @@ pub struct EntriesAfter {
 #[derive(Debug, Clone)]
 pub struct LogLines {
     held: Weak<OpenLog>,
-    latest: watch::Receiver<i64>,
+    latest: watch::Receiver<EntryLink>,
 }
 
 impl AuditLog {
@@ -48,7 +48,12 @@ impl AuditLog {
 
     /// The number of the last entry that this run has written.
     pub fn latest_number(&self) -> i64 {
-        *self.latest.borrow()
+        self.latest.borrow().number
+    }
+
+    /// The last entry that this run has written.
+    pub fn latest_entry(&self) -> EntryLink {
+        self.latest.borrow().clone()
     }
 }
 
@@ -58,7 +63,12 @@ impl LogLines {
         self.latest.changed().await.map_err(|_| log_is_closed())
     }
 
-    /// The log's ID.
+    /// The ID of the log that this run has opened.
+    pub fn opened_id(&self) -> Result<String> {
+        Ok(self.held()?.id().to_owned())
+    }
+
+    /// The ID of the log that is in its place now.
     pub async fn log_id(&self) -> Result<String> {
         let pool = self.held()?.current_pool().await?;
         sqlx::query_scalar("SELECT id FROM log").fetch_one(&pool).await.map_err(read_error)
@@ -74,23 +84,51 @@ impl LogLines {
             .map_err(read_error)
     }
 
-    /// The entries after this one, at most `limit`.
+    /// Whether the log that is in its place now has this entry, or had it until it was removed because of its age.
+    pub async fn has_link(&self, link: &EntryLink) -> Result<bool> {
+        Ok(link.number == 0 || self.read_hash(link.number).await?.as_ref() == Some(&link.hash))
+    }
+
+    /// Whether the log that is in its place now is the one that this run has opened, and has all of these entries.
+    pub async fn has_entries(&self, entries: &[&EntryLink]) -> Result<bool> {
+        let held = self.held()?;
+        let pool = held.current_pool().await?;
+        let mut reading = pool.begin().await.map_err(read_error)?;
+        let id: String =
+            sqlx::query_scalar("SELECT id FROM log").fetch_one(&mut *reading).await.map_err(read_error)?;
+        let mut has_all = id == held.id();
+        for link in entries {
+            has_all = has_all && has_link(&mut reading, link).await.map_err(read_error)?;
+        }
+        reading.rollback().await.map_err(read_error)?;
+        Ok(has_all)
+    }
+
+    /// The entries of the log `log` after this one, at most `limit`.
     ///
-    /// Fails with [`Code::AuditFailed`] at the first that is not what was written.
-    pub async fn read_after(&self, after: i64, limit: u32) -> Result<Vec<ChainLine>> {
+    /// Fails with [`Code::AuditFailed`] if another log is in its place now or it does not have `after`, and at the first
+    /// entry that is not what was written.
+    pub async fn read_after(&self, log: &str, after: &EntryLink, limit: u32) -> Result<Vec<ChainLine>> {
         let pool = self.held()?.current_pool().await?;
-        let log: String =
-            sqlx::query_scalar("SELECT id FROM log").fetch_one(&pool).await.map_err(read_error)?;
+        // All of one moment: the file may be written over by an older copy.
+        let mut reading = pool.begin().await.map_err(read_error)?;
+        let id: String =
+            sqlx::query_scalar("SELECT id FROM log").fetch_one(&mut *reading).await.map_err(read_error)?;
+        let is_the_same = id == log && has_link(&mut reading, after).await.map_err(read_error)?;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {}, hash, (SELECT hash FROM links WHERE entry = e.id - 1) AS previous_hash
              FROM entries AS e LEFT JOIN links ON links.entry = e.id WHERE e.id > ? ORDER BY e.id LIMIT ?",
             chain::list_columns()
         )))
-        .bind(after)
+        .bind(after.number)
         .bind(limit)
-        .fetch_all(&pool)
+        .fetch_all(&mut *reading)
         .await
         .map_err(read_error)?;
+        reading.rollback().await.map_err(read_error)?;
+        if !is_the_same {
+            return Err(was_replaced());
+        }
         rows.iter()
             .map(|row| {
                 let columns = chain::read_columns(row).map_err(read_error)?;
@@ -98,7 +136,7 @@ impl LogLines {
                 let hash: Option<String> = row.try_get("hash").map_err(read_error)?;
                 let number = |name| columns.get(name).and_then(serde_json::Value::as_i64).unwrap_or_default();
                 let (id, at_ms) = (number("id"), number("at_ms"));
-                let (line, expected) = chain::link_line(&columns, previous.as_deref().unwrap_or(&log));
+                let (line, expected) = chain::link_line(&columns, previous.as_deref().unwrap_or(log));
                 match hash {
                     Some(hash) if hash == expected => Ok(ChainLine { id, at_ms, hash, previous, line }),
                     _ => Err(Error::new(
@@ -129,6 +167,21 @@ impl LogLines {
     fn held(&self) -> Result<Arc<OpenLog>> {
         self.held.upgrade().ok_or_else(log_is_closed)
     }
+}
+
+async fn has_link(connection: &mut SqliteConnection, link: &EntryLink) -> sqlx::Result<bool> {
+    let hash: Option<String> = sqlx::query_scalar("SELECT hash FROM links WHERE entry = ?")
+        .bind(link.number)
+        .fetch_optional(connection)
+        .await?;
+    Ok(link.number == 0 || hash.as_ref() == Some(&link.hash))
+}
+
+fn was_replaced() -> Error {
+    Error::new(Code::AuditFailed, "Another file is in the place of this computer's audit log.").with_hint(
+        "It may have been replaced by an older copy. Run `understudy audit verify`, and show what it says to whoever \
+         reviews the log.",
+    )
 }
 
 fn log_is_closed() -> Error {

@@ -46,6 +46,7 @@ use self::owed_entries::OwedEntries;
 use self::run::Run;
 use crate::error::{Code, Error, Result};
 
+pub use chain::EntryLink;
 pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, RequestName};
 pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
@@ -61,8 +62,8 @@ pub struct AuditLog {
     owed: Arc<OwedEntries>,
     run: Arc<Run>,
     due: Arc<DueCheckpoint>,
-    /// The number of the last entry that this run has written.
-    latest: Arc<watch::Sender<i64>>,
+    /// The last entry that this run has written.
+    latest: Arc<watch::Sender<EntryLink>>,
     /// The computer that this run is on.
     host: String,
 }
@@ -93,7 +94,7 @@ impl AuditLog {
             owed: Arc::default(),
             run,
             due: Arc::default(),
-            latest: Arc::new(watch::Sender::new(0)),
+            latest: Arc::new(watch::Sender::new(EntryLink::default())),
             host,
         })
     }
@@ -107,10 +108,10 @@ impl AuditLog {
     ///
     /// Fails with [`crate::error::Code::AuditFailed`] if it cannot be written or would break the order of a session:
     /// *begun* exactly once and first, *ended* at most once and last.
-    pub async fn append(&self, entry: Entry) -> Result<()> {
-        let number = self.insert_row(&NewRow::from(&entry)).await?;
-        self.due.note_entry(number, matches!(entry.event, Event::Ended { .. }));
-        Ok(())
+    pub async fn append(&self, entry: Entry) -> Result<EntryLink> {
+        let link = self.insert_row(&NewRow::from(&entry)).await?;
+        self.due.note_entry(link.number, matches!(entry.event, Event::Ended { .. }));
+        Ok(link)
     }
 
     /// Writes one entry that belongs to no session. Once this returns, it survives a crash and a power cut.
@@ -120,7 +121,7 @@ impl AuditLog {
 
     /// The same; returns the entry's number.
     pub async fn append_numbered(&self, entry: &ConsoleEntry) -> Result<i64> {
-        let number = self.insert_row(&NewRow::from(entry)).await?;
+        let EntryLink { number, .. } = self.insert_row(&NewRow::from(entry)).await?;
         self.due.note_entry(number, false);
         Ok(number)
     }
@@ -129,33 +130,28 @@ impl AuditLog {
     /// `false`: it has.
     pub async fn append_use_of_approval(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
         let pool = self.held.current_pool().await?;
-        let number = NewRow::from(entry)
+        let link = NewRow::from(entry)
             .insert_once(&pool, &self.run.id, request)
             .await
             .map_err(|cause| file::audit_error("write to the audit log", cause))?;
-        if let Some(number) = number {
-            self.due.note_entry(number, false);
+        if let Some(link) = &link {
+            self.due.note_entry(link.number, false);
         }
-        Ok(number.is_some())
+        Ok(link.is_some())
     }
 
-    async fn insert_row(&self, row: &NewRow<'_>) -> Result<i64> {
+    async fn insert_row(&self, row: &NewRow<'_>) -> Result<EntryLink> {
         match self.try_insert(row).await? {
             Err(cause) if file::was_moved(&cause) => self.try_insert(row).await?,
             outcome => outcome,
         }
         .map_err(|cause| file::audit_error("write to the audit log", cause))
-        .inspect(|number| {
-            self.latest.send_if_modified(|latest| {
-                let is_later = *number > *latest;
-                *latest = (*latest).max(*number);
-                is_later
-            });
-        })
+        // Also if its number is lower than the one before: another file may be in the log's place.
+        .inspect(|link| drop(self.latest.send_replace(link.clone())))
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
-    async fn try_insert(&self, row: &NewRow<'_>) -> Result<sqlx::Result<i64>> {
+    async fn try_insert(&self, row: &NewRow<'_>) -> Result<sqlx::Result<EntryLink>> {
         let pool = self.held.current_pool().await?;
         Ok(row.insert(&pool, &self.run.id).await)
     }

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::chain;
+use super::chain::{self, EntryLink};
 use super::console_entry::{ConsoleEntry, NamedConnection, NamedUser};
 use super::entry::{self, Entry, OperatorIdentity};
 
@@ -85,12 +85,12 @@ impl<'a> From<&'a ConsoleEntry> for NewRow<'a> {
 }
 
 impl NewRow<'_> {
-    /// Writes the row and its link. Returns the entry's number.
-    pub(super) async fn insert(&self, pool: &SqlitePool, run: &str) -> sqlx::Result<i64> {
+    /// Writes the row and its link.
+    pub(super) async fn insert(&self, pool: &SqlitePool, run: &str) -> sqlx::Result<EntryLink> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        let number = self.insert_in(&mut transaction, run).await?;
+        let link = self.insert_in(&mut transaction, run).await?;
         transaction.commit().await?;
-        Ok(number)
+        Ok(link)
     }
 
     /// The same, unless the log has the same event with the same detail after entry `after`. Nobody else writes to the
@@ -100,7 +100,7 @@ impl NewRow<'_> {
         pool: &SqlitePool,
         run: &str,
         after: i64,
-    ) -> sqlx::Result<Option<i64>> {
+    ) -> sqlx::Result<Option<EntryLink>> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         let is_there: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event = ? AND detail = ?)",
@@ -113,12 +113,12 @@ impl NewRow<'_> {
         if is_there {
             return Ok(None);
         }
-        let number = self.insert_in(&mut transaction, run).await?;
+        let link = self.insert_in(&mut transaction, run).await?;
         transaction.commit().await?;
-        Ok(Some(number))
+        Ok(Some(link))
     }
 
-    async fn insert_in(&self, transaction: &mut SqliteConnection, run: &str) -> sqlx::Result<i64> {
+    async fn insert_in(&self, transaction: &mut SqliteConnection, run: &str) -> sqlx::Result<EntryLink> {
         let inserted = sqlx::query(AssertSqlSafe(format!(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,

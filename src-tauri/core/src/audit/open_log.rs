@@ -20,6 +20,8 @@ struct LogFileId {
 #[derive(Debug)]
 pub(super) struct OpenLog {
     path: PathBuf,
+    /// The ID of the log that was opened. Another file in its place may have another one.
+    id: String,
     open: Mutex<OpenLogState>,
 }
 
@@ -36,13 +38,21 @@ impl OpenLog {
     /// Opens the file, or creates it.
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let pool = file::open_pool(path).await?;
-        let open = OpenLogState { pool, identity: identify_file(path), was_replaced: false };
-        Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
+        let identity = identify_file(path);
+        let id =
+            sqlx::query_scalar("SELECT id FROM log").fetch_one(&pool).await.map_err(super::read_error)?;
+        let open = OpenLogState { pool, identity, was_replaced: false };
+        Ok(Self { path: path.to_owned(), id, open: Mutex::new(open) })
     }
 
     /// Where the log belongs.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The ID of the log that was opened.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The file that is at the path now. Fails if there is none: a log that disappears while sessions run must not be

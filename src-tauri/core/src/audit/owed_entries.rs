@@ -164,7 +164,7 @@ impl AuditLog {
         if !self.has_event(&entry.session, "begun").await? {
             self.append(Entry::clone(begun)).await?;
         }
-        self.append(Entry::clone(entry)).await
+        self.append(Entry::clone(entry)).await.map(drop)
     }
 }
 

@@ -74,7 +74,7 @@ async fn a_full_disk_refuses_the_entry_and_says_so() {
     let mut written = 0;
     let error = loop {
         match log.append(begun(&format!("s{written}"))).await {
-            Ok(()) => written += 1,
+            Ok(_) => written += 1,
             Err(error) => break error,
         }
         assert!(written < 100, "the disk never became full");

@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use understudy_files::regular_file;
 
+use crate::audit::EntryLink;
 use crate::destination::encode_hex;
 use crate::error::{Code, Error, Result};
 use crate::home::{private_folder, write_private};
@@ -28,6 +29,13 @@ pub(super) struct Cursor {
     pub hash: String,
     /// The number of the last entry of what is being sent; `None` if nothing is.
     pub sending: Option<i64>,
+}
+
+impl Cursor {
+    /// The last entry that was acknowledged.
+    pub fn last_link(&self) -> EntryLink {
+        EntryLink { number: self.acknowledged, hash: self.hash.clone() }
+    }
 }
 
 /// Where a destination's cursor is kept.

@@ -59,11 +59,14 @@ pub async fn read_acknowledged_by_all(
     audit: &AuditLog,
     folder: &Path,
 ) -> Result<Option<i64>> {
-    let log = audit.lines().log_id().await?;
+    let lines = audit.lines();
+    let log = lines.log_id().await?;
     let mut least: Option<i64> = None;
     for target in FeedTarget::list(config) {
         let cursor = CursorFile::new(folder.to_owned(), target.kind().as_str(), target.url()).load(&log)?;
-        least = Some(least.map_or(cursor.acknowledged, |least| least.min(cursor.acknowledged)));
+        // What another file had in the log's place was acknowledged, but nothing of this one.
+        let acknowledged = if lines.has_link(&cursor.last_link()).await? { cursor.acknowledged } else { 0 };
+        least = Some(least.map_or(acknowledged, |least| least.min(acknowledged)));
     }
     Ok(least)
 }

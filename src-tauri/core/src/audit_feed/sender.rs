@@ -162,7 +162,7 @@ impl FeedSender {
 
     /// What is sent next: what was being sent when it was interrupted, else what is new.
     async fn read_batch(&self, cursor: &mut Cursor) -> Result<Option<Batch>> {
-        let mut lines = self.lines.read_after(cursor.acknowledged, MOST).await?;
+        let mut lines = self.lines.read_after(&cursor.log, &cursor.last_link(), MOST).await?;
         if let Some(last) = cursor.sending {
             if lines.first().is_some_and(|first| first.id > last) {
                 // It was removed because of its age while the system was not in the team file.
@@ -186,7 +186,7 @@ impl FeedSender {
         }
         let Cursor { acknowledged, .. } = *cursor;
         // The hash stays when an entry is removed because of its age.
-        if self.lines.read_hash(acknowledged).await?.as_ref() == Some(&cursor.hash) {
+        if self.lines.has_link(&cursor.last_link()).await? {
             return Ok(());
         }
         let kind = self.target.kind().as_str();

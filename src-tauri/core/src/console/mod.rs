@@ -33,7 +33,7 @@ pub use self::all_connections::FoundUsers;
 use self::known_connections::KnownConnections;
 use self::team::CurrentTeam;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
-use crate::audit::{AuditLog, ConsoleEvent};
+use crate::audit::{AuditLog, ConsoleEvent, EntryLink};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::colleagues::{Colleagues, Presence};
@@ -293,8 +293,8 @@ impl ConnectionProvider for Console {
         self.read_team().map(drop)
     }
 
-    async fn await_team_log(&self) -> Result<()> {
-        self.await_team_log().await
+    async fn await_team_log(&self, written: &EntryLink) -> Result<()> {
+        self.await_team_log(written).await
     }
 
     async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()> {

@@ -30,7 +30,11 @@ impl Console {
         let Some(audit) = self.read_team()?.and_then(|team| team.file.audit) else { return Ok(0) };
         let Some(keep_days) = audit.keep_days else { return Ok(0) };
         // What the team's log or another of its systems does not have yet must not go.
-        let of_log = audit.url.is_some().then(|| self.team_log_state().map_or(0, |state| state.shipped));
+        let of_log = match (audit.url.is_some(), self.team_log()) {
+            (false, _) => None,
+            (true, None) => Some(0),
+            (true, Some(log)) => Some(log.find_shipped().await?),
+        };
         let of_feeds = read_acknowledged_by_all(&audit, &self.audit, &self.home.feeds_dir()).await?;
         let shipped = of_log.into_iter().chain(of_feeds).min();
         let now_ms = self.clock.now_ms();

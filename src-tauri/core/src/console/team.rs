@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::Console;
+use crate::audit::EntryLink;
 use crate::audit_feed::{AuditFeeds, FeedState};
 use crate::connection::ConnectionProblem;
 use crate::error::Result;
@@ -133,10 +134,10 @@ impl Console {
         self.team_log().map(|log| log.watch_state().borrow().clone())
     }
 
-    /// Waits until the team's log has what this console has written, if the team wants that before a session begins.
-    pub(super) async fn await_team_log(&self) -> Result<()> {
+    /// Waits until the team's log has this entry, if the team wants that before a session begins.
+    pub(super) async fn await_team_log(&self, written: &EntryLink) -> Result<()> {
         match self.team_log() {
-            Some(log) => log.await_required(self.audit.latest_number()).await,
+            Some(log) => log.await_required(written).await,
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Impersonations, RunningSession};
-use crate::audit::{ConsoleEntry, Entry, Event};
+use crate::audit::{ConsoleEntry, Entry, EntryLink, Event};
 use crate::error::{Error, Result};
 use crate::notice::{Notice, Toast, ToastKind};
 
@@ -20,15 +20,15 @@ const PAUSES: [Duration; 6] = [
 
 impl Impersonations {
     /// Writes an entry that must be written before its event happens.
-    pub(super) async fn write_entry(&self, entry: Entry) -> Result<()> {
+    pub(super) async fn write_entry(&self, entry: Entry) -> Result<EntryLink> {
         let written = self.audit.append(entry).await;
         self.say_if_replaced().await;
         written
     }
 
-    /// Waits until the team's log has what was written, if the team wants that before a session begins.
-    pub(super) async fn await_team_log(&self) -> Result<()> {
-        self.connection_provider()?.await_team_log().await
+    /// Waits until the team's log has this entry, if the team wants that before a session begins.
+    pub(super) async fn await_team_log(&self, written: &EntryLink) -> Result<()> {
+        self.connection_provider()?.await_team_log(written).await
     }
 
     /// Writes an event that has already happened. If that fails, the entry is kept, the failure is reported once, and

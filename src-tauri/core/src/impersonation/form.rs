@@ -78,7 +78,8 @@ impl Impersonations {
             FORM_REASON,
         );
         self.write_entry(begun.clone()).await?;
-        self.write_entry(begun.with_event(self.clock.now_ms(), EndCause::NeverOpened.into())).await?;
-        self.await_team_log().await
+        let ended = begun.with_event(self.clock.now_ms(), EndCause::NeverOpened.into());
+        let written = self.write_entry(ended).await?;
+        self.await_team_log(&written).await
     }
 }

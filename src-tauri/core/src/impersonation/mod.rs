@@ -49,7 +49,7 @@ use self::session_gateway::{GatewaySurroundings, PublicCaches};
 use self::session_start::ImpersonationTurns;
 use self::spare_window::SpareSlot;
 use crate::access::SessionMode;
-use crate::audit::{AuditLog, OperatorIdentity};
+use crate::audit::{AuditLog, EntryLink, OperatorIdentity};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
@@ -76,9 +76,9 @@ pub trait ConnectionProvider: Send + Sync {
     /// Fails if the team's rules cannot be read: then nothing may begin.
     fn check_team_rules(&self) -> Result<()>;
 
-    /// Waits until the team's log has all entries that this console has written, if the team wants that before a session
-    /// begins. Fails if it does not get them.
-    async fn await_team_log(&self) -> Result<()>;
+    /// Waits until the team's log has this entry and all before it, if the team wants that before a session begins. Fails
+    /// if it does not get them.
+    async fn await_team_log(&self, written: &EntryLink) -> Result<()>;
 
     /// Uses the approval that a session needs, or records that it begins without one. Fails if it may not begin.
     async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()>;

@@ -59,7 +59,7 @@ impl Impersonations {
         }
         asked.set_mode(SessionMode::Full, Some(reason))?;
         let unlocked = Event::Unlocked { reason: reason.to_owned() };
-        self.write_entry(running.begun.with_event(self.clock.now_ms(), unlocked)).await
+        self.write_entry(running.begun.with_event(self.clock.now_ms(), unlocked)).await.map(drop)
     }
 
     /// What the session's fence has held back so far.

@@ -195,11 +195,14 @@ impl Impersonations {
         });
 
         // The entry comes first: without it, no window is shown and no one is signed in.
-        if let Err(error) = self.write_entry(running.begun.clone()).await {
-            self.discard_window(&running).await;
-            return Err(error);
-        }
-        if let Err(error) = self.await_team_log().await {
+        let written = match self.write_entry(running.begun.clone()).await {
+            Ok(written) => written,
+            Err(error) => {
+                self.discard_window(&running).await;
+                return Err(error);
+            }
+        };
+        if let Err(error) = self.await_team_log(&written).await {
             self.discard_window(&running).await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
             return Err(error);

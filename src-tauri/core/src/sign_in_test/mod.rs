@@ -91,9 +91,9 @@ pub async fn run_sign_in_test(
         prepared = Box::pin(prepare_test(&trial, vault, audit, clock)) => prepared?,
     };
     // No entry, no session: this one is short, but it is one.
-    audit.append(begun.clone()).await?;
+    let written = audit.append(begun.clone()).await?;
     if let Some(log) = team_log
-        && let Err(error) = log.await_required(audit.latest_number()).await
+        && let Err(error) = log.await_required(&written).await
     {
         let ended = begun.with_event(clock.now_ms(), EndCause::NeverOpened.into());
         audit.append_or_owe(&begun, ended).await?;

@@ -78,15 +78,6 @@ impl TeamDatabase {
         self.database.pool()
     }
 
-    /// The number of the last entry that it has of this log; 0 if it has none.
-    pub async fn last_shipped(&self, log: &str) -> Result<i64> {
-        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM understudy.entries WHERE log = $1")
-            .bind(log)
-            .fetch_one(self.pool())
-            .await
-            .map_err(|error| self.explain(error))
-    }
-
     /// The server for display, at the start of a sentence.
     pub fn describe_place(&self) -> String {
         self.database.describe_place()

@@ -21,9 +21,11 @@ pub use self::checkup::{SetupFault, find_faults};
 pub use self::database::{TeamDatabase, password_destination, password_name};
 pub use self::setup::render_setup;
 use self::shipping::Shipper;
+pub use self::shipping::find_last_shipped;
 pub use self::state::TeamLogState;
 pub use self::verify::{TeamVerification, VerifiedChain, verify_team_log};
-use crate::audit::AuditLog;
+use crate::audit::lines::LogLines;
+use crate::audit::{AuditLog, EntryLink};
 use crate::error::{Code, Error, Result};
 use crate::team::TeamAuditConfig;
 use crate::vault::Vault;
@@ -36,6 +38,7 @@ const WAIT_FOR_ENTRY: Duration = Duration::from_secs(5);
 pub struct TeamLog {
     config: TeamAuditConfig,
     vault: Vault,
+    lines: LogLines,
     state: watch::Receiver<TeamLogState>,
     retry: watch::Sender<u64>,
     stop: CancellationToken,
@@ -47,6 +50,7 @@ impl TeamLog {
         let url = config.url.clone()?;
         let first = TeamLogState {
             shipped: 0,
+            shipped_hash: String::new(),
             waiting: 0,
             waiting_since: None,
             problem: None,
@@ -65,7 +69,8 @@ impl TeamLog {
             stop: stop.clone(),
         };
         tokio::spawn(shipper.run());
-        Some(Arc::new(Self { config: config.clone(), vault: vault.clone(), state, retry, stop }))
+        let (config, vault, lines) = (config.clone(), vault.clone(), audit.lines());
+        Some(Arc::new(Self { config, vault, lines, state, retry, stop }))
     }
 
     /// What it was started with.
@@ -78,27 +83,36 @@ impl TeamLog {
         self.state.clone()
     }
 
-    /// Waits until the team's log has the entries up to this one, if the team wants that before a session begins.
+    /// The number of the last entry in the team's log, if the log here is the one that it came from; else 0.
+    pub async fn find_shipped(&self) -> Result<i64> {
+        let shipped = self.shipped();
+        Ok(if self.lines.has_entries(&[&shipped]).await? { shipped.number } else { 0 })
+    }
+
+    /// The last entry that the team's log is known to have.
+    fn shipped(&self) -> EntryLink {
+        let state = self.state.borrow();
+        EntryLink { number: state.shipped, hash: state.shipped_hash.clone() }
+    }
+
+    /// Waits until the team's log has this entry, which was just written, and all before it; if the team wants that before
+    /// a session begins.
     ///
     /// Fails with [`Code::AuditFailed`] if it does not get them in time. May make the keyring prompt for its password.
-    pub async fn await_required(&self, entry: i64) -> Result<()> {
+    pub async fn await_required(&self, written: &EntryLink) -> Result<()> {
         if !self.config.required {
             return Ok(());
         }
-        let mut state = self.state.clone();
-        if state.borrow().shipped >= entry {
-            return Ok(());
-        }
-        if state.borrow().problem.is_some() {
+        if self.state.borrow().problem.is_some() {
             if !self.vault.is_open_for(&password_name()).await {
                 self.vault.unlock().await?;
             }
             self.retry.send_modify(|times| *times += 1);
         }
-        let arrived = state.wait_for(|state| state.shipped >= entry || state.is_contradictory);
-        match tokio::time::timeout(WAIT_FOR_ENTRY, arrived).await {
-            Ok(Ok(state)) if !state.is_contradictory => return Ok(()),
-            _ => {}
+        if let Ok(has_arrived) = tokio::time::timeout(WAIT_FOR_ENTRY, self.await_arrival(written)).await
+            && has_arrived?
+        {
+            return Ok(());
         }
         let problem = self.state.borrow().problem.clone();
         let why = problem.as_ref().map_or_else(
@@ -114,6 +128,28 @@ impl TeamLog {
         .with_hint(problem.and_then(|problem| problem.hint).unwrap_or_else(|| {
             "Try again. If it stays like this, ask whoever runs the team's database.".into()
         })))
+    }
+
+    /// Waits until the team's log has this entry; `false`: as it is now, it never will.
+    async fn await_arrival(&self, written: &EntryLink) -> Result<bool> {
+        let mut state = self.state.clone();
+        loop {
+            let told = state
+                .wait_for(|state| state.shipped >= written.number || state.is_contradictory)
+                .await
+                .map(|state| state.is_contradictory);
+            if told.unwrap_or(true) {
+                return Ok(false);
+            }
+            // So many entries may have been those of another file that was in the log's place.
+            if self.lines.has_entries(&[written, &self.shipped()]).await? {
+                return Ok(true);
+            }
+            self.retry.send_modify(|times| *times += 1);
+            if state.changed().await.is_err() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Sends what is still waiting, for at most `limit`, and then stops.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::TeamDatabase;
 use super::state::TeamLogState;
 use crate::audit::lines::{ChainLine, LogLines};
+use crate::audit::{AuditLog, EntryLink};
 use crate::error::{Code, Error, Result};
 use crate::vault::Vault;
 
@@ -30,13 +31,6 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(30),
 ];
-
-/// The last entry that the database has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct LastShipped {
-    id: i64,
-    hash: String,
-}
 
 /// Why nothing more can be sent now.
 enum Stop {
@@ -86,8 +80,7 @@ impl Shipper {
             } else if failures == 0 {
                 tracing::warn!("the team's log gets no entries now: {error:#}");
             }
-            let shipped = self.state.borrow().shipped;
-            self.publish(shipped, Some(error), is_contradictory).await;
+            self.publish(None, Some(error), is_contradictory).await;
             let pause = PAUSES[failures.min(PAUSES.len() - 1)];
             failures += 1;
             self.pause(pause).await;
@@ -108,8 +101,8 @@ impl Shipper {
                     if written.is_err() {
                         return;
                     }
-                    let TeamLogState { shipped, problem, is_contradictory, .. } = self.state.borrow().clone();
-                    self.publish(shipped, problem, is_contradictory).await;
+                    let TeamLogState { problem, is_contradictory, .. } = self.state.borrow().clone();
+                    self.publish(None, problem, is_contradictory).await;
                 }
             }
         }
@@ -124,27 +117,32 @@ impl Shipper {
     }
 
     async fn try_ship(&mut self, failures: &mut usize) -> Result<std::convert::Infallible, Stop> {
-        let log = self.lines.log_id().await?;
+        let log = self.lines.opened_id()?;
+        if self.lines.log_id().await? != log {
+            return Err(Stop::Contradiction(another_log()));
+        }
         let database = TeamDatabase::open(&self.url, &self.vault).await?;
-        let mut last = self.find_last(&database, &log).await?;
+        let mut last = find_last(&database, &self.lines, &log).await?;
         loop {
-            let portion = self.lines.read_after(last.as_ref().map_or(0, |last| last.id), PORTION).await?;
+            // Fails if another file has taken the log's place: what it has is compared with the database first.
+            let portion = self.lines.read_after(&log, &last, PORTION).await?;
             let Some(newest) = portion.last() else {
                 *failures = 0;
-                self.publish(last.as_ref().map_or(0, |last| last.id), None, false).await;
+                self.publish(Some(last.clone()), None, false).await;
                 tokio::select! {
                     written = self.lines.wait_for_entry() => written?,
+                    Ok(()) = self.retry.changed() => {}
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
                 }
                 continue;
             };
-            let newest = LastShipped { id: newest.id, hash: newest.hash.clone() };
-            let sent = within_limit(insert_portion(database.pool(), &log, last.is_some(), &portion)).await;
+            let newest = EntryLink { number: newest.id, hash: newest.hash.clone() };
+            let sent = within_limit(insert_portion(database.pool(), &log, last.number > 0, &portion)).await;
             match sent {
-                Ok(written) if written == portion.len() as u64 => last = Some(newest),
+                Ok(written) if written == portion.len() as u64 => last = newest,
                 // Another console was quicker with some of them, or something else is there.
                 Ok(_) | Err(sqlx::Error::Database(_)) => {
-                    let found = self.find_last(&database, &log).await?;
+                    let found = find_last(&database, &self.lines, &log).await?;
                     match sent {
                         // A server that took over may have lost the last entries: then it goes on before them.
                         Err(error) if found == last => return Err(Stop::ForNow(database.explain(error))),
@@ -155,32 +153,22 @@ impl Shipper {
             }
             *failures = 0;
             if portion.len() == PORTION as usize {
-                self.publish(last.as_ref().map_or(0, |last| last.id), None, false).await;
+                self.publish(Some(last.clone()), None, false).await;
             }
         }
     }
 
-    /// The last entry that the database has of this log. Fails if it is not the one that is here.
-    async fn find_last(&self, database: &TeamDatabase, log: &str) -> Result<Option<LastShipped>, Stop> {
-        let read = sqlx::query_as::<_, (i64, String)>(
-            "SELECT id, hash FROM understudy.entries WHERE log = $1 ORDER BY id DESC LIMIT 1",
-        )
-        .bind(log)
-        .fetch_optional(database.pool());
-        let found = within_limit(read).await.map_err(|error| Stop::ForNow(database.explain(error)))?;
-        let Some((id, hash)) = found else { return Ok(None) };
-        match self.lines.read_hash(id).await? {
-            Some(ours) if ours == hash => Ok(Some(LastShipped { id, hash })),
-            Some(_) => Err(Stop::Contradiction(forked(id))),
-            None => Err(Stop::Contradiction(shorter(id))),
-        }
-    }
-
-    async fn publish(&self, shipped: i64, problem: Option<Error>, is_contradictory: bool) {
-        let waiting = self.lines.count_after(shipped).await.unwrap_or_default();
+    /// `shipped`: as before if `None`.
+    async fn publish(&self, shipped: Option<EntryLink>, problem: Option<Error>, is_contradictory: bool) {
+        let EntryLink { number, hash } = shipped.unwrap_or_else(|| {
+            let state = self.state.borrow();
+            EntryLink { number: state.shipped, hash: state.shipped_hash.clone() }
+        });
+        let waiting = self.lines.count_after(number).await.unwrap_or_default();
         self.state.send_if_modified(|state| {
             let next = TeamLogState {
-                shipped,
+                shipped: number,
+                shipped_hash: hash,
                 waiting: waiting.count,
                 waiting_since: waiting.since,
                 problem,
@@ -192,6 +180,32 @@ impl Shipper {
             is_new
         });
     }
+}
+
+/// The last entry that the database has of this log. Fails if it is not the one that is here.
+async fn find_last(database: &TeamDatabase, lines: &LogLines, log: &str) -> Result<EntryLink, Stop> {
+    let read = sqlx::query_as::<_, (i64, String)>(
+        "SELECT id, hash FROM understudy.entries WHERE log = $1 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(log)
+    .fetch_optional(database.pool());
+    let found = within_limit(read).await.map_err(|error| Stop::ForNow(database.explain(error)))?;
+    let Some((number, hash)) = found else { return Ok(EntryLink::default()) };
+    match lines.read_hash(number).await? {
+        Some(ours) if ours == hash => Ok(EntryLink { number, hash }),
+        Some(_) => Err(Stop::Contradiction(forked(number))),
+        None => Err(Stop::Contradiction(shorter(number))),
+    }
+}
+
+/// The last entry that the team's log has of this one; number 0 if it has none.
+///
+/// Fails with [`Code::AuditFailed`] if the two contradict each other.
+pub async fn find_last_shipped(database: &TeamDatabase, audit: &AuditLog) -> Result<EntryLink> {
+    let lines = audit.lines();
+    find_last(database, &lines, &lines.log_id().await?).await.map_err(|stop| match stop {
+        Stop::ForNow(error) | Stop::Contradiction(error) => error,
+    })
 }
 
 async fn within_limit<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
@@ -232,6 +246,17 @@ fn forked(id: i64) -> Error {
     .with_hint(
         "Two computers may write the same log, as when a home was copied; or somebody wrote to one of the logs. Run \
          `understudy audit verify` and `understudy audit verify --team`, and show what they say to whoever reviews the log.",
+    )
+}
+
+fn another_log() -> Error {
+    Error::new(
+        Code::AuditFailed,
+        "Another log has taken the place of this computer's audit log while Understudy was open.",
+    )
+    .with_hint(
+        "If you did not replace it, run `understudy audit verify`, and show what it says to whoever reviews the log. Put \
+         the file back; or quit Understudy and open it again, to go on with the file that is there now.",
     )
 }
 

@@ -12,6 +12,10 @@ pub struct TeamLogState {
     /// The number of the last entry that it is known to have.
     #[ts(type = "number")]
     pub shipped: i64,
+    /// The hash of that entry.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub(super) shipped_hash: String,
     /// How many entries wait to be sent.
     #[ts(type = "number")]
     pub waiting: u64,

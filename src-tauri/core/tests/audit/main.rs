@@ -18,7 +18,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use understudy_core::access::SessionMode;
-use understudy_core::audit::{AuditLog, EndCause, Entry, Event, OperatorIdentity, Outcome, Subject};
+use understudy_core::audit::{
+    AuditLog, EndCause, Entry, EntryLink, Event, OperatorIdentity, Outcome, Subject,
+};
 use understudy_core::connection::Environment;
 use understudy_core::error::{Code, Error};
 
@@ -214,7 +216,7 @@ async fn the_order_of_a_session_is_kept() {
     let log = desk.log().await;
     let first = begun(1, "s1", "7", "why");
 
-    let refused = |result: Result<(), Error>, word: &str| {
+    let refused = |result: Result<EntryLink, Error>, word: &str| {
         let error = result.expect_err("the entry was taken");
         assert_eq!(error.code, Code::AuditFailed);
         assert!(error.message.contains(word), "{error}");

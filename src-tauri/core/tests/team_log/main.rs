@@ -5,6 +5,7 @@ mod checkup;
 mod desk;
 mod forgeries;
 mod relay;
+mod replaced;
 mod setup;
 mod shipping;
 #[allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it says what it measured")]

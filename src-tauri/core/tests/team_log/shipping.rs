@@ -132,12 +132,12 @@ async fn where_the_team_wants_it_nothing_begins_without_its_log() {
     let adas = ada.open().await;
     let from_ada = ada.ship_if(&adas, true);
     adas.append(begun("s1", "ada")).await.unwrap();
-    from_ada.await_required(adas.latest_number()).await.unwrap();
+    from_ada.await_required(&adas.latest_entry()).await.unwrap();
     assert_eq!(count(&server), "ada|1|1|1");
 
     server.stop();
     adas.append(begun("s2", "ada")).await.unwrap();
-    let error = from_ada.await_required(adas.latest_number()).await.unwrap_err();
+    let error = from_ada.await_required(&adas.latest_entry()).await.unwrap_err();
     assert_eq!(error.code, Code::AuditFailed);
     assert!(
         error.message.starts_with("No session begins before the team's log has its first entry"),
@@ -145,12 +145,12 @@ async fn where_the_team_wants_it_nothing_begins_without_its_log() {
     );
     // Nobody waits where the team does not want it.
     let relaxed = ada.ship(&adas);
-    relaxed.await_required(adas.latest_number()).await.unwrap();
+    relaxed.await_required(&adas.latest_entry()).await.unwrap();
 
     server.start_again();
     adas.append(begun("s3", "ada")).await.unwrap();
     wait_for(&from_ada, |state| state.shipped == 3).await;
-    from_ada.await_required(adas.latest_number()).await.unwrap();
+    from_ada.await_required(&adas.latest_entry()).await.unwrap();
 }
 
 #[tokio::test]
