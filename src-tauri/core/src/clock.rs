@@ -34,6 +34,11 @@ impl Moment {
         self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
     }
 
+    /// Milliseconds since `earlier`, on the clock that no one can set.
+    pub fn ms_since(self, earlier: Self) -> i64 {
+        self.boot_ms.saturating_sub(earlier.boot_ms)
+    }
+
     /// Whether either clock has reached it.
     pub fn is_reached(self, now: Self) -> bool {
         self.ms_until(now) == 0

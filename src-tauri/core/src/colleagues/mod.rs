@@ -24,7 +24,7 @@ use self::open_sessions::OpenSessions;
 use self::team_entry::TeamEntry;
 use crate::access::SessionMode;
 use crate::audit::{OperatorIdentity, RequestName};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::error::{Code, Error, Result};
 use crate::impersonation::ConnectionProvider;
 use crate::notice::{Notice, Notices};
@@ -97,13 +97,27 @@ pub struct Colleagues {
 struct Known {
     open: OpenSessions,
     approvals: Approvals,
-    /// By how much the database's clock is ahead of this computer's.
-    server_ahead_ms: i64,
+    server_time: Option<ServerTime>,
     shown: Presence,
     requests: Vec<ApprovalRequest>,
 }
 
+/// What the database's clock said. Until it is read again, the time goes on by the clock of this computer that nobody can
+/// set: an approval does not last longer because somebody sets the other one back.
+#[derive(Debug, Clone, Copy)]
+struct ServerTime {
+    /// Milliseconds since the Unix epoch.
+    said_ms: i64,
+    /// When it was asked.
+    at: Moment,
+}
+
 impl Known {
+    /// The database's time, in milliseconds since the Unix epoch.
+    fn server_ms(&self, now: Moment) -> i64 {
+        self.server_time.map_or(now.wall_ms, |server| server.said_ms.saturating_add(now.ms_since(server.at)))
+    }
+
     fn clear(&mut self) {
         self.open.clear();
         self.approvals.clear();
@@ -160,8 +174,8 @@ impl Colleagues {
             known.shown.clone_from(&shown);
             self.notices.send(Notice::Presence(shown));
         }
-        let now_ms = self.clock.now_ms();
-        let requests = known.approvals.list_requests(&self.own_log, now_ms + known.server_ahead_ms, now_ms);
+        let now = self.clock.now();
+        let requests = known.approvals.list_requests(&self.own_log, known.server_ms(now), now.wall_ms);
         if requests != known.requests {
             let is_new = |one: &&ApprovalRequest| {
                 let is_known = known.requests.iter().any(|old| (&old.log, old.id) == (&one.log, one.id));
@@ -221,7 +235,7 @@ impl Colleagues {
     ) -> Result<RequestName> {
         self.require_team_log()?;
         let known = self.known.lock();
-        let server_ms = self.clock.now_ms() + known.server_ahead_ms;
+        let server_ms = known.server_ms(self.clock.now());
         known.approvals.find_approved(&self.own_log, account, operator, server_ms).ok_or_else(|| {
             Error::new(Code::ApprovalRequired, "A colleague has to approve this session first.")
                 .with_hint("Ask for approval: colleagues see your request in their consoles.")
@@ -236,8 +250,8 @@ impl Colleagues {
     ) -> Result<ApprovalRequest> {
         self.require_team_log()?;
         let known = self.known.lock();
-        let now_ms = self.clock.now_ms();
-        let requests = known.approvals.list_requests(&self.own_log, now_ms + known.server_ahead_ms, now_ms);
+        let now = self.clock.now();
+        let requests = known.approvals.list_requests(&self.own_log, known.server_ms(now), now.wall_ms);
         let open = requests
             .into_iter()
             .find(|one| one.log == name.log && one.id == name.id && one.state == ApprovalState::Waiting)
@@ -264,5 +278,55 @@ impl Colleagues {
             (known.shown.reach, known.shown.why.clone())
         };
         self.update(reach, why, |known| known.approvals.note_use(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::console::Console;
+
+    #[test]
+    fn setting_a_clock_back_prolongs_no_approval() {
+        const NOON: i64 = 1_772_452_800_000;
+        let clock = Clock::manual(NOON);
+        let colleagues = Colleagues::new(
+            "kims-log".into(),
+            clock.clone(),
+            Notices::default(),
+            Weak::<Console>::new() as Weak<dyn ConnectionProvider>,
+        );
+        let kim = OperatorIdentity {
+            operator_name: "Kim".into(),
+            operator_email: "kim@acme.example".into(),
+            os_user: "kim".into(),
+            host: "kims-desk".into(),
+        };
+        // The database's clock is five minutes ahead.
+        let server_ms = NOON + 5 * 60_000;
+        let row = |log: &str, id: i64, event: &str, name: &str, detail: serde_json::Value| {
+            let line = json!({
+                "id": id, "event": event, "at_ms": NOON, "connection": "shop", "user_id": "42",
+                "detail": detail.to_string(), "operator_name": name, "os_user": name.to_lowercase(),
+                "operator_email": format!("{}@acme.example", name.to_lowercase()),
+                "host": format!("{}s-desk", name.to_lowercase()),
+            });
+            TeamEntry::parse(log, id, "understudy", server_ms, 1, &line.to_string()).unwrap()
+        };
+        colleagues.update(TeamLogReach::InReach, None, |known| {
+            known.server_time = Some(ServerTime { said_ms: server_ms, at: clock.now() });
+            known.apply(&row("kims-log", 5, "approval_asked", "Kim", json!({ "mode": "full" })));
+            known.apply(&row("adas-log", 9, "approved", "Ada", json!({ "log": "kims-log", "id": 5 })));
+        });
+        let find = || colleagues.find_approved(("shop", "42", SessionMode::Full), &kim).map(|name| name.id);
+        clock.advance_by(Duration::from_mins(9));
+        clock.set_wall(-60 * 60_000);
+        assert_eq!(find().unwrap(), 5);
+        clock.advance_by(Duration::from_mins(1));
+        assert_eq!(find().unwrap_err().code, Code::ApprovalRequired, "its time is over");
     }
 }

@@ -13,7 +13,7 @@ use super::reading::{
     read_entries, read_open_sessions, read_server_facts,
 };
 use super::team_entry::TeamEntry;
-use super::{Colleagues, Known, TeamLogReach};
+use super::{Colleagues, Known, ServerTime, TeamLogReach};
 use crate::clock::Moment;
 use crate::error::{Code, Error};
 use crate::notice::{Notice, Toast, ToastKind};
@@ -128,12 +128,13 @@ impl Colleagues {
         let rows = in_time(read_open_sessions(listener)).await?;
         let consoles = in_time(read_connected(listener)).await?;
         let approvals = in_time(read_approvals(listener)).await?;
+        let asked_at = self.clock.now();
         let facts = in_time(read_server_facts(listener)).await?;
         self.update(TeamLogReach::InReach, None, |known| {
             known.clear();
             known.approvals.roles_are_personal = facts.roles_are_personal;
             known.approvals.own_role = facts.role;
-            known.server_ahead_ms = facts.now_ms - self.clock.now_ms();
+            known.server_time = Some(ServerTime { said_ms: facts.now_ms, at: asked_at });
             for row in rows.iter().chain(&approvals) {
                 known.apply(row);
             }
