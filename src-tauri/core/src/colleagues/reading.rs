@@ -61,9 +61,11 @@ pub(super) async fn read_open_sessions(listener: &mut PgListener) -> sqlx::Resul
                  AND NOT EXISTS (
                      SELECT FROM understudy.entries AS ended
                      WHERE ended.log = begun.log AND ended.entry ->> 'session' = begun.entry ->> 'session'
-                         AND ended.entry ->> 'event' = 'ended'))
+                         AND left(ended.entry ->> 'session', 200) = left(begun.entry ->> 'session', 200)
+                         AND left(ended.entry ->> 'event', 200) = 'ended'))
          SELECT {COLUMNS} FROM understudy.entries JOIN open USING (log)
-         WHERE entry ->> 'session' = open.session AND entry ->> 'event' = ANY ($1)
+         WHERE entry ->> 'session' = open.session AND left(entry ->> 'session', 200) = left(open.session, 200)
+             AND left(entry ->> 'event', 200) = ANY ($1)
          ORDER BY written_at, log, id"
     )))
     .bind(EVENTS)

@@ -40,6 +40,12 @@ const CONSTRAINTS: &[&str] = &[
 
 const TRIGGERS: &[&str] = &["entries_never_change", "entries_are_told"];
 
+/// Indexes of an earlier version: with them, the database refuses entries with long texts.
+const FORMER_INDEXES: &[&str] = &["entries_by_session", "entries_by_user", "entries_by_operator"];
+
+const RUN_SETUP_AGAIN: &str = "Ask the database's administrator to run what `understudy audit setup` prints again, as the \
+                               table's owner. All entries stay.";
+
 const RUN_SETUP: &str = "Ask the database's administrator to run what `understudy audit setup` prints.";
 
 /// Everything that is wrong; empty if all is as `setup.sql` leaves it.
@@ -101,14 +107,20 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
         "SELECT conname::text FROM pg_constraint WHERE conrelid = {TABLE} AND convalidated
          UNION ALL SELECT tgname::text FROM pg_trigger WHERE tgrelid = {TABLE} AND tgenabled IN ('O', 'A')
          UNION ALL SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
-             WHERE x.indrelid = {TABLE} AND x.indisvalid AND x.indisunique AND i.relname = 'entries_begin_once'
+             WHERE x.indrelid = {TABLE} AND (x.indisvalid AND x.indisunique OR i.relname = ANY ($1))
          -- The checks of a foreign key are triggers too, which its owner can switch off.
          UNION ALL SELECT 'off' FROM pg_trigger WHERE tgrelid = {TABLE} AND tgisinternal AND tgenabled NOT IN ('O', 'A')"
     )))
+    .bind(FORMER_INDEXES)
     .fetch_all(database.pool())
     .await
     .map_err(|error| database.explain(error))?;
     let has = |name: &str| parts.iter().any(|part| part == name);
+    if FORMER_INDEXES.iter().any(|name| has(name)) {
+        let what =
+            "it was set up by an earlier version of Understudy: its indexes refuse entries with long texts.";
+        return Ok(vec![SetupFault::new(what, RUN_SETUP_AGAIN)]);
+    }
     let mut faults: Vec<SetupFault> = CONSTRAINTS
         .iter()
         .chain(TRIGGERS)

@@ -1,4 +1,5 @@
--- The team's audit log of Understudy. Run it once, in the database, as its owner or as a superuser:
+-- The team's audit log of Understudy. Run it in the database, as its owner or as a superuser, and again when
+-- `understudy audit check` says so: what is there stays.
 --     psql --set ON_ERROR_STOP=1 --dbname {database:plain} --file this-file.sql
 -- Needs PostgreSQL 14 or newer.
 BEGIN;
@@ -13,11 +14,11 @@ BEGIN
 END
 $setup$;
 
-CREATE SCHEMA understudy;
+CREATE SCHEMA IF NOT EXISTS understudy;
 
 -- One row per entry of each console's log. The database itself refuses a line that does not fit its hash, and an entry
 -- whose predecessor is missing or is another one: no chain can have a hole or a fork, whoever writes it.
-CREATE TABLE understudy.entries (
+CREATE TABLE IF NOT EXISTS understudy.entries (
     -- The ID of the log that the entry is in: one per operator and computer.
     log           text NOT NULL,
     -- Counted from 1 in each log, without gaps.
@@ -51,34 +52,38 @@ CREATE TABLE understudy.entries (
 );
 
 -- Each chain begins once: with its first entry, or with the first that was still kept when it came here.
-CREATE UNIQUE INDEX entries_begin_once ON understudy.entries (log) WHERE previous_id IS NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS entries_begin_once ON understudy.entries (log) WHERE previous_id IS NULL;
 
-CREATE INDEX entries_by_time ON understudy.entries (((entry ->> 'at_ms')::bigint));
-CREATE INDEX entries_by_session ON understudy.entries ((entry ->> 'session'), (entry ->> 'event'))
-    WHERE entry ->> 'session' IS NOT NULL;
-CREATE INDEX entries_by_user ON understudy.entries
-    ((entry ->> 'connection'), (entry ->> 'user_id'), ((entry ->> 'at_ms')::bigint)) WHERE entry ->> 'event' = 'begun';
+CREATE INDEX IF NOT EXISTS entries_by_time ON understudy.entries (((entry ->> 'at_ms')::bigint));
+-- PostgreSQL refuses an entry of which an index would hold more than 2.7 kB, so indexes of texts hold their beginnings.
+-- Those of an earlier version held all of them.
+DROP INDEX IF EXISTS understudy.entries_by_session, understudy.entries_by_user, understudy.entries_by_operator;
+CREATE INDEX IF NOT EXISTS entries_of_session ON understudy.entries
+    ((left(entry ->> 'session', 200)), (left(entry ->> 'event', 200))) WHERE entry ->> 'session' IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entries_of_user ON understudy.entries
+    ((left(entry ->> 'connection', 200)), (left(entry ->> 'user_id', 200)), ((entry ->> 'at_ms')::bigint))
+    WHERE entry ->> 'event' = 'begun';
 -- Consoles ask which sessions are open, and which requests for approval.
-CREATE INDEX entries_begun_lately ON understudy.entries (written_at)
+CREATE INDEX IF NOT EXISTS entries_begun_lately ON understudy.entries (written_at)
     WHERE entry ->> 'event' = 'begun' AND entry ->> 'mode' IS NOT NULL;
-CREATE INDEX entries_about_approvals ON understudy.entries (written_at)
+CREATE INDEX IF NOT EXISTS entries_about_approvals ON understudy.entries (written_at)
     WHERE entry ->> 'event' IN ('approval_asked', 'approved', 'approval_declined', 'approval_used', 'glass_broken');
-CREATE INDEX entries_by_operator ON understudy.entries
-    ((coalesce(nullif(entry ->> 'operator_name', ''), nullif(entry ->> 'operator_email', ''), entry ->> 'os_user')),
+CREATE INDEX IF NOT EXISTS entries_of_operator ON understudy.entries
+    ((left(coalesce(nullif(entry ->> 'operator_name', ''), nullif(entry ->> 'operator_email', ''), entry ->> 'os_user'), 200)),
      ((entry ->> 'at_ms')::bigint));
 
 -- Nobody changes or removes an entry by mistake, not even the owner. (Who owns the table can remove the trigger;
 -- `understudy audit verify --team` finds out what was done then.)
-CREATE FUNCTION understudy.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+CREATE OR REPLACE FUNCTION understudy.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     RAISE EXCEPTION 'the audit log is append-only: entries cannot be changed or removed';
 END
 $body$;
-CREATE TRIGGER entries_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON understudy.entries
+CREATE OR REPLACE TRIGGER entries_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON understudy.entries
     FOR EACH STATEMENT EXECUTE FUNCTION understudy.refuse_change();
 
 -- Consoles listen on the channel `understudy`, to know what their colleagues do.
-CREATE FUNCTION understudy.tell_entry() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+CREATE OR REPLACE FUNCTION understudy.tell_entry() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     PERFORM pg_notify('understudy', jsonb_strip_nulls(jsonb_build_object(
         'log', left(NEW.log, 200),
@@ -90,7 +95,7 @@ BEGIN
     RETURN NULL;
 END
 $body$;
-CREATE TRIGGER entries_are_told AFTER INSERT ON understudy.entries
+CREATE OR REPLACE TRIGGER entries_are_told AFTER INSERT ON understudy.entries
     FOR EACH ROW EXECUTE FUNCTION understudy.tell_entry();
 
 REVOKE ALL ON SCHEMA understudy FROM PUBLIC;
