@@ -158,6 +158,7 @@ pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
             let own = if chain.is_own { ", this computer's" } else { "" };
             let whose = format!("{} ({}{own})", chain.log, chain.whose);
             print_sanitized(&match &chain.fault {
+                None if !chain.gaps.is_empty() => format!("INCOMPLETE: {whose}, {} entries.", chain.entries),
                 None if chain.first > 1 => format!(
                     "Intact: {whose}, {} entries, from {} on. The first was the oldest that its console had then.",
                     chain.entries, chain.first
@@ -165,6 +166,12 @@ pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
                 None => format!("Intact: {whose}, {} entries.", chain.entries),
                 Some(fault) => format!("NOT INTACT: {whose}: {fault}"),
             })?;
+            for gap in &chain.gaps {
+                print_sanitized(&format!(
+                    "  It lacks {gap}: its console no longer had them when it could send again, and there is nothing to \
+                     compare them with."
+                ))?;
+            }
         }
         if found.logs.is_empty() {
             print_sanitized("The team's log has no entries.")?;

@@ -34,14 +34,17 @@ const CONSTRAINTS: &[&str] = &[
     "entries_line_is_short",
     "entries_hash_fits_line",
     "entries_number_follows",
+    "entries_follow_gap",
+    "entries_gap_is_one",
     "entries_line_fits_row",
     "entries_line_has_time",
 ];
 
 const TRIGGERS: &[&str] = &["entries_never_change", "entries_are_told"];
 
-/// Indexes of an earlier version: with them, the database refuses entries with long texts.
-const FORMER_INDEXES: &[&str] = &["entries_by_session", "entries_by_user", "entries_by_operator"];
+/// Indexes of earlier versions: with them, the database refuses entries with long texts, and those after a gap.
+const FORMER_INDEXES: &[&str] =
+    &["entries_by_session", "entries_by_user", "entries_by_operator", "entries_begin_once"];
 
 const RUN_SETUP_AGAIN: &str = "Ask the database's administrator to run what `understudy audit setup` prints again, as the \
                                table's owner. All entries stay.";
@@ -89,7 +92,8 @@ async fn find_missing_rights(database: &TeamDatabase) -> Result<Vec<SetupFault>>
              ('add entries', (SELECT bool_and(has_column_privilege(a.attrelid, a.attnum, 'INSERT')) FROM pg_attribute a
                  WHERE a.attrelid = (SELECT oid FROM pg_class WHERE relname = 'entries'
                      AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'understudy'))
-                 AND a.attname IN ('log', 'id', 'hash', 'previous_id', 'previous_hash', 'line')))
+                 AND a.attname IN
+                     ('log', 'id', 'hash', 'previous_id', 'previous_hash', 'line', 'gap_after_id', 'gap_after_hash')))
          ) AS needs (said, has) WHERE has IS NOT TRUE",
     )
     .fetch_all(database.pool())
@@ -117,14 +121,13 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
     .map_err(|error| database.explain(error))?;
     let has = |name: &str| parts.iter().any(|part| part == name);
     if FORMER_INDEXES.iter().any(|name| has(name)) {
-        let what =
-            "it was set up by an earlier version of Understudy: its indexes refuse entries with long texts.";
+        let what = "it was set up by an earlier version of Understudy: its indexes refuse some entries.";
         return Ok(vec![SetupFault::new(what, RUN_SETUP_AGAIN)]);
     }
     let mut faults: Vec<SetupFault> = CONSTRAINTS
         .iter()
         .chain(TRIGGERS)
-        .chain(&["entries_begin_once"])
+        .chain(&["entries_chain_begins_once"])
         .filter(|name| !has(name))
         .map(|name| {
             SetupFault::new(

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS understudy.entries (
     -- Every console reads what its colleagues write.
     CONSTRAINT entries_line_is_short CHECK (octet_length(line) <= 262144),
     CONSTRAINT entries_hash_fits_line CHECK (hash = encode(sha256(convert_to(line, 'UTF8')), 'hex')),
-    -- Only where a chain begins is there no `previous_id`.
+    -- Only where a chain begins, or goes on after a gap, is there no `previous_id`.
     CONSTRAINT entries_number_follows CHECK (
         CASE WHEN id = 1 THEN previous_id IS NULL AND previous_hash IS NULL
         ELSE coalesce(previous_id = id - 1, true) AND previous_hash IS NOT NULL END),
@@ -51,8 +51,22 @@ CREATE TABLE IF NOT EXISTS understudy.entries (
     CONSTRAINT entries_line_has_time CHECK (coalesce(jsonb_typeof(entry -> 'at_ms') = 'number', false))
 );
 
+-- A console may have lost entries that this database does not have: a backup was put back here, and there they had been
+-- removed because of their age. Then the next entry names the last one before the gap.
+ALTER TABLE understudy.entries ADD COLUMN IF NOT EXISTS gap_after_id bigint, ADD COLUMN IF NOT EXISTS gap_after_hash text;
+ALTER TABLE understudy.entries
+    DROP CONSTRAINT IF EXISTS entries_follow_gap,
+    DROP CONSTRAINT IF EXISTS entries_gap_is_one,
+    ADD CONSTRAINT entries_follow_gap FOREIGN KEY (log, gap_after_id, gap_after_hash, written_by)
+        REFERENCES understudy.entries (log, id, hash, written_by),
+    ADD CONSTRAINT entries_gap_is_one CHECK (
+        CASE WHEN gap_after_id IS NULL THEN gap_after_hash IS NULL
+        ELSE gap_after_id < id - 1 AND gap_after_hash IS NOT NULL AND previous_id IS NULL END);
+
 -- Each chain begins once: with its first entry, or with the first that was still kept when it came here.
-CREATE UNIQUE INDEX IF NOT EXISTS entries_begin_once ON understudy.entries (log) WHERE previous_id IS NULL;
+DROP INDEX IF EXISTS understudy.entries_begin_once;
+CREATE UNIQUE INDEX IF NOT EXISTS entries_chain_begins_once ON understudy.entries (log)
+    WHERE previous_id IS NULL AND gap_after_id IS NULL;
 
 CREATE INDEX IF NOT EXISTS entries_by_time ON understudy.entries (((entry ->> 'at_ms')::bigint));
 -- PostgreSQL refuses an entry of which an index would hold more than 2.7 kB, so indexes of texts hold their beginnings.
@@ -103,6 +117,21 @@ REVOKE ALL ON understudy.entries FROM PUBLIC;
 GRANT CONNECT ON DATABASE {database} TO {role};
 GRANT USAGE ON SCHEMA understudy TO {role};
 GRANT SELECT ON understudy.entries TO {role};
-GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO {role};
+GRANT INSERT (log, id, hash, previous_id, previous_hash, line, gap_after_id, gap_after_hash) ON understudy.entries
+    TO {role};
+-- Roles of single operators, which were let in by hand.
+DO $roles$
+DECLARE
+    one name;
+BEGIN
+    FOR one IN
+        SELECT r.rolname FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) AS given, pg_catalog.pg_roles r
+        WHERE a.attrelid = 'understudy.entries'::regclass AND a.attname = 'line'
+            AND given.privilege_type = 'INSERT' AND r.oid = given.grantee
+    LOOP
+        EXECUTE format('GRANT INSERT (gap_after_id, gap_after_hash) ON understudy.entries TO %I', one);
+    END LOOP;
+END
+$roles$;
 
 COMMIT;

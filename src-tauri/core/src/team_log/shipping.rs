@@ -137,7 +137,7 @@ impl Shipper {
                 continue;
             };
             let newest = EntryLink { number: newest.id, hash: newest.hash.clone() };
-            let sent = within_limit(insert_portion(database.pool(), &log, last.number > 0, &portion)).await;
+            let sent = within_limit(insert_portion(database.pool(), &log, &last, &portion)).await;
             match sent {
                 Ok(written) if written == portion.len() as u64 => last = newest,
                 // Another console was quicker with some of them, or something else is there.
@@ -214,17 +214,36 @@ async fn within_limit<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::
     })
 }
 
-/// Returns how many were new. `follows`: the database has what comes before.
-async fn insert_portion(pool: &PgPool, log: &str, follows: bool, portion: &[ChainLine]) -> sqlx::Result<u64> {
-    let previous_ids: Vec<Option<i64>> = portion
-        .iter()
-        .enumerate()
-        // The first entries may no longer have been kept when this log came here.
-        .map(|(at, line)| line.previous.as_ref().filter(|_| follows || at > 0).map(|_| line.id - 1))
-        .collect();
+/// Returns how many were new. `last`: the last entry that the database has.
+async fn insert_portion(
+    pool: &PgPool,
+    log: &str,
+    last: &EntryLink,
+    portion: &[ChainLine],
+) -> sqlx::Result<u64> {
+    let mut previous_ids: Vec<Option<i64>> = Vec::new();
+    let mut before_gaps: Vec<EntryLink> = Vec::new();
+    let mut before = last.clone();
+    for line in portion {
+        let follows = before.number > 0 && before.number == line.id - 1;
+        previous_ids.push(follows.then_some(before.number));
+        // Entries that are no longer kept here, and that the database does not have: it may have them from a backup, or
+        // it was not the team's for a while. Where it has none at all, the chain begins there.
+        if follows || before.number == 0 {
+            before_gaps.push(EntryLink::default());
+        } else {
+            let missing = (before.number + 1, line.id - 1);
+            tracing::warn!("the team's log will never get the entries {missing:?}: they are gone here, too");
+            before_gaps.push(before);
+        }
+        before = EntryLink { number: line.id, hash: line.hash.clone() };
+    }
     let done = sqlx::query(
-        "INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
-         SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+        "INSERT INTO understudy.entries
+             (log, id, hash, previous_id, previous_hash, line, gap_after_id, gap_after_hash)
+         SELECT $1, id, hash, previous_id, previous_hash, line, nullif(gap_after_id, 0), nullif(gap_after_hash, '')
+         FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[])
+             AS sent (id, hash, previous_id, previous_hash, line, gap_after_id, gap_after_hash)
          ON CONFLICT (log, id) DO NOTHING",
     )
     .bind(log)
@@ -233,6 +252,8 @@ async fn insert_portion(pool: &PgPool, log: &str, follows: bool, portion: &[Chai
     .bind(previous_ids)
     .bind(portion.iter().map(|line| line.previous.clone()).collect::<Vec<_>>())
     .bind(portion.iter().map(|line| line.line.clone()).collect::<Vec<_>>())
+    .bind(before_gaps.iter().map(|link| link.number).collect::<Vec<_>>())
+    .bind(before_gaps.iter().map(|link| link.hash.clone()).collect::<Vec<_>>())
     .execute(pool)
     .await?;
     Ok(done.rows_affected())

@@ -8,6 +8,7 @@ use std::path::Path;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 
 use super::database::TeamDatabase;
 use crate::audit::checkpoints::recall_logs;
@@ -47,17 +48,41 @@ pub struct VerifiedChain {
     pub last: i64,
     /// Its hash, in hexadecimal digits.
     pub head: String,
+    /// Entries that never came: its console no longer had them when it could send again. What comes after them fits.
+    pub gaps: Vec<ChainGap>,
     /// What does not fit, as a sentence; the first of it in the chain.
     pub fault: Option<String>,
 }
 
-impl TeamVerification {
-    pub fn is_intact(&self) -> bool {
-        self.logs.iter().all(|log| log.fault.is_none())
+/// Entries that are missing between others, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ChainGap {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl ChainGap {
+    fn contains(&self, id: i64) -> bool {
+        (self.first..=self.last).contains(&id)
     }
 }
 
-type Row = (String, i64, String, Option<i64>, Option<String>, String, bool, String);
+impl std::fmt::Display for ChainGap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { first, last } = self;
+        if first == last { write!(f, "entry {first}") } else { write!(f, "entries {first} to {last}") }
+    }
+}
+
+impl TeamVerification {
+    pub fn is_intact(&self) -> bool {
+        self.logs.iter().all(|log| log.fault.is_none() && log.gaps.is_empty())
+    }
+}
+
+/// The last two: the number and the hash of the entry before a gap, after which this one is the first.
+type Row =
+    (String, i64, String, Option<i64>, Option<String>, String, bool, String, Option<i64>, Option<String>);
 
 /// Compares everything. `own`: this computer's log.
 ///
@@ -66,12 +91,13 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
     let mut found = TeamVerification::default();
     let own = if own.exists() { Some(LogReader::open(own).await?) } else { None };
     let mut position = (String::new(), 0_i64);
+    let gap = name_gap_columns(database).await?;
     loop {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(format!(
             "SELECT log, id, hash, previous_id, previous_hash, line,
-                    coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false), written_by
+                    coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false), written_by, {gap}
              FROM understudy.entries WHERE (log, id) > ($1, $2) ORDER BY log, id LIMIT $3",
-        )
+        )))
         .bind(&position.0)
         .bind(position.1)
         .bind(PORTION)
@@ -108,7 +134,8 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
             }
         };
         chain.is_own = true;
-        if chain.fault.is_some() || one.entry < chain.first {
+        let is_in_gap = chain.gaps.iter().any(|gap| gap.contains(one.entry));
+        if chain.fault.is_some() || one.entry < chain.first || is_in_gap {
             continue;
         }
         chain.fault = match read_hash(database, &one.log, one.entry).await? {
@@ -134,14 +161,26 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
     Ok(found)
 }
 
+/// A database that an earlier version set up knows no gaps.
+async fn name_gap_columns(database: &TeamDatabase) -> Result<&'static str> {
+    let has_them: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_attribute
+         WHERE attrelid = 'understudy.entries'::regclass AND attname = 'gap_after_id' AND NOT attisdropped)",
+    )
+    .fetch_one(database.pool())
+    .await
+    .map_err(|error| database.explain(error))?;
+    Ok(if has_them { "gap_after_id, gap_after_hash" } else { "NULL::bigint, NULL::text" })
+}
+
 fn begin_chain(row: &Row) -> VerifiedChain {
-    let (log, first, _, previous_id, previous_hash, line, _, role) = row;
+    let (log, first, _, previous_id, previous_hash, line, _, role, gap_after, _) = row;
     let entry: Value = serde_json::from_str(line).unwrap_or_default();
     let said = |name: &str| entry[name].as_str().unwrap_or("?").to_owned();
-    let fault = match (previous_id, previous_hash) {
-        (None, None) if *first == 1 => None,
+    let fault = match (previous_id, previous_hash, gap_after) {
+        (None, None, None) if *first == 1 => None,
         // Before it were entries that this console no longer had.
-        (None, Some(_)) if *first > 1 => None,
+        (None, Some(_), None) if *first > 1 => None,
         _ => Some(format!("Its entries before {first} are missing.")),
     };
     VerifiedChain {
@@ -153,12 +192,22 @@ fn begin_chain(row: &Row) -> VerifiedChain {
         first: *first,
         last: first - 1,
         head: previous_hash.clone().unwrap_or_else(|| log.clone()),
+        gaps: Vec::new(),
         fault,
     }
 }
 
 fn follow(chain: &mut VerifiedChain, row: &Row) {
-    let (_, id, hash, _, _, line, entry_fits, role) = row;
+    let (_, id, hash, previous_id, previous_hash, line, entry_fits, role, gap_after_id, gap_after_hash) = row;
+    if let Some(previous_hash) = previous_hash
+        && previous_id.is_none()
+        && *id > chain.last + 1
+        && (*gap_after_id, gap_after_hash) == (Some(chain.last), &Some(chain.head.clone()))
+    {
+        chain.gaps.push(ChainGap { first: chain.last + 1, last: id - 1 });
+        chain.last = id - 1;
+        chain.head.clone_from(previous_hash);
+    }
     let missing = (chain.last + 1, id - 1);
     chain.fault = if *id != chain.last + 1 {
         Some(if missing.0 == missing.1 {
@@ -208,6 +257,8 @@ async fn compare_with_own(
     chain: &VerifiedChain,
 ) -> Result<Option<String>> {
     let differs = async |id: i64| -> Result<bool> {
+        // What never came there says nothing, but the next one that did.
+        let id = chain.gaps.iter().find(|gap| gap.contains(id)).map_or(id, |gap| gap.last + 1);
         let (here, there) = (own.read_hash(id).await?, read_hash(database, &chain.log, id).await?);
         // What is no longer kept here says nothing.
         Ok(here.is_some() && here != there)
@@ -226,6 +277,7 @@ async fn compare_with_own(
         let middle = same + (other - same) / 2;
         if differs(middle).await? { other = middle } else { same = middle }
     }
+    let other = chain.gaps.iter().find(|gap| gap.contains(other)).map_or(other, |gap| gap.last + 1);
     Ok(Some(format!(
         "Its entry {other} is another one than in this computer's own log, and so are all after it."
     )))

@@ -1,9 +1,10 @@
 //! A database that is not as it should be is named, and gets nothing.
 
-use understudy_core::team_log::{TeamDatabase, find_faults};
+use understudy_core::team_log::{TeamDatabase, find_faults, render_setup};
+use understudy_test_support::postgres::PostgresServer;
 
 use super::desk::Desk;
-use super::{DATABASE, ROLE, start_server};
+use super::{CANARY, DATABASE, ROLE, start_server};
 
 async fn faults(desk: &Desk) -> Vec<String> {
     let database = TeamDatabase::connect(&desk.url, &desk.vault).await.unwrap();
@@ -51,7 +52,8 @@ async fn a_role_that_could_do_more_is_refused() {
         (
             "GRANT INSERT ON understudy.entries TO X",
             "REVOKE INSERT ON understudy.entries FROM X;
-          GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO X",
+          GRANT INSERT (log, id, hash, previous_id, previous_hash, line, gap_after_id, gap_after_hash)
+              ON understudy.entries TO X",
             "choose who is said",
         ),
         (
@@ -82,7 +84,8 @@ async fn a_role_that_could_do_more_is_refused() {
         );
         server.sql(DATABASE, &take.replace('X', ROLE));
         let restored = "GRANT SELECT ON understudy.entries TO understudy;
-            GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO understudy";
+            GRANT INSERT (log, id, hash, previous_id, previous_hash, line, gap_after_id, gap_after_hash)
+                ON understudy.entries TO understudy";
         server.sql(DATABASE, restored);
     }
     assert_eq!(faults(&desk).await, Vec::<String>::new());
@@ -100,7 +103,7 @@ async fn a_database_without_its_checks_is_refused() {
             "lacks entries_hash_fits_line",
         ),
         ("REVOKE SELECT ON understudy.entries FROM understudy", "may not read entries"),
-        ("DROP INDEX understudy.entries_begin_once", "lacks entries_begin_once"),
+        ("DROP INDEX understudy.entries_chain_begins_once", "lacks entries_chain_begins_once"),
         ("DROP TABLE understudy.entries", "no table"),
     ] {
         server.sql(DATABASE, sql);
@@ -108,4 +111,43 @@ async fn a_database_without_its_checks_is_refused() {
         assert!(found.iter().any(|fault| fault.contains(says)), "{sql}: {found:?}");
         assert!(TeamDatabase::open(&desk.url, &desk.vault).await.is_err());
     }
+}
+
+/// A database that an earlier version set up is named, and the setup can be run again: entries and rights stay.
+#[tokio::test]
+async fn what_an_earlier_version_set_up_is_brought_up_to_date_by_the_setup() {
+    let server = PostgresServer::start();
+    server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+    server.sql(DATABASE, include_str!("earlier_setup.sql"));
+    server.sql("postgres", &format!("ALTER ROLE {ROLE} PASSWORD '{CANARY}'"));
+    server.sql(
+        DATABASE,
+        &format!(
+            "CREATE ROLE kim LOGIN PASSWORD '{CANARY}'; GRANT USAGE ON SCHEMA understudy TO kim;
+             GRANT SELECT ON understudy.entries TO kim;
+             GRANT INSERT (log, id, hash, previous_id, previous_hash, line) ON understudy.entries TO kim"
+        ),
+    );
+    let line = r#"{"at_ms":1,"event":"begun","id":1,"previous":"log-a"}"#;
+    server.sql(
+        DATABASE,
+        &format!(
+            "INSERT INTO understudy.entries (log, id, hash, line)
+             VALUES ('log-a', 1, encode(sha256(convert_to('{line}', 'UTF8')), 'hex'), '{line}')"
+        ),
+    );
+    let desk = Desk::new(&server).await;
+    let found = {
+        let database = TeamDatabase::connect(&desk.url, &desk.vault).await.unwrap();
+        find_faults(&database).await.unwrap()
+    };
+    assert!(found[0].what.contains("an earlier version"), "{found:?}");
+    assert!(found[0].hint.contains("`understudy audit setup` prints again"), "{found:?}");
+    for _ in 0..2 {
+        server.sql(DATABASE, &render_setup(ROLE, DATABASE));
+        assert_eq!(faults(&desk).await, Vec::<String>::new());
+    }
+    assert_eq!(server.sql(DATABASE, "SELECT log, id FROM understudy.entries"), "log-a|1");
+    let kims = Desk::at(&server.url("kim", DATABASE), CANARY).await;
+    assert_eq!(faults(&kims).await, Vec::<String>::new());
 }

@@ -4,6 +4,7 @@
 mod checkup;
 mod desk;
 mod forgeries;
+mod gaps;
 mod relay;
 mod replaced;
 mod setup;
