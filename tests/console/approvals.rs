@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use understudy_core::audit::RequestName;
+use understudy_core::audit::reader::{EntryFilter, LogReader};
 use understudy_core::colleagues::{ApprovalRequest, ApprovalState, TeamLogReach};
 use understudy_core::customer_link::TicketContext;
 use understudy_core::error::{Code, Error};
+use understudy_core::home::Home;
 use understudy_core::notice::Notice;
 use understudy_core::session::Phase;
 use understudy_test_support::postgres::PostgresServer;
+use understudy_test_support::wait::until;
 
 use crate::colleagues::team_server;
 use crate::test_console::Desk;
@@ -196,6 +199,62 @@ async fn without_the_teams_log_nothing_is_approved_and_that_is_said() {
     assert!(asked.expect_err("nobody to ask").message.contains("no log of the team"));
     let broken = desk.console.break_glass("shop", &user, "ticket 7", Map::new(), TicketContext::default());
     assert!(broken.await.expect_err("the policy does not let it").message.contains("lets nobody"));
+}
+
+/// Takes from the role what it needs to add entries, and gives it back: the team's log can be read meanwhile.
+fn let_write(server: &PostgresServer, may: bool) {
+    let (verb, to) = if may { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
+    server.sql("audit", &format!("{verb} INSERT (line) ON understudy.entries {to} understudy"));
+}
+
+#[tokio::test]
+async fn where_the_teams_log_does_not_get_the_session_its_approval_is_not_used_up() {
+    let server = team_server();
+    let url = server.url("understudy", "audit");
+    let mut kim = desk_of("Kim", &server).await;
+    let team_file = Home::in_folder(kim.home.path()).own_team_file();
+    std::fs::write(team_file, format!("[audit]\nurl = \"{url}\"\nrequired = true\n")).expect("written");
+    kim.console.load_connections();
+    kim.presence(|presence| presence.reach == TeamLogReach::InReach).await;
+    let user = kim.find("").await.remove(0).id;
+    let request = ask(&mut kim, &user).await;
+    Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&request, "approved", "");
+    request_in(&mut kim, ApprovalState::Approved).await;
+
+    let_write(&server, false);
+    let refused = refusal(&kim, &user).await;
+    assert_eq!(refused.code, Code::AuditFailed, "{refused}");
+    assert!(refused.message.starts_with("No session begins before the team's log"), "{refused}");
+    let_write(&server, true);
+    let log = kim.console.team_log().expect("the team has a log");
+    log.watch_state().wait_for(|state| state.waiting == 0 && state.problem.is_none()).await.expect("sent");
+    let session = begin(&kim, &user).await.expect("it begins");
+    kim.until(&session, Phase::Active).await;
+    kim.console.end_session(&session, understudy_core::audit::EndCause::Operator).await;
+    assert_eq!(refusal(&kim, &user).await.code, Code::ApprovalRequired, "now it is used");
+}
+
+#[tokio::test]
+async fn a_request_that_no_colleague_ever_saw_expires_on_the_record_too() {
+    let server = team_server();
+    let kim = desk_of("Kim", &server).await;
+    let user = kim.find("").await.remove(0).id;
+    let_write(&server, false);
+    kim.console.ask_approval("shop", &user, "ticket 7", TicketContext::default()).await.expect("asked");
+    let path = Home::in_folder(kim.home.path()).audit_file().expect("a path");
+    until("the request to expire", async || {
+        kim.clock.advance_by(Duration::from_mins(1));
+        let log = LogReader::open(&path).await.expect("opens");
+        let all = log.read_after(&EntryFilter::default(), 0, 1_000).await.expect("readable");
+        Ok(all.iter().any(|entry| entry.text("event") == "approval_expired").then_some(()))
+    })
+    .await
+    .expect("it does");
+    let_write(&server, true);
+    let log = kim.console.team_log().expect("the team has a log");
+    log.watch_state().wait_for(|state| state.waiting == 0 && state.problem.is_none()).await.expect("sent");
+    let sent = "SELECT count(*) FROM understudy.entries WHERE entry ->> 'event' = 'approval_expired'";
+    assert_eq!(server.sql("audit", sent), "1");
 }
 
 #[tokio::test]

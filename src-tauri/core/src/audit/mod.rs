@@ -126,28 +126,41 @@ impl AuditLog {
         Ok(number)
     }
 
-    /// Writes that the approval of a request of this log is used, unless another console of this home has used it;
-    /// `false`: it has.
-    pub async fn append_use_of_approval(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
-        let pool = self.held.current_pool().await?;
-        let link = NewRow::from(entry)
-            .insert_once(&pool, &self.run.id, request)
-            .await
-            .map_err(|cause| file::audit_error("write to the audit log", cause))?;
+    /// Writes the end of a request for approval of this log: that it was used or has expired. `false`: another console of
+    /// this home has written one of the two already.
+    pub async fn append_end_of_request(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
+        const ENDS: [&str; 2] = ["approval_used", "approval_expired"];
+        let row = NewRow::from(entry);
+        let insert = async || -> Result<sqlx::Result<Option<EntryLink>>> {
+            let pool = self.held.current_pool().await?;
+            Ok(row.insert_once(&pool, &self.run.id, request, ENDS).await)
+        };
+        let written = match insert().await? {
+            Err(cause) if file::was_moved(&cause) => insert().await?,
+            outcome => outcome,
+        };
+        let link = written.map_err(write_error)?;
         if let Some(link) = &link {
+            self.note_written(link);
             self.due.note_entry(link.number, false);
         }
         Ok(link.is_some())
     }
 
     async fn insert_row(&self, row: &NewRow<'_>) -> Result<EntryLink> {
-        match self.try_insert(row).await? {
+        let written = match self.try_insert(row).await? {
             Err(cause) if file::was_moved(&cause) => self.try_insert(row).await?,
             outcome => outcome,
-        }
-        .map_err(|cause| file::audit_error("write to the audit log", cause))
-        // Also if its number is lower than the one before: another file may be in the log's place.
-        .inspect(|link| drop(self.latest.send_replace(link.clone())))
+        };
+        let link = written.map_err(write_error)?;
+        self.note_written(&link);
+        Ok(link)
+    }
+
+    /// Tells those who send entries elsewhere: also if its number is lower than the one before, because another file may
+    /// be in the log's place.
+    fn note_written(&self, link: &EntryLink) {
+        self.latest.send_replace(link.clone());
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
@@ -165,6 +178,10 @@ impl AuditLog {
             .await
             .map_err(read_error)
     }
+}
+
+fn write_error(cause: sqlx::Error) -> Error {
+    file::audit_error("write to the audit log", cause)
 }
 
 fn read_error(cause: sqlx::Error) -> Error {

@@ -93,20 +93,22 @@ impl NewRow<'_> {
         Ok(link)
     }
 
-    /// The same, unless the log has the same event with the same detail after entry `after`. Nobody else writes to the
-    /// log meanwhile.
+    /// The same, unless the log has one of these events with the same detail after entry `after`. Nobody else writes to
+    /// the log meanwhile.
     pub(super) async fn insert_once(
         &self,
         pool: &SqlitePool,
         run: &str,
         after: i64,
+        events: [&str; 2],
     ) -> sqlx::Result<Option<EntryLink>> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         let is_there: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event = ? AND detail = ?)",
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event IN (?, ?) AND detail = ?)",
         )
         .bind(after)
-        .bind(&self.event)
+        .bind(events[0])
+        .bind(events[1])
         .bind(&self.detail)
         .fetch_one(&mut *transaction)
         .await?;

@@ -191,11 +191,11 @@ impl Approvals {
         ))
     }
 
-    /// It was neither used nor declined.
-    pub(super) fn is_unused(&self, name: &RequestName) -> bool {
-        self.requests.get(&(name.log.clone(), name.id)).is_some_and(|request| {
-            !request.is_used && request.decision.as_ref().is_none_or(|decision| decision.approved)
-        })
+    pub(super) fn is_declined(&self, name: &RequestName) -> bool {
+        self.requests
+            .get(&(name.log.clone(), name.id))
+            .and_then(|request| request.decision.as_ref())
+            .is_some_and(|decision| !decision.approved)
     }
 
     /// It was used here, which the team's log will say too.

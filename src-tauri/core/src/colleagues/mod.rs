@@ -266,9 +266,9 @@ impl Colleagues {
         Ok(open)
     }
 
-    /// Whether this request still waits or can be used, its time apart.
-    pub(crate) fn is_unused(&self, name: &RequestName) -> bool {
-        self.known.lock().approvals.is_unused(name)
+    /// Whether a colleague is known to have declined this request.
+    pub(crate) fn is_declined(&self, name: &RequestName) -> bool {
+        self.known.lock().approvals.is_declined(name)
     }
 
     /// It was used here, which the team's log will say too.

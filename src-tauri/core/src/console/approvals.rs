@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::Console;
-use crate::audit::{ConsoleEvent, RequestName};
+use crate::audit::{ConsoleEntry, ConsoleEvent, RequestName};
 use crate::colleagues::ApprovalRequest;
 use crate::colleagues::approvals::APPROVAL_LASTS_MS;
 use crate::customer_link::TicketContext;
 use crate::error::{Code, Error, Result};
-use crate::impersonation::{self, ImpersonationRequest, NeededApproval};
+use crate::impersonation::{self, FoundApproval, ImpersonationRequest, NeededApproval};
 
 impl Console {
     /// The requests that can be decided or used, oldest first.
@@ -48,16 +48,19 @@ impl Console {
             .entry_about(id, ConsoleEvent::ApprovalExpired(name.clone()))
             .about_user(impersonation::name_user(label));
         let (colleagues, sessions) = (Arc::clone(&self.colleagues), Arc::clone(&self.impersonations));
-        let clock = self.clock.clone();
+        let (audit, clock) = (self.audit.clone(), self.clock.clone());
         tokio::spawn(async move {
             let until = clock.now().add_ms(APPROVAL_LASTS_MS);
             tokio::select! {
                 () = colleagues.closed() => return,
                 () = clock.wait_until(until) => {}
             }
-            if colleagues.is_unused(&name) {
-                let mut expired = expired;
-                expired.at_ms = clock.now_ms();
+            if colleagues.is_declined(&name) {
+                return;
+            }
+            let expired = ConsoleEntry { at_ms: clock.now_ms(), ..expired };
+            // Also if no colleague ever saw it, because the team's log was out of reach.
+            if audit.append_end_of_request(&expired, name.id).await.is_err() {
                 sessions.log_console_entry(expired).await;
             }
         });
@@ -76,8 +79,8 @@ impl Console {
         self.record_first(entry, "Nothing was decided").await
     }
 
-    /// Uses the approval that a session needs, or records that it begins without one.
-    pub(super) async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()> {
+    /// Finds the approval that a session needs, or records that it begins without one.
+    pub(super) async fn find_approval(&self, needed: NeededApproval<'_>) -> Result<Option<FoundApproval>> {
         let NeededApproval { connection, user, mode, operator, reason, ticket, break_glass } = needed;
         let entry = |event| {
             self.new_entry(event)
@@ -95,12 +98,20 @@ impl Console {
                 return Err(Error::new(Code::ReasonRequired, message)
                     .with_hint("Enter one in a few words. All of the team are told."));
             }
-            return self.record_first(entry(ConsoleEvent::GlassBroken { mode }), "Nothing begins").await;
+            self.record_first(entry(ConsoleEvent::GlassBroken { mode }), "Nothing begins").await?;
+            return Ok(None);
         }
-        let name = self.colleagues.find_approved((&connection.id, &user.id, mode), operator)?;
-        let used = entry(ConsoleEvent::ApprovalUsed(name.clone()));
-        let is_first = self.audit.append_use_of_approval(&used, name.id).await?;
-        self.colleagues.note_use(&name);
+        let request = self.colleagues.find_approved((&connection.id, &user.id, mode), operator)?;
+        let used = entry(ConsoleEvent::ApprovalUsed(request.clone()));
+        Ok(Some(FoundApproval { request, used }))
+    }
+
+    /// Uses an approval, unless it was used meanwhile, or its time is over.
+    pub(super) async fn use_approval(&self, found: FoundApproval) -> Result<()> {
+        let FoundApproval { request, used } = found;
+        let used = ConsoleEntry { at_ms: self.clock.now_ms(), ..used };
+        let is_first = self.audit.append_end_of_request(&used, request.id).await?;
+        self.colleagues.note_use(&request);
         if is_first {
             return Ok(());
         }

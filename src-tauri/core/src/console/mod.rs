@@ -43,7 +43,7 @@ use crate::directories::{Directories, OpenConnection};
 use crate::directory;
 use crate::error::Result;
 use crate::home::Home;
-use crate::impersonation::{ConnectionProvider, Impersonations, NeededApproval};
+use crate::impersonation::{ConnectionProvider, FoundApproval, Impersonations, NeededApproval};
 use crate::latest_only::LatestOnly;
 use crate::lookups::Lookups;
 use crate::notice::{Notice, Notices, Toast};
@@ -297,7 +297,11 @@ impl ConnectionProvider for Console {
         self.await_team_log(written).await
     }
 
-    async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()> {
-        self.use_approval(needed).await
+    async fn find_approval(&self, needed: NeededApproval<'_>) -> Result<Option<FoundApproval>> {
+        self.find_approval(needed).await
+    }
+
+    async fn use_approval(&self, found: FoundApproval) -> Result<()> {
+        self.use_approval(found).await
     }
 }

@@ -49,7 +49,7 @@ use self::session_gateway::{GatewaySurroundings, PublicCaches};
 use self::session_start::ImpersonationTurns;
 use self::spare_window::SpareSlot;
 use crate::access::SessionMode;
-use crate::audit::{AuditLog, EntryLink, OperatorIdentity};
+use crate::audit::{AuditLog, ConsoleEntry, EntryLink, OperatorIdentity, RequestName};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
@@ -80,8 +80,18 @@ pub trait ConnectionProvider: Send + Sync {
     /// if it does not get them.
     async fn await_team_log(&self, written: &EntryLink) -> Result<()>;
 
-    /// Uses the approval that a session needs, or records that it begins without one. Fails if it may not begin.
-    async fn use_approval(&self, needed: NeededApproval<'_>) -> Result<()>;
+    /// Finds the approval that a session needs, or records that it begins without one. Fails if it may not begin.
+    async fn find_approval(&self, needed: NeededApproval<'_>) -> Result<Option<FoundApproval>>;
+
+    /// Uses this approval. Fails if it was used meanwhile.
+    async fn use_approval(&self, found: FoundApproval) -> Result<()>;
+}
+
+/// An approval that can be used.
+pub struct FoundApproval {
+    pub request: RequestName,
+    /// What is written once it is used.
+    pub used: ConsoleEntry,
 }
 
 /// A session that needs approval and is about to begin.

@@ -12,8 +12,8 @@ use super::denial::Denial;
 use super::session_gateway::SessionGateway;
 use super::spare_window::SpareWindow;
 use super::{
-    ImpersonationRequest, Impersonations, NeededApproval, RunningSession, quitting_error, read_user,
-    template_context, to_subject, user_label,
+    FoundApproval, ImpersonationRequest, Impersonations, NeededApproval, RunningSession, quitting_error,
+    read_user, template_context, to_subject, user_label,
 };
 use crate::audit::{EndCause, Entry};
 use crate::browser::WindowOptions;
@@ -56,6 +56,8 @@ struct PreparedSession {
     id: String,
     /// A window that is ready for it.
     spare: Option<SpareWindow>,
+    /// Used once the session's first entry is where it has to be.
+    approval: Option<FoundApproval>,
 }
 
 impl Impersonations {
@@ -93,7 +95,7 @@ impl Impersonations {
         let row = read_user(&directory, &request.user).await?;
         let spare = self.take_spare_window(&connection).await;
         let judged = match judge_session(request, Arc::clone(&connection), &directory, &row, spare.as_ref()) {
-            Ok(prepared) => self.use_approval(request, prepared).await,
+            Ok(prepared) => self.find_approval(request, prepared).await,
             Err(denial) => Err(denial),
         };
         match judged {
@@ -107,8 +109,8 @@ impl Impersonations {
         }
     }
 
-    /// Uses the approval that this session needs, if its connection asks for one.
-    async fn use_approval(
+    /// Finds the approval that this session needs, if its connection asks for one.
+    async fn find_approval(
         &self,
         request: &ImpersonationRequest,
         prepared: PreparedSession,
@@ -126,12 +128,12 @@ impl Impersonations {
             ticket: &request.ticket.ticket,
             break_glass: request.break_glass,
         };
-        let used = match self.connection_provider() {
-            Ok(provider) => provider.use_approval(needed).await,
+        let found = match self.connection_provider() {
+            Ok(provider) => provider.find_approval(needed).await,
             Err(error) => Err(error),
         };
-        match used {
-            Ok(()) => Ok(prepared),
+        match found {
+            Ok(approval) => Ok(PreparedSession { approval, ..prepared }),
             Err(error) => {
                 let refusal = PolicyRefusal::not_approved(error);
                 Err(Box::new(Denial { user: prepared.user, refusal }))
@@ -158,7 +160,7 @@ impl Impersonations {
         request: ImpersonationRequest,
         prepared: PreparedSession,
     ) -> Result<SessionView> {
-        let PreparedSession { connection, user, context, reason, id, spare } = prepared;
+        let PreparedSession { connection, user, context, reason, id, spare, approval } = prepared;
         let view = SessionView {
             id: id.clone(),
             connection: connection.id.clone(),
@@ -202,7 +204,15 @@ impl Impersonations {
                 return Err(error);
             }
         };
-        if let Err(error) = self.await_team_log(&written).await {
+        // An approval is used last: it is not lost where the session does not begin.
+        let permitted = async {
+            self.await_team_log(&written).await?;
+            match approval {
+                Some(found) => self.connection_provider()?.use_approval(found).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = permitted.await {
             self.discard_window(&running).await;
             self.log_event(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
             return Err(error);
@@ -333,5 +343,5 @@ fn judge_session(
     {
         return Err(Box::new(Denial { user, refusal }));
     }
-    Ok(PreparedSession { connection, user, context, reason, id, spare: None })
+    Ok(PreparedSession { connection, user, context, reason, id, spare: None, approval: None })
 }

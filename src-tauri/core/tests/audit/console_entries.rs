@@ -5,7 +5,7 @@ use understudy_core::audit::reader::{EntryFilter, LogReader};
 use understudy_core::audit::verify::LogFault;
 use understudy_core::audit::{
     ConsoleEntry, ConsoleEvent, DownloadedFile, ExportKind, HeldBackRequest, LeftApplication,
-    NamedConnection, NamedUser,
+    NamedConnection, NamedUser, RequestName,
 };
 use understudy_core::policy::PolicyRule;
 
@@ -348,4 +348,26 @@ async fn an_owed_entry_is_written_late_with_its_time_and_in_order() {
         read_all(&desk).await.iter().map(|one| (one.at_ms(), one.describe())).collect();
     assert_eq!(written, [(1, "first".into()), (2, "second".into())]);
     assert!(!next.has_owed_entries());
+}
+
+/// Who sends entries elsewhere waits for this.
+#[tokio::test]
+async fn a_request_ends_once_and_that_is_told() {
+    let desk = Desk::new();
+    let (log, other) = (desk.log().await, desk.log().await);
+    let asked = ConsoleEvent::ApprovalAsked { mode: SessionMode::Full };
+    let name = |id| RequestName { log: "l".into(), id };
+    for (at, first_end) in [ConsoleEvent::ApprovalUsed, ConsoleEvent::ApprovalExpired].into_iter().enumerate()
+    {
+        let id = log.append_numbered(&entry(1, asked.clone())).await.unwrap();
+        let mut lines = log.lines();
+        assert!(log.append_end_of_request(&entry(2, first_end(name(id))), id).await.unwrap(), "{at}");
+        lines.wait_for_entry().await.unwrap();
+        assert_eq!(log.latest_entry().number, id + 1);
+        for (log, end) in
+            [(&log, ConsoleEvent::ApprovalUsed(name(id))), (&other, ConsoleEvent::ApprovalExpired(name(id)))]
+        {
+            assert!(!log.append_end_of_request(&entry(3, end), id).await.unwrap(), "{at}");
+        }
+    }
 }
