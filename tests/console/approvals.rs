@@ -10,7 +10,7 @@ use understudy_core::colleagues::{ApprovalRequest, ApprovalState, TeamLogReach};
 use understudy_core::customer_link::TicketContext;
 use understudy_core::error::{Code, Error};
 use understudy_core::home::Home;
-use understudy_core::notice::Notice;
+use understudy_core::notice::{Notice, Toast};
 use understudy_core::session::Phase;
 use understudy_test_support::postgres::PostgresServer;
 use understudy_test_support::wait::until;
@@ -277,4 +277,37 @@ async fn broken_glass_needs_a_reason_and_is_told_to_all() {
     assert!(told.text.starts_with("Kim signs in as "), "{told:?}");
     assert!(told.hint.is_some_and(|hint| hint.contains("the house is on fire")));
     kim.until(&session.id, Phase::Active).await;
+}
+
+#[tokio::test]
+async fn broken_glass_is_told_after_a_cut_connection_too_and_never_twice() {
+    let server = team_server();
+    let mut bo = desk_of("Bo", &server).await;
+    let ada = Elsewhere { server: &server, name: "ada", role: "understudy" };
+    let eve = Elsewhere { server: &server, name: "eve", role: "understudy" };
+    let glass = json!({ "mode": "full" });
+    // While Bo's console is cut off, it does not hear of it.
+    server.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'understudy'",
+    );
+    bo.presence(|presence| presence.reach == TeamLogReach::OutOfReach).await;
+    ada.write("glass_broken", &glass, "the house is on fire");
+    bo.clock.advance_by(Duration::from_secs(30));
+    let without_approval = |toast: &Toast| toast.text.contains("without approval");
+    assert!(bo.toast_that(without_approval).await.text.starts_with("ada signs in"));
+    bo.presence(|presence| presence.reach == TeamLogReach::InReach).await;
+
+    // Any role may notify: the same again, and a flood of it. What comes next is another one.
+    let told = r#"{"log":"log-of-ada","id":1,"event":"glass_broken"}"#;
+    server.sql("audit", &format!("SET SESSION AUTHORIZATION understudy; NOTIFY understudy, '{told}'"));
+    server.sql(
+        "audit",
+        &format!(
+            "SET SESSION AUTHORIZATION understudy;
+             SELECT count(pg_notify('understudy', replace('{told}', '1', n::text))) FROM generate_series(1, 3000) AS n"
+        ),
+    );
+    eve.write("glass_broken", &glass, "it still is");
+    assert!(bo.toast_that(without_approval).await.text.starts_with("eve signs in"));
 }

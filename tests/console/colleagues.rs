@@ -138,3 +138,31 @@ async fn the_session_of_a_killed_console_is_said_to_be_unsure_and_gone_after_its
     bo.clock.advance_by(Duration::from_mins(32));
     sees(&mut bo, <[_]>::is_empty).await;
 }
+
+/// Any role may notify: who names the beginning of a session that is over brings nobody back into the account.
+#[tokio::test]
+async fn a_notification_about_a_session_that_is_over_changes_nothing() {
+    let server = team_server();
+    let url = server.url("understudy", "audit");
+    let mut ada = desk_of("Ada", &url).await;
+    let mut bo = desk_of("Bo", &url).await;
+    bo.presence(is_known).await;
+    let (user, other) = {
+        let mut users = ada.find("").await;
+        (users.remove(0), users.remove(0))
+    };
+    let session = ada.console.impersonate("shop", &user.id, "ticket 7", Map::new()).await.expect("begins");
+    sees(&mut bo, |seen| seen.len() == 1).await;
+    ada.until(&session.id, Phase::Active).await;
+    ada.console.end_session(&session.id, EndCause::Operator).await;
+    sees(&mut bo, <[_]>::is_empty).await;
+    server.sql(
+        "audit",
+        "SET SESSION AUTHORIZATION understudy;
+         SELECT pg_notify('understudy', jsonb_build_object('log', log, 'id', id, 'event', 'begun')::text)
+         FROM understudy.entries WHERE entry ->> 'event' = 'begun'",
+    );
+    let next = ada.console.impersonate("shop", &other.id, "ticket 8", Map::new()).await.expect("begins");
+    let seen = sees(&mut bo, |seen| !seen.is_empty()).await;
+    assert_eq!(seen.iter().map(|one| &one.session).collect::<Vec<_>>(), [&next.id]);
+}

@@ -1,11 +1,12 @@
 //! Colleagues: who of the team is in a customer's account right now, and what they approve, from the team's log.
 //!
 //! `team_entry` is one entry of that log, [`open_sessions`](self) folds them into what is open, `reading` asks the
-//! database, and `watch` keeps it current: the database tells what is new (LISTEN), and is asked from time to time.
+//! database, `broken_glass` knows what the operator was told of, and `watch` keeps it all current: the database tells what is new (LISTEN), and is asked from time to time.
 //! Who is where is for information: nothing waits for it, and nothing fails without it. [`approvals`] of a second person are
 //! not: a session that needs one does not begin without.
 
 pub mod approvals;
+mod broken_glass;
 mod open_sessions;
 mod reading;
 mod team_entry;
@@ -20,6 +21,7 @@ use ts_rs::TS;
 
 use self::approvals::Approvals;
 pub use self::approvals::{ApprovalRequest, ApprovalState};
+use self::broken_glass::BrokenGlass;
 use self::open_sessions::OpenSessions;
 use self::team_entry::TeamEntry;
 use crate::access::SessionMode;
@@ -98,6 +100,7 @@ struct Known {
     open: OpenSessions,
     approvals: Approvals,
     server_time: Option<ServerTime>,
+    glass: BrokenGlass,
     shown: Presence,
     requests: Vec<ApprovalRequest>,
 }

@@ -21,11 +21,45 @@ pub(super) const EVENTS: &[&str] = &["begun", "active", "refused", "unlocked", "
 pub(super) const APPROVAL_EVENTS: &[&str] =
     &["approval_asked", "approved", "approval_declined", "approval_used", GLASS_BROKEN];
 
+/// The most rows of each kind that are read: the newest. No team has as many, but one of its roles could write them.
+const MOST_SESSIONS: i64 = 2_000;
+const MOST_ROWS: i64 = 5_000;
+const MOST_BROKEN: i64 = 100;
+const MOST_CONSOLES: i64 = 10_000;
+
 /// Somebody went on without the approval that they needed.
 pub(super) const GLASS_BROKEN: &str = "glass_broken";
 
-const COLUMNS: &str = "log, id, written_by, (extract(epoch FROM written_at) * 1000)::bigint AS written_at_ms, \
-                       hashtext(log) AS console, line";
+/// What is read of an entry besides its time.
+const TEXTS: &[&str] = &[
+    "event",
+    "session",
+    "connection",
+    "connection_name",
+    "user_id",
+    "user_name",
+    "user_email",
+    "reason",
+    "detail",
+    "mode",
+    "ticket",
+    "operator_name",
+    "operator_email",
+    "os_user",
+    "host",
+];
+
+/// The columns that [`read_row`] needs. No text is longer than consoles write them.
+fn list_columns() -> String {
+    let texts: Vec<String> =
+        TEXTS.iter().map(|name| format!("'{name}', left(entry ->> '{name}', 500)")).collect();
+    format!(
+        "log, id, written_by, written_at, (extract(epoch FROM written_at) * 1000)::bigint AS written_at_ms,
+         hashtext(log) AS console,
+         jsonb_strip_nulls(jsonb_build_object('at_ms', entry -> 'at_ms', {}))::text AS line",
+        texts.join(", ")
+    )
+}
 
 /// Says that a console with this log is connected, for as long as this connection lasts.
 pub(super) async fn announce_console(listener: &mut PgListener, log: &str) -> sqlx::Result<()> {
@@ -42,9 +76,11 @@ pub(super) async fn read_connected(listener: &mut PgListener) -> sqlx::Result<BT
     let held: Vec<i64> = sqlx::query_scalar(
         "SELECT DISTINCT objid::bigint FROM pg_locks
          WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::int4::bigint::oid AND granted
-             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         LIMIT $2",
     )
     .bind(CONSOLES)
+    .bind(MOST_CONSOLES)
     .fetch_all(listener)
     .await?;
     // The lock's number is shown without its sign.
@@ -62,13 +98,19 @@ pub(super) async fn read_open_sessions(listener: &mut PgListener) -> sqlx::Resul
                      SELECT FROM understudy.entries AS ended
                      WHERE ended.log = begun.log AND ended.entry ->> 'session' = begun.entry ->> 'session'
                          AND left(ended.entry ->> 'session', 200) = left(begun.entry ->> 'session', 200)
-                         AND left(ended.entry ->> 'event', 200) = 'ended'))
-         SELECT {COLUMNS} FROM understudy.entries JOIN open USING (log)
-         WHERE entry ->> 'session' = open.session AND left(entry ->> 'session', 200) = left(open.session, 200)
-             AND left(entry ->> 'event', 200) = ANY ($1)
-         ORDER BY written_at, log, id"
+                         AND left(ended.entry ->> 'event', 200) = 'ended')
+             ORDER BY written_at DESC LIMIT $2),
+         newest AS (
+             SELECT {} FROM understudy.entries JOIN open USING (log)
+             WHERE entry ->> 'session' = open.session AND left(entry ->> 'session', 200) = left(open.session, 200)
+                 AND left(entry ->> 'event', 200) = ANY ($1)
+             ORDER BY written_at DESC, id DESC LIMIT $3)
+         SELECT * FROM newest ORDER BY written_at, log, id",
+        list_columns()
     )))
     .bind(EVENTS)
+    .bind(MOST_SESSIONS)
+    .bind(MOST_ROWS)
     .fetch_all(listener)
     .await?;
     rows.iter().filter_map(|row| read_row(row).transpose()).collect()
@@ -76,16 +118,47 @@ pub(super) async fn read_open_sessions(listener: &mut PgListener) -> sqlx::Resul
 
 /// The entries about approvals of the last half hour: more than any request lasts.
 pub(super) async fn read_approvals(listener: &mut PgListener) -> sqlx::Result<Vec<TeamEntry>> {
-    // As the index names them.
-    let events = APPROVAL_EVENTS.iter().map(|event| format!("'{event}'")).collect::<Vec<_>>().join(", ");
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM understudy.entries
-         WHERE entry ->> 'event' IN ({events}) AND written_at > now() - interval '30 minutes'
-         ORDER BY written_at, log, id"
+        "WITH newest AS (
+             SELECT {} FROM understudy.entries
+             WHERE {} AND written_at > now() - interval '30 minutes'
+             ORDER BY written_at DESC, id DESC LIMIT $1)
+         SELECT * FROM newest ORDER BY written_at, log, id",
+        list_columns(),
+        is_about_approvals()
     )))
+    .bind(MOST_ROWS)
     .fetch_all(listener)
     .await?;
     rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+/// The entries of sessions without approval since this time of the database, in milliseconds since the Unix epoch.
+pub(super) async fn read_broken_glass(
+    listener: &mut PgListener,
+    since_ms: i64,
+) -> sqlx::Result<Vec<TeamEntry>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "WITH newest AS (
+             SELECT {} FROM understudy.entries
+             WHERE {} AND entry ->> 'event' = $1 AND written_at >= to_timestamp($2::bigint::float8 / 1000)
+             ORDER BY written_at DESC, id DESC LIMIT $3)
+         SELECT * FROM newest ORDER BY written_at, log, id",
+        list_columns(),
+        is_about_approvals()
+    )))
+    .bind(GLASS_BROKEN)
+    .bind(since_ms)
+    .bind(MOST_BROKEN)
+    .fetch_all(listener)
+    .await?;
+    rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+/// As the index names them.
+fn is_about_approvals() -> String {
+    let events = APPROVAL_EVENTS.iter().map(|event| format!("'{event}'")).collect::<Vec<_>>().join(", ");
+    format!("entry ->> 'event' IN ({events})")
 }
 
 /// What the server says about itself and this console.
@@ -114,7 +187,8 @@ pub(super) async fn read_server_facts(listener: &mut PgListener) -> sqlx::Result
     })
 }
 
-/// These entries, those of each log in their order.
+/// These entries, those of each log in their order. Anybody can have named them, so what is long over is not among them:
+/// not the beginning of a session that has ended.
 pub(super) async fn read_entries(
     listener: &mut PgListener,
     entries: &[(String, i64)],
@@ -124,8 +198,16 @@ pub(super) async fn read_entries(
     }
     let (logs, ids): (Vec<&str>, Vec<i64>) = entries.iter().map(|(log, id)| (log.as_str(), *id)).unzip();
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM understudy.entries
-         WHERE (log, id) IN (SELECT * FROM unnest($1::text[], $2::bigint[])) ORDER BY written_at, log, id"
+        "SELECT {} FROM understudy.entries AS told
+         WHERE (log, id) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))
+             AND written_at > now() - interval '1 day'
+             AND (entry ->> 'event' <> 'begun' OR NOT EXISTS (
+                 SELECT FROM understudy.entries AS ended
+                 WHERE ended.log = told.log AND ended.entry ->> 'session' = told.entry ->> 'session'
+                     AND left(ended.entry ->> 'session', 200) = left(told.entry ->> 'session', 200)
+                     AND left(ended.entry ->> 'event', 200) = 'ended'))
+         ORDER BY written_at, log, id",
+        list_columns()
     )))
     .bind(logs)
     .bind(ids)

@@ -8,13 +8,13 @@ use sqlx::postgres::{PgListener, PgNotification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::broken_glass::BrokenGlass;
 use super::reading::{
-    APPROVAL_EVENTS, CHANNEL, EVENTS, GLASS_BROKEN, announce_console, read_approvals, read_connected,
+    APPROVAL_EVENTS, CHANNEL, EVENTS, announce_console, read_approvals, read_broken_glass, read_connected,
     read_entries, read_open_sessions, read_server_facts,
 };
 use super::team_entry::TeamEntry;
 use super::{Colleagues, Known, ServerTime, TeamLogReach};
-use crate::clock::Moment;
 use crate::error::{Code, Error};
 use crate::notice::{Notice, Toast, ToastKind};
 use crate::sanitize;
@@ -37,6 +37,13 @@ const PAUSES_MS: [i64; 5] = [1_000, 2_000, 5_000, 15_000, 30_000];
 /// More entries at once than this, and all open sessions are read instead.
 const MOST_AT_ONCE: usize = 1_000;
 
+/// The pause after such a reading, and after any other. Notifications wait meanwhile, and come together.
+const AFTER_FLOOD: Duration = Duration::from_secs(1);
+const BETWEEN_READS: Duration = Duration::from_millis(50);
+
+/// How many sessions without approval are told one by one.
+const MOST_TOASTS: usize = 5;
+
 /// What the database tells of an entry.
 #[derive(Deserialize)]
 struct ToldEntry {
@@ -51,7 +58,10 @@ impl Colleagues {
         let Some(url) = url else {
             return self.update(TeamLogReach::NoLog, None, Known::clear);
         };
-        self.update(TeamLogReach::Connecting, None, Known::clear);
+        self.update(TeamLogReach::Connecting, None, |known| {
+            known.clear();
+            known.glass = BrokenGlass::default();
+        });
         let mut failures = 0;
         loop {
             let failed = tokio::select! {
@@ -117,9 +127,17 @@ impl Colleagues {
                     continue;
                 }
             };
-            let Some(told) = told else { return Ok(()) };
-            is_told |= told.channel() == own_channel;
-            self.take_told(listener, told, &mut read_again).await?;
+            let Some(first) = told else { return Ok(()) };
+            let told = Told::gather(listener, first, &own_channel);
+            is_told |= told.is_heard;
+            if told.is_flood {
+                self.read_all(listener).await?;
+                read_again = self.clock.now().add_ms(READ_AGAIN_MS);
+                tokio::time::sleep(AFTER_FLOOD).await;
+            } else {
+                self.read_told(listener, &told.entries).await?;
+                tokio::time::sleep(BETWEEN_READS).await;
+            }
         }
     }
 
@@ -130,7 +148,12 @@ impl Colleagues {
         let approvals = in_time(read_approvals(listener)).await?;
         let asked_at = self.clock.now();
         let facts = in_time(read_server_facts(listener)).await?;
+        let server_ms = facts.now_ms;
+        let since_ms = self.known.lock().glass.since_ms(server_ms);
+        let broken = in_time(read_broken_glass(listener, since_ms)).await?;
+        self.tell_broken_glass(&broken);
         self.update(TeamLogReach::InReach, None, |known| {
+            known.glass.finish_reading(server_ms);
             known.clear();
             known.approvals.roles_are_personal = facts.roles_are_personal;
             known.approvals.own_role = facts.role;
@@ -149,31 +172,59 @@ impl Colleagues {
         Ok(())
     }
 
-    /// Takes what the database has told of, all of it at once.
-    async fn take_told(
-        &self,
-        listener: &mut PgListener,
-        first: PgNotification,
-        read_again: &mut Moment,
-    ) -> sqlx::Result<()> {
-        let mut told = vec![first];
-        while let Some(next) = listener.next_buffered() {
-            told.push(next);
-        }
-        let entries: Vec<(String, i64)> = told.iter().filter_map(name_entry).collect();
-        if entries.len() > MOST_AT_ONCE {
-            self.read_all(listener).await?;
-            *read_again = self.clock.now().add_ms(READ_AGAIN_MS);
-            return Ok(());
-        }
-        let rows = in_time(read_entries(listener, &entries)).await?;
-        for row in rows.iter().filter(|row| row.entry.event == GLASS_BROKEN && row.log != self.own_log) {
-            self.notices.send(Notice::Toast(describe_broken_glass(row)));
-        }
+    /// Reads the entries that the database has told of.
+    async fn read_told(&self, listener: &mut PgListener, entries: &[(String, i64)]) -> sqlx::Result<()> {
+        let rows = in_time(read_entries(listener, entries)).await?;
+        self.tell_broken_glass(&rows);
         if !rows.is_empty() {
             self.update(TeamLogReach::InReach, None, |known| rows.iter().for_each(|row| known.apply(row)));
         }
         Ok(())
+    }
+
+    /// Tells the operator who has begun a session without the approval that it needs.
+    fn tell_broken_glass(&self, rows: &[TeamEntry]) {
+        let mut known = self.known.lock();
+        let news = known.glass.take(rows, &self.own_log);
+        for row in news.iter().take(MOST_TOASTS) {
+            self.notices.send(Notice::Toast(describe_broken_glass(row)));
+        }
+        if let Some(more) = news.len().checked_sub(MOST_TOASTS).filter(|more| *more > 0) {
+            self.notices.send(Notice::Toast(Toast {
+                kind: ToastKind::Bad,
+                text: format!("{more} more sessions have begun without approval."),
+                hint: Some("Look for `glass_broken` in the team's log.".into()),
+                said: Vec::new(),
+            }));
+        }
+    }
+}
+
+/// What the database has told since it was last read: only that it is worth reading, for any role may tell it.
+#[derive(Default)]
+struct Told {
+    /// Those that matter here.
+    entries: Vec<(String, i64)>,
+    /// They were too many to be read one by one.
+    is_flood: bool,
+    /// What was sent on the console's own channel has arrived.
+    is_heard: bool,
+}
+
+impl Told {
+    fn gather(listener: &mut PgListener, first: PgNotification, own_channel: &str) -> Self {
+        let mut told = Self::default();
+        let mut next = Some(first);
+        while let Some(one) = next {
+            told.is_heard |= one.channel() == own_channel;
+            match name_entry(&one) {
+                Some(entry) if told.entries.len() < MOST_AT_ONCE => told.entries.push(entry),
+                Some(_) => told.is_flood = true,
+                None => {}
+            }
+            next = listener.next_buffered();
+        }
+        told
     }
 }
 
