@@ -1,17 +1,20 @@
 //! Approval by a second person: asked for, decided from another computer, and used once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use understudy_core::audit::RequestName;
-use understudy_core::audit::reader::{EntryFilter, LogReader};
+use understudy_core::clock::Clock;
 use understudy_core::colleagues::{ApprovalRequest, ApprovalState, TeamLogReach};
+use understudy_core::console::Console;
 use understudy_core::customer_link::TicketContext;
 use understudy_core::error::{Code, Error};
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Toast};
+use understudy_core::notice::{Notice, Notices, Toast};
 use understudy_core::session::Phase;
+use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::postgres::PostgresServer;
 use understudy_test_support::wait::until;
 
@@ -20,9 +23,13 @@ use crate::test_console::Desk;
 
 /// The desk of an operator whose connection asks for approval; `[policy]` is the last part of its file.
 async fn desk_of(operator: &str, server: &PostgresServer) -> Desk {
-    let url = server.url("understudy", "audit");
-    let mut desk =
-        Desk::in_team(&url, operator, |text| format!("{text}\napproval = \"second_person\"\n")).await;
+    desk_with(&format!("url = \"{}\"", server.url("understudy", "audit")), operator).await
+}
+
+/// The same, with these lines in the team file's `[audit]`.
+async fn desk_with(audit: &str, operator: &str) -> Desk {
+    let approval = |text| format!("{text}\napproval = \"second_person\"\n");
+    let mut desk = Desk::in_team_with(audit, operator, approval).await;
     desk.presence(|presence| presence.reach == TeamLogReach::InReach).await;
     desk
 }
@@ -211,11 +218,7 @@ fn let_write(server: &PostgresServer, may: bool) {
 async fn where_the_teams_log_does_not_get_the_session_its_approval_is_not_used_up() {
     let server = team_server();
     let url = server.url("understudy", "audit");
-    let mut kim = desk_of("Kim", &server).await;
-    let team_file = Home::in_folder(kim.home.path()).own_team_file();
-    std::fs::write(team_file, format!("[audit]\nurl = \"{url}\"\nrequired = true\n")).expect("written");
-    kim.console.load_connections();
-    kim.presence(|presence| presence.reach == TeamLogReach::InReach).await;
+    let mut kim = desk_with(&format!("url = \"{url}\"\nrequired = true"), "Kim").await;
     let user = kim.find("").await.remove(0).id;
     let request = ask(&mut kim, &user).await;
     Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&request, "approved", "");
@@ -234,27 +237,40 @@ async fn where_the_teams_log_does_not_get_the_session_its_approval_is_not_used_u
     assert_eq!(refusal(&kim, &user).await.code, Code::ApprovalRequired, "now it is used");
 }
 
+/// Lets minutes pass until this computer's log says so often that a request has expired.
+async fn expires(console: &Console, clock: &Clock, times: usize) {
+    until("the request to expire", async || {
+        clock.advance_by(Duration::from_mins(1));
+        let found = console.list_entries("event:approval_expired", None, 0).await?;
+        Ok((found.entries.len() == times).then_some(()))
+    })
+    .await
+    .expect("it does");
+}
+
 #[tokio::test]
-async fn a_request_that_no_colleague_ever_saw_expires_on_the_record_too() {
+async fn a_request_that_no_colleague_ever_saw_expires_on_the_record_too_also_after_a_restart() {
     let server = team_server();
     let kim = desk_of("Kim", &server).await;
     let user = kim.find("").await.remove(0).id;
     let_write(&server, false);
-    kim.console.ask_approval("shop", &user, "ticket 7", TicketContext::default()).await.expect("asked");
-    let path = Home::in_folder(kim.home.path()).audit_file().expect("a path");
-    until("the request to expire", async || {
-        kim.clock.advance_by(Duration::from_mins(1));
-        let log = LogReader::open(&path).await.expect("opens");
-        let all = log.read_after(&EntryFilter::default(), 0, 1_000).await.expect("readable");
-        Ok(all.iter().any(|entry| entry.text("event") == "approval_expired").then_some(()))
-    })
-    .await
-    .expect("it does");
+    let ask = || kim.console.ask_approval("shop", &user, "ticket 7", TicketContext::default());
+    ask().await.expect("asked");
+    expires(&kim.console, &kim.clock, 1).await;
+
+    ask().await.expect("asked");
+    kim.console.shut_down().await;
+    let home = Home::in_folder(kim.home.path());
+    let browser = Arc::new(PlainBrowser::default());
+    let clock = kim.clock.clone();
+    let again =
+        Console::open(home, kim.vault.clone(), browser, Notices::default(), clock).await.expect("it opens");
+    expires(&again, &kim.clock, 2).await;
     let_write(&server, true);
-    let log = kim.console.team_log().expect("the team has a log");
+    let log = again.team_log().expect("the team has a log");
     log.watch_state().wait_for(|state| state.waiting == 0 && state.problem.is_none()).await.expect("sent");
     let sent = "SELECT count(*) FROM understudy.entries WHERE entry ->> 'event' = 'approval_expired'";
-    assert_eq!(server.sql("audit", sent), "1");
+    assert_eq!(server.sql("audit", sent), "2");
 }
 
 #[tokio::test]

@@ -106,9 +106,14 @@ impl Desk {
 
     /// The desk of this operator, in a team whose log is at `url`.
     pub async fn in_team(url: &str, operator: &str, edit: impl FnOnce(String) -> String) -> Self {
+        Self::in_team_with(&format!("url = \"{url}\""), operator, edit).await
+    }
+
+    /// The same, with these lines in the team file's `[audit]`.
+    pub async fn in_team_with(audit: &str, operator: &str, edit: impl FnOnce(String) -> String) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let place = Home::in_folder(home.path());
-        std::fs::write(place.own_team_file(), format!("[audit]\nurl = \"{url}\"\n")).expect("written");
+        std::fs::write(place.own_team_file(), format!("[audit]\n{audit}\n")).expect("written");
         let settings = Settings { operator_name: operator.into(), ..Settings::default() };
         settings.save(&place).expect("written");
         let plain = Arc::new(PlainBrowser::default());

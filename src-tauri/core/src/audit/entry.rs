@@ -339,9 +339,7 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
         word => return Err(damaged_entry_error(&format!("unknown event \"{word}\""))),
     };
     let word = text("environment")?;
-    let environment = [Environment::Production, Environment::Staging, Environment::Development]
-        .into_iter()
-        .find(|environment| environment_word(*environment) == word)
+    let environment = find_environment(&word)
         .ok_or_else(|| damaged_entry_error(&format!("unknown environment \"{word}\"")))?;
     Ok(Entry {
         at_ms: row.try_get("at_ms").map_err(|e| damaged_entry_error(&e))?,
@@ -370,6 +368,13 @@ pub(super) fn read_entry(row: &SqliteRow) -> Result<Entry> {
 
 fn from_json<T: for<'a> Deserialize<'a>>(detail: &str) -> Result<T> {
     serde_json::from_str(detail).map_err(|error| damaged_entry_error(&error))
+}
+
+/// The environment that is written like this.
+pub(super) fn find_environment(word: &str) -> Option<Environment> {
+    [Environment::Production, Environment::Staging, Environment::Development]
+        .into_iter()
+        .find(|environment| environment_word(*environment) == word)
 }
 
 pub(super) fn environment_word(environment: Environment) -> &'static str {

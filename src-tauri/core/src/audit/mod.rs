@@ -8,7 +8,7 @@
 //! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
 //! [`verify`] compares all three. `retention` removes what was kept for long enough, on the record. [`reader`] reads a log
 //! without writing to it, for reviews and exports, [`lines`] for other places that its entries are sent to, and
-//! [`listing`] for the console's view of it, with `log_query` for what is typed there.
+//! [`listing`] for the console's view of it, with `log_query` for what is typed there. `open_requests` are those that colleagues may still approve.
 
 mod chain;
 pub mod checkpoints;
@@ -23,6 +23,7 @@ mod log_query;
 mod new_row;
 mod ocsf;
 mod open_log;
+mod open_requests;
 mod owed_entries;
 pub mod reader;
 mod retention;
@@ -54,6 +55,7 @@ pub use entry::{
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub use log_query::search_columns;
 pub(crate) use ocsf::to_ocsf;
+pub use open_requests::OpenRequest;
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::Console;
-use crate::audit::{ConsoleEntry, ConsoleEvent, RequestName};
+use crate::audit::{ConsoleEntry, ConsoleEvent, OpenRequest, RequestName};
 use crate::colleagues::ApprovalRequest;
 use crate::colleagues::approvals::APPROVAL_LASTS_MS;
 use crate::customer_link::TicketContext;
 use crate::error::{Code, Error, Result};
 use crate::impersonation::{self, FoundApproval, ImpersonationRequest, NeededApproval};
+
+/// How long after its start a console has surely read the team's log, if it is in reach.
+const READING_MS: i64 = 60_000;
 
 impl Console {
     /// The requests that can be decided or used, oldest first.
@@ -47,10 +50,31 @@ impl Console {
         let expired = self
             .entry_about(id, ConsoleEvent::ApprovalExpired(name.clone()))
             .about_user(impersonation::name_user(label));
+        self.record_expiry(name, expired, APPROVAL_LASTS_MS);
+        Ok(())
+    }
+
+    /// Goes on waiting for the ends of requests that were asked before this console was opened.
+    pub(super) async fn resume_requests(&self) -> Result<()> {
+        let now_ms = self.clock.now_ms();
+        for OpenRequest { name, at_ms, connection, user } in self.audit.list_open_requests().await? {
+            let expired = self
+                .new_entry(ConsoleEvent::ApprovalExpired(name.clone()))
+                .about_connection(connection)
+                .about_user(user);
+            let left_ms = at_ms.saturating_add(APPROVAL_LASTS_MS).saturating_sub(now_ms);
+            // By then the team's log has been read, which may say that it was declined.
+            self.record_expiry(name, expired, left_ms.clamp(READING_MS, APPROVAL_LASTS_MS));
+        }
+        Ok(())
+    }
+
+    /// Writes this entry after so many milliseconds, unless the request has ended by then.
+    fn record_expiry(&self, name: RequestName, expired: ConsoleEntry, after_ms: i64) {
         let (colleagues, sessions) = (Arc::clone(&self.colleagues), Arc::clone(&self.impersonations));
         let (audit, clock) = (self.audit.clone(), self.clock.clone());
         tokio::spawn(async move {
-            let until = clock.now().add_ms(APPROVAL_LASTS_MS);
+            let until = clock.now().add_ms(after_ms);
             tokio::select! {
                 () = colleagues.closed() => return,
                 () = clock.wait_until(until) => {}
@@ -64,7 +88,6 @@ impl Console {
                 sessions.log_console_entry(expired).await;
             }
         });
-        Ok(())
     }
 
     /// Approves a colleague's request, or declines it; `answer` may be empty.

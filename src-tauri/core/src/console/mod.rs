@@ -169,6 +169,7 @@ impl Console {
         });
         console.record(console.new_entry(ConsoleEvent::Started)).await;
         console.load_connections();
+        console.resume_requests().await?;
         Self::keep_retention(&console);
         Ok(console)
     }
