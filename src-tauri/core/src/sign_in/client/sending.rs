@@ -186,6 +186,7 @@ impl Client {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn to_unanswered(cause: reqwest::Error) -> Unanswered {
     match describe_failure(&cause) {
         words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
