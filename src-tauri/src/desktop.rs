@@ -30,9 +30,10 @@ use crate::quit::{
     Leaving, WINDOW_STATE, bring_console_to_front, close_console, quit_app, remembered_while_shown,
 };
 use crate::session_window::{self, SessionWindows};
-use crate::settings::apply_settings;
+use crate::settings::apply_first_settings;
 use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
+use crate::tray_icon::{TrayMenu, answer_tray_menu};
 #[cfg(windows)]
 use crate::windows_start::has_webview as windows_can_open;
 
@@ -100,11 +101,13 @@ fn stay_open(StartOptions { demo, link }: StartOptions) -> Result<ExitCode> {
                 })
                 .build(),
         )
+        .on_menu_event(|app, event| answer_tray_menu(app, event.id().as_ref()))
         .invoke_handler(handle_commands)
         .manage(Leaving::default())
         .manage(RunningDemo::default())
         .manage(EvidenceDesk::default())
         .manage(QuickWindow::default())
+        .manage(TrayMenu::default())
         .manage(EarlyLinks::new(link))
         .setup(move |app| {
             #[cfg(target_os = "linux")]
@@ -193,7 +196,7 @@ fn set_up(app: &AppHandle, home: Home, demo: bool) -> Result<()> {
     app.manage(Arc::clone(&console));
     open_early_links(app, &console);
     let settings = console.settings();
-    if let Err(error) = apply_settings(app, None, &settings) {
+    for error in apply_first_settings(app, &settings) {
         tracing::warn!("{error:#}");
         // There is no window yet to show it in.
         console.queue_toast(Toast::from_error(&error));

@@ -19,6 +19,7 @@ use crate::session_window::{
     AddressUse, BarAction, SessionCommand, SessionWindows, WindowTurn, emit_to_bars, open_in_browser,
     show_in_bar,
 };
+use crate::tray_icon::update_tray_menu;
 use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
@@ -40,6 +41,7 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
                 emit_to_bars(app, &session.id, "bar_changed", ());
             }
             reopen_if_idle(app, &sessions);
+            update_tray_menu(app, &sessions);
             app.emit_to(CONSOLE, "sessions", sessions)
         }
         Notice::SessionEndsSoon(session) => {

@@ -22,6 +22,7 @@ mod session_window;
 mod settings;
 mod signals;
 mod succession;
+mod tray_icon;
 #[cfg(windows)]
 mod windows_start;
 

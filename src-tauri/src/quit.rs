@@ -1,5 +1,6 @@
 //! What closing the console's window does while sessions run: ask, hide the window, or end everything. Its button, a
-//! key, a menu and the taskbar all go through [`close_console`]; a signal quits without asking.
+//! key, a menu and the taskbar all go through [`close_console`], and the tray icon's *Quit* through [`ask_to_quit`]; a
+//! signal quits without asking.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -72,20 +73,29 @@ pub enum LeaveAnswer {
 
 /// Handles a request to close the console's window.
 pub fn close_console(app: &AppHandle) {
-    // Without a console, starting has failed, and there is nothing to ask about.
-    let Some(console) = app.try_state::<Arc<Console>>() else { return quit_app(app) };
-    if !console.sessions().iter().any(is_running) {
-        return quit_app(app);
-    }
-    match console.settings().when_closed {
-        WhenClosed::Quit => quit_app(app),
-        WhenClosed::Hide => hide_console(app),
-        WhenClosed::Ask => ask_before_quitting(app),
+    match when_closed_now(app) {
+        Some(WhenClosed::Hide) => hide_console(app),
+        _ => ask_to_quit(app),
     }
 }
 
+/// Handles a request to quit. The console is not hidden instead, whatever the settings say about its window.
+pub fn ask_to_quit(app: &AppHandle) {
+    match when_closed_now(app) {
+        Some(WhenClosed::Ask | WhenClosed::Hide) => ask_before_quitting(app),
+        Some(WhenClosed::Quit) | None => quit_app(app),
+    }
+}
+
+/// What the settings say about the running sessions; `None` if none runs.
+fn when_closed_now(app: &AppHandle) -> Option<WhenClosed> {
+    // Without a console, starting has failed, and there is nothing to ask about.
+    let console = app.try_state::<Arc<Console>>()?;
+    console.sessions().iter().any(is_running).then(|| console.settings().when_closed)
+}
+
 /// Sessions that are already ending do not count.
-fn is_running(session: &SessionView) -> bool {
+pub fn is_running(session: &SessionView) -> bool {
     session.phase != Phase::Ending
 }
 

@@ -37,6 +37,7 @@ pub enum WhenClosed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own, and a key of the file")]
 pub struct Settings {
     pub theme: Theme,
     /// The operator's name in the audit log and in `{{ operator.name }}`.
@@ -52,6 +53,8 @@ pub struct Settings {
     /// Whether the console starts with the text that was in its search field when it was left.
     pub remember_search: bool,
     pub when_closed: WhenClosed,
+    /// Whether there is an icon in the desktop's tray, or in the menu bar of macOS.
+    pub tray_icon: bool,
     /// The connections' IDs in the rail's order. New connections come last. Only the console writes this; saving
     /// settings from a window does not change it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +73,7 @@ impl Default for Settings {
             single_keys: true,
             remember_search: true,
             when_closed: WhenClosed::default(),
+            tray_icon: false,
             connection_order: Vec::new(),
         }
     }
@@ -131,6 +135,7 @@ mod tests {
             shortcut: String::new(),
             quick_window: true,
             when_closed: WhenClosed::Hide,
+            tray_icon: true,
             ..Settings::default()
         };
         chosen.save(&home).unwrap();

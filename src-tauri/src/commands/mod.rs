@@ -542,10 +542,10 @@ commands! {
 
         save_settings [app: AppHandle, core: Core<'_>] (settings: Settings) -> Settings {
             let before = core.settings();
-            apply_settings(&app, Some(&before), &settings)?;
+            apply_settings(&app, &before, &settings)?;
             // Settings that cannot be saved are not applied either.
             core.save_settings(settings.clone()).inspect_err(|_| {
-                let _ = apply_settings(&app, Some(&settings), &before);
+                let _ = apply_settings(&app, &settings, &before);
             })
         }
 

@@ -60,6 +60,7 @@ use self::popups::close_popup;
 pub use self::reveal::reveal_file;
 pub use self::sandbox_check::check_sandbox;
 use self::stage::{SessionWindow, is_web};
+pub use self::title::describe_session;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
 use self::window::{PageView, find_window_at, list_windows, with_page};

@@ -11,6 +11,11 @@ const ENDING: &str = " — Understudy";
 /// `Anna Hoffmann · anna@lindenhof.example · Acme · staging — Understudy`. Titles are cut at the end, and production
 /// must not be overlooked, so it comes first, in capitals.
 pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Environment) -> String {
+    format!("{}{ENDING}", describe_session(user, connection, environment))
+}
+
+/// The same without the program's name, in one line.
+pub fn describe_session(user: &UserLabel, connection: &str, environment: Environment) -> String {
     let mut parts = vec![format_part(&user.display_name(), 40)];
     parts.extend(user.distinguishing_label().map(|apart| format_part(&apart, 40)));
     parts.push(format_part(connection, 40));
@@ -18,7 +23,7 @@ pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Envi
         Environment::Production => parts.insert(0, "PRODUCTION".into()),
         environment => parts.push(environment.as_str().into()),
     }
-    format!("{}{ENDING}", parts.join(" · "))
+    parts.join(" · ")
 }
 
 /// The title of another window of the same session: the session's, with the window's number.

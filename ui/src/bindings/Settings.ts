@@ -29,4 +29,8 @@ single_keys: boolean,
 /**
  * Whether the console starts with the text that was in its search field when it was left.
  */
-remember_search: boolean, when_closed: WhenClosed, };
+remember_search: boolean, when_closed: WhenClosed, 
+/**
+ * Whether there is an icon in the desktop's tray, or in the menu bar of macOS.
+ */
+tray_icon: boolean, };

