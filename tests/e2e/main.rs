@@ -43,6 +43,7 @@ mod shop;
 mod site;
 mod summary;
 mod ticket_notes;
+mod tray;
 mod ways_of_writing;
 mod webhook;
 mod windows;

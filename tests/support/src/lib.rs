@@ -52,6 +52,8 @@ pub mod sshd;
 pub mod stage;
 #[cfg(target_os = "linux")]
 pub mod tour;
+#[cfg(target_os = "linux")]
+pub mod tray;
 pub mod wait;
 #[cfg(target_os = "linux")]
 pub mod webdriver;
