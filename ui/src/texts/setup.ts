@@ -535,6 +535,7 @@ export const setup = {
       single_keys: "Single-letter keys",
       remember_search: "Remember the search text",
       when_closed: "When the window is closed while sessions run",
+      tray_icon: "Icon in the tray or menu bar",
     } satisfies Record<keyof Settings, string>,
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
@@ -574,6 +575,9 @@ export const setup = {
     whenClosedText: "A hidden console comes back when the last session has ended.",
     whenClosedShortcut: (key: string) =>
       `A hidden console comes back with ${key}, or when the last session has ended.`,
+    trayIcon: "Icon in the tray or menu bar",
+    trayIconText:
+      "Its menu brings the console or a running session to the front, and quits. Desktops without a tray show no icon; GNOME needs an extension for it.",
     save: "Save",
     saving: "Saving…",
   },

@@ -282,6 +282,25 @@ describe("settings", () => {
     expect(document.documentElement.dataset["theme"]).toBe("dark");
   });
 
+  test("an icon in the tray is off until it is chosen; why there can be none is said", async () => {
+    const dialog = await open();
+    const box = dialog.getByRole("checkbox", { name: "Icon in the tray or menu bar" });
+    expect(box).not.toBeChecked();
+    expect(box).toHaveAccessibleDescription(/brings the console or a running session to the front/);
+    await user.click(box);
+    fake.refuse("save_settings", {
+      code: "settings_invalid",
+      message: "The tray icon can't be shown: the library libayatana-appindicator3 is missing.",
+      hint: "Install libayatana-appindicator3-1, then start Understudy again.",
+    });
+    await press("Save");
+    expect(await dialog.findByText(/^The tray icon can't be shown/)).toBeInTheDocument();
+    expect(dialog.getByText(/^Install libayatana-appindicator3-1/)).toBeInTheDocument();
+    await press("Save");
+    await closed();
+    expect(saved()).toMatchObject({ tray_icon: true });
+  });
+
   test("a theme is shown while it is chosen, and goes if it is not saved", async () => {
     const theme = () => document.documentElement.dataset["theme"];
     const dialog = await open();
