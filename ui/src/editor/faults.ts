@@ -44,6 +44,8 @@ export const FIELDS: Record<string, FieldName> = {
   "network.credentials": "network.credentials",
   "policy.max_minutes": "policy.max_minutes",
   "policy.max_extensions": "policy.max_extensions",
+  "policy.approval": "policy.approval",
+  "policy.break_glass": "policy.approval",
   "policy.protect": "policy.protect",
   "policy.mode": "policy.mode",
   "policy.may_unlock": "policy.may_unlock",

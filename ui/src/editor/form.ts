@@ -8,6 +8,7 @@ import type { Preset } from "../bindings/Preset";
 import type { ReasonRule } from "../bindings/ReasonRule";
 import type { UuidBytes } from "../bindings/UuidBytes";
 import { type AccessForm, toAccess, toAccessForm } from "./access";
+import { type ApprovalForm, toApproval, toApprovalForm } from "./approval";
 import { type RelatedForm, toRelated, toRelatedForm } from "./related";
 import { toWays, toWaysForm, type WaysForm } from "./ways";
 import { type Faults, list, optional, said, whole } from "./written";
@@ -31,7 +32,13 @@ export interface ConnectionForm extends WaysForm {
     related: RelatedForm[];
   };
   network: { proxy: string; ca: string; gateway_user: string; credentials: CredentialsConfig[] };
-  policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
+  policy: {
+    reason: ReasonRule;
+    max_minutes: string;
+    max_extensions: string;
+    approval: ApprovalForm;
+    protect: string;
+  };
   /** The rest of the policy. */
   access: AccessForm;
 }
@@ -76,6 +83,7 @@ export function toForm(file: ConnectionFile): ConnectionForm {
       reason: policy?.reason ?? "required",
       max_minutes: policy?.max_minutes?.toString() ?? "",
       max_extensions: policy?.max_extensions?.toString() ?? "",
+      approval: toApprovalForm(policy),
       protect: (policy?.protect ?? []).join("\n"),
     },
     access: toAccessForm(policy),
@@ -110,6 +118,7 @@ export function toFile(
         whole("policy.max_extensions", policy.max_extensions, 0, 20, faults),
         base.policy,
       ),
+      ...toApproval(policy.approval, base.policy),
       protect: list(policy.protect, before.policy.protect, base.policy?.protect, "\n") ?? [],
       ...toAccess(form.access, base.policy),
     },

@@ -26,7 +26,7 @@ export const IN_FILE = {
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
   ticket: ["ticket.note", "ticket.evidence"],
   notify: ["notify.url", "notify.method", "notify.headers", "notify.body", "notify.encoding"],
-  policy: ["policy.record_lookups", "policy.approval", "policy.break_glass"],
+  policy: ["policy.record_lookups"],
   ...(Object.fromEntries(
     Object.entries(BY_KIND).map(([kind, keys]) => [kind, keys.map((key) => `sign_in.${key}`)]),
   ) as Record<keyof typeof BY_KIND, string[]>),

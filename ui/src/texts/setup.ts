@@ -136,6 +136,10 @@ const fields = {
     label: "Extensions per session",
     hint: "How often an agent can extend a session, each time by the same number of minutes. 0 to 20. Default: 2.",
   },
+  "policy.approval": {
+    label: "Approval",
+    hint: "In the team's log, before each session begins. Whoever signs in without it gives a reason, and all of the team are told.",
+  },
   "network.proxy": {
     label: "Proxy",
     hint: "For the sign-in and the session window. Default: the system's proxy settings.",
@@ -281,6 +285,11 @@ export const setup = {
     access,
     reason: "Reason",
     reasons: { required: "Required", optional: "Optional" },
+    approvals: {
+      none: "Not needed (default)",
+      second_person: "By a second person",
+      break_glass: "By a second person, or sign in without it",
+    },
     fields,
     example: "E.g.",
     methodDefault: "POST (default)",

@@ -172,6 +172,29 @@ test("a connection of production begins read-only, until its form says something
   );
 });
 
+test("a colleague's approval is chosen with or without a way past it, and its fault is shown there", async () => {
+  await nameDatabase();
+  await put("Name", "Acme");
+  await toSignIn();
+  const approval = await screen.findByRole("combobox", { name: "Approval" });
+  expect(approval).toHaveDisplayValue("Not needed (default)");
+  await user.selectOptions(approval, "By a second person, or sign in without it");
+  fake.refuse("save_connection", {
+    code: "connection_invalid",
+    message: "It is invalid.",
+    faults: [{ key: "policy.break_glass", line: 14, column: 8, message: "needs `approval`" }],
+  });
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() => expect(approval).toBeInvalid());
+  expect(written().policy).toMatchObject({ approval: "second_person", break_glass: true });
+  await user.selectOptions(approval, "By a second person");
+  expect(approval).toBeValid();
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() =>
+    expect(written().policy).toMatchObject({ approval: "second_person", break_glass: false }),
+  );
+});
+
 test("a request that can't be allowed is named by its row, until it is changed", async () => {
   await nameDatabase();
   await put("Name", "Acme");
@@ -202,7 +225,7 @@ test("what the form has no field for is named where it belongs", async () => {
   const said = () => form.getAllByText(/^Only in the File view/).map((one) => one.textContent);
   expect(said()).toEqual([
     "Only in the File view: ssh, password_command.",
-    "Only in the File view: record_lookups, approval, break_glass.",
+    "Only in the File view: record_lookups.",
     "Only in the File view: note, evidence.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
@@ -212,7 +235,7 @@ test("what the form has no field for is named where it belongs", async () => {
     "Only in the File view: encoding, expect, block.",
     "Only in the File view: headers.",
     "Only in the File view: headers, body, encoding, steps.",
-    "Only in the File view: record_lookups, approval, break_glass.",
+    "Only in the File view: record_lookups.",
     "Only in the File view: note, evidence.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);

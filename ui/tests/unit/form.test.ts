@@ -77,6 +77,30 @@ const files: [string, ConnectionFile][] = [
       policy: { reason: "required", max_minutes: 60, protect: [], may_unlock: "with_reason" },
     },
   ],
+  [
+    "a policy that a colleague approves",
+    {
+      ...connectionFile,
+      policy: { reason: "required", max_minutes: 60, protect: [], approval: "second_person" },
+    },
+  ],
+  [
+    "a policy with a way past the approval",
+    {
+      ...connectionFile,
+      policy: {
+        reason: "required",
+        max_minutes: 60,
+        protect: [],
+        approval: "second_person",
+        break_glass: true,
+      },
+    },
+  ],
+  [
+    "a policy with a way past no approval",
+    { ...connectionFile, policy: { reason: "required", max_minutes: 60, protect: [], break_glass: true } },
+  ],
   ["a preset", signingIn(preset)],
   ["a preset that is not known", signingIn({ preset: "newer", settings: { odd: "" } })],
   [
