@@ -52,6 +52,11 @@ pub(super) fn list_columns() -> String {
     [NUMBERS, TEXTS].concat().join(", ")
 }
 
+/// The columns that hold texts.
+pub(crate) fn list_text_columns() -> &'static [&'static str] {
+    TEXTS
+}
+
 /// An entry as a link covers it: its columns by name, without those that are empty.
 pub(super) type Columns = BTreeMap<&'static str, Value>;
 

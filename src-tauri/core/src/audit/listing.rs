@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use ts_rs::TS;
 
+use super::log_database::LogDatabase;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::{Outcome, chain, log_query, read_error};
 use crate::access::SessionMode;
@@ -338,7 +339,7 @@ fn select_listed(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(format!(
         "SELECT {columns}, hash, {} AS outcome
          FROM entries AS e LEFT JOIN links ON links.entry = e.id WHERE 1",
-        log_query::OUTCOME
+        Sqlite::OUTCOME
     ));
     filter.push_conditions(&mut query);
     query

@@ -1,7 +1,8 @@
 //! The log in the grammar of the search field: what its columns are called there, and what was typed as conditions.
 
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::QueryBuilder;
 
+use super::log_database::LogDatabase;
 use crate::directory::{Bound, Column, FieldKind, Filter, FilterTest, Operand, ParsedQuery, Role};
 
 /// A column as it is typed: `operator:ada`.
@@ -25,15 +26,10 @@ const fn time(name: &'static str, label: &'static str) -> SearchColumn {
     SearchColumn { name, label, sql: &["e.at_ms"], is_time: true, is_free: false, values: &[] }
 }
 
-/// How the session of an entry has turned out, as far as the log knows: the words of [`Outcome`](super::Outcome).
-pub(super) const OUTCOME: &str = "CASE WHEN coalesce(e.session, '') <> '' THEN coalesce(
-    (SELECT CASE
-        WHEN last.detail = 'crash' THEN 'crashed'
-        WHEN EXISTS (SELECT 1 FROM entries AS a WHERE a.session = e.session AND a.event = 'active') THEN 'ended'
-        ELSE 'refused' END
-     FROM entries AS last WHERE last.session = e.session AND last.event = 'ended'),
-    'running') END";
+/// Stands for [`LogDatabase::OUTCOME`] among the columns.
+const OUTCOME: &str = "outcome";
 
+const SESSION: &str = "session";
 const SINCE: &str = "since";
 const UNTIL: &str = "until";
 
@@ -63,7 +59,7 @@ const COLUMNS: &[SearchColumn] = &[
     text("reason", "Reason", &["e.reason"]),
     text("ticket", "Ticket", &["e.ticket"]),
     text("detail", "Detail", &["e.detail", "e.sign_out_failed"]),
-    text("session", "Session", &["e.session"]),
+    text(SESSION, "Session", &["e.session"]),
     SearchColumn { is_free: false, ..text("computer", "Computer", &["e.host"]) },
     time("time", "Time"),
     time(SINCE, "Since"),
@@ -95,8 +91,12 @@ pub(super) fn shown_value(column: usize) -> Option<String> {
     Some(if parts.len() == 1 { parts.concat() } else { format!("coalesce({})", parts.join(", ")) })
 }
 
+fn in_sql<D: LogDatabase>(column: &str) -> &str {
+    if column == OUTCOME { D::OUTCOME } else { column }
+}
+
 /// Adds ` AND …` for all that was typed. The table is `entries AS e`.
-pub(super) fn push_conditions(query: &mut QueryBuilder<Sqlite>, search: &ParsedQuery) {
+pub(super) fn push_conditions<D: LogDatabase>(query: &mut QueryBuilder<D>, search: &ParsedQuery) {
     for filter in &search.filters {
         if let Some(column) = COLUMNS.get(filter.column) {
             query.push(if filter.negated { " AND NOT (" } else { " AND (" });
@@ -105,7 +105,7 @@ pub(super) fn push_conditions(query: &mut QueryBuilder<Sqlite>, search: &ParsedQ
         }
     }
     for word in &search.words {
-        query.push(" AND (0");
+        query.push(" AND (FALSE");
         for sql in COLUMNS.iter().filter(|column| column.is_free).flat_map(|column| column.sql) {
             push_like(query, sql, word, ("%", "%"));
         }
@@ -113,9 +113,9 @@ pub(super) fn push_conditions(query: &mut QueryBuilder<Sqlite>, search: &ParsedQ
     }
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, column: &SearchColumn, filter: &Filter) {
+fn push_filter<D: LogDatabase>(query: &mut QueryBuilder<D>, column: &SearchColumn, filter: &Filter) {
     // `NOT NULL` is NULL, which would pass neither with a minus nor without.
-    query.push("coalesce(0");
+    query.push("coalesce(FALSE");
     for test in &filter.any {
         match test {
             FilterTest::Range { from, to } => push_range(query, column, from.as_ref(), to.as_ref()),
@@ -135,17 +135,27 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, column: &SearchColumn, filter: 
             FilterTest::Digits(_) => {}
         }
     }
-    query.push(", 0)");
+    query.push(", FALSE)");
 }
 
-fn push_texts(query: &mut QueryBuilder<Sqlite>, column: &SearchColumn, part: &str, around: (&str, &str)) {
+fn push_texts<D: LogDatabase>(
+    query: &mut QueryBuilder<D>,
+    column: &SearchColumn,
+    part: &str,
+    around: (&str, &str),
+) {
     for sql in column.sql {
         push_like(query, sql, part, around);
     }
 }
 
-/// Adds ` OR …`. `LIKE` ignores case, but only of ASCII letters.
-fn push_like(query: &mut QueryBuilder<Sqlite>, sql: &str, part: &str, (before, after): (&str, &str)) {
+/// Adds ` OR …`. Case is ignored, but some databases know it of ASCII letters only.
+fn push_like<D: LogDatabase>(
+    query: &mut QueryBuilder<D>,
+    sql: &str,
+    part: &str,
+    (before, after): (&str, &str),
+) {
     let mut spellings = vec![part.to_owned()];
     if !part.is_ascii() {
         spellings.extend([part.to_lowercase(), part.to_uppercase(), capitalize(part)]);
@@ -153,10 +163,9 @@ fn push_like(query: &mut QueryBuilder<Sqlite>, sql: &str, part: &str, (before, a
     }
     for spelling in spellings {
         let escaped = spelling.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query
-            .push(format!(" OR coalesce({sql}, '') LIKE "))
-            .push_bind(format!("{before}{escaped}{after}"))
-            .push(" ESCAPE '\\'");
+        query.push(format!(" OR coalesce({}, '') {} ", in_sql::<D>(sql), D::LIKE));
+        D::push_text(query, format!("{before}{escaped}{after}"));
+        query.push(" ESCAPE '\\'");
     }
 }
 
@@ -167,33 +176,91 @@ fn capitalize(word: &str) -> String {
     })
 }
 
-fn push_emptiness(query: &mut QueryBuilder<Sqlite>, column: &SearchColumn, all: &str, relation: &str) {
+fn push_emptiness<D: LogDatabase>(
+    query: &mut QueryBuilder<D>,
+    column: &SearchColumn,
+    all: &str,
+    relation: &str,
+) {
     let tests: Vec<String> =
-        column.sql.iter().map(|sql| format!("coalesce({sql}, '') {relation} ''")).collect();
+        column.sql.iter().map(|sql| format!("coalesce({}, '') {relation} ''", in_sql::<D>(sql))).collect();
     query.push(format!(" OR ({})", tests.join(&format!(" {all} "))));
 }
 
-/// `since:` and `until:` take where a time begins, as the options of `understudy audit list` do.
-fn push_range(
-    query: &mut QueryBuilder<Sqlite>,
+fn push_range<D: LogDatabase>(
+    query: &mut QueryBuilder<D>,
     column: &SearchColumn,
     from: Option<&Bound>,
     to: Option<&Bound>,
 ) {
-    let begins = from.or(to);
-    let ends: [(Option<&Bound>, &str, &str); 2] = match column.name {
-        SINCE => [(begins, ">=", ">="), (None, "", "")],
-        UNTIL => [(begins, "<", "<"), (None, "", "")],
-        _ => [(from, ">=", ">"), (to, "<=", "<")],
-    };
-    query.push(" OR (1");
-    for (bound, inclusive, exclusive) in ends {
-        if let Some(Bound { value: Operand::Time(at), inclusive: is_inclusive }) = bound {
-            let relation = if *is_inclusive { inclusive } else { exclusive };
-            query.push(format!(" AND {} {relation} ", column.sql.concat())).push_bind(at.as_millisecond());
+    query.push(" OR (TRUE");
+    let (first, last) = ends_of(column, from, to);
+    for (bound, inclusive, exclusive) in [(first, ">=", ">"), (last, "<=", "<")] {
+        if let Some((at, is_inclusive)) = bound {
+            let relation = if is_inclusive { inclusive } else { exclusive };
+            query.push(format!(" AND {} {relation} ", column.sql.concat()));
+            D::push_number(query, at);
         }
     }
     query.push(")");
+}
+
+/// A time in milliseconds since the Unix epoch, and whether it is in the range itself.
+type End = Option<(i64, bool)>;
+
+/// Where a range begins and ends. `since:` and `until:` take where a time begins, as the options of
+/// `understudy audit list` do.
+fn ends_of(column: &SearchColumn, from: Option<&Bound>, to: Option<&Bound>) -> (End, End) {
+    let read = |bound: Option<&Bound>| match bound {
+        Some(Bound { value: Operand::Time(at), inclusive }) => Some((at.as_millisecond(), *inclusive)),
+        _ => None,
+    };
+    let begins = read(from.or(to)).map(|(at, _)| at);
+    match column.name {
+        SINCE => (begins.map(|at| (at, true)), None),
+        UNTIL => (None, begins.map(|at| (at, false))),
+        _ => (read(from), read(to)),
+    }
+}
+
+/// No entry that passes is from before the first or after the second time: milliseconds since the Unix epoch.
+pub(crate) fn limit_times(search: &ParsedQuery) -> (Option<i64>, Option<i64>) {
+    let (mut earliest, mut latest) = (None::<i64>, None::<i64>);
+    for filter in search.filters.iter().filter(|filter| !filter.negated) {
+        let Some(column) = COLUMNS.get(filter.column).filter(|column| column.is_time) else { continue };
+        let ends: Vec<(End, End)> = filter
+            .any
+            .iter()
+            .map(|test| match test {
+                FilterTest::Range { from, to } => ends_of(column, from.as_ref(), to.as_ref()),
+                _ => (None, None),
+            })
+            .collect();
+        // One of the tests has to pass, so the widest counts.
+        let begins: Option<Vec<i64>> = ends.iter().map(|(first, _)| first.map(|(at, _)| at)).collect();
+        let stops: Option<Vec<i64>> = ends.iter().map(|(_, last)| last.map(|(at, _)| at)).collect();
+        earliest = earliest.max(begins.and_then(|begins| begins.into_iter().min()));
+        let stop = stops.and_then(|stops| stops.into_iter().max());
+        latest = [latest, stop].into_iter().flatten().min();
+    }
+    (earliest, latest)
+}
+
+/// The sessions that an entry which passes is of; `None` if it may be of any. Understudy writes their IDs in lower case.
+pub(crate) fn list_sessions_named(search: &ParsedQuery) -> Option<Vec<String>> {
+    search.filters.iter().filter(|filter| !filter.negated).find_map(|filter| {
+        COLUMNS.get(filter.column).filter(|column| column.name == SESSION)?;
+        match filter.any.as_slice() {
+            [FilterTest::Is(values)] => {
+                let named = values.iter().filter_map(|value| match value {
+                    Operand::Text(value) => Some([value.clone(), value.to_lowercase()]),
+                    _ => None,
+                });
+                Some(named.flatten().collect())
+            }
+            _ => None,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -209,5 +276,31 @@ mod tests {
         let read = ParsedQuery::parse(&text, &columns, jiff::Timestamp::UNIX_EPOCH);
         let found: Vec<_> = read.highlights.chips.iter().map(|chip| chip.column.clone()).collect();
         assert_eq!(found, names);
+    }
+    #[test]
+    fn what_limits_a_search_is_never_narrower_than_it() {
+        let now: jiff::Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        let at = |text: &str| Some(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+        let limits = |text: &str| limit_times(&ParsedQuery::parse(text, &search_columns(), now));
+        assert_eq!(limits("ada"), (None, None));
+        assert_eq!(limits("since:2026-11-01"), (at("2026-11-01T00:00:00Z"), None));
+        assert_eq!(limits("until:2026-11-01"), (None, at("2026-11-01T00:00:00Z")));
+        assert_eq!(limits("-since:2026-11-01"), (None, None));
+        assert_eq!(limits("since:2026-10-01,2026-11-01"), (at("2026-10-01T00:00:00Z"), None));
+        assert_eq!(
+            limits("since:2026-10-01 since:2026-11-01 until:2026-11-20 until:2026-11-10"),
+            (at("2026-11-01T00:00:00Z"), at("2026-11-10T00:00:00Z"))
+        );
+        let (earliest, latest) = limits("time:2026-11");
+        assert_eq!(earliest, at("2026-11-01T00:00:00Z"));
+        assert!(latest >= at("2026-11-30T23:59:59.999Z"), "{latest:?}");
+        assert_eq!(limits("time:none"), (None, None));
+        assert_eq!(limits("time:2026-11,none"), (None, None));
+
+        let sessions = |text: &str| list_sessions_named(&ParsedQuery::parse(text, &search_columns(), now));
+        assert_eq!(sessions("session:=A1 ada").unwrap(), ["A1", "a1"]);
+        for open in ["session:a1", "-session:=a1", "session:=a1,none", "ada"] {
+            assert_eq!(sessions(open), None, "{open}");
+        }
     }
 }

@@ -8,7 +8,8 @@
 //! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
 //! [`verify`] compares all three. `retention` removes what was kept for long enough, on the record. [`reader`] reads a log
 //! without writing to it, for reviews and exports, [`lines`] for other places that its entries are sent to, and
-//! [`listing`] for the console's view of it, with `log_query` for what is typed there. `open_requests` are those that colleagues may still approve.
+//! [`listing`] for the console's view of it, with `log_query` for what is typed there, in the words of a `log_database`.
+//! `open_requests` are those that colleagues may still approve.
 
 mod chain;
 pub mod checkpoints;
@@ -19,6 +20,7 @@ mod file;
 mod history;
 pub mod lines;
 pub mod listing;
+mod log_database;
 mod log_query;
 mod new_row;
 mod ocsf;
@@ -48,12 +50,15 @@ use self::run::Run;
 use crate::error::{Code, Error, Result};
 
 pub use chain::EntryLink;
+pub(crate) use chain::list_text_columns;
 pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, RequestName};
 pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
 };
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
+pub(crate) use log_database::LogDatabase;
 pub use log_query::search_columns;
+pub(crate) use log_query::{limit_times, list_sessions_named};
 pub(crate) use ocsf::to_ocsf;
 pub use open_requests::OpenRequest;
 

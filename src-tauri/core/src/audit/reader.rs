@@ -11,6 +11,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use super::chain::{self, Columns};
 use super::checkpoints::Checkpoint;
 use super::file::{APPLICATION_ID, CHAINED_FORMAT, audit_error};
+use super::log_database::LogDatabase;
 use super::{log_query, read_error};
 use crate::directory::ParsedQuery;
 use crate::error::{Code, Error, Result};
@@ -34,26 +35,26 @@ pub struct EntryFilter {
 }
 
 impl EntryFilter {
-    /// Adds ` AND …`. The table is `entries AS e`.
-    pub(super) fn push_conditions(&self, query: &mut QueryBuilder<Sqlite>) {
+    /// Adds ` AND …`. The table is called `e`.
+    pub(crate) fn push_conditions<D: LogDatabase>(&self, query: &mut QueryBuilder<D>) {
         for (column, value) in
             [("session", &self.session), ("connection", &self.connection), ("user_id", &self.user)]
         {
             if let Some(value) = value {
-                query.push(format!(" AND e.{column} = ")).push_bind(value.clone());
+                query.push(format!(" AND e.{column} = "));
+                D::push_text(query, value.clone());
             }
         }
         if let Some(operator) = &self.operator {
-            query
-                .push(" AND ")
-                .push_bind(operator.clone())
-                .push(" IN (e.operator_name, e.operator_email, e.os_user)");
+            query.push(" AND ");
+            D::push_text(query, operator.clone());
+            query.push(" IN (e.operator_name, e.operator_email, e.os_user)");
         }
-        if let Some(since) = self.since_ms {
-            query.push(" AND e.at_ms >= ").push_bind(since);
-        }
-        if let Some(until) = self.until_ms {
-            query.push(" AND e.at_ms < ").push_bind(until);
+        for (relation, bound) in [(">=", self.since_ms), ("<", self.until_ms)] {
+            if let Some(bound) = bound {
+                query.push(format!(" AND e.at_ms {relation} "));
+                D::push_number(query, bound);
+            }
         }
         if let Some(search) = &self.search {
             log_query::push_conditions(query, search);
