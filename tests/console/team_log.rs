@@ -124,6 +124,8 @@ async fn the_teams_log_is_set_up_checked_and_verified_in_a_terminal() {
     assert!(!format!("{said:?}").contains(CANARY));
     let said = terminal.run(&["audit", "verify", "--team"]).await;
     assert!(said.code == 0 && said.out.contains("has no entries"), "{said:?}");
+    let said = terminal.run(&["audit", "list", "--team"]).await;
+    assert!(said.code == 0 && said.out.is_empty() && said.err.contains("No entries."), "{said:?}");
 
     server.sql("audit", "GRANT DELETE ON understudy.entries TO understudy");
     let said = terminal.run(&["audit", "check"]).await;
@@ -134,4 +136,58 @@ async fn the_teams_log_is_set_up_checked_and_verified_in_a_terminal() {
         said.code == 1 && said.err.contains("holds a password") && !said.err.contains("7c1f9b"),
         "{said:?}"
     );
+}
+
+/// Two consoles with a session each, and a terminal that reads both.
+#[tokio::test]
+async fn the_entries_of_all_consoles_are_listed_and_shown_in_a_terminal() {
+    let server = start_server();
+    set_up(&server, &render_setup("understudy", "audit"));
+    let url = server.url("understudy", "audit");
+    let mut begun = Vec::new();
+    for at in 0..2 {
+        let mut desk = Desk::new().await;
+        let (name, place) = (password_name(), password_destination(&url));
+        desk.vault.store_secret(&name, CANARY.into(), Keep::Stored, &place).await.expect("stored");
+        write_team_file(desk.home.path(), &format!("[audit]\nurl = \"{url}\"\nrequired = true\n"));
+        let user = desk.find("").await.remove(at);
+        let reason = format!("ticket {at}");
+        let session = desk.console.impersonate("shop", &user.id, &reason, Map::new()).await.expect("begins");
+        desk.until(&session.id, Phase::Active).await;
+        let log = desk.console.team_log().expect("the team has a log");
+        log.watch_state().wait_for(|state| state.waiting == 0).await.expect("sent");
+        begun.push((session.id, user.id, reason));
+    }
+    let terminal = Terminal::new().await;
+    write_team_file(terminal.home(), &format!("[audit]\nurl = \"{url}\"\n"));
+    let said = terminal.type_in(&["secret", "set", "team.toml", "database_password"], CANARY).await;
+    assert_eq!(said.code, 0, "{said:?}");
+
+    let said = terminal.run(&["audit", "list", "--team", "--since", "1d"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let lines: Vec<&str> = said.out.lines().collect();
+    for (session, _, reason) in &begun {
+        let line = lines.iter().find(|line| line.contains(session) && line.contains("begun"));
+        assert!(line.is_some_and(|line| line.contains(reason)), "{said:?}");
+    }
+    assert!(lines.is_sorted_by_key(|line| line.get(..19)), "the oldest first: {said:?}");
+    let (session, user, reason) = &begun[1];
+    let said = terminal.run(&["audit", "list", "--team", "--user", user, "--latest", "1"]).await;
+    assert!(said.out.lines().count() == 1 && said.out.contains(session), "{said:?}");
+
+    let said = terminal.run(&["audit", "show", "--team", session]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for part in [session.as_str(), reason, "written as understudy", "begun", "active"] {
+        assert!(said.out.contains(part), "{part}: {said:?}");
+    }
+    // What both begin with.
+    let said = terminal.run(&["audit", "show", "--team", "0"]).await;
+    assert!(said.code == 1 && said.err.contains("Several sessions' IDs begin with"), "{said:?}");
+    let said = terminal.run(&["audit", "show", "--team", "f"]).await;
+    assert!(said.code == 1 && said.err.contains("No session's ID begins with"), "{said:?}");
+
+    server.sql("audit", "REVOKE SELECT ON understudy.entries FROM understudy");
+    let said = terminal.run(&["audit", "list", "--team"]).await;
+    assert!(said.code == 1 && said.err.contains("may not read the team's log"), "{said:?}");
+    assert!(!format!("{said:?}").contains(CANARY));
 }

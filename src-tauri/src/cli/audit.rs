@@ -19,7 +19,7 @@ use understudy_core::vault::Vault;
 
 use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
 use super::record::record_first;
-use super::team_log::{check_team_log, print_setup, verify_team};
+use super::team_log::{check_team_log, list_of_team, print_setup, show_of_team, verify_team};
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -52,6 +52,9 @@ pub enum Audit {
         /// How many entries at most.
         #[arg(long, default_value_t = 50, value_name = "N")]
         latest: u32,
+        /// The team's log instead: the entries of all consoles.
+        #[arg(long, conflicts_with = "log")]
+        team: bool,
     },
     /// Show one session, entry by entry.
     Show {
@@ -60,6 +63,9 @@ pub enum Audit {
         /// Another log than this computer's, such as a copy.
         #[arg(long, value_name = "FILE")]
         log: Option<PathBuf>,
+        /// The team's log instead: a session of any console.
+        #[arg(long, conflicts_with = "log")]
+        team: bool,
     },
     /// Write entries to standard output, for other programs.
     Export {
@@ -154,7 +160,10 @@ pub async fn on_audit(home: &Home, audit: Audit) -> Result<ExitCode> {
         Audit::Verify { log, json, .. } => verify(&path_of(home, log)?, json).await,
         Audit::Setup => print_setup(home),
         Audit::Check => check_team_log(home).await,
-        Audit::List { which, latest } => {
+        Audit::List { which, latest, team: true } => {
+            list_of_team(home, &which.to_filter(&now)?, latest, &now).await
+        }
+        Audit::List { which, latest, .. } => {
             let filter = which.to_filter(&now)?;
             let log = LogReader::open(&path_of(home, which.log)?).await?;
             let entries = log.read_latest(&filter, latest).await?;
@@ -166,7 +175,8 @@ pub async fn on_audit(home: &Home, audit: Audit) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Audit::Show { session, log } => {
+        Audit::Show { session, team: true, .. } => show_of_team(home, &session, &now).await,
+        Audit::Show { session, log, .. } => {
             let log = LogReader::open(&path_of(home, log)?).await?;
             let entries = find_session(&log, &session).await?;
             print_sanitized(&render_session(&entries, &now))?;
@@ -220,18 +230,18 @@ fn render_verification(path: &Path, report: &VerificationReport) -> String {
 
 /// One entry on one line.
 fn render_line(entry: &StoredEntry, now: &ZonedDateTime) -> String {
-    let session = entry.text("session");
+    let session = entry.text("session").chars().take(8).collect::<String>();
     let parts = [
         show_time(entry.at_ms(), now),
         format!("{:<18}", entry.title()),
-        format!("{:<8}", session.chars().take(8).collect::<String>()),
+        format!("{session:<8}"),
         entry.describe_parties(),
         entry.describe(),
     ];
     sanitize::sanitize_line(parts.join("  ").trim_end(), usize::MAX)
 }
 
-fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
+pub(super) fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
     let Some(first) = entries.first() else { return String::new() };
     let head = [
         ("Session", first.text("session")),
@@ -254,7 +264,7 @@ fn render_session(entries: &[StoredEntry], now: &ZonedDateTime) -> String {
     lines.join("\n")
 }
 
-fn show_time(at_ms: i64, now: &ZonedDateTime) -> String {
+pub(super) fn show_time(at_ms: i64, now: &ZonedDateTime) -> String {
     let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
     at.to_zoned_datetime(now.time_zone().clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
@@ -262,17 +272,18 @@ fn show_time(at_ms: i64, now: &ZonedDateTime) -> String {
 /// The session whose ID begins so.
 async fn find_session(log: &LogReader, typed: &str) -> Result<Vec<StoredEntry>> {
     let mut found = log.find_sessions(typed, 2).await?;
-    let wrong = match found.len() {
-        1 => {
-            let filter = EntryFilter { session: found.pop(), ..EntryFilter::default() };
-            return log.read_after(&filter, 0, u32::MAX).await;
-        }
-        0 => format!("No session's ID begins with \"{}\".", shorten_input(typed)),
-        _ => format!("Several sessions' IDs begin with \"{}\".", shorten_input(typed)),
-    };
-    Err(Error::new(Code::SettingsInvalid, wrong).with_hint(
+    if found.len() == 1 {
+        let filter = EntryFilter { session: found.pop(), ..EntryFilter::default() };
+        return log.read_after(&filter, 0, u32::MAX).await;
+    }
+    Err(unclear_session(typed, found.is_empty()).with_hint(
         "`understudy audit list` shows how the IDs of sessions begin; `export` has the whole ones.",
     ))
+}
+
+pub(super) fn unclear_session(typed: &str, is_unknown: bool) -> Error {
+    let how_many = if is_unknown { "No session's ID begins" } else { "Several sessions' IDs begin" };
+    Error::new(Code::SettingsInvalid, format!("{how_many} with \"{}\".", shorten_input(typed)))
 }
 
 async fn export(log: &LogReader, filter: &EntryFilter, format: Format) -> Result<ExitCode> {

@@ -1,18 +1,23 @@
-//! The commands about the team's log: `audit setup`, `audit check` and `audit verify --team`.
+//! The commands about the team's log: `audit setup`, `audit check`, and `audit verify`, `list` and `show` with `--team`.
 
 use std::process::ExitCode;
 
+use jiff::ZonedDateTime;
 use understudy_core::audit::AuditLog;
+use understudy_core::audit::reader::{EntryFilter, StoredEntry};
 use understudy_core::audit_feed::{FeedKind, FeedProgress, read_progress};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
+use understudy_core::sanitize;
 use understudy_core::team::{TEAM, Team, TeamAuditConfig};
 use understudy_core::team_log::{
-    TeamDatabase, find_faults, find_last_shipped, password_name, render_setup, verify_team_log,
+    CollectedEntry, TeamDatabase, TeamLogReader, find_faults, find_last_shipped, password_name, render_setup,
+    verify_team_log,
 };
 use understudy_core::vault::Vault;
 
-use super::output::{print_sanitized, say_json};
+use super::audit::{render_session, show_time, unclear_session};
+use super::output::{print_sanitized, print_to_stderr, say_json};
 
 /// The SQL is for a program: what a terminal would interpret in it is escaped nonetheless, and a database has no use for
 /// such names.
@@ -185,13 +190,66 @@ pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
     Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Asks for the keyring's password if it is locked.
+/// Lists the latest entries of all consoles, the oldest of them first.
+pub async fn list_of_team(
+    home: &Home,
+    filter: &EntryFilter,
+    latest: u32,
+    now: &ZonedDateTime,
+) -> Result<ExitCode> {
+    let entries = open_reader(home).await?.read_latest(filter, latest).await?;
+    if entries.is_empty() {
+        print_to_stderr("No entries.");
+    }
+    for CollectedEntry { entry, .. } in &entries {
+        let parts = [
+            show_time(entry.at_ms(), now),
+            format!("{:<18}", entry.title()),
+            // Its beginning says when the session began, which many of a team may have at a time.
+            format!("{:<36}", entry.text("session")),
+            format!("{} on {}:", entry.text("os_user"), entry.text("host")),
+            entry.describe_parties(),
+            entry.describe(),
+        ];
+        print_sanitized(&sanitize::sanitize_line(parts.join("  ").trim_end(), usize::MAX))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows one session of any console.
+pub async fn show_of_team(home: &Home, typed: &str, now: &ZonedDateTime) -> Result<ExitCode> {
+    let reader = open_reader(home).await?;
+    let mut found = reader.find_sessions(typed, 2).await?;
+    let (Some((log, session)), true) = (found.pop(), found.is_empty()) else {
+        return Err(unclear_session(typed, found.is_empty())
+            .with_hint("`understudy audit list --team` shows the IDs of sessions."));
+    };
+    let collected = reader.read_session(&log, &session).await?;
+    let role = collected.first().map(|first| first.written_by.clone()).unwrap_or_default();
+    let entries: Vec<StoredEntry> = collected.into_iter().map(|one| one.entry).collect();
+    print_sanitized(&format!("{:<11} {log}, written as {role}", "Log"))?;
+    print_sanitized(&render_session(&entries, now))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open_reader(home: &Home) -> Result<TeamLogReader> {
+    let (_, url) = load_team(home)?;
+    let vault = Vault::system();
+    unlock(&vault).await;
+    Ok(TeamLogReader::new(&url, &vault))
+}
+
 async fn connect(url: &str, vault: &Vault) -> Result<TeamDatabase> {
+    unlock(vault).await;
+    TeamDatabase::connect(url, vault).await
+}
+
+/// Asks for the keyring's password if it is locked.
+async fn unlock(vault: &Vault) {
     if !vault.is_open_for(&password_name()).await {
         // A database may need no password; it will say so.
         let _ = vault.unlock().await;
     }
-    TeamDatabase::connect(url, vault).await
 }
 
 /// The team file, and the URL of its database.

@@ -5,6 +5,7 @@ mod checkup;
 mod desk;
 mod forgeries;
 mod gaps;
+mod pages;
 mod relay;
 mod replaced;
 mod setup;
