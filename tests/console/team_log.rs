@@ -144,7 +144,7 @@ async fn the_entries_of_all_consoles_are_listed_and_shown_in_a_terminal() {
     let server = start_server();
     set_up(&server, &render_setup("understudy", "audit"));
     let url = server.url("understudy", "audit");
-    let mut begun = Vec::new();
+    let (mut begun, mut desks) = (Vec::new(), Vec::new());
     for at in 0..2 {
         let mut desk = Desk::new().await;
         let (name, place) = (password_name(), password_destination(&url));
@@ -157,7 +157,38 @@ async fn the_entries_of_all_consoles_are_listed_and_shown_in_a_terminal() {
         let log = desk.console.team_log().expect("the team has a log");
         log.watch_state().wait_for(|state| state.waiting == 0).await.expect("sent");
         begun.push((session.id, user.id, reason));
+        desks.push(desk);
     }
+    // The view of the second console has both.
+    let console = &desks[1].console;
+    let page = console.list_team_entries("event:begun", None, 1).await.expect("readable");
+    assert_eq!(page.next, None);
+    let mut seen: Vec<_> = page.entries.iter().map(|one| (&*one.session, &*one.reason)).collect();
+    let mut expected: Vec<_> = begun.iter().map(|(session, _, reason)| (&**session, &**reason)).collect();
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    let of = |session: &str| {
+        let entry = page.entries.iter().find(|one| one.session == session).expect("listed");
+        entry.console.clone().expect("of a console")
+    };
+    let (other, own) = (of(&begun[0].0), of(&begun[1].0));
+    assert_eq!((other.is_own, own.is_own, &*other.written_by), (false, true, "understudy"));
+    assert_ne!(other.log, own.log);
+    let steps = console.team_session_entries(&other.log, &begun[0].0, 1).await.expect("readable");
+    let events: Vec<&str> = steps.iter().map(|one| one.event.as_str()).collect();
+    assert_eq!(events, ["begun", "active"]);
+    let counts = console.count_team_sessions(1).await.expect("readable");
+    assert_eq!((counts.sessions, counts.users, counts.by_user.len()), (2, 2, 2));
+    let report = console.verify_team_log(1).await.expect("readable");
+    assert!(report.is_intact && report.findings[0].contains("of 2 consoles are as written"), "{report:?}");
+    let typed = "connection:";
+    let found = console.complete_team_log_search(typed, typed.len(), 1).await.expect("readable");
+    assert!(found.iter().any(|one| one.insert.to_lowercase().contains("shop")), "{found:?}");
+    console.leave_team_log(5);
+    let error = console.list_team_entries("", None, 4).await.expect_err("the view is closed");
+    assert_eq!(error.code, Code::Cancelled);
+
     let terminal = Terminal::new().await;
     write_team_file(terminal.home(), &format!("[audit]\nurl = \"{url}\"\n"));
     let said = terminal.type_in(&["secret", "set", "team.toml", "database_password"], CANARY).await;

@@ -42,6 +42,7 @@ use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::{FormChange, SignInForm};
 use understudy_core::sign_in_test::SignInTestReport;
+use understudy_core::team_log::{TeamEntryPage, TeamLogPlace};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
@@ -520,6 +521,40 @@ commands! {
 
         complete_log_search [core: Core<'_>] (text: String, caret: usize) -> Vec<Suggestion> {
             core.complete_log_search(&text, caret).await
+        }
+
+        /// The same of the team's log, which has the entries of all consoles.
+        list_team_entries [core: Core<'_>] (
+            text: String,
+            before: Option<TeamLogPlace>,
+            turn: u64,
+        ) -> TeamEntryPage {
+            core.list_team_entries(&text, before.as_ref(), turn).await
+        }
+
+        team_session_entries [core: Core<'_>] (log: String, session: String, turn: u64) -> Vec<ListedEntry> {
+            core.team_session_entries(&log, &session, turn).await
+        }
+
+        count_team_sessions [core: Core<'_>] (turn: u64) -> SessionCounts {
+            core.count_team_sessions(turn).await
+        }
+
+        complete_team_log_search [core: Core<'_>] (text: String, caret: usize, turn: u64) -> Vec<Suggestion> {
+            core.complete_team_log_search(&text, caret, turn).await
+        }
+
+        verify_team_log [core: Core<'_>] (turn: u64) -> VerificationReport {
+            core.verify_team_log(turn).await
+        }
+
+        stop_team_verification [core: Core<'_>] (turn: u64) -> () {
+            core.stop_team_verification(turn)
+        }
+
+        leave_team_log [core: Core<'_>] (turn: u64) -> () {
+            core.leave_team_log(turn);
+            Ok(())
         }
 
         verify_audit_log [core: Core<'_>] (turn: u64) -> VerificationReport {

@@ -47,6 +47,8 @@ import type { Settings } from "./Settings";
 import type { SignInForm } from "./SignInForm";
 import type { SignInTestReport } from "./SignInTestReport";
 import type { Suggestion } from "./Suggestion";
+import type { TeamEntryPage } from "./TeamEntryPage";
+import type { TeamLogPlace } from "./TeamLogPlace";
 import type { TicketContext } from "./TicketContext";
 import type { UserDetails } from "./UserDetails";
 import type { VerificationReport } from "./VerificationReport";
@@ -136,6 +138,13 @@ export type Commands = {
   count_sessions: { args: {}, result: SessionCounts },
   read_log_search: { args: { text: string }, result: Highlights },
   complete_log_search: { args: { text: string, caret: number }, result: Array<Suggestion> },
+  list_team_entries: { args: { text: string, before: TeamLogPlace | null, turn: number }, result: TeamEntryPage },
+  team_session_entries: { args: { log: string, session: string, turn: number }, result: Array<ListedEntry> },
+  count_team_sessions: { args: { turn: number }, result: SessionCounts },
+  complete_team_log_search: { args: { text: string, caret: number, turn: number }, result: Array<Suggestion> },
+  verify_team_log: { args: { turn: number }, result: VerificationReport },
+  stop_team_verification: { args: { turn: number }, result: null },
+  leave_team_log: { args: { turn: number }, result: null },
   verify_audit_log: { args: { turn: number }, result: VerificationReport },
   stop_verification: { args: { turn: number }, result: null },
   export_entries: { args: { text: string, format: LogFormat, path: string }, result: number },

@@ -13,11 +13,12 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use ts_rs::TS;
 
 use super::log_database::LogDatabase;
+use super::log_query::CompletedValues;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::{Outcome, chain, log_query, read_error};
 use crate::access::SessionMode;
 use crate::connection::Environment;
-use crate::directory::{Highlights, ParsedQuery, Suggestion, completed_column, suggest_completions};
+use crate::directory::{Highlights, ParsedQuery, Suggestion, suggest_completions};
 use crate::error::Result;
 use crate::team_log::TeamLogState;
 
@@ -29,12 +30,13 @@ mod tests;
 const SCANNED: i64 = 20_000;
 
 /// How many entries are counted at a time, and how many of the latest say which values are common.
-const PORTION: i64 = 5_000;
+pub(crate) const PORTION: i64 = 5_000;
 
 /// How many operators and users are counted by name.
 const COUNTED: usize = 50;
 
-const VALUES: u32 = 50;
+/// How many common values are suggested at most.
+pub(crate) const VALUES: u32 = 50;
 
 /// One entry, for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -78,6 +80,25 @@ pub struct ListedEntry {
     pub outcome: Option<Outcome>,
     /// The chain's link, in hexadecimal digits; empty if it has none.
     pub hash: String,
+    /// Whose it is, in the team's log; `None` in this computer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub console: Option<EntryConsole>,
+}
+
+/// The console that an entry of the team's log is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct EntryConsole {
+    /// The ID of its log.
+    pub log: String,
+    /// It is this computer's.
+    pub is_own: bool,
+    /// The database role that wrote it.
+    pub written_by: String,
+    /// When the database got it: milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub written_at: i64,
 }
 
 /// Entries that pass a search, the newest first.
@@ -195,7 +216,7 @@ impl LogReader {
     pub async fn count_sessions(&self, since_ms: i64) -> Result<SessionCounts> {
         let (first, mut end) = self.read_ends().await?;
         end += 1;
-        let mut pairs = BTreeMap::new();
+        let mut pairs = PairCounts::new();
         while end > first {
             let begin = end.saturating_sub(PORTION).max(first);
             // A computer's clock may have been wrong for a while, so one earlier entry is no end yet.
@@ -210,7 +231,7 @@ impl LogReader {
     /// Whether any of these entries was written since then.
     async fn add_counts(
         &self,
-        pairs: &mut BTreeMap<Pair, (String, String, u64)>,
+        pairs: &mut PairCounts,
         (begin, end): (i64, i64),
         since_ms: i64,
     ) -> Result<bool> {
@@ -240,19 +261,15 @@ impl LogReader {
 
     /// What may be typed next at `caret`, in UTF-16 code units.
     pub async fn complete_search(&self, text: &str, caret: usize, now: Timestamp) -> Result<Vec<Suggestion>> {
-        let columns = log_query::search_columns();
-        let known = match completed_column(text, caret, &columns) {
-            Some(column) => self.read_common_values(column).await?,
-            None => Vec::new(),
+        let known = match log_query::completed_values(text, caret) {
+            CompletedValues::Fixed(values) => values,
+            CompletedValues::InEntries(value) => self.read_common_values(&value).await?,
         };
-        Ok(suggest_completions(text, caret, &columns, &known, now))
+        Ok(suggest_completions(text, caret, &log_query::search_columns(), &known, now))
     }
 
-    async fn read_common_values(&self, column: usize) -> Result<Vec<String>> {
-        let fixed = log_query::fixed_values(column);
-        let Some(value) = log_query::shown_value(column).filter(|_| fixed.is_empty()) else {
-            return Ok(fixed.iter().map(|value| (*value).to_owned()).collect());
-        };
+    /// `value`: in SQL.
+    async fn read_common_values(&self, value: &str) -> Result<Vec<String>> {
         sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT value FROM (SELECT {value} AS value FROM entries AS e ORDER BY e.id DESC LIMIT ?)
              WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
@@ -291,7 +308,10 @@ impl LogReader {
 }
 
 /// Operator, connection, user.
-type Pair = (String, String, String);
+pub(crate) type Pair = (String, String, String);
+
+/// By whom, where and as whom; with the names of connection and user, and how many sessions.
+pub(crate) type PairCounts = BTreeMap<Pair, (String, String, u64)>;
 
 fn read_pair(row: &SqliteRow) -> sqlx::Result<(Pair, (String, String, u64))> {
     let text = |column: &str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
@@ -302,7 +322,7 @@ fn read_pair(row: &SqliteRow) -> sqlx::Result<(Pair, (String, String, u64))> {
     ))
 }
 
-fn sum_up(pairs: BTreeMap<Pair, (String, String, u64)>) -> SessionCounts {
+pub(crate) fn sum_up(pairs: PairCounts) -> SessionCounts {
     let mut operators: BTreeMap<String, CountedOperator> = BTreeMap::new();
     let mut users: BTreeMap<(String, String), CountedUser> = BTreeMap::new();
     for ((operator, connection, user_id), (connection_name, user, sessions)) in pairs {
@@ -346,32 +366,39 @@ fn select_listed(filter: &EntryFilter) -> QueryBuilder<Sqlite> {
 }
 
 fn read_listed(row: &SqliteRow) -> sqlx::Result<ListedEntry> {
-    let entry = StoredEntry::read(row)?;
     let outcome: Option<String> = row.try_get("outcome")?;
-    // What a newer or a damaged log says otherwise is shown as nothing, rather than not at all.
-    let word = |text: String| serde_json::Value::String(text);
-    Ok(ListedEntry {
-        id: entry.number(),
-        at: entry.at_ms(),
-        session: entry.text("session"),
-        event: entry.text("event"),
-        operator: entry.operator(),
-        os_user: entry.text("os_user"),
-        host: entry.text("host"),
-        connection: entry.text("connection"),
-        connection_name: entry.connection(),
-        user_id: entry.text("user_id"),
-        user: entry.user(),
-        environment: serde_json::from_value(word(entry.text("environment"))).ok(),
-        mode: serde_json::from_value(word(entry.text("mode"))).ok(),
-        reason: entry.text("reason"),
-        ticket: entry.text("ticket"),
-        status: entry.text("status"),
-        detail: entry.text("detail"),
-        description: entry.describe(),
-        sign_out_failed: entry.text("sign_out_failed"),
-        held_back: entry.text("held_back").parse().ok(),
-        outcome: serde_json::from_value(word(outcome.unwrap_or_default())).ok(),
-        hash: entry.hash.unwrap_or_default(),
-    })
+    let outcome = serde_json::from_value(outcome.unwrap_or_default().into()).ok();
+    Ok(ListedEntry::new(StoredEntry::read(row)?, outcome))
+}
+
+impl ListedEntry {
+    pub(crate) fn new(entry: StoredEntry, outcome: Option<Outcome>) -> Self {
+        // What a newer or a damaged log says otherwise is shown as nothing, rather than not at all.
+        let word = |column: &str| serde_json::Value::String(entry.text(column));
+        Self {
+            id: entry.number(),
+            at: entry.at_ms(),
+            session: entry.text("session"),
+            event: entry.text("event"),
+            operator: entry.operator(),
+            os_user: entry.text("os_user"),
+            host: entry.text("host"),
+            connection: entry.text("connection"),
+            connection_name: entry.connection(),
+            user_id: entry.text("user_id"),
+            user: entry.user(),
+            environment: serde_json::from_value(word("environment")).ok(),
+            mode: serde_json::from_value(word("mode")).ok(),
+            reason: entry.text("reason"),
+            ticket: entry.text("ticket"),
+            status: entry.text("status"),
+            detail: entry.text("detail"),
+            description: entry.describe(),
+            sign_out_failed: entry.text("sign_out_failed"),
+            held_back: entry.text("held_back").parse().ok(),
+            outcome,
+            hash: entry.hash.unwrap_or_default(),
+            console: None,
+        }
+    }
 }

@@ -3,7 +3,9 @@
 use sqlx::QueryBuilder;
 
 use super::log_database::LogDatabase;
-use crate::directory::{Bound, Column, FieldKind, Filter, FilterTest, Operand, ParsedQuery, Role};
+use crate::directory::{
+    Bound, Column, FieldKind, Filter, FilterTest, Operand, ParsedQuery, Role, completed_column,
+};
 
 /// A column as it is typed: `operator:ada`.
 struct SearchColumn {
@@ -79,16 +81,24 @@ pub fn search_columns() -> Vec<Column> {
     COLUMNS.iter().map(column).collect()
 }
 
-/// The values that a column of [`search_columns`] can have, if they are few.
-pub(super) fn fixed_values(column: usize) -> &'static [&'static str] {
-    COLUMNS.get(column).map_or(&[], |one| one.values)
+/// What may be suggested as the value at a caret.
+pub(crate) enum CompletedValues {
+    Fixed(Vec<String>),
+    /// What entries have there, in SQL: what lists show of it.
+    InEntries(String),
 }
 
-/// The column in SQL, as one value: what lists show of it.
-pub(super) fn shown_value(column: usize) -> Option<String> {
-    let column = COLUMNS.get(column).filter(|one| !one.is_time)?;
-    let parts: Vec<String> = column.sql.iter().map(|sql| format!("nullif({sql}, '')")).collect();
-    Some(if parts.len() == 1 { parts.concat() } else { format!("coalesce({})", parts.join(", ")) })
+/// The values of the column in which the caret is, in UTF-16 code units; none if it is in no filter.
+pub(crate) fn completed_values(text: &str, caret: usize) -> CompletedValues {
+    let column = completed_column(text, caret, &search_columns()).and_then(|column| COLUMNS.get(column));
+    match column {
+        Some(column) if column.values.is_empty() && !column.is_time => {
+            let parts: Vec<String> = column.sql.iter().map(|sql| format!("nullif({sql}, '')")).collect();
+            CompletedValues::InEntries(format!("coalesce({}, NULL)", parts.join(", ")))
+        }
+        Some(column) => CompletedValues::Fixed(column.values.iter().map(|&value| value.to_owned()).collect()),
+        None => CompletedValues::Fixed(Vec::new()),
+    }
 }
 
 fn in_sql<D: LogDatabase>(column: &str) -> &str {

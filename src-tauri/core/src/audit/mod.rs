@@ -58,7 +58,7 @@ pub use entry::{
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub(crate) use log_database::LogDatabase;
 pub use log_query::search_columns;
-pub(crate) use log_query::{limit_times, list_sessions_named};
+pub(crate) use log_query::{CompletedValues, completed_values, limit_times, list_sessions_named};
 pub(crate) use ocsf::to_ocsf;
 pub use open_requests::OpenRequest;
 

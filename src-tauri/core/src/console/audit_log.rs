@@ -15,10 +15,10 @@ use crate::error::Result;
 use crate::latest_only::superseded_error;
 
 /// How many entries a page has.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 
 /// Who became whom is counted over so much time.
-const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+pub(super) const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// What only the newest request of each kind is answered for.
 const PAGES: &str = "pages";

@@ -16,6 +16,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod team;
+mod team_log_view;
 mod ticket_evidence;
 mod tickets;
 mod users;
@@ -32,6 +33,7 @@ use tokio_util::task::TaskTracker;
 pub use self::all_connections::FoundUsers;
 use self::known_connections::KnownConnections;
 use self::team::CurrentTeam;
+use self::team_log_view::TeamLogView;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
 use crate::audit::{AuditLog, ConsoleEvent, EntryLink};
 use crate::browser::Browser;
@@ -97,6 +99,7 @@ pub struct Console {
     outbox: Arc<Outbox>,
     impersonations: Arc<Impersonations>,
     team: CurrentTeam,
+    team_log_view: TeamLogView,
     colleagues: Arc<Colleagues>,
 }
 
@@ -137,6 +140,7 @@ impl Console {
                 console.clone(),
             ),
             team: CurrentTeam::default(),
+            team_log_view: TeamLogView::default(),
             colleagues: Colleagues::new(own_log, clock.clone(), notices.clone(), console.clone()),
             files: Connections::new(home.clone()),
             outbox,

@@ -1,12 +1,13 @@
 //! The team's log: the entries of all consoles of a team, in a PostgreSQL database that the team runs.
 //!
 //! `setup.sql` is what its administrator runs once, and [`find_faults`] compares a database with it. `database` is how it
-//! is reached, `shipping` sends this computer's entries, and `state` says how far it has come. `pages` lists the entries of
-//! all consoles, each in a `reading`. The chains are the consoles'
+//! is reached, `shipping` sends this computer's entries, and `state` says how far it has come. `pages` reads the entries of
+//! all consoles, each in a `reading`, and `listing` is the console's view of them. The chains are the consoles'
 //! own: the database refuses what does not fit them, and [`verify_team_log`] finds out what was done nonetheless.
 
 mod checkup;
 mod database;
+mod listing;
 mod pages;
 mod reading;
 mod setup;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::checkup::{SetupFault, find_faults};
 pub use self::database::{TeamDatabase, password_destination, password_name};
+pub use self::listing::{TeamEntryPage, report_verification};
 pub use self::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader};
 pub use self::setup::render_setup;
 use self::shipping::Shipper;

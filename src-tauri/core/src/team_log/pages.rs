@@ -75,6 +75,10 @@ impl TeamLogReader {
         Self { url: url.to_owned(), vault: vault.clone(), database: Mutex::default() }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A page of the entries that pass the filter, the newest first, at most `limit`. `before`: where the page before
     /// said that it goes on; `None` for the first page.
     pub async fn read_page(
@@ -164,7 +168,7 @@ impl TeamLogReader {
 
     /// A connection that was used before if it still works, else a new one: only connecting anew finds out why a server
     /// can't be reached.
-    async fn begin(&self) -> Result<TeamReading> {
+    pub(super) async fn begin(&self) -> Result<TeamReading> {
         let mut current = self.database.lock().await;
         if let Some(database) = current.as_ref() {
             let pool = database.pool();
@@ -197,7 +201,7 @@ fn select_collected() -> QueryBuilder<Postgres> {
 }
 
 /// The table with an entry's columns, for conditions. The planner leaves out those that none names.
-fn push_columns(query: &mut QueryBuilder<Postgres>) {
+pub(super) fn push_columns(query: &mut QueryBuilder<Postgres>) {
     query.push("SELECT log, id, hash, line, written_by, written_at, (entry ->> 'at_ms')::bigint AS at_ms");
     for column in list_text_columns() {
         query.push(format!(", entry ->> '{column}' AS {column}"));

@@ -33,13 +33,13 @@ impl TeamReading {
         mut connection: PoolConnection<Postgres>,
     ) -> Result<Self> {
         // All statements see the same entries. The settings end with the transaction, as poolers require.
-        let begin = format!(
+        let statements = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0",
             STATEMENT_LIMIT.as_millis()
         );
         let begun = async {
-            sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *connection).await?;
             sqlx::query_scalar("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut *connection).await
         };
         let begun = match tokio::time::timeout(SILENCE, begun).await {
@@ -98,8 +98,10 @@ impl Drop for TeamReading {
 }
 
 fn explain(database: &TeamDatabase, error: sqlx::Error) -> Error {
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
-    let said = error.as_database_error().map(|error| error.message().to_owned()).unwrap_or_default();
+    let (code, said) = match error.as_database_error() {
+        Some(error) => (error.code().unwrap_or_default().into_owned(), error.message().to_owned()),
+        None => Default::default(),
+    };
     match code.as_str() {
         "57014" => Error::new(
             Code::DirectoryTimeout,

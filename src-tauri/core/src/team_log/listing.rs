@@ -1,0 +1,153 @@
+//! The team's log as the console's view lists it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Row};
+use ts_rs::TS;
+
+use super::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader, push_columns};
+use super::state::TeamLogState;
+use super::verify::TeamVerification;
+use crate::audit::listing::{EntryConsole, ListedEntry, PORTION, PairCounts, SessionCounts, VALUES, sum_up};
+use crate::audit::reader::EntryFilter;
+use crate::audit::verification_report::VerificationReport;
+use crate::audit::{CompletedValues, completed_values, search_columns};
+use crate::directory::{Suggestion, suggest_completions};
+use crate::error::Result;
+
+/// Entries of all consoles that pass a search, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct TeamEntryPage {
+    pub entries: Vec<ListedEntry>,
+    /// Where the next page begins, for `before`; `None` at the end of the log.
+    pub next: Option<TeamLogPlace>,
+    /// How far the team's log has this computer's entries.
+    pub team: Option<TeamLogState>,
+}
+
+impl TeamLogReader {
+    /// A page for display. `own`: the ID of this computer's log.
+    pub async fn list_page(
+        &self,
+        filter: &EntryFilter,
+        before: Option<&TeamLogPlace>,
+        limit: u32,
+        own: &str,
+    ) -> Result<TeamEntryPage> {
+        let CollectedPage { entries, next } = self.read_page(filter, before, limit).await?;
+        let entries = entries.into_iter().map(|entry| entry.into_listed(own)).collect();
+        Ok(TeamEntryPage { entries, next, team: None })
+    }
+
+    /// All entries of a session in this log, the oldest first. `own` is as above.
+    pub async fn list_session(&self, log: &str, session: &str, own: &str) -> Result<Vec<ListedEntry>> {
+        let entries = self.read_session(log, session).await?;
+        Ok(entries.into_iter().map(|entry| entry.into_listed(own)).collect())
+    }
+
+    /// Counts the sessions that have begun since then: milliseconds since the Unix epoch.
+    pub async fn count_sessions(&self, since_ms: i64) -> Result<SessionCounts> {
+        let mut reading = self.begin().await?;
+        let mut query = QueryBuilder::new(
+            "SELECT coalesce(nullif(operator_name, ''), nullif(operator_email, ''), os_user, '') AS operator,
+                coalesce(connection, '') AS connection, coalesce(max(connection_name), '') AS connection_name,
+                coalesce(user_id, '') AS user_id,
+                coalesce(max(coalesce(nullif(user_email, ''), nullif(user_name, ''), user_id)), '') AS label,
+                count(*) AS sessions
+             FROM (",
+        );
+        push_columns(&mut query);
+        query.push(" AND (entry ->> 'at_ms')::bigint >= ").push_bind(since_ms);
+        query.push(" AND entry ->> 'event' = 'begun') AS e GROUP BY 1, 2, 4");
+        let rows = reading.fetch(query).await?;
+        let mut pairs = PairCounts::new();
+        for row in &rows {
+            let text =
+                |column: &str| row.try_get::<String, _>(column).map_err(|error| reading.explain(error));
+            let sessions: i64 = row.try_get("sessions").map_err(|error| reading.explain(error))?;
+            pairs.insert(
+                (text("operator")?, text("connection")?, text("user_id")?),
+                (text("connection_name")?, text("label")?, u64::try_from(sessions).unwrap_or_default()),
+            );
+        }
+        reading.finish().await;
+        Ok(sum_up(pairs))
+    }
+
+    /// What may be typed next at `caret`, in UTF-16 code units.
+    pub async fn complete_search(&self, text: &str, caret: usize, now: Timestamp) -> Result<Vec<Suggestion>> {
+        let known = match completed_values(text, caret) {
+            CompletedValues::Fixed(values) => values,
+            CompletedValues::InEntries(value) => self.read_common_values(&value).await?,
+        };
+        Ok(suggest_completions(text, caret, &search_columns(), &known, now))
+    }
+
+    /// The most common of the latest entries; `value` in SQL.
+    async fn read_common_values(&self, value: &str) -> Result<Vec<String>> {
+        let mut reading = self.begin().await?;
+        let mut query =
+            QueryBuilder::new(format!("SELECT value FROM (SELECT left({value}, 200) AS value FROM ("));
+        push_columns(&mut query);
+        query.push(" ORDER BY (entry ->> 'at_ms')::bigint DESC LIMIT ").push_bind(PORTION);
+        query.push(
+            ") AS e) AS shown WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT ",
+        );
+        query.push_bind(i64::from(VALUES));
+        let rows = reading.fetch(query).await?;
+        let values: sqlx::Result<Vec<String>> = rows.iter().map(|row| row.try_get("value")).collect();
+        let values = values.map_err(|error| reading.explain(error))?;
+        reading.finish().await;
+        Ok(values)
+    }
+}
+
+impl CollectedEntry {
+    fn into_listed(self, own: &str) -> ListedEntry {
+        let console = EntryConsole {
+            is_own: self.place.log == own,
+            log: self.place.log,
+            written_by: self.written_by,
+            written_at: self.written_at,
+        };
+        // By the database's word, which its checks compare with the entry's own.
+        let (id, at) = (self.place.id, self.place.at);
+        ListedEntry { id, at, console: Some(console), ..ListedEntry::new(self.entry, self.outcome) }
+    }
+}
+
+/// What a verification of the team's log has found, for the view.
+pub fn report_verification(found: &TeamVerification) -> VerificationReport {
+    let is_intact = found.is_intact();
+    let faulty = found.logs.iter().filter_map(|chain| Some((chain, chain.fault.as_ref()?)));
+    let mut findings: Vec<String> =
+        faulty.map(|(chain, fault)| format!("{} (log {}): {fault}", chain.whose, chain.log)).collect();
+    let entries: u64 = found.logs.iter().map(|chain| chain.entries).sum();
+    let consoles = found.logs.iter().filter(|chain| chain.fault.is_none()).count();
+    let fits = format!(
+        "{entries} {} of {consoles} {} as written.",
+        if entries == 1 { "entry" } else { "entries" },
+        if consoles == 1 { "console are" } else { "consoles are" },
+    );
+    let mut remarks = Vec::new();
+    if is_intact {
+        findings.push(format!("Intact: {fits}"));
+    } else {
+        remarks.push(fits);
+    }
+    for chain in found.logs.iter().filter(|chain| chain.fault.is_none() && chain.first > 1) {
+        remarks.push(format!(
+            "{} (log {}) begins with entry {}, the oldest that its console had when it was first sent.",
+            chain.whose, chain.log, chain.first
+        ));
+    }
+    if let Some(why) = &found.keyring_failed {
+        remarks.push(format!(
+            "The keyring could not be asked, so what it remembers of this computer's log was not compared. {why}"
+        ));
+    }
+    let advice = (!is_intact)
+        .then(|| "Keep the database as it is, and show it to whoever reviews the log.".to_owned());
+    VerificationReport { is_intact, findings, remarks, head: None, advice }
+}
