@@ -358,6 +358,18 @@ export const actions: Action[] = [
     run: (app) => app.layers.show({ kind: "audit_log", text: "" }),
   },
   {
+    id: "team-audit-log",
+    label: texts.auditLog.sources.open,
+    alias: texts.auditLog.search,
+    icon: ScrollText,
+    chords: [],
+    possible: (app) => app.hasTeamLog,
+    run: (app) => {
+      app.logSource = "team";
+      app.layers.show({ kind: "audit_log", text: "" });
+    },
+  },
+  {
     id: "copy-summary",
     label: texts.actions.copySummary,
     icon: ClipboardCopy,

@@ -34,6 +34,7 @@ import type { Row } from "./bindings/Row";
 import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
+import type { TeamLogPlace } from "./bindings/TeamLogPlace";
 import type { TicketContext } from "./bindings/TicketContext";
 import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
@@ -304,6 +305,18 @@ export const completeLogSearch = (text: string, caret: number) =>
 /** Takes seconds for a large log; rejects with `cancelled` when it is stopped. */
 export const verifyAuditLog = () => call("verify_audit_log", { turn: ++turn });
 export const stopVerification = () => call("stop_verification", { turn: ++turn });
+/** The same of the team's log, which has the entries of all consoles. */
+export const listTeamEntries = (text: string, before: TeamLogPlace | null) =>
+  call("list_team_entries", { text, before, turn: ++turn });
+export const teamSessionEntries = (log: string, session: string) =>
+  call("team_session_entries", { log, session, turn: ++turn });
+export const countTeamSessions = () => call("count_team_sessions", { turn: ++turn });
+export const completeTeamLogSearch = (text: string, caret: number) =>
+  call("complete_team_log_search", { text, caret, turn: ++turn });
+export const verifyTeamLog = () => call("verify_team_log", { turn: ++turn });
+export const stopTeamVerification = () => call("stop_team_verification", { turn: ++turn });
+/** Nothing of the team's log is waited for any longer. */
+export const leaveTeamLog = () => call("leave_team_log", { turn: ++turn });
 /** How many entries passed `text` and were written. */
 export const exportEntries = (text: string, format: LogFormat, path: string) =>
   call("export_entries", { text, format, path });

@@ -7,6 +7,8 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { Latest } from "../state/latest";
 import { SearchReading } from "../state/reading.svelte";
+import { entryKey } from "./ids";
+import { logs, type LogPage, type LogPlace, type LogSource } from "./sources";
 
 /** While letters follow each other faster than this, nothing is searched for. */
 const PAUSE_MS = 120;
@@ -14,11 +16,12 @@ const PAUSE_MS = 120;
 const ENOUGH = 50;
 
 export class AuditLogSearch {
+  source: LogSource = $state("computer");
   text = $state("");
   /** The newest first. Those of the text before stay until the first answer. */
   entries: ListedEntry[] = $state.raw([]);
   /** There may be more, from here on. */
-  next: number | null = $state(null);
+  next: LogPlace | null = $state.raw(null);
   /** How far back it was searched so far: milliseconds since the epoch. */
   searchedTo: number | null = $state(null);
   asking = $state(false);
@@ -40,6 +43,10 @@ export class AuditLogSearch {
   #log: string | null = null;
   #pause: ReturnType<typeof setTimeout> | undefined;
 
+  constructor(source: LogSource) {
+    this.source = source;
+  }
+
   get reading(): Highlights {
     return this.#reader.of(this.text);
   }
@@ -57,24 +64,46 @@ export class AuditLogSearch {
     clearTimeout(this.#pause);
     this.#latest.cancel();
     this.asking = true;
-    this.#pause = setTimeout(() => void this.load(), PAUSE_MS);
+    this.#pause = setTimeout(() => void this.#search(), PAUSE_MS);
+  }
+
+  /** Searches for the same text in the other log. */
+  async show(source: LogSource): Promise<void> {
+    if (this.source === source) return;
+    this.#leave();
+    this.source = source;
+    this.entries = [];
+    this.next = null;
+    this.searchedTo = null;
+    this.selected = -1;
+    this.session = [];
+    this.sessionFailure = null;
+    this.counts = null;
+    this.replaced = false;
+    this.#log = null;
+    await this.load();
   }
 
   /** Searches for the text at once. */
   async searchFor(text: string): Promise<void> {
     this.text = text;
-    await Promise.all([this.#reader.read(text), this.load()]);
+    await Promise.all([this.#reader.read(text), this.counts ? this.#search() : this.load()]);
+  }
+
+  /** Reads the newest entries, and who became whom. */
+  async load(): Promise<void> {
+    void this.#count();
+    await this.#search();
   }
 
   /** Reads the newest entries; the selected one stays selected if it is among them. */
-  async load(): Promise<void> {
+  async #search(): Promise<void> {
     clearTimeout(this.#pause);
     const isLatest = this.#latest.begin();
-    const kept = this.entry?.id;
-    void this.#count();
+    const kept = this.entry;
     await this.#read(null, isLatest);
     if (!isLatest()) return;
-    this.selected = this.entries.findIndex(({ id }) => id === kept);
+    this.selected = kept ? this.entries.findIndex((one) => entryKey(one) === entryKey(kept)) : -1;
     void this.#showSession();
   }
 
@@ -91,14 +120,20 @@ export class AuditLogSearch {
     void this.#showSession();
   }
 
-  /** The view closes: no answer is waited for. */
+  /** The view closes. */
   close(): void {
+    this.#leave();
+  }
+
+  /** No answer of this log is waited for any longer. */
+  #leave(): void {
     clearTimeout(this.#pause);
     this.#latest.cancel();
     this.#sessionLatest.cancel();
+    if (this.source === "team") void ipc.leaveTeamLog().catch(() => undefined);
   }
 
-  async #read(from: number | null, isLatest: () => boolean): Promise<void> {
+  async #read(from: LogPlace | null, isLatest: () => boolean): Promise<void> {
     this.asking = true;
     this.failure = null;
     const text = this.text.trim();
@@ -107,7 +142,7 @@ export class AuditLogSearch {
     const before_ = found.length;
     try {
       do {
-        const page = await ipc.listEntries(text, before);
+        const page: LogPage = await logs[this.source].list(text, before);
         if (!isLatest()) return;
         if (this.#log !== null && this.#log !== page.log) {
           this.replaced = true;
@@ -123,8 +158,8 @@ export class AuditLogSearch {
         found = [...found, ...page.entries];
         this.entries = found;
         this.next = before = page.next;
-        this.searchedTo = page.searched_to;
-        this.team = page.team ?? null;
+        this.searchedTo = page.searchedTo;
+        this.team = page.team;
       } while (before !== null && found.length - before_ < ENOUGH);
       if (this.entries !== found) this.entries = found;
     } catch (cause) {
@@ -146,9 +181,10 @@ export class AuditLogSearch {
       this.session = [];
       return;
     }
-    if (this.session[0]?.session !== entry.session) this.session = [];
+    const shown = this.session[0];
+    if (shown?.session !== entry.session || shown.console?.log !== entry.console?.log) this.session = [];
     try {
-      const session = await ipc.sessionEntries(entry.session);
+      const session = await logs[this.source].session(entry);
       if (isLatest()) this.session = session;
     } catch (cause) {
       if (isLatest()) this.sessionFailure = asFailure(cause);
@@ -157,6 +193,8 @@ export class AuditLogSearch {
 
   /** That it fails, the list says. */
   async #count(): Promise<void> {
-    this.counts = await ipc.countSessions().catch(() => null);
+    const { source } = this;
+    const counts = await logs[source].count().catch(() => null);
+    if (this.source === source) this.counts = counts;
   }
 }

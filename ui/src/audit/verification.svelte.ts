@@ -1,23 +1,26 @@
 // Whether the log is what was written: asked in the background, and told in the words of `understudy audit verify`.
 import type { VerificationReport } from "../bindings/VerificationReport";
 import { asFailure, type Failure } from "../errors";
-import * as ipc from "../ipc";
 import { Latest } from "../state/latest";
+import { logs, type LogSource } from "./sources";
 
 export class LogVerification {
+  /** The log that was asked about last. */
+  source: LogSource = $state("computer");
   running = $state(false);
   report: VerificationReport | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
   readonly #latest = new Latest();
 
-  async start(): Promise<void> {
+  async start(source: LogSource): Promise<void> {
     if (this.running) return;
+    this.source = source;
     const isLatest = this.#latest.begin();
     this.running = true;
     this.report = null;
     this.failure = null;
     try {
-      const report = await ipc.verifyAuditLog();
+      const report = await logs[source].verify();
       if (isLatest()) this.report = report;
     } catch (cause) {
       if (isLatest()) this.failure = asFailure(cause);
@@ -30,7 +33,7 @@ export class LogVerification {
     if (!this.running) return;
     this.#latest.cancel();
     this.running = false;
-    void ipc.stopVerification().catch(() => undefined);
+    void logs[this.source].stopVerification().catch(() => undefined);
   }
 
   dismiss(): void {

@@ -22,6 +22,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { placedColumns, shownColumns } from "../text/columns";
 import { copied, type CopyForm } from "../text/copying";
+import type { LogSource } from "../audit/sources";
 import { byAccount, inAccount } from "../text/colleagues";
 import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
@@ -74,6 +75,10 @@ export class App {
   sessions: SessionView[] = $state.raw([]);
   /** Who of the team is in which account. */
   presence: Presence = $state.raw({ reach: "no_log", why: null, sessions: [] });
+  /** The team file names a database that has the entries of all consoles. */
+  readonly hasTeamLog = $derived(this.presence.reach !== "no_log");
+  /** The log that the audit log's view showed last. */
+  logSource: LogSource = $state("computer");
   /** Requests for approval, of colleagues and one's own, the oldest first. */
   approvals: ApprovalRequest[] = $state.raw([]);
   readonly #colleagues = $derived(byAccount(this.presence.sessions));

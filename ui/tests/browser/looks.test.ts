@@ -355,6 +355,45 @@ const views: View[] = [
     },
   },
   {
+    name: "audit-log-team",
+    opening: {
+      prepare: (fake, { inReach }) => {
+        fake.state.presence = inReach();
+      },
+    },
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.press("Alt+2");
+      await page.getByText("grace-laptop").first().waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.getByRole("list", { name: "What happened" }).waitFor();
+    },
+  },
+  {
+    name: "audit-log-team-refused",
+    opening: {
+      width: 640,
+      height: 700,
+      prepare: (fake, { inReach }) => {
+        fake.state.presence = inReach();
+        fake.refuse(
+          "list_team_entries",
+          {
+            code: "directory_unreachable",
+            message: "The database on db.acme.example, port 5432 cannot be reached: connection refused.",
+            hint: "Check that it is running, and that host and port are right. Perhaps a VPN is not connected.",
+          },
+          99,
+        );
+      },
+    },
+    go: async (page) => {
+      await openLog(page);
+      await page.keyboard.press("Alt+2");
+      await page.getByText("connection refused").waitFor();
+    },
+  },
+  {
     name: "audit-log-narrow",
     opening: { width: 640, height: 700 },
     go: async (page) => {

@@ -5,6 +5,9 @@ import type { Environment } from "../../src/bindings/Environment";
 import type { ListedEntry } from "../../src/bindings/ListedEntry";
 import type { Outcome } from "../../src/bindings/Outcome";
 import type { SessionCounts } from "../../src/bindings/SessionCounts";
+import type { TeamEntryPage } from "../../src/bindings/TeamEntryPage";
+import type { TeamLogPlace } from "../../src/bindings/TeamLogPlace";
+import type { TeamLogState } from "../../src/bindings/TeamLogState";
 import type { VerificationReport } from "../../src/bindings/VerificationReport";
 import { filtered, free, read } from "./filters";
 import { NOW } from "./people";
@@ -193,6 +196,50 @@ export function listEntries(
   const next = found.length > size ? (page.at(-1)?.id ?? null) : null;
   return { log: "log-1", entries: page, next, searched_to: next === null ? null : (page.at(-1)?.at ?? null) };
 }
+
+/** The same days in the team's log: Grace has a computer of her own, which counts its own entries. */
+export function asTeam(entries: ListedEntry[]): ListedEntry[] {
+  const counted = { grace: 0, ada: 0 };
+  return entries.map((entry) => {
+    const who = entry.operator === "Grace Hopper" ? "grace" : "ada";
+    const log = who === "grace" ? "b8d1f3c2-5a77-4e0d-9b61-2f4c8e9a0d11" : "log-1";
+    return {
+      ...entry,
+      id: ++counted[who],
+      os_user: who,
+      host: who === "grace" ? "grace-laptop" : "desk-7",
+      console: { log, is_own: who === "ada", written_by: who, written_at: entry.at + 900 },
+    };
+  });
+}
+
+/** A page of those of all consoles that pass, the newest first. */
+export function listTeamEntries(
+  entries: ListedEntry[],
+  text: string,
+  before: TeamLogPlace | null,
+  size: number,
+): TeamEntryPage {
+  const team = asTeam(entries);
+  // As this computer's log, each has its own number.
+  const numbered = team.map((entry, at) => ({ ...entry, id: at + 1 }));
+  const at = team.findIndex(({ id, console }) => before && id === before.id && console?.log === before.log);
+  const page = listEntries(numbered, text, before ? at + 1 : null, size);
+  const found = page.entries.flatMap(({ id }) => team[id - 1] ?? []);
+  const last = found.at(-1);
+  const next =
+    page.next === null || !last ? null : { at: last.at, log: last.console?.log ?? "", id: last.id };
+  return { entries: found, next, team: upToDate };
+}
+
+const upToDate: TeamLogState = {
+  shipped: 120,
+  waiting: 0,
+  waiting_since: null,
+  problem: null,
+  is_contradictory: false,
+  is_required: false,
+};
 
 export function countSessions(entries: ListedEntry[]): SessionCounts {
   const begun = entries.filter(({ event }) => event === "begun");

@@ -28,7 +28,15 @@ import type { SessionView } from "../../src/bindings/SessionView";
 import type { Standing } from "../../src/bindings/Standing";
 import type { Step } from "../../src/bindings/Step";
 import type { DiscoveredTables } from "../../src/bindings/DiscoveredTables";
-import { countSessions, intact, listEntries, logColumns, logEntries } from "./audit-log";
+import {
+  asTeam,
+  countSessions,
+  intact,
+  listEntries,
+  listTeamEntries,
+  logColumns,
+  logEntries,
+} from "./audit-log";
 import { complete, filterBy, filtered, free, read } from "./filters";
 import {
   columns as defaultColumns,
@@ -422,6 +430,18 @@ function commands(fake: Fake): Answers {
     count_sessions: () => countSessions(fake.log),
     read_log_search: ({ text }) => read(text, logColumns),
     complete_log_search: ({ text, caret }) => complete(text, caret, logColumns),
+    list_team_entries: ({ text, before }) => listTeamEntries(fake.log, text, before, fake.pageSize),
+    team_session_entries: ({ log, session }) =>
+      asTeam(fake.log).filter((entry) => entry.session === session && entry.console?.log === log),
+    count_team_sessions: () => countSessions(asTeam(fake.log)),
+    complete_team_log_search: ({ text, caret }) => complete(text, caret, logColumns),
+    verify_team_log: () => ({
+      ...intact,
+      head: null,
+      findings: ["Intact: 16 entries of 2 consoles are as written."],
+    }),
+    stop_team_verification: () => null,
+    leave_team_log: () => null,
     verify_audit_log: () => intact,
     stop_verification: () => null,
     export_entries: ({ text }) => listEntries(fake.log, text, null, 1_000_000).entries.length,
