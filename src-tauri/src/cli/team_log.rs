@@ -172,10 +172,7 @@ pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
                 Some(fault) => format!("NOT INTACT: {whose}: {fault}"),
             })?;
             for gap in &chain.gaps {
-                print_sanitized(&format!(
-                    "  It lacks {gap}: its console no longer had them when it could send again, and there is nothing to \
-                     compare them with."
-                ))?;
+                print_sanitized(&format!("  {}", gap.explain()))?;
             }
         }
         if found.logs.is_empty() {

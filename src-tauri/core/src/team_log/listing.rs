@@ -7,7 +7,7 @@ use ts_rs::TS;
 
 use super::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader, push_columns};
 use super::state::TeamLogState;
-use super::verify::TeamVerification;
+use super::verify::{ChainGap, TeamVerification};
 use crate::audit::listing::{EntryConsole, ListedEntry, PORTION, PairCounts, SessionCounts, VALUES, sum_up};
 use crate::audit::reader::EntryFilter;
 use crate::audit::verification_report::VerificationReport;
@@ -120,15 +120,19 @@ impl CollectedEntry {
 /// What a verification of the team's log has found, for the view.
 pub fn report_verification(found: &TeamVerification) -> VerificationReport {
     let is_intact = found.is_intact();
-    let faulty = found.logs.iter().filter_map(|chain| Some((chain, chain.fault.as_ref()?)));
-    let mut findings: Vec<String> =
-        faulty.map(|(chain, fault)| format!("{} (log {}): {fault}", chain.whose, chain.log)).collect();
+    let mut findings = Vec::new();
+    for chain in &found.logs {
+        let gaps = chain.gaps.iter().map(ChainGap::explain);
+        let what = chain.fault.clone().into_iter().chain(gaps);
+        findings.extend(what.map(|what| format!("{} (log {}): {what}", chain.whose, chain.log)));
+    }
     let entries: u64 = found.logs.iter().map(|chain| chain.entries).sum();
-    let consoles = found.logs.iter().filter(|chain| chain.fault.is_none()).count();
+    let consoles = found.logs.iter().filter(|chain| chain.fault.is_none() && chain.gaps.is_empty()).count();
     let fits = format!(
-        "{entries} {} of {consoles} {} as written.",
+        "{entries} {} of {consoles} {} {} as written.",
         if entries == 1 { "entry" } else { "entries" },
-        if consoles == 1 { "console are" } else { "consoles are" },
+        if consoles == 1 { "console" } else { "consoles" },
+        if entries == 1 { "is" } else { "are" },
     );
     let mut remarks = Vec::new();
     if is_intact {
@@ -150,4 +154,40 @@ pub fn report_verification(found: &TeamVerification) -> VerificationReport {
     let advice = (!is_intact)
         .then(|| "Keep the database as it is, and show it to whoever reviews the log.".to_owned());
     VerificationReport { is_intact, findings, remarks, head: None, advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::team_log::VerifiedChain;
+
+    #[test]
+    fn whatever_is_not_as_it_was_written_is_among_the_findings() {
+        let chain = |whose: &str, entries: u64| VerifiedChain {
+            log: format!("log-of-{whose}"),
+            whose: whose.into(),
+            entries,
+            first: 1,
+            ..VerifiedChain::default()
+        };
+        let report = |logs: &[VerifiedChain]| {
+            report_verification(&TeamVerification { logs: logs.to_vec(), keyring_failed: None })
+        };
+        let whole = report(&[chain("ada", 1)]);
+        assert_eq!(whole.findings, ["Intact: 1 entry of 1 console is as written."]);
+        assert_eq!(
+            report(&[chain("ada", 1), chain("bo", 4)]).findings,
+            ["Intact: 5 entries of 2 consoles are as written."]
+        );
+
+        let gap = ChainGap { first: 5, last: 8 };
+        let lacking = VerifiedChain { gaps: vec![gap], ..chain("ada", 12) };
+        let changed = VerifiedChain { fault: Some("Its entry 3 was changed.".into()), ..chain("bo", 2) };
+        let found = report(&[lacking, changed]);
+        assert!(!found.is_intact && found.advice.is_some());
+        assert_eq!(found.findings.len(), 2);
+        assert!(found.remarks[0].contains("of 0 consoles"), "{found:?}");
+        assert!(found.findings[0].starts_with("ada (log log-of-ada): It lacks entries 5 to 8"), "{found:?}");
+        assert_eq!(found.findings[1], "bo (log log-of-bo): Its entry 3 was changed.");
+    }
 }

@@ -62,6 +62,14 @@ pub struct ChainGap {
 }
 
 impl ChainGap {
+    /// What it means, as a sentence about its chain.
+    pub fn explain(&self) -> String {
+        format!(
+            "It lacks {self}: its console no longer had them when it could send again, and there is nothing to compare \
+             them with."
+        )
+    }
+
     fn contains(&self, id: i64) -> bool {
         (self.first..=self.last).contains(&id)
     }
