@@ -24,6 +24,7 @@ export const evidence = {
     hint: "Drag over the picture to draw a box or to blur. What you blur is gone from the picture.",
     keys: "Arrow keys move the marked area; with Shift, they resize it. Enter applies it.",
     none: "There is no picture.",
+    unreadable: "the picture could not be read. Leave it out, or take the evidence again.",
   },
   requests: {
     label: "Requests",
