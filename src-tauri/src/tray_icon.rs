@@ -85,7 +85,8 @@ pub fn show_tray_icon(app: &AppHandle, wanted: bool) -> Result<()> {
         let _ = done.send(change_icon(&handle, wanted));
     })
     .map_err(not_shown)?;
-    outcome.recv().map_err(Error::internal)?
+    // The main thread may be busy.
+    tokio::task::block_in_place(|| outcome.recv()).map_err(Error::internal)?
 }
 
 fn not_shown(cause: impl std::fmt::Display) -> Error {
