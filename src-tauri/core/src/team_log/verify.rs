@@ -50,6 +50,8 @@ pub struct VerifiedChain {
     pub head: String,
     /// Entries that never came: its console no longer had them when it could send again. What comes after them fits.
     pub gaps: Vec<ChainGap>,
+    /// The last of the entries that the chain itself says were removed because of their age; 0 if none were.
+    pub removed_through: i64,
     /// What does not fit, as a sentence; the first of it in the chain.
     pub fault: Option<String>,
 }
@@ -166,7 +168,25 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
             chain.fault = compare_with_own(database, own, chain).await?;
         }
     }
+    for chain in found.logs.iter_mut().filter(|chain| chain.fault.is_none()) {
+        chain.fault = find_unexplained_absence(chain);
+    }
     Ok(found)
+}
+
+/// What is missing before the first entry or in a gap, if no entry of the chain says that it was removed: a console can
+/// lose entries in no other way. The columns that a gap is marked with are covered by no hash.
+fn find_unexplained_absence(chain: &VerifiedChain) -> Option<String> {
+    let before = ChainGap { first: 1, last: chain.first - 1 };
+    let mut absences =
+        Some(before).filter(|before| before.last > 0).into_iter().chain(chain.gaps.iter().copied());
+    let unexplained = absences.find(|absence| absence.last > chain.removed_through)?;
+    let (what, are) =
+        (unexplained.to_string(), if unexplained.first == unexplained.last { "is" } else { "are" });
+    Some(format!(
+        "Its {what} {are} missing, and none of the entries that came later says that its console removed what was old: \
+         they were removed here, or it has not sent that yet."
+    ))
 }
 
 /// A database that an earlier version set up knows no gaps.
@@ -201,6 +221,7 @@ fn begin_chain(row: &Row) -> VerifiedChain {
         last: first - 1,
         head: previous_hash.clone().unwrap_or_else(|| log.clone()),
         gaps: Vec::new(),
+        removed_through: 0,
         fault,
     }
 }
@@ -234,7 +255,22 @@ fn follow(chain: &mut VerifiedChain, row: &Row) {
         chain.entries += 1;
         chain.last = *id;
         chain.head.clone_from(hash);
+        let removed = read_removal(line).filter(|through| through < id);
+        chain.removed_through = chain.removed_through.max(removed.unwrap_or_default());
     }
+}
+
+/// Up to which entry this one says that entries were removed.
+fn read_removal(line: &str) -> Option<i64> {
+    // Lines are canonical JSON, so most need not be read for that.
+    if !line.contains(r#""event":"entries_removed""#) {
+        return None;
+    }
+    let entry: Value = serde_json::from_str(line).ok()?;
+    if entry["event"] != "entries_removed" {
+        return None;
+    }
+    serde_json::from_str::<Value>(entry["detail"].as_str()?).ok()?["through"].as_i64()
 }
 
 /// Whether a line is this entry, after the one with the hash `previous`, and has this hash.

@@ -47,6 +47,15 @@ async fn what_a_superuser_did_is_named() {
         ("bea", "UPDATE understudy.entries SET line = replace(line, 'why', 'because') WHERE log = LOG AND id = 5;
           UPDATE understudy.entries SET hash = encode(sha256(convert_to(line, 'UTF8')), 'hex') WHERE log = LOG AND id = 5", "Its entry 6 is not what was written"),
         ("bea", "DELETE FROM understudy.entries WHERE log = LOG AND id BETWEEN 4 AND 6", "Its entries 4 to 6 were removed"),
+        // What marks a gap, or a late beginning, is covered by no hash.
+        ("bea", "DELETE FROM understudy.entries WHERE log = LOG AND id BETWEEN 4 AND 6;
+          UPDATE understudy.entries SET previous_id = NULL, gap_after_id = 3, gap_after_hash =
+          (SELECT hash FROM understudy.entries WHERE log = LOG AND id = 3) WHERE log = LOG AND id = 7", "Its entries 4 to 6 are missing, and none"),
+        ("ada", "DELETE FROM understudy.entries WHERE log = LOG AND id = 4;
+          UPDATE understudy.entries SET previous_id = NULL, gap_after_id = 3, gap_after_hash =
+          (SELECT hash FROM understudy.entries WHERE log = LOG AND id = 3) WHERE log = LOG AND id = 5", "Its entry 4 is missing, and none"),
+        ("bea", "DELETE FROM understudy.entries WHERE log = LOG AND id < 4;
+          UPDATE understudy.entries SET previous_id = NULL WHERE log = LOG AND id = 4", "Its entries 1 to 3 are missing, and none"),
         ("bea", "UPDATE understudy.entries SET written_by = 'mal' WHERE log = LOG AND id >= 5", "Its entry 5 was written as mal"),
         ("bea", "DELETE FROM understudy.entries WHERE log = LOG AND id < 4", "Its entries before 4 are missing"),
         ("ada", "DELETE FROM understudy.entries WHERE log = LOG AND id > 10", "Its entries after 10 are missing: this keyring knows 12"),
