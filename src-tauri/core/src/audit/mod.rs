@@ -1,15 +1,16 @@
 //! The audit log: append-only, in an embedded SQLite file. No entry, no session.
 //!
 //! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open.
-//! [`entry`] defines an entry of a session and [`console_entry`] one of none; `words` says both. `file` is the file, its format and its migrations; `open_log` handles changes to the file
-//! while it is open, `owed_entries` the entries that could not be written yet, and `run` the other processes that write
-//! to the same file. The invariants (no entry changes or disappears, none comes before *begun* or after *ended*) are
-//! triggers inside the file, so that they bind every program. Who removes the triggers is found out: `chain` links each
-//! entry to the one before it, `checkpoints` are signed with a key in the keyring, which remembers the last one, and
-//! [`verify`] compares all three. `retention` removes what was kept for long enough, on the record. [`reader`] reads a log
-//! without writing to it, for reviews and exports, [`lines`] for other places that its entries are sent to, and
-//! [`listing`] for the console's view of it, with `log_query` for what is typed there, in the words of a `log_database`.
-//! `open_requests` are those that colleagues may still approve.
+//! [`entry`] defines an entry of a session and [`console_entry`] one of none; `words` says both. `file` is the file,
+//! its format and its migrations; `open_log` handles changes to the file while it is open, `owed_entries` the entries
+//! that could not be written yet, and `run` the other processes that write to the same file. The invariants (no entry
+//! changes or disappears, none comes before *begun* or after *ended*) are triggers inside the file, so that they bind
+//! every program. Who removes the triggers is found out: `chain` links each entry to the one before it, `checkpoints`
+//! are signed with a key in the keyring, which remembers the last one, and [`verify`] compares all three. `retention`
+//! removes what was kept for long enough, on the record. [`reader`] reads a log without writing to it, for reviews and
+//! exports, [`lines`] for other places that its entries are sent to, and [`listing`] for the console's view of it, with
+//! `log_query` for what is typed there, in the words of a `log_database`. `open_requests` are those that colleagues may
+//! still approve.
 
 mod chain;
 pub mod checkpoints;

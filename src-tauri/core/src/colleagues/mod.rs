@@ -1,7 +1,8 @@
 //! Colleagues: who of the team is in a customer's account right now, and what they approve, from the team's log.
 //!
 //! `team_entry` is one entry of that log, [`open_sessions`](self) folds them into what is open, `reading` asks the
-//! database, `broken_glass` knows what the operator was told of, and `watch` keeps it all current: the database tells what is new (LISTEN), and is asked from time to time.
+//! database, `broken_glass` knows what the operator was told of, and `watch` keeps it all current: the database tells what
+//! is new (LISTEN), and is asked from time to time.
 //! Who is where is for information: nothing waits for it, and nothing fails without it. [`approvals`] of a second person are
 //! not: a session that needs one does not begin without.
 
