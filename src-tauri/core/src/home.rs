@@ -1,9 +1,9 @@
-//! Where files are on this computer, and how they are written: folders for their owner only, files atomically. What the
-//! files contain is up to the modules that write them.
+//! Where files are on this computer. Folders are for their owner only. What the files contain is up to the modules that
+//! write them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+
+use understudy_files::private_file;
 
 use crate::error::{Code, Error, Result};
 use crate::trust::{self, TrustedOwners};
@@ -16,12 +16,6 @@ const DATA: &str = if cfg!(windows) { "understudy-data" } else { "understudy" };
 
 /// The name of the file with what the team has agreed on.
 pub const TEAM_FILE: &str = "team.toml";
-
-/// How the names of temporary files begin.
-const TEMPORARY: &str = ".understudy-";
-
-/// No file takes longer to be written.
-const LONGEST_WRITE: Duration = Duration::from_hours(1);
 
 /// The folders of one operator on one computer.
 ///
@@ -184,43 +178,13 @@ fn system_connections() -> PathBuf {
 
 /// Creates a folder and its missing parents for their owner only (0700 on Unix).
 pub fn private_folder(folder: &Path) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|cause| Error::for_file("make the folder", folder, cause))
+    Ok(private_file::create_folder(folder)?)
 }
 
 /// Writes a file for its owner only (0600 on Unix) and replaces an older one atomically: readers see the old text or
 /// the new one, even after a power cut.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    private_folder(folder)?;
-    let failed = |cause: std::io::Error| Error::for_file("write", path, cause);
-    // The temporary file has mode 0600 and is renamed to `path` within the same folder.
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename is durable once the folder has been synced; other systems cannot open a folder.
-    #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    remove_leftovers(folder);
-    Ok(())
-}
-
-/// Removes temporary files of programs that were killed while they wrote. A young one may still be written.
-fn remove_leftovers(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
-        let written =
-            entry.metadata().ok().filter(std::fs::Metadata::is_file).and_then(|file| file.modified().ok());
-        let age = written.and_then(|written| written.elapsed().ok());
-        if is_ours && age.is_some_and(|age| age > LONGEST_WRITE) {
-            // Whatever prevents it, the next write tries again.
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
+    Ok(private_file::write_text(path, text)?)
 }
 
 #[cfg(test)]
@@ -240,45 +204,6 @@ mod tests {
         assert!(home.settings_file().starts_with(base.path()));
         assert!(home.system_connections_dir().starts_with(base.path()));
         assert!(!home.system_connections_dir().exists());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn folders_and_files_are_their_owners_only() {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let base = tempfile::tempdir().unwrap();
-        let file = base.path().join("a/b/settings.toml");
-        write_private(&file, "one").unwrap();
-        assert_eq!(mode(&base.path().join("a")), 0o700);
-        assert_eq!(mode(&base.path().join("a/b")), 0o700);
-        assert_eq!(mode(&file), 0o600);
-    }
-
-    #[test]
-    fn a_file_is_replaced_and_nothing_else_is_left() {
-        let base = tempfile::tempdir().unwrap();
-        let file = base.path().join("settings.toml");
-        write_private(&file, "one").unwrap();
-        write_private(&file, "two").unwrap();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
-        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_a_killed_program_left_is_removed_and_what_is_being_written_is_not() {
-        let base = tempfile::tempdir().unwrap();
-        let (left, young) = (base.path().join(".understudy-left"), base.path().join(".understudy-young"));
-        let others = base.path().join("others");
-        for (path, age) in
-            [(&left, 2 * LONGEST_WRITE), (&young, LONGEST_WRITE / 2), (&others, 2 * LONGEST_WRITE)]
-        {
-            std::fs::write(path, "half a se").unwrap();
-            let file = std::fs::File::options().write(true).open(path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - age).unwrap();
-        }
-        write_private(&base.path().join("settings.toml"), "one").unwrap();
-        assert!(!left.exists() && young.exists() && others.exists());
     }
 
     #[test]

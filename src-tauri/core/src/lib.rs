@@ -36,7 +36,6 @@ mod path_text;
 pub mod policy;
 pub mod protected_count;
 pub(crate) mod record_reads;
-pub mod sanitize;
 pub mod secrets;
 pub mod session;
 pub mod session_summary;
@@ -54,3 +53,5 @@ pub mod zeroizing_json;
 
 /// Users and where they are read from. Part of this crate's public API.
 pub use understudy_directory as directory;
+/// Texts from others, made safe to show. Part of this crate's public API.
+pub use understudy_files::sanitize;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use understudy_directory::{DirectoryCode, DirectoryError};
-use understudy_files::FileError;
+use understudy_files::{FileError, WriteError};
 
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::Moved;
@@ -219,6 +219,12 @@ impl Error {
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
         Self::new(Code::FileFailed, error.message).with_hint(error.hint)
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        Self::for_file(error.doing, &error.path, error.cause)
     }
 }
 
