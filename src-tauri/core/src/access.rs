@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use understudy_gateway::fence::{AllowedRequest, HostPattern};
 
-pub use understudy_gateway::fence::SessionMode;
+pub use understudy_terms::SessionMode;
 
 /// Whether the operator may switch a read-only session to full access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -7,10 +7,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
+use understudy_terms::{Environment, SessionMode};
 
 use super::entry::OperatorIdentity;
-use crate::access::SessionMode;
-use crate::connection::Environment;
 use crate::policy::PolicyRule;
 
 /// One entry outside of sessions. No field ever carries a secret.

@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use ts_rs::TS;
+use understudy_terms::{Environment, SessionMode};
 
-use crate::access::SessionMode;
-use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
 
 /// One event of a session. No field ever carries a secret.
@@ -372,30 +371,13 @@ fn from_json<T: for<'a> Deserialize<'a>>(detail: &str) -> Result<T> {
 
 /// The environment that is written like this.
 pub(super) fn find_environment(word: &str) -> Option<Environment> {
-    [Environment::Production, Environment::Staging, Environment::Development]
-        .into_iter()
-        .find(|environment| environment_word(*environment) == word)
-}
-
-pub(super) fn environment_word(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Production => "production",
-        Environment::Staging => "staging",
-        Environment::Development => "development",
-    }
-}
-
-pub(super) fn mode_word(mode: SessionMode) -> &'static str {
-    match mode {
-        SessionMode::ReadOnly => "read_only",
-        SessionMode::Full => "full",
-    }
+    Environment::ALL.into_iter().find(|environment| environment.as_str() == word)
 }
 
 fn parse_mode(word: &str) -> Result<SessionMode> {
-    [SessionMode::ReadOnly, SessionMode::Full]
+    SessionMode::ALL
         .into_iter()
-        .find(|mode| mode_word(*mode) == word)
+        .find(|mode| mode.as_str() == word)
         .ok_or_else(|| damaged_entry_error(&format!("unknown mode \"{word}\"")))
 }
 

@@ -11,13 +11,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use ts_rs::TS;
+use understudy_terms::{Environment, SessionMode};
 
 use super::log_database::LogDatabase;
 use super::log_query::CompletedValues;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::{Outcome, chain, log_query, read_error};
-use crate::access::SessionMode;
-use crate::connection::Environment;
 use crate::directory::{Highlights, ParsedQuery, Suggestion, suggest_completions};
 use crate::error::Result;
 use crate::team_log::TeamLogState;

@@ -2,10 +2,11 @@
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, SqliteConnection};
+use understudy_terms::{Environment, SessionMode};
 
 use super::chain::{self, EntryLink};
 use super::console_entry::{ConsoleEntry, NamedConnection, NamedUser};
-use super::entry::{self, Entry, OperatorIdentity};
+use super::entry::{Entry, OperatorIdentity};
 
 /// One row of the log, without its number and its run.
 pub(super) struct NewRow<'a> {
@@ -40,7 +41,7 @@ impl<'a> From<&'a Entry> for NewRow<'a> {
             event: entry.event.as_str().into(),
             connection: Some(whom.connection),
             connection_name: Some(whom.connection_name),
-            environment: Some(entry::environment_word(whom.environment)),
+            environment: Some(whom.environment.as_str()),
             user_id: Some(whom.user_id),
             user_name: whom.user_name,
             user_email: whom.user_email,
@@ -49,7 +50,7 @@ impl<'a> From<&'a Entry> for NewRow<'a> {
             detail,
             sign_out_failed: entry.event.sign_out_failed(),
             held_back: entry.event.held_back(),
-            mode: entry.mode.map(entry::mode_word),
+            mode: entry.mode.map(SessionMode::as_str),
             ticket: entry.ticket.clone(),
             app_version: &entry.app_version,
         }
@@ -68,7 +69,7 @@ impl<'a> From<&'a ConsoleEntry> for NewRow<'a> {
             event,
             connection: connection.map(|one| one.id.clone()),
             connection_name: connection.and_then(|one| one.name.clone()),
-            environment: connection.and_then(|one| one.environment).map(entry::environment_word),
+            environment: connection.and_then(|one| one.environment).map(Environment::as_str),
             user_id: user.map(|one| one.id.clone()),
             user_name: user.and_then(|one| one.name.clone()),
             user_email: user.and_then(|one| one.email.clone()),

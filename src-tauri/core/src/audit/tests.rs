@@ -1,9 +1,9 @@
 //! Faults that can only be caused through the log's own connection, and runs that overlap.
 
 use sqlx::AssertSqlSafe;
+use understudy_terms::Environment;
 
 use super::*;
-use crate::connection::Environment;
 use crate::error::Code;
 
 fn begun(session: &str) -> Entry {

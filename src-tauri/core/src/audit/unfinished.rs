@@ -1,11 +1,11 @@
 //! Closes the sessions that a crash left open, and says how one went.
 
 use sqlx::{AssertSqlSafe, Row};
+use understudy_terms::SessionMode;
 
 use super::entry::{self, EndCause, Entry, Event};
 use super::file;
 use super::{AuditLog, chain, read_error};
-use crate::access::SessionMode;
 use crate::error::{Error, Result};
 
 /// How a session went that has ended.

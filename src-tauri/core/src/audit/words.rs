@@ -1,7 +1,7 @@
 //! What an entry says, in words for people: who, about whom, and what happened.
 
 use super::console_entry::{ConsoleEvent, ExportKind};
-use super::entry::{self, DownloadedFile, HeldBackRequest, LeftApplication};
+use super::entry::{DownloadedFile, HeldBackRequest, LeftApplication};
 use super::reader::StoredEntry;
 use crate::policy::PolicyRule;
 
@@ -115,7 +115,7 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             quoted.as_ref().map_or_else(|| why.to_owned(), |rule| format!("{why}: {rule}"))
         }
         ConsoleEvent::ApprovalAsked { mode } | ConsoleEvent::GlassBroken { mode } => {
-            entry::mode_word(*mode).replace('_', "-")
+            mode.as_str().replace('_', "-")
         }
         ConsoleEvent::Approved(name)
         | ConsoleEvent::ApprovalDeclined(name)

@@ -10,28 +10,17 @@ use std::fmt;
 
 use http::header::{ACCEPT, CONNECTION, UPGRADE};
 use http::{HeaderMap, Method};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use serde::Serialize;
 use url::{Host, Origin, Url};
 
 pub use graphql::GraphqlFault;
 pub use hosts::{HostPattern, TELEMETRY_HOSTS};
 pub use origins::OriginPattern;
 pub use path::PathPattern;
+pub use understudy_terms::SessionMode;
 
 /// The largest body that is read to decide on a request, in bytes.
 pub const INSPECTION_LIMIT: usize = 1 << 20;
-
-/// What a session may do in the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum SessionMode {
-    /// Requests that may change something are held back, unless the connection allows them.
-    ReadOnly,
-    Full,
-}
 
 /// What a connection and its policy say about requests.
 #[derive(Debug, Clone)]

@@ -24,17 +24,7 @@ pub use policy::{
 pub use requests::{CaptureConfig, Encoding, Expected, Method, SignOutConfig, StepConfig};
 pub use sign_in::{SignInConfig, SignInKind, StorageConfig, VerifyConfig};
 pub use ticket::{NoteConfig, TicketConfig};
-
-/// Which of the application's installations a connection is for. Each has a colour of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
-#[serde(rename_all = "lowercase")]
-#[ts(export)]
-pub enum Environment {
-    Production,
-    Staging,
-    #[default]
-    Development,
-}
+pub use understudy_terms::Environment;
 
 /// A connection file, as written. `Connection` is what a valid file means.
 #[skip_serializing_none]
@@ -101,15 +91,4 @@ pub struct CredentialsConfig {
     pub user: String,
     /// The password: `{{ secret.<name> }}`.
     pub password: String,
-}
-
-impl Environment {
-    /// As written in the file and in `{{ connection.environment }}`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Production => "production",
-            Self::Staging => "staging",
-            Self::Development => "development",
-        }
-    }
 }
