@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use ts_rs::TS;
 
@@ -12,24 +12,10 @@ use crate::directory::{Info, Row};
 use crate::error::{Code, Error, Result};
 use crate::template::Expression;
 
+pub use crate::audit::PolicyRule;
+
 /// The longest reason a policy accepts, in characters.
 pub const REASON_MAX: usize = 500;
-
-/// What in the policy refused an impersonation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyRule {
-    /// A rule protects the user.
-    Protected,
-    /// A rule asks for a value that the database has not given whole.
-    ValueCut,
-    /// A rule could not be evaluated for this user.
-    RuleFailed,
-    ReasonMissing,
-    ReasonTooLong,
-    /// Nobody has approved it.
-    NotApproved,
-}
 
 /// Why an impersonation may not begin: for the operator, and for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]

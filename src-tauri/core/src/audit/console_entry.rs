@@ -10,7 +10,6 @@ use ts_rs::TS;
 use understudy_terms::{Environment, SessionMode};
 
 use super::entry::OperatorIdentity;
-use crate::policy::PolicyRule;
 
 /// One entry outside of sessions. No field ever carries a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +175,22 @@ pub enum ConsoleEvent {
     GlassBroken {
         mode: SessionMode,
     },
+}
+
+/// What in the policy refused an impersonation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyRule {
+    /// A rule protects the user.
+    Protected,
+    /// A rule asks for a value that the database has not given whole.
+    ValueCut,
+    /// A rule could not be evaluated for this user.
+    RuleFailed,
+    ReasonMissing,
+    ReasonTooLong,
+    /// Nobody has approved it.
+    NotApproved,
 }
 
 /// A request for approval: the entry that asks for it.

@@ -52,7 +52,9 @@ use crate::error::{Code, Error, Result};
 
 pub use chain::EntryLink;
 pub(crate) use chain::list_text_columns;
-pub use console_entry::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, RequestName};
+pub use console_entry::{
+    ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, PolicyRule, RequestName,
+};
 pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
 };

@@ -1,9 +1,8 @@
 //! What an entry says, in words for people: who, about whom, and what happened.
 
-use super::console_entry::{ConsoleEvent, ExportKind};
+use super::console_entry::{ConsoleEvent, ExportKind, PolicyRule};
 use super::entry::{DownloadedFile, HeldBackRequest, LeftApplication};
 use super::reader::StoredEntry;
-use crate::policy::PolicyRule;
 
 impl StoredEntry {
     /// The operator: by name, else by email address, else by account.
