@@ -17,7 +17,7 @@ use ts_rs::TS;
 use understudy_core::access::{OffSiteChoice, SessionMode};
 use understudy_core::arrangement::Arrangement;
 use understudy_core::audit::export::LogFormat;
-use understudy_core::audit::listing::{EntryPage, ListedEntry, SessionCounts};
+use understudy_core::audit::listing::{ListedEntry, SessionCounts};
 use understudy_core::audit::verification_report::VerificationReport;
 use understudy_core::audit::{EndCause, LatestSession, RequestName};
 use understudy_core::check::{Report, TypedSecrets};
@@ -26,7 +26,7 @@ use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
     Preset,
 };
-use understudy_core::console::{Console, FamiliarUser, FoundUsers, ListedPage, UserDetails};
+use understudy_core::console::{Console, EntryPage, FamiliarUser, FoundUsers, ListedPage, UserDetails};
 use understudy_core::customer_link::{CustomerLink, TicketContext};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{

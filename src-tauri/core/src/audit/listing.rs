@@ -19,7 +19,6 @@ use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::{Outcome, chain, log_query, read_error};
 use crate::directory::{Highlights, ParsedQuery, Suggestion, suggest_completions};
 use crate::error::Result;
-use crate::team_log::TeamLogState;
 
 #[cfg(test)]
 #[path = "listing_tests.rs"]
@@ -101,22 +100,13 @@ pub struct EntryConsole {
 }
 
 /// Entries that pass a search, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct EntryPage {
-    /// The log's ID: another one means that another file is in its place.
-    pub log: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
     pub entries: Vec<ListedEntry>,
     /// Where the next page begins, for `before`; `None` at the end of the log.
-    #[ts(type = "number | null")]
     pub next: Option<i64>,
     /// When the oldest entry that was looked at was written: milliseconds since the Unix epoch; `None` at the end.
-    #[ts(type = "number | null")]
     pub searched_to: Option<i64>,
-    /// How far the team's log has this computer's entries; `None` if the team has no log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub team: Option<TeamLogState>,
 }
 
 /// Who became whom since a time.
@@ -178,12 +168,7 @@ pub fn filter_by_search(text: &str, now: Timestamp) -> EntryFilter {
 impl LogReader {
     /// A page of the entries that pass the filter, the newest first, at most `limit`. `before`: where the page before
     /// said that it goes on; `None` for the first page.
-    pub async fn list_page(
-        &self,
-        filter: &EntryFilter,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<EntryPage> {
+    pub async fn list_page(&self, filter: &EntryFilter, before: Option<i64>, limit: u32) -> Result<LogPage> {
         let (first, last) = self.read_ends().await?;
         let end = before.unwrap_or(last + 1).min(last + 1);
         let begin = end.saturating_sub(SCANNED).max(first);
@@ -200,7 +185,7 @@ impl LogReader {
             Some(next) => self.read_time_from(next).await?,
             None => None,
         };
-        Ok(EntryPage { log: self.id().to_owned(), entries, next, searched_to, team: None })
+        Ok(LogPage { entries, next, searched_to })
     }
 
     /// All entries of a session, the oldest first.

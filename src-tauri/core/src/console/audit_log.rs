@@ -3,9 +3,12 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
 use super::Console;
 use crate::audit::export::LogFormat;
-use crate::audit::listing::{self, EntryPage, ListedEntry, SessionCounts};
+use crate::audit::listing::{self, ListedEntry, LogPage, SessionCounts};
 use crate::audit::reader::LogReader;
 use crate::audit::verification_report::VerificationReport;
 use crate::audit::verify::verify_log;
@@ -13,6 +16,7 @@ use crate::audit::{ConsoleEvent, ExportKind};
 use crate::directory::{Highlights, Suggestion, WallClock};
 use crate::error::Result;
 use crate::latest_only::superseded_error;
+use crate::team_log::TeamLogState;
 
 /// How many entries a page has.
 pub(super) const PAGE: u32 = 100;
@@ -24,6 +28,25 @@ pub(super) const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 const PAGES: &str = "pages";
 const VERIFICATION: &str = "verification";
 
+/// Entries that pass a search, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct EntryPage {
+    /// The log's ID: another one means that another file is in its place.
+    pub log: String,
+    pub entries: Vec<ListedEntry>,
+    /// Where the next page begins, for `before`; `None` at the end of the log.
+    #[ts(type = "number | null")]
+    pub next: Option<i64>,
+    /// When the oldest entry that was looked at was written: milliseconds since the Unix epoch; `None` at the end.
+    #[ts(type = "number | null")]
+    pub searched_to: Option<i64>,
+    /// How far the team's log has this computer's entries; `None` if the team has no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub team: Option<TeamLogState>,
+}
+
 impl Console {
     /// A page of the entries that pass `text`, the newest first. `before`: [`EntryPage::next`] of the page before.
     pub async fn list_entries(&self, text: &str, before: Option<i64>, turn: u64) -> Result<EntryPage> {
@@ -31,19 +54,23 @@ impl Console {
         let filter = listing::filter_by_search(text, self.clock.read_time());
         let log = self.open_log().await?;
         tokio::select! {
-            page = log.list_page(&filter, before, PAGE) => Ok(EntryPage { team: self.team_log_state(), ..page? }),
+            page = log.list_page(&filter, before, PAGE) => {
+                let LogPage { entries, next, searched_to } = page?;
+                let (log, team) = (log.id().to_owned(), self.team_log_state());
+                Ok(EntryPage { log, entries, next, searched_to, team })
+            }
             () = stop.cancelled() => Err(superseded_error()),
         }
     }
 
     /// All entries of a session, the oldest first.
     pub async fn session_entries(&self, session: &str) -> Result<Vec<ListedEntry>> {
-        self.open_log().await?.list_session(session).await
+        Ok(self.open_log().await?.list_session(session).await?)
     }
 
     /// Who became whom in the last seven days.
     pub async fn count_sessions(&self) -> Result<SessionCounts> {
-        self.open_log().await?.count_sessions(self.clock.now_ms() - WEEK_MS).await
+        Ok(self.open_log().await?.count_sessions(self.clock.now_ms() - WEEK_MS).await?)
     }
 
     /// Parses a search of the log: its filters, and what is wrong with them.
@@ -53,7 +80,7 @@ impl Console {
 
     /// What may be typed next at `caret`, in UTF-16 code units.
     pub async fn complete_log_search(&self, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
-        self.open_log().await?.complete_search(text, caret, self.clock.read_time()).await
+        Ok(self.open_log().await?.complete_search(text, caret, self.clock.read_time()).await?)
     }
 
     /// Compares the log with its chain, its checkpoints and the keyring. Takes seconds for a million entries.
@@ -82,10 +109,10 @@ impl Console {
             session: None,
         };
         self.record_first(self.new_entry(exported), "Nothing was exported").await?;
-        log.export_to_file(&filter, format, path).await
+        Ok(log.export_to_file(&filter, format, path).await?)
     }
 
     async fn open_log(&self) -> Result<LogReader> {
-        LogReader::open(&self.home.audit_file()?).await
+        Ok(LogReader::open(&self.home.audit_file()?).await?)
     }
 }

@@ -31,6 +31,7 @@ use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
 pub use self::all_connections::FoundUsers;
+pub use self::audit_log::EntryPage;
 use self::known_connections::KnownConnections;
 use self::team::CurrentTeam;
 use self::team_log_view::TeamLogView;
