@@ -274,7 +274,7 @@ async fn find_session(log: &LogReader, typed: &str) -> Result<Vec<StoredEntry>> 
     let mut found = log.find_sessions(typed, 2).await?;
     if found.len() == 1 {
         let filter = EntryFilter { session: found.pop(), ..EntryFilter::default() };
-        return log.read_after(&filter, 0, u32::MAX).await;
+        return Ok(log.read_after(&filter, 0, u32::MAX).await?);
     }
     Err(unclear_session(typed, found.is_empty()).with_hint(
         "`understudy audit list` shows how the IDs of sessions begin; `export` has the whole ones.",

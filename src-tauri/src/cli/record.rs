@@ -27,7 +27,7 @@ pub async fn record_done(home: &Home, connection: NamedConnection, event: Consol
     let recorded = async {
         let (audit, entry) = open_for_entry(home, event).await?;
         audit.owe_console_entry(entry.about_connection(connection));
-        audit.write_owed_entries().await
+        Ok::<(), Error>(audit.write_owed_entries().await?)
     };
     if let Err(error) = recorded.await {
         print_to_stderr(&format!("This is not in the audit log yet. {}", error.message));
@@ -37,7 +37,7 @@ pub async fn record_done(home: &Home, connection: NamedConnection, event: Consol
 /// Writes what is about to happen. `refused` says what does not happen if that fails.
 pub async fn record_first(home: &Home, event: ConsoleEvent, refused: &str) -> Result<()> {
     let (audit, entry) = open_for_entry(home, event).await?;
-    audit.append_console_entry(&entry).await.map_err(|error| Error {
+    audit.append_console_entry(&entry).await.map_err(Error::from).map_err(|error| Error {
         message: format!("{refused}, because this could not be recorded. {}", error.message),
         ..error
     })

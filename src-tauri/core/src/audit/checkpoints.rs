@@ -15,16 +15,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::chain::{Columns, from_hex, render_canonical, to_hex};
+use super::checkpoint_keeper::CheckpointKeeper;
+use super::error::{AuditError, Result};
 use super::open_log::OpenLog;
 use super::{AuditLog, file, read_error};
-use crate::clock::Clock;
-use crate::error::{Error, Result};
-use crate::vault::Vault;
 
 /// A checkpoint is due after this many entries even if no session ends.
 const EVERY: i64 = 1_000;
 
-/// The names of the vault's own entries.
+/// What the keeper keeps: the key, and the last checkpoints.
 const KEY: &str = "audit/key";
 const LAST: &str = "audit/checkpoints";
 
@@ -77,18 +76,18 @@ pub struct CheckpointKey(Ed25519KeyPair);
 
 impl CheckpointKey {
     /// The key of this account, from the keyring; made if there is none. Opens no window: fails if the keyring is locked.
-    pub async fn open(vault: &Vault) -> Result<Self> {
-        let kept = if let Some(kept) = vault.read_own(KEY).await? {
+    pub async fn open(keeper: &dyn CheckpointKeeper) -> Result<Self> {
+        let kept = if let Some(kept) = keeper.read_kept(KEY).await? {
             kept
         } else {
-            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Error::internal)?;
+            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(AuditError::internal)?;
             let made = SecretString::from(to_hex(made.as_ref()));
-            vault.write_own(KEY, &made).await?;
+            keeper.write_kept(KEY, &made).await?;
             // Another console may have done the same at this moment; the keyring has the one that counts.
-            vault.read_own(KEY).await?.unwrap_or(made)
+            keeper.read_kept(KEY).await?.unwrap_or(made)
         };
         let bytes = secrecy::zeroize::Zeroizing::new(from_hex(kept.expose_secret()).unwrap_or_default());
-        Ed25519KeyPair::from_pkcs8(&bytes).map(Self).map_err(Error::internal)
+        Ed25519KeyPair::from_pkcs8(&bytes).map(Self).map_err(AuditError::internal)
     }
 
     /// In hexadecimal digits.
@@ -124,29 +123,29 @@ pub struct RememberedLog {
 
 /// The logs that the keyring remembers, the one with the latest checkpoint first. Opens no window: fails if the keyring is
 /// locked.
-pub async fn recall_logs(vault: &Vault) -> Result<Vec<RememberedLog>> {
-    let Some(kept) = vault.read_own(LAST).await? else { return Ok(Vec::new()) };
-    serde_json::from_str(kept.expose_secret()).map_err(Error::internal)
+pub async fn recall_logs(keeper: &dyn CheckpointKeeper) -> Result<Vec<RememberedLog>> {
+    let Some(kept) = keeper.read_kept(LAST).await? else { return Ok(Vec::new()) };
+    serde_json::from_str(kept.expose_secret()).map_err(AuditError::internal)
 }
 
 /// The public key of the keyring's own key; `None` if there is none yet. Opens no window.
-pub(super) async fn recall_public_key(vault: &Vault) -> Result<Option<String>> {
-    match vault.read_own(KEY).await? {
-        Some(_) => Ok(Some(CheckpointKey::open(vault).await?.public_key())),
+pub(super) async fn recall_public_key(keeper: &dyn CheckpointKeeper) -> Result<Option<String>> {
+    match keeper.read_kept(KEY).await? {
+        Some(_) => Ok(Some(CheckpointKey::open(keeper).await?.public_key())),
         None => Ok(None),
     }
 }
 
-async fn remember_log(vault: &Vault, latest: RememberedLog) -> Result<()> {
-    let mut logs = recall_logs(vault).await?;
+async fn remember_log(keeper: &dyn CheckpointKeeper, latest: RememberedLog) -> Result<()> {
+    let mut logs = recall_logs(keeper).await?;
     if logs.first() == Some(&latest) {
         return Ok(());
     }
     logs.retain(|one| one.log != latest.log);
     logs.insert(0, latest);
     logs.truncate(MOST_LOGS);
-    let text = serde_json::to_string(&logs).map_err(Error::internal)?;
-    vault.write_own(LAST, &SecretString::from(text)).await
+    let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
+    keeper.write_kept(LAST, &SecretString::from(text)).await
 }
 
 /// Tells when a checkpoint is due. Whoever listens holds no part of the log.
@@ -170,15 +169,19 @@ impl DueCheckpoint {
 
 impl AuditLog {
     /// Makes a checkpoint now, and whenever one is due, for as long as the log is open. That is a task of its own: no
-    /// session waits for a keyring.
-    pub fn keep_checkpoints(&self, vault: Vault, clock: Clock) {
+    /// session waits for a keyring. `read_time`: milliseconds since the Unix epoch.
+    pub fn keep_checkpoints(
+        &self,
+        keeper: impl CheckpointKeeper + 'static,
+        read_time: impl Fn() -> i64 + Send + Sync + 'static,
+    ) {
         let mut due = self.due.0.subscribe();
         let held = Arc::downgrade(&self.held);
         tokio::spawn(async move {
             loop {
                 // Not the whole log: it would count as open for as long as the keyring takes.
                 let Some(held) = held.upgrade() else { return };
-                if let Err(error) = make_checkpoint(&held, &vault, clock.now_ms()).await {
+                if let Err(error) = make_checkpoint(&held, &keeper, read_time()).await {
                     tracing::info!("no checkpoint of the audit log now: {error:#}");
                 }
                 drop(held);
@@ -191,13 +194,21 @@ impl AuditLog {
 
     /// Signs the latest entry, and has the keyring remember it. `None` if there is no entry, or if it has a checkpoint.
     /// Opens no window: fails if the keyring is locked.
-    pub async fn add_checkpoint(&self, vault: &Vault, at_ms: i64) -> Result<Option<Checkpoint>> {
-        make_checkpoint(&self.held, vault, at_ms).await
+    pub async fn add_checkpoint(
+        &self,
+        keeper: &dyn CheckpointKeeper,
+        at_ms: i64,
+    ) -> Result<Option<Checkpoint>> {
+        make_checkpoint(&self.held, keeper, at_ms).await
     }
 }
 
-async fn make_checkpoint(held: &OpenLog, vault: &Vault, at_ms: i64) -> Result<Option<Checkpoint>> {
-    let key = CheckpointKey::open(vault).await?;
+async fn make_checkpoint(
+    held: &OpenLog,
+    keeper: &dyn CheckpointKeeper,
+    at_ms: i64,
+) -> Result<Option<Checkpoint>> {
+    let key = CheckpointKey::open(keeper).await?;
     let pool = held.current_pool().await?;
     let latest: Option<(String, i64, String)> =
         sqlx::query_as("SELECT (SELECT id FROM log), entry, hash FROM links ORDER BY entry DESC LIMIT 1")
@@ -216,7 +227,7 @@ async fn make_checkpoint(held: &OpenLog, vault: &Vault, at_ms: i64) -> Result<Op
             .map_err(read_error)?;
     if let Some(at_ms) = before {
         // The keyring may not have taken it then.
-        remember_log(vault, RememberedLog { log, path, entry, hash, at_ms }).await?;
+        remember_log(keeper, RememberedLog { log, path, entry, hash, at_ms }).await?;
         return Ok(None);
     }
     let made = key.sign(&log, entry, hash, at_ms);
@@ -229,7 +240,7 @@ async fn make_checkpoint(held: &OpenLog, vault: &Vault, at_ms: i64) -> Result<Op
         .execute(&pool)
         .await
         .map_err(|cause| file::audit_error("write a checkpoint to the audit log", cause))?;
-    remember_log(vault, RememberedLog { log, path, entry, hash: made.hash.clone(), at_ms }).await?;
+    remember_log(keeper, RememberedLog { log, path, entry, hash: made.hash.clone(), at_ms }).await?;
     Ok(Some(made))
 }
 

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use ts_rs::TS;
 use understudy_terms::{Environment, SessionMode};
 
-use crate::error::{Code, Error, Result};
+use super::error::{AuditCode, AuditError, Result};
 
 /// One event of a session. No field ever carries a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -381,7 +381,10 @@ fn parse_mode(word: &str) -> Result<SessionMode> {
         .ok_or_else(|| damaged_entry_error(&format!("unknown mode \"{word}\"")))
 }
 
-fn damaged_entry_error(cause: &dyn std::fmt::Display) -> Error {
-    Error::new(Code::AuditFailed, format!("Could not read the audit log: an entry is damaged ({cause})."))
-        .with_hint("Keep the file as it is and show it to whoever reviews the log.")
+fn damaged_entry_error(cause: &dyn std::fmt::Display) -> AuditError {
+    AuditError::new(
+        AuditCode::LogFailed,
+        format!("Could not read the audit log: an entry is damaged ({cause})."),
+    )
+    .with_hint("Keep the file as it is and show it to whoever reviews the log.")
 }

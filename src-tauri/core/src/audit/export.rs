@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use understudy_files::sanitize;
 
+use super::error::{AuditError, Result};
 use super::ocsf;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
-use crate::error::{Error, Result};
-use crate::sanitize;
 
 /// How many entries are read and written at a time.
 const PORTION: u32 = 2_000;
@@ -65,14 +65,14 @@ const COLUMNS: [&str; 22] = [
 impl LogReader {
     /// Writes the entries that pass the filter, the oldest first; how many they were. `show` makes a table's field fit
     /// to be shown where it goes; `check` decides what it means that something could not be written.
-    pub async fn write_entries(
+    pub async fn write_entries<E: From<AuditError>>(
         &self,
         filter: &EntryFilter,
         format: LogFormat,
         show: fn(&str) -> String,
         out: &mut (impl Write + Send),
-        check: impl Fn(std::io::Result<()>) -> Result<()> + Send,
-    ) -> Result<u64> {
+        check: impl Fn(std::io::Result<()>) -> Result<(), E> + Send,
+    ) -> Result<u64, E> {
         if format == LogFormat::Csv {
             check(write!(out, "{}\r\n", COLUMNS.map(quote_csv).join(",")))?;
         }
@@ -94,7 +94,7 @@ impl LogReader {
 
     /// The same, into a file. One that cannot be finished is not left there.
     pub async fn export_to_file(&self, filter: &EntryFilter, format: LogFormat, path: &Path) -> Result<u64> {
-        let failed = |cause| Error::for_file("write", path, cause);
+        let failed = |cause| AuditError::for_file("write", path, cause);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         let mut out = std::io::BufWriter::new(file.as_file_mut());
@@ -109,7 +109,7 @@ impl LogReader {
 fn render_entry(entry: &StoredEntry, format: LogFormat, show: fn(&str) -> String) -> Result<String> {
     Ok(match format {
         LogFormat::Jsonl => {
-            sanitize::sanitize_json(&serde_json::to_string(entry).map_err(Error::internal)?) + "\n"
+            sanitize::sanitize_json(&serde_json::to_string(entry).map_err(AuditError::internal)?) + "\n"
         }
         LogFormat::Ocsf => sanitize::sanitize_json(&ocsf::to_ocsf(entry).to_string()) + "\n",
         LogFormat::Csv => COLUMNS.map(|column| quote_csv(&show(&entry.text(column)))).join(",") + "\r\n",

@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqliteConnection};
 
 use super::chain;
-use crate::error::{Code, Error, Result};
+use super::error::{AuditCode, AuditError, Result};
 use understudy_files::regular_file;
 
 /// Identifies the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
@@ -48,7 +48,7 @@ fn refuse_non_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     regular_file::is_readable(path, u64::MAX).map_err(|error| {
-        Error::new(Code::AuditFailed, format!("Could not open the audit log: {}", error.message)).with_hint(
+        AuditError::new(AuditCode::LogFailed, format!("Could not open the audit log: {}", error.message)).with_hint(
             "No one can be impersonated without it. Move what is there to another place; Understudy then begins a new \
              log.",
         )
@@ -57,9 +57,12 @@ fn refuse_non_file(path: &Path) -> Result<()> {
 
 fn ensure_file(path: &Path) -> Result<()> {
     create_private_file(path).map_err(|cause| {
-        Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
-            .with_hint("No one can be impersonated without it. Check that you may write to this folder.")
-            .caused_by(cause)
+        AuditError::new(
+            AuditCode::LogFailed,
+            format!("Could not open the audit log {}: {cause}.", path.display()),
+        )
+        .with_hint("No one can be impersonated without it. Check that you may write to this folder.")
+        .caused_by(cause)
     })
 }
 
@@ -147,16 +150,16 @@ async fn migrate_schema(connection: &mut SqliteConnection, path: &Path, doing: &
 
     let fresh = application == 0 && version == 0 && tables == 0;
     if application != APPLICATION_ID && !fresh {
-        return Err(Error::new(
-            Code::AuditFailed,
+        return Err(AuditError::new(
+            AuditCode::LogFailed,
             format!("{} is a database, but not an audit log.", path.display()),
         )
         .with_hint("Move the file to another place; Understudy then begins a new log."));
     }
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > STEPS.len() {
-        return Err(Error::new(
-            Code::AuditFailed,
+        return Err(AuditError::new(
+            AuditCode::LogFailed,
             format!(
                 "The audit log {} was written by a newer Understudy: its format is {version}, this one knows {}.",
                 path.display(),
@@ -192,7 +195,7 @@ pub(super) fn was_moved(cause: &sqlx::Error) -> bool {
 }
 
 /// Explains SQLite's error. `doing` completes "Could not …".
-pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
+pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> AuditError {
     let (why, next) = match &cause {
         sqlx::Error::Database(fault) => {
             // https://sqlite.org/rescode.html: the low byte is the primary code.
@@ -225,7 +228,7 @@ pub(super) fn audit_error(doing: &str, cause: sqlx::Error) -> Error {
         }
         other => (other.to_string(), "Check the file and its folder."),
     };
-    Error::new(Code::AuditFailed, format!("Could not {doing}: {why}."))
+    AuditError::new(AuditCode::LogFailed, format!("Could not {doing}: {why}."))
         .with_hint(format!("No one can be impersonated without the audit log. {next}"))
         .caused_by(cause)
 }

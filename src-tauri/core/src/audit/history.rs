@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Row};
 use ts_rs::TS;
 
 use super::entry::{self, EndCause, Entry};
+use super::error::Result;
 use super::{AuditLog, chain, read_error};
-use crate::error::Result;
 
 /// How many of an operator's latest sessions are searched for reasons to suggest, and for users.
 const LATEST: u32 = 500;

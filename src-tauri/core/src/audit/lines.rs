@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio::sync::watch;
 
 use super::chain::{self, EntryLink};
+use super::error::{AuditCode, AuditError, Result};
 use super::open_log::OpenLog;
 use super::{AuditLog, read_error};
-use crate::error::{Code, Error, Result};
 
 /// An entry as its hash covers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl LogLines {
 
     /// The entries of the log `log` after this one, at most `limit`.
     ///
-    /// Fails with [`Code::AuditFailed`] if another log is in its place now or it does not have `after`, and at the first
+    /// Fails with [`AuditCode::LogFailed`] if another log is in its place now or it does not have `after`, and at the first
     /// entry that is not what was written.
     pub async fn read_after(&self, log: &str, after: &EntryLink, limit: u32) -> Result<Vec<ChainLine>> {
         let pool = self.held()?.current_pool().await?;
@@ -139,8 +139,8 @@ impl LogLines {
                 let (line, expected) = chain::link_line(&columns, previous.as_deref().unwrap_or(log));
                 match hash {
                     Some(hash) if hash == expected => Ok(ChainLine { id, at_ms, hash, previous, line }),
-                    _ => Err(Error::new(
-                        Code::AuditFailed,
+                    _ => Err(AuditError::new(
+                        AuditCode::LogFailed,
                         format!("Entry {id} of this computer's audit log is not what was written."),
                     )
                     .with_hint(
@@ -177,13 +177,13 @@ async fn has_link(connection: &mut SqliteConnection, link: &EntryLink) -> sqlx::
     Ok(link.number == 0 || hash.as_ref() == Some(&link.hash))
 }
 
-fn was_replaced() -> Error {
-    Error::new(Code::AuditFailed, "Another file is in the place of this computer's audit log.").with_hint(
+fn was_replaced() -> AuditError {
+    AuditError::new(AuditCode::LogFailed, "Another file is in the place of this computer's audit log.").with_hint(
         "It may have been replaced by an older copy. Run `understudy audit verify`, and show what it says to whoever \
          reviews the log.",
     )
 }
 
-fn log_is_closed() -> Error {
-    Error::new(Code::Cancelled, "The audit log was closed.")
+fn log_is_closed() -> AuditError {
+    AuditError::new(AuditCode::Closed, "The audit log was closed.")
 }

@@ -13,12 +13,12 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 use ts_rs::TS;
 use understudy_terms::{Environment, SessionMode};
 
+use super::error::Result;
 use super::log_database::LogDatabase;
 use super::log_query::CompletedValues;
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::{Outcome, chain, log_query, read_error};
 use crate::directory::{Highlights, ParsedQuery, Suggestion, suggest_completions};
-use crate::error::Result;
 
 #[cfg(test)]
 #[path = "listing_tests.rs"]

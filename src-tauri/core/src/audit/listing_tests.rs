@@ -252,5 +252,5 @@ async fn what_is_filtered_is_what_is_exported() {
 
     let nowhere = dir.path().join("gone/log.csv");
     let error = log.export_to_file(&filter, LogFormat::Csv, &nowhere).await.expect_err("no such folder");
-    assert_eq!(error.code, crate::error::Code::FileFailed);
+    assert_eq!(error.code, crate::audit::AuditCode::FileFailed);
 }

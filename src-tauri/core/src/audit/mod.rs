@@ -13,9 +13,11 @@
 //! still approve.
 
 mod chain;
+mod checkpoint_keeper;
 pub mod checkpoints;
 pub mod console_entry;
 pub mod entry;
+mod error;
 pub mod export;
 mod file;
 mod history;
@@ -44,20 +46,22 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use self::checkpoints::DueCheckpoint;
+use self::error::Result;
 use self::new_row::NewRow;
 use self::open_log::OpenLog;
 use self::owed_entries::OwedEntries;
 use self::run::Run;
-use crate::error::{Code, Error, Result};
 
 pub use chain::EntryLink;
 pub(crate) use chain::list_text_columns;
+pub use checkpoint_keeper::CheckpointKeeper;
 pub use console_entry::{
     ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, PolicyRule, RequestName,
 };
 pub use entry::{
     DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
 };
+pub use error::{AuditCode, AuditError};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub(crate) use log_database::LogDatabase;
 pub use log_query::search_columns;
@@ -82,7 +86,7 @@ impl AuditLog {
     /// Opens the log at `path`, or creates it (with its folder, readable by the owner only), and proves that it is
     /// writable.
     ///
-    /// Fails with [`crate::error::Code::AuditFailed`] if the file cannot be created, read or written, is not an audit
+    /// Fails with [`AuditCode::LogFailed`] if the file cannot be created, read or written, is not an audit
     /// log, is damaged, or was written by a newer Understudy. Never repairs or replaces a file.
     ///
     /// Each opening is a run of its own, which lives until the last clone is dropped. Until then, no other run closes
@@ -92,8 +96,8 @@ impl AuditLog {
         let host = whoami::hostname().unwrap_or_else(|_| "unknown".into());
         let folder = path.parent().unwrap_or(Path::new(""));
         let run = Run::start_run(folder, &host).map_err(|cause| {
-            Error::new(
-                Code::AuditFailed,
+            AuditError::new(
+                AuditCode::LogFailed,
                 format!("Could not write beside the audit log {}: {cause}.", path.display()),
             )
             .with_hint("Check that you may write to this folder.")
@@ -116,7 +120,7 @@ impl AuditLog {
 
     /// Writes one entry. Once this returns, the entry survives a crash and a power cut.
     ///
-    /// Fails with [`crate::error::Code::AuditFailed`] if it cannot be written or would break the order of a session:
+    /// Fails with [`AuditCode::LogFailed`] if it cannot be written or would break the order of a session:
     /// *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<EntryLink> {
         let link = self.insert_row(&NewRow::from(&entry)).await?;
@@ -190,10 +194,10 @@ impl AuditLog {
     }
 }
 
-fn write_error(cause: sqlx::Error) -> Error {
+fn write_error(cause: sqlx::Error) -> AuditError {
     file::audit_error("write to the audit log", cause)
 }
 
-fn read_error(cause: sqlx::Error) -> Error {
+fn read_error(cause: sqlx::Error) -> AuditError {
     file::audit_error("read the audit log", cause)
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::Mutex;
 
+use super::error::{AuditCode, AuditError, Result};
 use super::file;
-use crate::error::{Code, Error, Result};
 
 /// Identifies the file regardless of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +79,9 @@ impl OpenLog {
         std::mem::take(&mut self.open.lock().await.was_replaced)
     }
 
-    fn is_gone(&self) -> Error {
+    fn is_gone(&self) -> AuditError {
         let path = self.path.display();
-        Error::new(Code::AuditFailed, format!("The audit log {path} was moved or deleted."))
+        AuditError::new(AuditCode::LogFailed, format!("The audit log {path} was moved or deleted."))
             .with_hint("No one can be impersonated without it. Put the file back, or restart Understudy to begin a new log.")
     }
 }

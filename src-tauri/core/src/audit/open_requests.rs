@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteRow;
 
 use super::console_entry::{NamedConnection, NamedUser, RequestName};
 use super::entry::find_environment;
+use super::error::Result;
 use super::{AuditLog, read_error};
-use crate::error::Result;
 
 /// How many of the last entries are looked at. A request lasts minutes.
 const LOOKED_AT: i64 = 10_000;

@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::AuditLog;
 use super::console_entry::ConsoleEntry;
 use super::entry::{Entry, Event};
-use crate::error::{Error, Result};
-use understudy_files::regular_file;
-
-use crate::home;
+use super::error::{AuditError, Result};
+use understudy_files::{private_file, regular_file};
 
 /// The size limit of that file in bytes; a thousand entries take less.
 const MOST_BYTES: u64 = 4 << 20;
@@ -123,9 +121,10 @@ impl AuditLog {
                 return if path.exists() { remove_owed_file(&path) } else { Ok(()) };
             }
             let owed: Vec<&OwedEntry> = owed.iter().map(AsRef::as_ref).collect();
-            home::write_private(&path, &serde_json::to_string(&owed).map_err(Error::internal)?)
+            let text = serde_json::to_string(&owed).map_err(AuditError::internal)?;
+            Ok(private_file::write_text(&path, &text)?)
         });
-        if let Err(error) = kept.await.map_err(Error::internal).and_then(std::convert::identity) {
+        if let Err(error) = kept.await.map_err(AuditError::internal).and_then(std::convert::identity) {
             tracing::error!("what the audit log lacks is kept in memory only: {error:#}");
         }
     }
@@ -169,9 +168,9 @@ impl AuditLog {
 }
 
 fn read_owed_file(path: &Path) -> Result<Vec<OwedEntry>> {
-    serde_json::from_str(&regular_file::read_text(path, MOST_BYTES)?).map_err(Error::internal)
+    serde_json::from_str(&regular_file::read_text(path, MOST_BYTES)?).map_err(AuditError::internal)
 }
 
 fn remove_owed_file(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|cause| Error::for_file("remove", path, cause))
+    std::fs::remove_file(path).map_err(|cause| AuditError::for_file("remove", path, cause))
 }

@@ -10,11 +10,11 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::chain::{self, Columns};
 use super::checkpoints::Checkpoint;
+use super::error::{AuditCode, AuditError, Result};
 use super::file::{APPLICATION_ID, CHAINED_FORMAT, audit_error};
 use super::log_database::LogDatabase;
 use super::{log_query, read_error};
 use crate::directory::ParsedQuery;
-use crate::error::{Code, Error, Result};
 
 /// Which entries to read. What is `None` does not restrict.
 #[derive(Debug, Clone, Default)]
@@ -126,11 +126,11 @@ pub struct LogReader {
 impl LogReader {
     /// Opens the log at `path`; never creates, migrates or changes it.
     ///
-    /// Fails with [`Code::AuditFailed`] if there is none, if it is something else, and if its format is not today's.
+    /// Fails with [`AuditCode::LogFailed`] if there is none, if it is something else, and if its format is not today's.
     pub async fn open(path: &Path) -> Result<Self> {
         if !path.exists() {
-            return Err(Error::new(
-                Code::AuditFailed,
+            return Err(AuditError::new(
+                AuditCode::LogFailed,
                 format!("There is no audit log at {}.", path.display()),
             )
             .with_hint("It is created when Understudy starts for the first time."));
@@ -151,12 +151,15 @@ impl LogReader {
             sqlx::query_scalar("PRAGMA application_id").fetch_one(&pool).await.map_err(fail)?;
         let format: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await.map_err(fail)?;
         if application != APPLICATION_ID {
-            return Err(Error::new(Code::AuditFailed, format!("{} is not an audit log.", path.display()))
-                .with_hint("Name the file audit.sqlite of Understudy's data folder, or a copy of it."));
+            return Err(AuditError::new(
+                AuditCode::LogFailed,
+                format!("{} is not an audit log.", path.display()),
+            )
+            .with_hint("Name the file audit.sqlite of Understudy's data folder, or a copy of it."));
         }
         if format < i64::try_from(CHAINED_FORMAT).unwrap_or(i64::MAX) {
-            return Err(Error::new(
-                Code::AuditFailed,
+            return Err(AuditError::new(
+                AuditCode::LogFailed,
                 format!(
                     "The entries of {} have no chain yet: an earlier Understudy wrote it.",
                     path.display()

@@ -7,12 +7,12 @@
 use sqlx::sqlite::SqlitePool;
 
 use super::chain::{Columns, render_canonical};
+use super::checkpoint_keeper::CheckpointKeeper;
 use super::checkpoints::{CheckpointKey, is_signature};
 use super::console_entry::{ConsoleEntry, ConsoleEvent};
 use super::entry::OperatorIdentity;
+use super::error::{AuditError, Result};
 use super::{AuditLog, file, read_error};
-use crate::error::{Error, Result};
-use crate::vault::Vault;
 
 /// How many entries are removed at a time. Between them, others may write.
 const PORTION: i64 = 1_000;
@@ -25,17 +25,17 @@ impl AuditLog {
     /// `shipped`, if it is some number: others do not have them yet.
     ///
     /// Returns how many were removed. Opens no window: fails if the keyring is locked. Fails with
-    /// [`crate::error::Code::AuditFailed`] if the file cannot be written.
+    /// [`AuditCode::LogFailed`](super::AuditCode::LogFailed) if the file cannot be written.
     pub async fn remove_old_entries(
         &self,
-        vault: &Vault,
+        keeper: &dyn CheckpointKeeper,
         who: &OperatorIdentity,
         keep_days: u32,
         shipped: Option<i64>,
         now_ms: i64,
     ) -> Result<u64> {
         let pool = self.held.current_pool().await?;
-        let key = CheckpointKey::open(vault).await?;
+        let key = CheckpointKey::open(keeper).await?;
         let own_key = key.public_key();
         let mut removed = finish_removal(&pool, &own_key).await.map_err(remove_error)?;
         let before = now_ms.saturating_sub(i64::from(keep_days) * MS_PER_DAY);
@@ -136,6 +136,6 @@ async fn finish_removal(pool: &SqlitePool, own_key: &str) -> sqlx::Result<u64> {
     }
 }
 
-fn remove_error(cause: sqlx::Error) -> Error {
+fn remove_error(cause: sqlx::Error) -> AuditError {
     file::audit_error("remove old entries of the audit log", cause)
 }

@@ -4,7 +4,6 @@ use sqlx::AssertSqlSafe;
 use understudy_terms::Environment;
 
 use super::*;
-use crate::error::Code;
 
 fn begun(session: &str) -> Entry {
     Entry::for_new_session(
@@ -79,7 +78,7 @@ async fn a_full_disk_refuses_the_entry_and_says_so() {
         }
         assert!(written < 100, "the disk never became full");
     };
-    assert_eq!(error.code, Code::AuditFailed);
+    assert_eq!(error.code, AuditCode::LogFailed);
     assert!(error.message.contains("full"), "{error}");
     assert!(error.hint.as_deref().unwrap_or_default().contains("space"), "{error}");
     assert_eq!(log.read_entries(1000).await.unwrap().len(), written, "the refused entry left a trace");

@@ -4,9 +4,9 @@ use sqlx::{AssertSqlSafe, Row};
 use understudy_terms::SessionMode;
 
 use super::entry::{self, EndCause, Entry, Event};
+use super::error::{AuditError, Result};
 use super::file;
 use super::{AuditLog, chain, read_error};
-use crate::error::{Error, Result};
 
 /// How a session went that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl AuditLog {
     /// Closes what these runs left open, and sessions from before entries named their run.
     pub(super) async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
         let pool = self.held.current_pool().await?;
-        let gone = serde_json::to_string(gone).map_err(Error::internal)?;
+        let gone = serde_json::to_string(gone).map_err(AuditError::internal)?;
         let fail = |cause| file::audit_error("close unfinished sessions in the audit log", cause);
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
         let mut closed = sqlx::query(AssertSqlSafe(format!(

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::checkpoint_keeper::CheckpointKeeper;
 use super::checkpoints::{self, Checkpoint, RememberedLog};
 use super::console_entry::ConsoleEvent;
+use super::error::{AuditError, Result};
 use super::reader::{EntryFilter, LogReader, StoredEntry};
 use super::retention::is_signed_removal;
-use crate::error::{Error, Result};
-use crate::vault::Vault;
 
 /// How many entries are read at a time.
 const PORTION: u32 = 2_000;
@@ -145,14 +145,14 @@ pub(super) fn show_time(at_ms: i64) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Compares the log at `path`. `vault`: the keyring that remembers it; `None` for a copy, or for a log of another
+/// Compares the log at `path`. `keeper`: the keyring that remembers it; `None` for a copy, or for a log of another
 /// computer. Opens no window.
 ///
-/// Fails with [`Code::AuditFailed`](crate::error::Code::AuditFailed) if the file cannot be read; that the chain does not
+/// Fails with [`AuditCode::LogFailed`](super::AuditCode::LogFailed) if the file cannot be read; that the chain does not
 /// fit is not an error, but a [`LogFault`].
-pub async fn verify_log(path: &Path, vault: Option<&Vault>) -> Result<Verification> {
-    let recalled = match vault {
-        Some(vault) => Some(recall(vault).await),
+pub async fn verify_log(path: &Path, keeper: Option<&dyn CheckpointKeeper>) -> Result<Verification> {
+    let recalled = match keeper {
+        Some(keeper) => Some(recall(keeper).await),
         None => None,
     };
     let (memory, keyring_failed) = match recalled {
@@ -204,9 +204,9 @@ impl KeyringMemory {
     }
 }
 
-async fn recall(vault: &Vault) -> Result<KeyringMemory> {
-    let logs = checkpoints::recall_logs(vault).await?;
-    Ok(KeyringMemory { logs, key: checkpoints::recall_public_key(vault).await? })
+async fn recall(keeper: &dyn CheckpointKeeper) -> Result<KeyringMemory> {
+    let logs = checkpoints::recall_logs(keeper).await?;
+    Ok(KeyringMemory { logs, key: checkpoints::recall_public_key(keeper).await? })
 }
 
 /// Reads all entries, up to the first that does not fit.
@@ -244,7 +244,7 @@ async fn follow_chain(log: &LogReader, own_key: Option<&String>) -> Result<Verif
         // The next entries are read while these are compared.
         let comparing = tokio::task::spawn_blocking(move || compare_portion(&portion, last, previous));
         let (read, compared) = tokio::join!(log.read_after(&all, next, PORTION), comparing);
-        let compared = compared.map_err(Error::internal)?;
+        let compared = compared.map_err(AuditError::internal)?;
         (last, previous) = (compared.last, compared.head);
         found.entries += compared.entries;
         if compared.entries > 0 {

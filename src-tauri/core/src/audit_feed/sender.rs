@@ -10,6 +10,7 @@ use super::FeedState;
 use super::batch::{Batch, MOST};
 use super::cursor::{Cursor, CursorFile};
 use super::request::{FeedTarget, FeedTry};
+use crate::audit::AuditError;
 use crate::audit::lines::LogLines;
 use crate::clock::{Clock, Moment};
 use crate::error::{Code, Error, Result};
@@ -49,6 +50,12 @@ impl From<Error> for Pause {
             Code::Cancelled => Self::Closed,
             _ => Self::Fault((&error).into(), None),
         }
+    }
+}
+
+impl From<AuditError> for Pause {
+    fn from(error: AuditError) -> Self {
+        Error::from(error).into()
     }
 }
 

@@ -126,7 +126,8 @@ impl Console {
         let lost = audit.close_unfinished(clock.now_ms()).await?;
         let outbox = Arc::new(Outbox::new(&home));
         outbox.complete_notifications(&audit).await;
-        audit.keep_checkpoints(vault.clone(), clock.clone());
+        let ticking = clock.clone();
+        audit.keep_checkpoints(vault.clone(), move || ticking.now_ms());
         let own_log = audit.id().await?;
         let known = home.known_connections_file()?;
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));

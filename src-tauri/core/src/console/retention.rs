@@ -38,7 +38,7 @@ impl Console {
         let of_feeds = read_acknowledged_by_all(&audit, &self.audit, &self.home.feeds_dir()).await?;
         let shipped = of_log.into_iter().chain(of_feeds).min();
         let now_ms = self.clock.now_ms();
-        self.audit.remove_old_entries(&self.vault, &self.operator(), keep_days, shipped, now_ms).await
+        Ok(self.audit.remove_old_entries(&self.vault, &self.operator(), keep_days, shipped, now_ms).await?)
     }
 }
 

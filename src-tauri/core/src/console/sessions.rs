@@ -37,7 +37,7 @@ impl Console {
     /// The operator's latest session in the connections that there are.
     pub async fn latest_session(&self) -> Result<Option<LatestSession>> {
         let connections: Vec<String> = self.connections.read().keys().cloned().collect();
-        self.audit.latest_session(&connections, self.operator().display_name(), &OWN_REASONS).await
+        Ok(self.audit.latest_session(&connections, self.operator().display_name(), &OWN_REASONS).await?)
     }
 
     /// Signs in as a user. Only the connection, the user's ID and the reason come from outside; `given` has the

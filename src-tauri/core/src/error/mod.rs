@@ -17,6 +17,7 @@ use ts_rs::TS;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_files::{FileError, WriteError};
 
+use crate::audit::{AuditCode, AuditError};
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::Moved;
 
@@ -251,6 +252,24 @@ impl From<DirectoryError> for Error {
         let (hint, statement, details) = (error.hint, error.statement, error.details);
         let cause = error.source.map(ErrorCause::from).unwrap_or_default();
         Self { hint, statement, details, secret, cause, ..Self::new(code, error.message) }
+    }
+}
+
+impl From<AuditError> for Error {
+    /// An error of the keyring comes back unchanged.
+    fn from(error: AuditError) -> Self {
+        if let Some(own) = error.source.as_ref().and_then(|source| source.downcast_ref::<Self>()) {
+            return own.clone();
+        }
+        let code = match error.code {
+            AuditCode::LogFailed => Code::AuditFailed,
+            AuditCode::Closed => Code::Cancelled,
+            AuditCode::FileFailed => Code::FileFailed,
+            AuditCode::KeeperFailed => Code::VaultUnavailable,
+            AuditCode::Internal => Code::Internal,
+        };
+        let cause = error.source.map(ErrorCause::from).unwrap_or_default();
+        Self { hint: error.hint, cause, ..Self::new(code, error.message) }
     }
 }
 

@@ -23,7 +23,7 @@ impl Impersonations {
     pub(super) async fn write_entry(&self, entry: Entry) -> Result<EntryLink> {
         let written = self.audit.append(entry).await;
         self.say_if_replaced().await;
-        written
+        Ok(written?)
     }
 
     /// Waits until the team's log has this entry, if the team wants that before a session begins.
@@ -57,14 +57,14 @@ impl Impersonations {
     pub(crate) async fn write_console_entry(&self, entry: &ConsoleEntry) -> Result<()> {
         let written = self.audit.append_console_entry(entry).await;
         self.say_if_replaced().await;
-        written
+        Ok(written?)
     }
 
     /// The same; returns the entry's number.
     pub(crate) async fn write_numbered_entry(&self, entry: &ConsoleEntry) -> Result<i64> {
         let written = self.audit.append_numbered(entry).await;
         self.say_if_replaced().await;
-        written
+        Ok(written?)
     }
 
     /// Writes what is owed, and tells the operator if that fails.
@@ -76,7 +76,7 @@ impl Impersonations {
     async fn write_owed(&self, was_behind: bool) {
         let written = self.audit.write_owed_entries().await;
         self.say_if_replaced().await;
-        let Err(error) = written else { return };
+        let Err(error) = written.map_err(Error::from) else { return };
         tracing::error!(code = ?error.code, "audit log: {error:#}");
         if !was_behind {
             self.notices.send(Notice::Toast(owed_entry_toast(&error)));

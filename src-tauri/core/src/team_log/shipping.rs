@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::TeamDatabase;
 use super::state::TeamLogState;
 use crate::audit::lines::{ChainLine, LogLines};
-use crate::audit::{AuditLog, EntryLink};
+use crate::audit::{AuditError, AuditLog, EntryLink};
 use crate::error::{Code, Error, Result};
 use crate::vault::Vault;
 
@@ -43,6 +43,12 @@ enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::ForNow(error)
+    }
+}
+
+impl From<AuditError> for Stop {
+    fn from(error: AuditError) -> Self {
+        Error::from(error).into()
     }
 }
 

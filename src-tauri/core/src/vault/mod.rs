@@ -5,6 +5,7 @@
 //! stored for. Deliberately, there is no file as a fallback.
 
 mod asking;
+mod checkpoint_keeper;
 mod consent;
 mod entries;
 mod fault;

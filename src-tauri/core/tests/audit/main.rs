@@ -19,10 +19,9 @@ use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use understudy_core::access::SessionMode;
 use understudy_core::audit::{
-    AuditLog, EndCause, Entry, EntryLink, Event, OperatorIdentity, Outcome, Subject,
+    AuditCode, AuditError, AuditLog, EndCause, Entry, EntryLink, Event, OperatorIdentity, Outcome, Subject,
 };
 use understudy_core::connection::Environment;
-use understudy_core::error::{Code, Error};
 
 struct Desk {
     dir: TempDir,
@@ -47,14 +46,14 @@ impl Desk {
         SqliteConnection::connect_with(&options).await.unwrap()
     }
 
-    async fn refusal(&self) -> Error {
+    async fn refusal(&self) -> AuditError {
         refusal(&self.path()).await
     }
 }
 
-async fn refusal(path: &Path) -> Error {
+async fn refusal(path: &Path) -> AuditError {
     let error = AuditLog::open(path).await.expect_err("the log opened");
-    assert_eq!(error.code, Code::AuditFailed);
+    assert_eq!(error.code, AuditCode::LogFailed);
     assert!(error.hint.is_some(), "no next step in: {error}");
     error
 }
@@ -218,7 +217,7 @@ async fn the_order_of_a_session_is_kept() {
 
     let refused = |result: Result<EntryLink, Error>, word: &str| {
         let error = result.expect_err("the entry was taken");
-        assert_eq!(error.code, Code::AuditFailed);
+        assert_eq!(error.code, AuditCode::LogFailed);
         assert!(error.message.contains(word), "{error}");
     };
     refused(log.append(first.with_event(2, Event::Active)).await, "never begun");
@@ -453,7 +452,7 @@ async fn a_moved_log_takes_no_entries_until_it_is_back() {
     std::fs::rename(desk.path(), &away).unwrap();
 
     let error = log.append(begun(2, "s2", "7", "why")).await.unwrap_err();
-    assert_eq!(error.code, Code::AuditFailed);
+    assert_eq!(error.code, AuditCode::LogFailed);
     assert!(error.message.contains("moved or deleted"), "{error}");
     assert!(error.hint.unwrap().contains("Put the file back"));
     assert!(!desk.path().exists(), "a new log was begun");
@@ -606,7 +605,7 @@ async fn a_corrupt_page_is_an_error_and_not_a_shorter_log() {
         Err(error) => error,
         Ok(log) => log.read_entries(100).await.expect_err("a damaged log was read as if it were whole"),
     };
-    assert_eq!(error.code, Code::AuditFailed);
+    assert_eq!(error.code, AuditCode::LogFailed);
     assert!(error.message.contains("damaged"), "{error}");
 }
 
