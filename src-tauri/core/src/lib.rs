@@ -6,7 +6,6 @@
 
 pub mod access;
 pub mod arrangement;
-pub mod audit;
 pub mod audit_feed;
 pub mod browser;
 pub(crate) mod charset;
@@ -51,6 +50,8 @@ pub mod user_agent;
 pub mod vault;
 pub mod zeroizing_json;
 
+/// The audit log. Part of this crate's public API.
+pub use understudy_audit as audit;
 /// Users and where they are read from. Part of this crate's public API.
 pub use understudy_directory as directory;
 /// Texts from others, made safe to show. Part of this crate's public API.

@@ -1,0 +1,202 @@
+//! The audit log: append-only, in an embedded SQLite file. No entry, no session.
+//!
+//! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open.
+//! [`entry`] defines an entry of a session and [`console_entry`] one of none; `words` says both. `file` is the file,
+//! its format and its migrations; `open_log` handles changes to the file while it is open, `owed_entries` the entries
+//! that could not be written yet, and `run` the other processes that write to the same file. The invariants (no entry
+//! changes or disappears, none comes before *begun* or after *ended*) are triggers inside the file, so that they bind
+//! every program. Who removes the triggers is found out: `chain` links each entry to the one before it, `checkpoints`
+//! are signed with a key in the keyring, which remembers the last one, and [`verify`] compares all three. `retention`
+//! removes what was kept for long enough, on the record. [`reader`] reads a log without writing to it, for reviews and
+//! exports, [`lines`] for other places that its entries are sent to, and [`listing`] for the console's view of it, with
+//! `log_query` for what is typed there, in the words of a `log_database`. `open_requests` are those that colleagues may
+//! still approve.
+
+mod chain;
+mod checkpoint_keeper;
+pub mod checkpoints;
+pub mod console_entry;
+pub mod entry;
+mod error;
+pub mod export;
+mod file;
+mod history;
+pub mod lines;
+pub mod listing;
+mod log_database;
+mod log_query;
+mod new_row;
+mod ocsf;
+mod open_log;
+mod open_requests;
+mod owed_entries;
+pub mod reader;
+mod retention;
+mod run;
+#[cfg(test)]
+mod tests;
+mod unfinished;
+pub mod verification_report;
+pub mod verify;
+mod words;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use self::checkpoints::DueCheckpoint;
+use self::error::Result;
+use self::new_row::NewRow;
+use self::open_log::OpenLog;
+use self::owed_entries::OwedEntries;
+use self::run::Run;
+
+pub use chain::{EntryLink, list_text_columns};
+pub use checkpoint_keeper::CheckpointKeeper;
+pub use console_entry::{
+    ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, PolicyRule, RequestName,
+};
+pub use entry::{
+    DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
+};
+pub use error::{AuditCode, AuditError};
+pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
+pub use log_database::LogDatabase;
+pub use log_query::{CompletedValues, completed_values, limit_times, list_sessions_named, search_columns};
+pub use ocsf::to_ocsf;
+pub use open_requests::OpenRequest;
+pub use unfinished::SessionCourse;
+
+/// The log, open for appending. Cheap to clone; all clones write to the same file.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    held: Arc<OpenLog>,
+    owed: Arc<OwedEntries>,
+    run: Arc<Run>,
+    due: Arc<DueCheckpoint>,
+    /// The last entry that this run has written.
+    latest: Arc<watch::Sender<EntryLink>>,
+    /// The computer that this run is on.
+    host: String,
+}
+
+impl AuditLog {
+    /// Opens the log at `path`, or creates it (with its folder, readable by the owner only), and proves that it is
+    /// writable.
+    ///
+    /// Fails with [`AuditCode::LogFailed`] if the file cannot be created, read or written, is not an audit
+    /// log, is damaged, or was written by a newer Understudy. Never repairs or replaces a file.
+    ///
+    /// Each opening is a run of its own, which lives until the last clone is dropped. Until then, no other run closes
+    /// its sessions as crashed.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let held = OpenLog::open(path).await?;
+        let host = whoami::hostname().unwrap_or_else(|_| "unknown".into());
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let run = Run::start_run(folder, &host).map_err(|cause| {
+            AuditError::new(
+                AuditCode::LogFailed,
+                format!("Could not write beside the audit log {}: {cause}.", path.display()),
+            )
+            .with_hint("Check that you may write to this folder.")
+            .caused_by(cause)
+        })?;
+        Ok(Self {
+            held: Arc::new(held),
+            owed: Arc::default(),
+            run,
+            due: Arc::default(),
+            latest: Arc::new(watch::Sender::new(EntryLink::default())),
+            host,
+        })
+    }
+
+    /// Whether another file has taken the log's place since the last call. New entries go to that file.
+    pub async fn was_replaced(&self) -> bool {
+        self.held.was_replaced().await
+    }
+
+    /// Writes one entry. Once this returns, the entry survives a crash and a power cut.
+    ///
+    /// Fails with [`AuditCode::LogFailed`] if it cannot be written or would break the order of a session:
+    /// *begun* exactly once and first, *ended* at most once and last.
+    pub async fn append(&self, entry: Entry) -> Result<EntryLink> {
+        let link = self.insert_row(&NewRow::from(&entry)).await?;
+        self.due.note_entry(link.number, matches!(entry.event, Event::Ended { .. }));
+        Ok(link)
+    }
+
+    /// Writes one entry that belongs to no session. Once this returns, it survives a crash and a power cut.
+    pub async fn append_console_entry(&self, entry: &ConsoleEntry) -> Result<()> {
+        self.append_numbered(entry).await.map(drop)
+    }
+
+    /// The same; returns the entry's number.
+    pub async fn append_numbered(&self, entry: &ConsoleEntry) -> Result<i64> {
+        let EntryLink { number, .. } = self.insert_row(&NewRow::from(entry)).await?;
+        self.due.note_entry(number, false);
+        Ok(number)
+    }
+
+    /// Writes the end of a request for approval of this log: that it was used or has expired. `false`: another console of
+    /// this home has written one of the two already.
+    pub async fn append_end_of_request(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
+        const ENDS: [&str; 2] = ["approval_used", "approval_expired"];
+        let row = NewRow::from(entry);
+        let insert = async || -> Result<sqlx::Result<Option<EntryLink>>> {
+            let pool = self.held.current_pool().await?;
+            Ok(row.insert_once(&pool, &self.run.id, request, ENDS).await)
+        };
+        let written = match insert().await? {
+            Err(cause) if file::was_moved(&cause) => insert().await?,
+            outcome => outcome,
+        };
+        let link = written.map_err(write_error)?;
+        if let Some(link) = &link {
+            self.note_written(link);
+            self.due.note_entry(link.number, false);
+        }
+        Ok(link.is_some())
+    }
+
+    async fn insert_row(&self, row: &NewRow<'_>) -> Result<EntryLink> {
+        let written = match self.try_insert(row).await? {
+            Err(cause) if file::was_moved(&cause) => self.try_insert(row).await?,
+            outcome => outcome,
+        };
+        let link = written.map_err(write_error)?;
+        self.note_written(&link);
+        Ok(link)
+    }
+
+    /// Tells those who send entries elsewhere: also if its number is lower than the one before, because another file may
+    /// be in the log's place.
+    fn note_written(&self, link: &EntryLink) {
+        self.latest.send_replace(link.clone());
+    }
+
+    /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
+    async fn try_insert(&self, row: &NewRow<'_>) -> Result<sqlx::Result<EntryLink>> {
+        let pool = self.held.current_pool().await?;
+        Ok(row.insert(&pool, &self.run.id).await)
+    }
+
+    /// Whether the session has an entry with this event.
+    async fn has_event(&self, session: &str, event: &str) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entries WHERE session = ? AND event = ?)")
+            .bind(session)
+            .bind(event)
+            .fetch_one(&self.held.current_pool().await?)
+            .await
+            .map_err(read_error)
+    }
+}
+
+fn write_error(cause: sqlx::Error) -> AuditError {
+    file::audit_error("write to the audit log", cause)
+}
+
+fn read_error(cause: sqlx::Error) -> AuditError {
+    file::audit_error("read the audit log", cause)
+}

@@ -1,0 +1,159 @@
+//! The columns of an entry that is about to be written.
+
+use sqlx::sqlite::SqlitePool;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use understudy_terms::{Environment, SessionMode};
+
+use crate::chain::{self, EntryLink};
+use crate::console_entry::{ConsoleEntry, NamedConnection, NamedUser};
+use crate::entry::{Entry, OperatorIdentity};
+
+/// One row of the log, without its number and its run.
+pub(super) struct NewRow<'a> {
+    who: &'a OperatorIdentity,
+    at_ms: i64,
+    session: Option<String>,
+    event: String,
+    connection: Option<String>,
+    connection_name: Option<String>,
+    environment: Option<&'static str>,
+    user_id: Option<String>,
+    user_name: Option<String>,
+    user_email: Option<String>,
+    reason: String,
+    status: Option<u16>,
+    detail: String,
+    sign_out_failed: Option<String>,
+    held_back: Option<i64>,
+    mode: Option<&'static str>,
+    ticket: Option<String>,
+    app_version: &'a str,
+}
+
+impl<'a> From<&'a Entry> for NewRow<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        let (status, detail) = entry.event.status_and_detail();
+        let whom = entry.whom.clone();
+        Self {
+            who: &entry.who,
+            at_ms: entry.at_ms,
+            session: Some(entry.session.clone()),
+            event: entry.event.as_str().into(),
+            connection: Some(whom.connection),
+            connection_name: Some(whom.connection_name),
+            environment: Some(whom.environment.as_str()),
+            user_id: Some(whom.user_id),
+            user_name: whom.user_name,
+            user_email: whom.user_email,
+            reason: entry.reason.clone(),
+            status,
+            detail,
+            sign_out_failed: entry.event.sign_out_failed(),
+            held_back: entry.event.held_back(),
+            mode: entry.mode.map(SessionMode::as_str),
+            ticket: entry.ticket.clone(),
+            app_version: &entry.app_version,
+        }
+    }
+}
+
+impl<'a> From<&'a ConsoleEntry> for NewRow<'a> {
+    fn from(entry: &'a ConsoleEntry) -> Self {
+        let (event, detail) = entry.event.to_columns();
+        let connection: Option<&NamedConnection> = entry.connection.as_ref();
+        let user: Option<&NamedUser> = entry.user.as_ref();
+        Self {
+            who: &entry.who,
+            at_ms: entry.at_ms,
+            session: None,
+            event,
+            connection: connection.map(|one| one.id.clone()),
+            connection_name: connection.and_then(|one| one.name.clone()),
+            environment: connection.and_then(|one| one.environment).map(Environment::as_str),
+            user_id: user.map(|one| one.id.clone()),
+            user_name: user.and_then(|one| one.name.clone()),
+            user_email: user.and_then(|one| one.email.clone()),
+            reason: entry.reason.clone(),
+            status: None,
+            detail,
+            sign_out_failed: None,
+            held_back: None,
+            mode: None,
+            ticket: entry.ticket.clone(),
+            app_version: &entry.app_version,
+        }
+    }
+}
+
+impl NewRow<'_> {
+    /// Writes the row and its link.
+    pub(super) async fn insert(&self, pool: &SqlitePool, run: &str) -> sqlx::Result<EntryLink> {
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let link = self.insert_in(&mut transaction, run).await?;
+        transaction.commit().await?;
+        Ok(link)
+    }
+
+    /// The same, unless the log has one of these events with the same detail after entry `after`. Nobody else writes to
+    /// the log meanwhile.
+    pub(super) async fn insert_once(
+        &self,
+        pool: &SqlitePool,
+        run: &str,
+        after: i64,
+        events: [&str; 2],
+    ) -> sqlx::Result<Option<EntryLink>> {
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let is_there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event IN (?, ?) AND detail = ?)",
+        )
+        .bind(after)
+        .bind(events[0])
+        .bind(events[1])
+        .bind(&self.detail)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if is_there {
+            return Ok(None);
+        }
+        let link = self.insert_in(&mut transaction, run).await?;
+        transaction.commit().await?;
+        Ok(Some(link))
+    }
+
+    async fn insert_in(&self, transaction: &mut SqliteConnection, run: &str) -> sqlx::Result<EntryLink> {
+        let inserted = sqlx::query(AssertSqlSafe(format!(
+            "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email,
+                reason, status, detail, sign_out_failed, held_back, mode, ticket, app_version, run)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             RETURNING {}",
+            chain::list_columns()
+        )))
+        .bind(self.at_ms)
+        .bind(&self.session)
+        .bind(&self.event)
+        .bind(&self.who.operator_name)
+        .bind(&self.who.operator_email)
+        .bind(&self.who.os_user)
+        .bind(&self.who.host)
+        .bind(&self.connection)
+        .bind(&self.connection_name)
+        .bind(self.environment)
+        .bind(&self.user_id)
+        .bind(&self.user_name)
+        .bind(&self.user_email)
+        .bind(&self.reason)
+        .bind(self.status)
+        .bind(&self.detail)
+        .bind(&self.sign_out_failed)
+        .bind(self.held_back)
+        .bind(self.mode)
+        .bind(&self.ticket)
+        .bind(self.app_version)
+        .bind(run)
+        .fetch_one(&mut *transaction)
+        .await?;
+        chain::add_link(transaction, &inserted).await
+    }
+}
