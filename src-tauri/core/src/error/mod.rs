@@ -341,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_the_audit_log_says_the_same_here() {
+        let source: Option<Arc<dyn StdError + Send + Sync>> = Some(Arc::new(io::Error::other("disk full")));
+        let (message, hint) = ("Could not write.".to_owned(), Some("Free some space.".to_owned()));
+        let failed = AuditError { code: AuditCode::LogFailed, message, hint, source };
+        let error = Error::from(failed.clone());
+        assert_eq!(error, Error::new(Code::AuditFailed, "Could not write.").with_hint("Free some space."));
+        assert_eq!(error.cause.lines(), ["disk full"]);
+        assert_eq!(format!("{failed:#}"), format!("{error:#}"));
+        assert_eq!(failed.to_string(), error.to_string());
+    }
+
+    #[test]
     fn a_files_error_and_a_directorys_keep_what_the_system_said() {
         let path = std::path::Path::new("acme.toml");
         let error = Error::for_file("write", path, io::ErrorKind::PermissionDenied.into());
