@@ -5,8 +5,8 @@ use secrecy::SecretString;
 
 use crate::error::Result;
 
-/// Keeps a few values out of reach of whoever can write to the log's file. What it keeps is named by this crate, and may be
-/// shared by all runs of an account.
+/// Keeps a few values out of reach of whoever can write to the log's file. All runs of an account share them; this crate
+/// names them.
 ///
 /// It is asked in the background, so it must never open a window: what is locked is an error, made by
 /// [`AuditError::of_keeper`](super::AuditError::of_keeper).

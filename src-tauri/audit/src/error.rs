@@ -84,8 +84,8 @@ impl From<WriteError> for AuditError {
     }
 }
 
-/// `{:#}` adds the causes, for the program's own log. Many libraries quote the error they wrap; such repetitions are left
-/// out. A keeper's error is shown as it shows itself.
+/// `{:#}` adds the causes, for the program's own log. Many libraries quote the error they wrap; such repetitions are
+/// left out. A keeper's error is shown as it shows itself.
 impl Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (AuditCode::KeeperFailed, Some(source)) = (self.code, &self.source) {

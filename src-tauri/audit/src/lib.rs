@@ -1,22 +1,71 @@
-//! The audit log: append-only, in an embedded SQLite file. No entry, no session.
+//! The audit log: who signed in as whom, when and why, what they did there, and what was done in the console besides.
 //!
-//! This file has the log and what it writes; `history` reads it, and `unfinished` closes what crashes left open.
-//! [`entry`] defines an entry of a session and [`console_entry`] one of none; `words` says both. `file` is the file,
-//! its format and its migrations; `open_log` handles changes to the file while it is open, `owed_entries` the entries
-//! that could not be written yet, and `run` the other processes that write to the same file. The invariants (no entry
-//! changes or disappears, none comes before *begun* or after *ended*) are triggers inside the file, so that they bind
-//! every program. Who removes the triggers is found out: `chain` links each entry to the one before it, `checkpoints`
-//! are signed with a key in the keyring, which remembers the last one, and [`verify`] compares all three. `retention`
-//! removes what was kept for long enough, on the record. [`reader`] reads a log without writing to it, for reviews and
-//! exports, [`lines`] for other places that its entries are sent to, and [`listing`] for the console's view of it, with
-//! `log_query` for what is typed there, in the words of a `log_database`. `open_requests` are those that colleagues may
-//! still approve.
+//! A log is one SQLite file. It is append-only: triggers inside the file see to it that no entry changes or
+//! disappears, and that none of a session comes before *begun* or after *ended*, whichever program writes. Who takes
+//! the triggers away is found out, because each entry is linked to the one before it, and signatures of the chain
+//! stand elsewhere.
+//!
+//! # Writing
+//!
+//! [`AuditLog`] is the log of this computer, open for appending. An [`Entry`] is about a session, a [`ConsoleEntry`]
+//! about none; neither has room for a secret. Once [`AuditLog::append`] returns, the entry survives a crash and a
+//! power cut, so whoever writes an entry first and acts then does nothing off the record. What has already happened is
+//! never lost either: [`AuditLog::append_or_owe`] keeps what cannot be written now.
+//!
+//! ```
+//! use understudy_audit::{AuditLog, EndCause, Entry, OperatorIdentity, Subject};
+//! use understudy_terms::Environment;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("audit.sqlite");
+//! let log = AuditLog::open(&path).await?;
+//! let customer = Subject {
+//!     connection: "shop".into(),
+//!     connection_name: "Shop".into(),
+//!     environment: Environment::Production,
+//!     user_id: "4711".into(),
+//!     user_name: None,
+//!     user_email: Some("zoe@example.org".into()),
+//! };
+//! let ada = OperatorIdentity::new("Ada", "ada@example.org");
+//! let begun = Entry::for_new_session(1_764_500_000_000, "s1", ada, customer, "She can't see her order");
+//! log.append(begun.clone()).await?;
+//! // Only now is anything sent to the application.
+//! log.append(begun.with_event(1_764_500_060_000, EndCause::Operator.into())).await?;
+//!
+//! let found = understudy_audit::verify::verify_log(&path, None).await?;
+//! assert!(found.is_intact());
+//! assert_eq!(found.entries, 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reading
+//!
+//! [`reader`] reads a log without writing to it: also a copy, on a computer that never ran Understudy. On top of it,
+//! [`verify`] compares the entries with the chain, the checkpoints and what the keyring remembers;
+//! [`verification_report`] says in words what it found; [`export`] writes entries for other programs; [`listing`] is
+//! what a view shows, page by page. [`lines`] has the entries as their hashes cover them, for other places that they
+//! are sent to.
+//!
+//! # What it needs
+//!
+//! A [`CheckpointKeeper`]: a place that whoever can write to the file cannot write to, such as a keyring. What time it
+//! is, it is told: all times are milliseconds since the Unix epoch, and all hashes, keys and signatures are in
+//! hexadecimal digits.
+//!
+//! Inside, `file` is the file, its format and its migrations; `open_log` handles changes to the file while it is open,
+//! `run` the other processes that write to it, `owed_entries` what could not be written yet, and `unfinished` what
+//! crashes left open. `chain` links the entries, `checkpoints` signs the chain, and `retention` removes what was kept
+//! for long enough, on the record.
 
 mod chain;
 mod checkpoint_keeper;
-pub mod checkpoints;
-pub mod console_entry;
-pub mod entry;
+mod checkpoints;
+mod console_entry;
+mod entry;
 mod error;
 pub mod export;
 mod file;
@@ -24,7 +73,7 @@ mod history;
 pub mod lines;
 pub mod listing;
 mod log_database;
-mod log_query;
+pub mod log_query;
 mod new_row;
 mod ocsf;
 mod open_log;
@@ -46,7 +95,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use self::checkpoints::DueCheckpoint;
-use self::error::Result;
 use self::new_row::NewRow;
 use self::open_log::OpenLog;
 use self::owed_entries::OwedEntries;
@@ -54,16 +102,17 @@ use self::run::Run;
 
 pub use chain::{EntryLink, list_text_columns};
 pub use checkpoint_keeper::CheckpointKeeper;
+pub use checkpoints::{Checkpoint, RememberedLog, recall_logs};
 pub use console_entry::{
     ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, PolicyRule, RequestName,
 };
 pub use entry::{
-    DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity, Subject,
+    CAUSE_CHARS, DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity,
+    Subject,
 };
-pub use error::{AuditCode, AuditError};
+pub use error::{AuditCode, AuditError, Result};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub use log_database::LogDatabase;
-pub use log_query::{CompletedValues, completed_values, limit_times, list_sessions_named, search_columns};
 pub use ocsf::to_ocsf;
 pub use open_requests::OpenRequest;
 pub use unfinished::SessionCourse;

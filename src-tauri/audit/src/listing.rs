@@ -306,6 +306,7 @@ fn read_pair(row: &SqliteRow) -> sqlx::Result<(Pair, (String, String, u64))> {
     ))
 }
 
+/// Who became whom: by operator, by user, and in all.
 pub fn sum_up(pairs: PairCounts) -> SessionCounts {
     let mut operators: BTreeMap<String, CountedOperator> = BTreeMap::new();
     let mut users: BTreeMap<(String, String), CountedUser> = BTreeMap::new();
@@ -356,6 +357,7 @@ fn read_listed(row: &SqliteRow) -> sqlx::Result<ListedEntry> {
 }
 
 impl ListedEntry {
+    /// An entry of any log. `outcome`: how its session has turned out, as far as that log knows.
     pub fn new(entry: StoredEntry, outcome: Option<Outcome>) -> Self {
         // What a newer or a damaged log says otherwise is shown as nothing, rather than not at all.
         let word = |column: &str| serde_json::Value::String(entry.text(column));

@@ -30,7 +30,7 @@ pub struct EntryFilter {
     pub user: Option<String>,
     /// The operator's name, email address or account.
     pub operator: Option<String>,
-    /// What was typed in the search field of the log's view, read with [`search_columns`](super::search_columns).
+    /// What was typed in the search field of the log's view, read with [`search_columns`](log_query::search_columns).
     pub search: Option<ParsedQuery>,
 }
 

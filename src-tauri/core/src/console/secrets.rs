@@ -3,8 +3,7 @@
 use secrecy::SecretString;
 
 use super::Console;
-use crate::audit::ConsoleEvent;
-use crate::audit::entry::CAUSE_CHARS;
+use crate::audit::{CAUSE_CHARS, ConsoleEvent};
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::{Destination, Moved};
 use crate::error::{Error, Result, SecretName};

@@ -9,9 +9,9 @@ use super::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader, p
 use super::state::TeamLogState;
 use super::verify::{ChainGap, TeamVerification};
 use crate::audit::listing::{EntryConsole, ListedEntry, PORTION, PairCounts, SessionCounts, VALUES, sum_up};
+use crate::audit::log_query::{CompletedValues, completed_values, search_columns};
 use crate::audit::reader::EntryFilter;
 use crate::audit::verification_report::VerificationReport;
-use crate::audit::{CompletedValues, completed_values, search_columns};
 use crate::directory::{Suggestion, suggest_completions};
 use crate::error::Result;
 

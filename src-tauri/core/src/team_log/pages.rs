@@ -15,8 +15,9 @@ use ts_rs::TS;
 
 use super::database::TeamDatabase;
 use super::reading::TeamReading;
+use crate::audit::log_query::{limit_times, list_sessions_named};
 use crate::audit::reader::{EntryFilter, StoredEntry};
-use crate::audit::{LogDatabase, Outcome, limit_times, list_sessions_named, list_text_columns};
+use crate::audit::{LogDatabase, Outcome, list_text_columns};
 use crate::error::Result;
 use crate::vault::Vault;
 

@@ -11,8 +11,8 @@ use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::database::TeamDatabase;
-use crate::audit::checkpoints::recall_logs;
 use crate::audit::reader::LogReader;
+use crate::audit::recall_logs;
 use crate::error::Result;
 use crate::vault::Vault;
 
