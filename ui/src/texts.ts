@@ -2,8 +2,8 @@
 //
 // A translation replaces these files. Most sentences that people read beside them are Rust's, and stand in the code that
 // says them, without a list of their own:
-// - errors, their hints and reports: src-tauri/core/src, src-tauri/directory/src, src-tauri/files/src. Here are only the
-//   titles of errors (`errors.titles`).
+// - errors, their hints and reports: src-tauri/core/src, src-tauri/audit/src, src-tauri/directory/src, src-tauri/files/src.
+//   Here are only the titles of errors (`errors.titles`).
 // - steps of a check and of a sign-in test: core/src/check.rs, trial.rs and sign_in/
 // - the launch page, titles, dialogs and notifications of the desktop: src-tauri/src. Its command line: src-tauri/src/cli
 // - labels and hints of the presets: core/src/connection/presets/*.toml
