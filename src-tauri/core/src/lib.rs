@@ -1,7 +1,8 @@
 //! The console without a screen: everything Understudy does, in a crate that does not know Tauri.
 //!
 //! [`console`] is the interface for windows and the command line. [`impersonation`] drives `policy`, `sign_in`,
-//! `session`, `audit`, `vault` and `directory`; all of them return [`error::Error`], and none of them points back.
+//! `session`, `vault`, `audit` and `directory`; the errors of all of them are or become [`error::Error`], and none of
+//! them points back.
 //! Session windows belong to the desktop: the core knows them as [`browser::Browser`].
 
 pub mod access;
