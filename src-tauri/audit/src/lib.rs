@@ -114,7 +114,7 @@ pub use error::{AuditCode, AuditError, Result};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
 pub use log_database::LogDatabase;
 pub use ocsf::to_ocsf;
-pub use open_requests::OpenRequest;
+pub use open_requests::{EndOfRequest, OpenRequest};
 pub use unfinished::SessionCourse;
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
@@ -188,25 +188,31 @@ impl AuditLog {
         Ok(number)
     }
 
-    /// Writes the end of a request for approval of this log: that it was used or has expired. `false`: another console of
-    /// this home has written one of the two already.
-    pub async fn append_end_of_request(&self, entry: &ConsoleEntry, request: i64) -> Result<bool> {
-        const ENDS: [&str; 2] = ["approval_used", "approval_expired"];
+    /// Writes the end of a request for approval of this log: that it was used or has expired. If the log has one of the
+    /// two already, perhaps from another console of this home, writes nothing and returns which.
+    pub async fn append_end_of_request(
+        &self,
+        entry: &ConsoleEntry,
+        request: i64,
+    ) -> Result<Option<EndOfRequest>> {
         let row = NewRow::from(entry);
-        let insert = async || -> Result<sqlx::Result<Option<EntryLink>>> {
+        let insert = async || -> Result<sqlx::Result<Result<EntryLink, String>>> {
             let pool = self.held.current_pool().await?;
-            Ok(row.insert_once(&pool, &self.run.id, request, ENDS).await)
+            let ends = [EndOfRequest::USED, EndOfRequest::EXPIRED];
+            Ok(row.insert_once(&pool, &self.run.id, request, ends).await)
         };
         let written = match insert().await? {
             Err(cause) if file::was_moved(&cause) => insert().await?,
             outcome => outcome,
         };
-        let link = written.map_err(write_error)?;
-        if let Some(link) = &link {
-            self.note_written(link);
-            self.due.note_entry(link.number, false);
+        match written.map_err(write_error)? {
+            Ok(link) => {
+                self.note_written(&link);
+                self.due.note_entry(link.number, false);
+                Ok(None)
+            }
+            Err(earlier) => Ok(EndOfRequest::from_event(&earlier)),
         }
-        Ok(link.is_some())
     }
 
     async fn insert_row(&self, row: &NewRow<'_>) -> Result<EntryLink> {

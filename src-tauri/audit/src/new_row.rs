@@ -94,31 +94,31 @@ impl NewRow<'_> {
         Ok(link)
     }
 
-    /// The same, unless the log has one of these events with the same detail after entry `after`. Nobody else writes to
-    /// the log meanwhile.
+    /// The same, unless the log has one of these events with the same detail after entry `after`: inner `Err`, the first
+    /// that it has. Nobody else writes to the log meanwhile.
     pub(super) async fn insert_once(
         &self,
         pool: &SqlitePool,
         run: &str,
         after: i64,
         events: [&str; 2],
-    ) -> sqlx::Result<Option<EntryLink>> {
+    ) -> sqlx::Result<Result<EntryLink, String>> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        let is_there: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM entries WHERE id > ? AND event IN (?, ?) AND detail = ?)",
+        let earlier: Option<String> = sqlx::query_scalar(
+            "SELECT event FROM entries WHERE id > ? AND event IN (?, ?) AND detail = ? ORDER BY id LIMIT 1",
         )
         .bind(after)
         .bind(events[0])
         .bind(events[1])
         .bind(&self.detail)
-        .fetch_one(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
-        if is_there {
-            return Ok(None);
+        if let Some(earlier) = earlier {
+            return Ok(Err(earlier));
         }
         let link = self.insert_in(&mut transaction, run).await?;
         transaction.commit().await?;
-        Ok(Some(link))
+        Ok(Ok(link))
     }
 
     async fn insert_in(&self, transaction: &mut SqliteConnection, run: &str) -> sqlx::Result<EntryLink> {

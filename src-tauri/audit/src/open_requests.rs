@@ -22,6 +22,29 @@ pub struct OpenRequest {
     pub user: NamedUser,
 }
 
+/// How a request for approval has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndOfRequest {
+    /// Its approval was used.
+    Used,
+    /// It can no longer be approved, or its approval used.
+    Expired,
+}
+
+impl EndOfRequest {
+    pub(super) const USED: &str = "approval_used";
+    pub(super) const EXPIRED: &str = "approval_expired";
+
+    /// What an event says about a request; `None` if it does not end one.
+    pub fn from_event(event: &str) -> Option<Self> {
+        match event {
+            Self::USED => Some(Self::Used),
+            Self::EXPIRED => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+
 impl AuditLog {
     /// The requests among the last entries that have not ended.
     pub async fn list_open_requests(&self) -> Result<Vec<OpenRequest>> {

@@ -34,6 +34,12 @@ impl Moment {
         self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
     }
 
+    /// The same moment, reached only by the clock that no one can set.
+    #[must_use]
+    pub fn by_boot_clock(self) -> Self {
+        Self { wall_ms: i64::MAX, ..self }
+    }
+
     /// Milliseconds since `earlier`, on the clock that no one can set.
     pub fn ms_since(self, earlier: Self) -> i64 {
         self.boot_ms.saturating_sub(earlier.boot_ms)
@@ -46,7 +52,7 @@ impl Moment {
 
     /// Milliseconds from `now` until this moment on the clock that reaches it first; 0 if it is past.
     fn ms_until(self, now: Self) -> u64 {
-        u64::try_from((self.wall_ms - now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)
+        u64::try_from(self.wall_ms.saturating_sub(now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)
     }
 }
 
@@ -174,6 +180,10 @@ mod tests {
         // The wall clock is set forward, so it counts.
         let at = clock.now().add_ms(60_000);
         clock.set_wall(60_000);
+        clock.wait_until(at).await;
+        let at = at.by_boot_clock();
+        assert_eq!(at.ms_until(clock.now()), 60_000, "unless it does not count");
+        clock.advance_by(Duration::from_mins(1));
         clock.wait_until(at).await;
     }
 

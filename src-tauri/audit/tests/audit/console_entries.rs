@@ -5,7 +5,7 @@ use understudy_audit::PolicyRule;
 use understudy_audit::reader::{EntryFilter, LogReader};
 use understudy_audit::verify::LogFault;
 use understudy_audit::{
-    ConsoleEntry, ConsoleEvent, DownloadedFile, ExportKind, HeldBackRequest, LeftApplication,
+    ConsoleEntry, ConsoleEvent, DownloadedFile, EndOfRequest, ExportKind, HeldBackRequest, LeftApplication,
     NamedConnection, NamedUser, RequestName,
 };
 
@@ -357,17 +357,21 @@ async fn a_request_ends_once_and_that_is_told() {
     let (log, other) = (desk.log().await, desk.log().await);
     let asked = ConsoleEvent::ApprovalAsked { mode: SessionMode::Full };
     let name = |id| RequestName { log: "l".into(), id };
-    for (at, first_end) in [ConsoleEvent::ApprovalUsed, ConsoleEvent::ApprovalExpired].into_iter().enumerate()
-    {
+    let ends = [
+        (ConsoleEvent::ApprovalUsed as fn(RequestName) -> ConsoleEvent, EndOfRequest::Used),
+        (ConsoleEvent::ApprovalExpired, EndOfRequest::Expired),
+    ];
+    for (at, (first_end, said)) in ends.into_iter().enumerate() {
         let id = log.append_numbered(&entry(1, asked.clone())).await.unwrap();
         let mut lines = log.lines();
-        assert!(log.append_end_of_request(&entry(2, first_end(name(id))), id).await.unwrap(), "{at}");
+        let ended = log.append_end_of_request(&entry(2, first_end(name(id))), id).await.unwrap();
+        assert_eq!(ended, None, "{at}");
         lines.wait_for_entry().await.unwrap();
         assert_eq!(log.latest_entry().number, id + 1);
         for (log, end) in
             [(&log, ConsoleEvent::ApprovalUsed(name(id))), (&other, ConsoleEvent::ApprovalExpired(name(id)))]
         {
-            assert!(!log.append_end_of_request(&entry(3, end), id).await.unwrap(), "{at}");
+            assert_eq!(log.append_end_of_request(&entry(3, end), id).await.unwrap(), Some(said), "{at}");
         }
     }
 }
