@@ -16,9 +16,9 @@ use understudy_core::notice::{Notice, Notices, Toast};
 use understudy_core::session::Phase;
 use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::postgres::PostgresServer;
+use understudy_test_support::team_server::team_server;
 use understudy_test_support::wait::until;
 
-use crate::colleagues::team_server;
 use crate::test_console::Desk;
 
 /// The desk of an operator whose connection asks for approval; `[policy]` is the last part of its file.

@@ -7,23 +7,11 @@ use understudy_core::access::SessionMode;
 use understudy_core::audit::EndCause;
 use understudy_core::colleagues::{ColleagueSession, Presence, TeamLogReach};
 use understudy_core::session::Phase;
-use understudy_core::team_log::render_setup;
 use understudy_test_support::postgres::PostgresServer;
+use understudy_test_support::team_server::team_server;
 use understudy_test_support::wait::until;
 
 use crate::test_console::Desk;
-
-/// A server with the team's log.
-pub fn team_server() -> PostgresServer {
-    let mut server = PostgresServer::start();
-    server.sql("postgres", "CREATE DATABASE audit");
-    server.sql("audit", &render_setup("understudy", "audit"));
-    // How the password gets there is another story.
-    server.let_in("host all all 127.0.0.1/32 trust");
-    server.stop();
-    server.start_again();
-    server
-}
 
 /// The desk of this operator.
 async fn desk_of(operator: &str, url: &str) -> Desk {
