@@ -12,7 +12,7 @@ use understudy_core::console::Console;
 use understudy_core::customer_link::TicketContext;
 use understudy_core::error::{Code, Error};
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::notice::{Notice, Notices};
 use understudy_core::session::Phase;
 use understudy_test_support::browser::PlainBrowser;
 use understudy_test_support::postgres::PostgresServer;
@@ -22,7 +22,7 @@ use understudy_test_support::wait::until;
 use crate::test_console::Desk;
 
 /// The desk of an operator whose connection asks for approval; `[policy]` is the last part of its file.
-async fn desk_of(operator: &str, server: &PostgresServer) -> Desk {
+pub async fn desk_of(operator: &str, server: &PostgresServer) -> Desk {
     desk_with(&format!("url = \"{}\"", server.url("understudy", "audit")), operator).await
 }
 
@@ -35,15 +35,15 @@ async fn desk_with(audit: &str, operator: &str) -> Desk {
 }
 
 /// Somebody on another computer, whose console writes to the team's log.
-struct Elsewhere<'a> {
-    server: &'a PostgresServer,
-    name: &'a str,
-    role: &'a str,
+pub struct Elsewhere<'a> {
+    pub server: &'a PostgresServer,
+    pub name: &'a str,
+    pub role: &'a str,
 }
 
 impl Elsewhere<'_> {
     /// Writes the next entry of their log.
-    fn write(&self, event: &str, detail: &Value, answer: &str) {
+    pub fn write(&self, event: &str, detail: &Value, answer: &str) {
         let log = format!("log-of-{}", self.name);
         let last = self.server.sql(
             "audit",
@@ -89,8 +89,14 @@ impl Elsewhere<'_> {
 
 /// Asks to sign in as this user; the request, once the team's log has it.
 async fn ask(desk: &mut Desk, user: &str) -> ApprovalRequest {
+    let before: Vec<i64> = desk.console.approval_requests().iter().map(|one| one.id).collect();
     desk.console.ask_approval("shop", user, "ticket 7", TicketContext::default()).await.expect("asked");
-    request_in(desk, ApprovalState::Waiting).await
+    let new = |requests: &[ApprovalRequest]| requests.iter().find(|one| !before.contains(&one.id)).cloned();
+    desk.notice(|notice| match notice {
+        Notice::Approvals(requests) => new(requests),
+        _ => None,
+    })
+    .await
 }
 
 /// The newest request, once it is in this state.
@@ -237,6 +243,134 @@ async fn where_the_teams_log_does_not_get_the_session_its_approval_is_not_used_u
     assert_eq!(refusal(&kim, &user).await.code, Code::ApprovalRequired, "now it is used");
 }
 
+/// Makes what the team's log has seem this much older.
+pub fn age(server: &PostgresServer, minutes: u32) {
+    server.sql(
+        "audit",
+        &format!(
+            "SET session_replication_role = replica;
+             UPDATE understudy.entries SET written_at = written_at - interval '{minutes} minutes'"
+        ),
+    );
+}
+
+/// Cuts all consoles' connections; this one does not connect again before its clock goes on.
+pub async fn cut_off(desk: &mut Desk, server: &PostgresServer) {
+    server.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'understudy'",
+    );
+    desk.presence(|presence| presence.reach == TeamLogReach::OutOfReach).await;
+}
+
+/// Lets the team's log take no entries for a while, as if it were busy: it can be read meanwhile.
+fn let_arrive(server: &PostgresServer, may: bool) {
+    server.sql(
+        "audit",
+        if may {
+            "DROP TRIGGER busy ON understudy.entries"
+        } else {
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'busy'; END$$;
+             CREATE TRIGGER busy BEFORE INSERT ON understudy.entries EXECUTE FUNCTION public.refuse()"
+        },
+    );
+}
+
+/// Lets this console connect again, and read the database's clock.
+async fn reconnect(desk: &mut Desk, server: &PostgresServer) {
+    cut_off(desk, server).await;
+    desk.clock.advance_by(Duration::from_secs(30));
+    desk.presence(|presence| presence.reach == TeamLogReach::InReach).await;
+}
+
+/// Opens the console of this desk's home anew.
+async fn open_again(desk: &Desk) -> Arc<Console> {
+    desk.console.shut_down().await;
+    let (home, browser) = (Home::in_folder(desk.home.path()), Arc::new(PlainBrowser::default()));
+    let opened = Console::open(home, desk.vault.clone(), browser, Notices::default(), desk.clock.clone());
+    opened.await.expect("it opens")
+}
+
+/// The numbers of the requests that have expired, as this console's log says.
+async fn list_expired(console: &Console) -> Vec<i64> {
+    let found = console.list_entries("event:approval_expired", None, 0).await.expect("the log is read");
+    let id = |detail: &str| serde_json::from_str::<RequestName>(detail).expect("a request").id;
+    found.entries.iter().map(|one| id(&one.detail)).collect()
+}
+
+#[tokio::test]
+async fn a_declined_request_never_expires_however_late_its_console_starts_again() {
+    let server = team_server();
+    let mut kim = desk_of("Kim", &server).await;
+    let users = kim.find("").await;
+    let declined = ask(&mut kim, &users[0].id).await;
+    Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&declined, "approval_declined", "");
+    request_in(&mut kim, ApprovalState::Declined).await;
+    let undecided = ask(&mut kim, &users[1].id).await;
+
+    age(&server, 40);
+    kim.clock.advance_by(Duration::from_mins(40));
+    let again = open_again(&kim).await;
+    expires(&again, &kim.clock, 1).await;
+    assert_eq!(list_expired(&again).await, [undecided.id]);
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_late_can_be_approved_and_used_for_as_long_as_any_other() {
+    let server = team_server();
+    let mut kim = desk_of("Kim", &server).await;
+    let user = kim.find("").await.remove(0).id;
+    let_arrive(&server, false);
+    kim.console.ask_approval("shop", &user, "ticket 7", TicketContext::default()).await.expect("asked");
+    kim.clock.advance_by(Duration::from_mins(9));
+    // The clock of this test has gone ahead of the database's.
+    reconnect(&mut kim, &server).await;
+    let_arrive(&server, true);
+    let request = request_in(&mut kim, ApprovalState::Waiting).await;
+    Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&request, "approved", "");
+    request_in(&mut kim, ApprovalState::Approved).await;
+
+    kim.clock.advance_by(Duration::from_mins(5));
+    assert_eq!(list_expired(&kim.console).await, [0_i64; 0]);
+    let session = begin(&kim, &user).await.expect("it begins");
+    kim.until(&session, Phase::Active).await;
+}
+
+#[tokio::test]
+async fn setting_this_computers_clock_forward_ends_no_request() {
+    let server = team_server();
+    let mut kim = desk_of("Kim", &server).await;
+    let user = kim.find("").await.remove(0).id;
+    let request = ask(&mut kim, &user).await;
+    kim.clock.set_wall(60 * 60_000);
+    Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&request, "approved", "");
+    request_in(&mut kim, ApprovalState::Approved).await;
+    assert_eq!(list_expired(&kim.console).await, [0_i64; 0]);
+    begin(&kim, &user).await.expect("it begins");
+}
+
+#[tokio::test]
+async fn while_the_teams_log_is_out_of_reach_no_request_is_said_to_have_expired() {
+    let mut server = team_server();
+    let mut kim = desk_of("Kim", &server).await;
+    let users = kim.find("").await;
+    let declined = ask(&mut kim, &users[0].id).await;
+    let undecided = ask(&mut kim, &users[1].id).await;
+    server.stop();
+    kim.presence(|presence| presence.reach == TeamLogReach::OutOfReach).await;
+    kim.clock.advance_by(Duration::from_mins(11));
+    let again = open_again(&kim).await;
+    kim.clock.advance_by(Duration::from_mins(11));
+    assert_eq!(list_expired(&again).await, [0_i64; 0]);
+
+    // Ada had declined one of them in time, which this console did not hear.
+    server.start_again();
+    Elsewhere { server: &server, name: "ada", role: "understudy" }.decide(&declined, "approval_declined", "");
+    age(&server, 15);
+    expires(&again, &kim.clock, 1).await;
+    assert_eq!(list_expired(&again).await, [undecided.id]);
+}
+
 /// Lets minutes pass until this computer's log says so often that a request has expired.
 async fn expires(console: &Console, clock: &Clock, times: usize) {
     until("the request to expire", async || {
@@ -253,77 +387,17 @@ async fn a_request_that_no_colleague_ever_saw_expires_on_the_record_too_also_aft
     let server = team_server();
     let kim = desk_of("Kim", &server).await;
     let user = kim.find("").await.remove(0).id;
-    let_write(&server, false);
+    let_arrive(&server, false);
     let ask = || kim.console.ask_approval("shop", &user, "ticket 7", TicketContext::default());
     ask().await.expect("asked");
     expires(&kim.console, &kim.clock, 1).await;
 
     ask().await.expect("asked");
-    kim.console.shut_down().await;
-    let home = Home::in_folder(kim.home.path());
-    let browser = Arc::new(PlainBrowser::default());
-    let clock = kim.clock.clone();
-    let again =
-        Console::open(home, kim.vault.clone(), browser, Notices::default(), clock).await.expect("it opens");
+    let again = open_again(&kim).await;
     expires(&again, &kim.clock, 2).await;
-    let_write(&server, true);
+    let_arrive(&server, true);
     let log = again.team_log().expect("the team has a log");
     log.watch_state().wait_for(|state| state.waiting == 0 && state.problem.is_none()).await.expect("sent");
     let sent = "SELECT count(*) FROM understudy.entries WHERE entry ->> 'event' = 'approval_expired'";
     assert_eq!(server.sql("audit", sent), "2");
-}
-
-#[tokio::test]
-async fn broken_glass_needs_a_reason_and_is_told_to_all() {
-    let server = team_server();
-    let url = server.url("understudy", "audit");
-    let policy = |text: String| {
-        format!("{text}\napproval = \"second_person\"\nbreak_glass = true\nmax_minutes = 30\n")
-            .replace("reason = \"required\"", "reason = \"optional\"")
-    };
-    let mut kim = Desk::in_team(&url, "Kim", policy).await;
-    let mut bo = desk_of("Bo", &server).await;
-    let user = kim.find("").await.remove(0).id;
-    let again = |reason: &'static str| {
-        kim.console.break_glass("shop", &user, reason, Map::new(), TicketContext::default())
-    };
-    assert_eq!(again("").await.expect_err("no reason").code, Code::ReasonRequired);
-    let session = again("the house is on fire").await.expect("it begins");
-    let told = bo.toast_that(|toast| toast.text.contains("without approval")).await;
-    assert!(told.text.starts_with("Kim signs in as "), "{told:?}");
-    assert!(told.hint.is_some_and(|hint| hint.contains("the house is on fire")));
-    kim.until(&session.id, Phase::Active).await;
-}
-
-#[tokio::test]
-async fn broken_glass_is_told_after_a_cut_connection_too_and_never_twice() {
-    let server = team_server();
-    let mut bo = desk_of("Bo", &server).await;
-    let ada = Elsewhere { server: &server, name: "ada", role: "understudy" };
-    let eve = Elsewhere { server: &server, name: "eve", role: "understudy" };
-    let glass = json!({ "mode": "full" });
-    // While Bo's console is cut off, it does not hear of it.
-    server.sql(
-        "postgres",
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'understudy'",
-    );
-    bo.presence(|presence| presence.reach == TeamLogReach::OutOfReach).await;
-    ada.write("glass_broken", &glass, "the house is on fire");
-    bo.clock.advance_by(Duration::from_secs(30));
-    let without_approval = |toast: &Toast| toast.text.contains("without approval");
-    assert!(bo.toast_that(without_approval).await.text.starts_with("ada signs in"));
-    bo.presence(|presence| presence.reach == TeamLogReach::InReach).await;
-
-    // Any role may notify: the same again, and a flood of it. What comes next is another one.
-    let told = r#"{"log":"log-of-ada","id":1,"event":"glass_broken"}"#;
-    server.sql("audit", &format!("SET SESSION AUTHORIZATION understudy; NOTIFY understudy, '{told}'"));
-    server.sql(
-        "audit",
-        &format!(
-            "SET SESSION AUTHORIZATION understudy;
-             SELECT count(pg_notify('understudy', replace('{told}', '1', n::text))) FROM generate_series(1, 3000) AS n"
-        ),
-    );
-    eve.write("glass_broken", &glass, "it still is");
-    assert!(bo.toast_that(without_approval).await.text.starts_with("eve signs in"));
 }

@@ -11,7 +11,8 @@ use ts_rs::TS;
 
 use super::team_entry::TeamEntry;
 use crate::access::SessionMode;
-use crate::audit::{OperatorIdentity, RequestName};
+use crate::audit::{EndOfRequest, OperatorIdentity, RequestName};
+use crate::error::{Code, Error, Result};
 use crate::session::UserLabel;
 
 #[cfg(test)]
@@ -65,6 +66,22 @@ pub struct ApprovalRequest {
     pub is_own: bool,
 }
 
+/// Whether a request has expired, as the team's log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestExpiry {
+    /// It can be decided or used for so long.
+    NotYet { left_ms: i64 },
+    /// A colleague has declined it, so it does not expire.
+    Declined,
+    /// Its time is over, or its own log says that it has ended.
+    Over,
+    /// The team's log does not have it.
+    NeverArrived,
+}
+
+/// The event of an entry that asks.
+pub(super) const APPROVAL_ASKED: &str = "approval_asked";
+
 /// The requests in the team's log.
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
@@ -81,8 +98,8 @@ struct Request {
     asked: TeamEntry,
     mode: SessionMode,
     decision: Option<Decision>,
-    /// An approval is used once.
-    is_used: bool,
+    /// As the log says that asked.
+    end: Option<EndOfRequest>,
 }
 
 #[derive(Debug)]
@@ -98,16 +115,17 @@ struct AskedDetail {
 }
 
 impl Approvals {
-    /// Takes an entry. The entries of one log come in their order; they may come again.
+    /// Takes an entry. The entries of one log come in their order, and a request before what is said to it; they may come
+    /// again.
     pub(super) fn apply(&mut self, row: &TeamEntry) {
         let detail = row.entry.detail.as_deref().unwrap_or_default();
-        if row.entry.event == "approval_asked" {
+        if row.entry.event == APPROVAL_ASKED {
             let Ok(AskedDetail { mode }) = serde_json::from_str(detail) else { return };
             self.requests.entry((row.log.clone(), row.id)).or_insert_with(|| Request {
                 asked: row.clone(),
                 mode,
                 decision: None,
-                is_used: false,
+                end: None,
             });
             return;
         }
@@ -137,7 +155,9 @@ impl Approvals {
                     });
                 }
             }
-            "approval_used" if row.log == request.asked.log => request.is_used = true,
+            event if row.log == request.asked.log => {
+                request.end = request.end.or(EndOfRequest::from_event(event));
+            }
             _ => {}
         }
     }
@@ -151,20 +171,21 @@ impl Approvals {
         let mut listed: Vec<&Request> = self
             .requests
             .values()
-            .filter(|request| !request.is_used && server_ms < request.expires_at())
+            .filter(|request| request.end.is_none() && server_ms < request.expires_at())
             .collect();
         listed.sort_by_key(|request| (request.asked.written_at_ms, request.asked.id));
         listed.into_iter().filter_map(|one| one.to_view(own_log, now_ms - server_ms)).collect()
     }
 
-    /// The approval of this log's request for this user, in this mode, that can be used now.
+    /// The approval of this log's request for this user, in this mode, that can be used now. Fails, in words, if there is
+    /// none.
     pub(super) fn find_approved(
         &self,
         own_log: &str,
         (connection, user, mode): (&str, &str, SessionMode),
         operator: &OperatorIdentity,
         server_ms: i64,
-    ) -> Option<RequestName> {
+    ) -> Result<RequestName> {
         let fits = |request: &&Request| {
             let entry = &request.asked.entry;
             request.asked.log == own_log
@@ -172,12 +193,38 @@ impl Approvals {
                 && entry.user_id.as_deref() == Some(user)
                 && request.mode == mode
                 && entry.operator() == *operator
-                && request.decision.as_ref().is_some_and(|decision| decision.approved)
-                && !request.is_used
-                && server_ms < request.expires_at()
         };
-        let found = self.requests.values().find(fits)?;
-        Some(RequestName { log: found.asked.log.clone(), id: found.asked.id })
+        // By number, because all are of one log. The last one says what the operator has to do.
+        let mut why = not_approved();
+        for request in self.requests.values().filter(fits) {
+            match request.check_approval(server_ms) {
+                Ok(()) => return Ok(RequestName { log: request.asked.log.clone(), id: request.asked.id }),
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+
+    /// Fails, in words, unless the approval of this request can be used now.
+    pub(super) fn check_approval(&self, name: &RequestName, server_ms: i64) -> Result<()> {
+        // After a while, the requests that have expired are forgotten.
+        self.find(name).map_or_else(|| Err(approval_expired()), |request| request.check_approval(server_ms))
+    }
+
+    /// Whether this request has expired.
+    pub(super) fn judge_expiry(&self, name: &RequestName, server_ms: i64) -> RequestExpiry {
+        match self.find(name) {
+            None => RequestExpiry::NeverArrived,
+            Some(Request { decision: Some(Decision { approved: false, .. }), .. }) => RequestExpiry::Declined,
+            Some(request) if request.end.is_none() && server_ms < request.expires_at() => {
+                RequestExpiry::NotYet { left_ms: request.expires_at() - server_ms }
+            }
+            Some(_) => RequestExpiry::Over,
+        }
+    }
+
+    fn find(&self, name: &RequestName) -> Option<&Request> {
+        self.requests.get(&(name.log.clone(), name.id))
     }
 
     /// Whether this operator asked for it themselves; `None`: there is no such request.
@@ -187,7 +234,7 @@ impl Approvals {
         own_log: &str,
         operator: &OperatorIdentity,
     ) -> Option<bool> {
-        let asked = &self.requests.get(&(name.log.clone(), name.id))?.asked;
+        let asked = &self.find(name)?.asked;
         Some(is_same_person(
             (&asked.log, &asked.written_by, &asked.entry.operator()),
             (own_log, &self.own_role, operator),
@@ -195,17 +242,10 @@ impl Approvals {
         ))
     }
 
-    pub(super) fn is_declined(&self, name: &RequestName) -> bool {
-        self.requests
-            .get(&(name.log.clone(), name.id))
-            .and_then(|request| request.decision.as_ref())
-            .is_some_and(|decision| !decision.approved)
-    }
-
-    /// It was used here, which the team's log will say too.
-    pub(super) fn note_use(&mut self, name: &RequestName) {
+    /// It has ended here, which the team's log will say too.
+    pub(super) fn note_end(&mut self, name: &RequestName, end: EndOfRequest) {
         if let Some(request) = self.requests.get_mut(&(name.log.clone(), name.id)) {
-            request.is_used = true;
+            request.end = Some(end);
         }
     }
 }
@@ -213,6 +253,21 @@ impl Approvals {
 impl Request {
     fn expires_at(&self) -> i64 {
         self.asked.written_at_ms.saturating_add(APPROVAL_LASTS_MS)
+    }
+
+    fn check_approval(&self, server_ms: i64) -> Result<()> {
+        let is_over = self.end == Some(EndOfRequest::Expired) || server_ms >= self.expires_at();
+        match &self.decision {
+            _ if self.end == Some(EndOfRequest::Used) => Err(approval_used()),
+            Some(Decision { approved: false, .. }) => {
+                Err(needs("A colleague has declined your request for approval.")
+                    .with_hint("Speak to them, then ask again."))
+            }
+            Some(_) if is_over => Err(approval_expired()),
+            Some(_) => Ok(()),
+            None if is_over => Err(needs("Your request for approval has expired.").with_hint(ASK_AGAIN)),
+            None => Err(not_approved()),
+        }
     }
 
     /// `ahead_ms`: by how much this computer's clock is ahead of the database's.
@@ -249,6 +304,27 @@ impl Request {
             is_own: self.asked.log == own_log,
         })
     }
+}
+
+const ASK_AGAIN: &str = "A request and its approval last 10 minutes in all. Ask for approval again.";
+
+fn needs(message: &str) -> Error {
+    Error::new(Code::ApprovalRequired, message)
+}
+
+fn not_approved() -> Error {
+    needs("A colleague has to approve this session first.")
+        .with_hint("Ask for approval: colleagues see your request in their consoles.")
+}
+
+/// An approval that was given can no longer be used.
+pub(crate) fn approval_expired() -> Error {
+    needs("This approval has expired.").with_hint(ASK_AGAIN)
+}
+
+pub(crate) fn approval_used() -> Error {
+    needs("This approval was already used.")
+        .with_hint("Each approval is for one session. Ask for approval again.")
 }
 
 /// Whether two entries are by one person: of one log, by one role where each person has their own, from one account of

@@ -39,7 +39,7 @@ fn kims_request() -> serde_json::Value {
 
 fn find(approvals: &Approvals, user: &str, mode: SessionMode, minute: i64) -> Option<i64> {
     let found = approvals.find_approved("Kims-log", ("shop", user, mode), &operator("Kim"), minute * MINUTE);
-    found.map(|name| name.id)
+    found.ok().map(|name| name.id)
 }
 
 #[test]
@@ -69,11 +69,64 @@ fn it_is_for_one_user_one_mode_one_operator_and_ten_minutes() {
         ("Kims-log", "Ada", request),
         ("Kims-log", "Kim", ("other", "42", SessionMode::ReadOnly)),
     ] {
-        assert_eq!(approvals.find_approved(log, request, &operator(who), 2 * MINUTE), None, "{log} {who}");
+        let found = approvals.find_approved(log, request, &operator(who), 2 * MINUTE);
+        assert!(found.is_err(), "{log} {who}");
     }
     assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 9), Some(5));
     assert_eq!(find(&approvals, "42", SessionMode::ReadOnly, 10), None);
     assert_eq!(approvals.list_requests("Kims-log", 10 * MINUTE, 0), []);
+}
+
+/// Why the approval of Kim's request can't be used at this minute.
+fn refusal(approvals: &Approvals, minute: i64) -> String {
+    let account = ("shop", "42", SessionMode::ReadOnly);
+    let refused =
+        approvals.find_approved("Kims-log", account, &operator("Kim"), minute * MINUTE).unwrap_err();
+    let name = RequestName { log: "Kims-log".into(), id: 5 };
+    let checked = approvals.check_approval(&name, minute * MINUTE).unwrap_err();
+    assert_eq!(checked, refused, "whoever asks");
+    assert!(refused.hint.is_some(), "what to do next");
+    refused.message
+}
+
+#[test]
+fn why_an_approval_cannot_be_used_is_said() {
+    let mut approvals = asked();
+    assert_eq!(refusal(&approvals, 1), "A colleague has to approve this session first.");
+    assert_eq!(refusal(&approvals, 10), "Your request for approval has expired.");
+    approvals.apply(&row("Ada", "ada", 9, "approved", MINUTE, &kims_request()));
+    assert_eq!(refusal(&approvals, 10), "This approval has expired.");
+    approvals.apply(&row("Bo", "bo", 3, "approval_declined", MINUTE, &kims_request()));
+    assert_eq!(refusal(&approvals, 2), "A colleague has declined your request for approval.");
+    let mut approvals = asked();
+    approvals.apply(&row("Ada", "ada", 9, "approved", MINUTE, &kims_request()));
+    approvals.apply(&row("Kim", "kim", 6, "approval_used", MINUTE, &kims_request()));
+    assert_eq!(refusal(&approvals, 10), "This approval was already used.", "however late it is");
+}
+
+#[test]
+fn a_request_expires_by_the_teams_log_unless_it_is_declined_or_never_gets_there() {
+    let name = RequestName { log: "Kims-log".into(), id: 5 };
+    let judge = |approvals: &Approvals, minute| approvals.judge_expiry(&name, minute * MINUTE);
+    assert_eq!(judge(&Approvals::default(), 99), RequestExpiry::NeverArrived);
+    let mut approvals = asked();
+    assert_eq!(judge(&approvals, 7), RequestExpiry::NotYet { left_ms: 3 * MINUTE });
+    assert_eq!(judge(&approvals, 10), RequestExpiry::Over);
+    approvals.apply(&row("Ada", "ada", 9, "approved", MINUTE, &kims_request()));
+    assert_eq!(judge(&approvals, 7), RequestExpiry::NotYet { left_ms: 3 * MINUTE });
+    approvals.apply(&row("Ada", "ada", 10, "approval_declined", 2 * MINUTE, &kims_request()));
+    assert_eq!(judge(&approvals, 99), RequestExpiry::Declined);
+}
+
+#[test]
+fn a_request_that_its_own_log_calls_expired_is_shown_to_nobody() {
+    let mut approvals = asked();
+    approvals.apply(&row("Eve", "eve", 7, "approval_expired", MINUTE, &kims_request()));
+    assert_eq!(approvals.list_requests("Adas-log", MINUTE, MINUTE).len(), 1, "only Kim's log says it");
+    approvals.apply(&row("Kim", "kim", 6, "approval_expired", MINUTE, &kims_request()));
+    assert_eq!(approvals.list_requests("Adas-log", MINUTE, MINUTE), []);
+    let name = RequestName { log: "Kims-log".into(), id: 5 };
+    assert_eq!(approvals.judge_expiry(&name, MINUTE), RequestExpiry::Over);
 }
 
 #[test]

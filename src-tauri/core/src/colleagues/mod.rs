@@ -10,6 +10,7 @@ pub mod approvals;
 mod broken_glass;
 mod open_sessions;
 mod reading;
+mod request_expiry;
 mod team_entry;
 mod watch;
 
@@ -20,13 +21,14 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use self::approvals::Approvals;
+use self::approvals::{APPROVAL_ASKED, Approvals};
 pub use self::approvals::{ApprovalRequest, ApprovalState};
 use self::broken_glass::BrokenGlass;
 use self::open_sessions::OpenSessions;
+use self::request_expiry::OpenQuestions;
 use self::team_entry::TeamEntry;
 use crate::access::SessionMode;
-use crate::audit::{OperatorIdentity, RequestName};
+use crate::audit::{EndOfRequest, OperatorIdentity, RequestName};
 use crate::clock::{Clock, Moment};
 use crate::error::{Code, Error, Result};
 use crate::impersonation::ConnectionProvider;
@@ -91,6 +93,7 @@ pub struct Colleagues {
     /// Weak, because the owner of the connections owns this struct.
     connections: Weak<dyn ConnectionProvider>,
     known: Mutex<Known>,
+    questions: OpenQuestions,
     /// Cancelled once another log is watched.
     watching: Mutex<CancellationToken>,
     stop: CancellationToken,
@@ -127,9 +130,15 @@ impl Known {
         self.approvals.clear();
     }
 
-    fn apply(&mut self, row: &TeamEntry) {
-        self.open.apply(row);
-        self.approvals.apply(row);
+    /// Takes entries, those of each log in their order. What is said to a request counts even if the server's clock was
+    /// set back meanwhile, so that it looks earlier.
+    fn apply<'a>(&mut self, rows: impl IntoIterator<Item = &'a TeamEntry> + Clone) {
+        let asks = |row: &&TeamEntry| row.entry.event == APPROVAL_ASKED;
+        rows.clone().into_iter().filter(asks).for_each(|row| self.approvals.apply(row));
+        for row in rows.into_iter().filter(|row| !asks(row)) {
+            self.open.apply(row);
+            self.approvals.apply(row);
+        }
     }
 }
 
@@ -141,7 +150,8 @@ impl Colleagues {
         connections: Weak<dyn ConnectionProvider>,
     ) -> Arc<Self> {
         let (known, watching, stop) = (Mutex::default(), Mutex::default(), CancellationToken::new());
-        Arc::new(Self { own_log, clock, notices, connections, known, watching, stop })
+        let questions = OpenQuestions::default();
+        Arc::new(Self { own_log, clock, notices, connections, known, questions, watching, stop })
     }
 
     pub fn presence(&self) -> Presence {
@@ -240,10 +250,14 @@ impl Colleagues {
         self.require_team_log()?;
         let known = self.known.lock();
         let server_ms = known.server_ms(self.clock.now());
-        known.approvals.find_approved(&self.own_log, account, operator, server_ms).ok_or_else(|| {
-            Error::new(Code::ApprovalRequired, "A colleague has to approve this session first.")
-                .with_hint("Ask for approval: colleagues see your request in their consoles.")
-        })
+        known.approvals.find_approved(&self.own_log, account, operator, server_ms)
+    }
+
+    /// Fails, in words, unless this approval can still be used.
+    pub(crate) fn check_approval(&self, name: &RequestName) -> Result<()> {
+        self.require_team_log()?;
+        let known = self.known.lock();
+        known.approvals.check_approval(name, known.server_ms(self.clock.now()))
     }
 
     /// The open request that this operator may decide.
@@ -270,18 +284,13 @@ impl Colleagues {
         Ok(open)
     }
 
-    /// Whether a colleague is known to have declined this request.
-    pub(crate) fn is_declined(&self, name: &RequestName) -> bool {
-        self.known.lock().approvals.is_declined(name)
-    }
-
-    /// It was used here, which the team's log will say too.
-    pub(crate) fn note_use(&self, name: &RequestName) {
+    /// It has ended here, which the team's log will say too.
+    pub(crate) fn note_end(&self, name: &RequestName, end: EndOfRequest) {
         let (reach, why) = {
             let known = self.known.lock();
             (known.shown.reach, known.shown.why.clone())
         };
-        self.update(reach, why, |known| known.approvals.note_use(name));
+        self.update(reach, why, |known| known.approvals.note_end(name, end));
     }
 }
 
@@ -323,8 +332,12 @@ mod tests {
         };
         colleagues.update(TeamLogReach::InReach, None, |known| {
             known.server_time = Some(ServerTime { said_ms: server_ms, at: clock.now() });
-            known.apply(&row("kims-log", 5, "approval_asked", "Kim", json!({ "mode": "full" })));
-            known.apply(&row("adas-log", 9, "approved", "Ada", json!({ "log": "kims-log", "id": 5 })));
+            // The decision looks earlier than the request.
+            let rows = [
+                row("adas-log", 9, "approved", "Ada", json!({ "log": "kims-log", "id": 5 })),
+                row("kims-log", 5, "approval_asked", "Kim", json!({ "mode": "full" })),
+            ];
+            known.apply(&rows);
         });
         let find = || colleagues.find_approved(("shop", "42", SessionMode::Full), &kim).map(|name| name.id);
         clock.advance_by(Duration::from_mins(9));

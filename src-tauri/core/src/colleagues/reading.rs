@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use sqlx::Row;
 use sqlx::postgres::{PgListener, PgRow};
 
+use super::approvals::APPROVAL_ASKED;
 use super::team_entry::TeamEntry;
+use crate::audit::RequestName;
 
 /// The channel on which the database tells of each new entry.
 pub(super) const CHANNEL: &str = "understudy";
@@ -19,7 +21,10 @@ pub(super) const EVENTS: &[&str] = &["begun", "active", "refused", "unlocked", "
 
 /// The events that [`super::Approvals`] counts, and one that everybody is told.
 pub(super) const APPROVAL_EVENTS: &[&str] =
-    &["approval_asked", "approved", "approval_declined", "approval_used", GLASS_BROKEN];
+    &[APPROVAL_ASKED, "approved", "approval_declined", "approval_used", GLASS_BROKEN];
+
+/// A console's own request has expired. No index has it.
+pub(super) const APPROVAL_EXPIRED: &str = "approval_expired";
 
 /// The most rows of each kind that are read: the newest. No team has as many, but one of its roles could write them.
 const MOST_SESSIONS: i64 = 2_000;
@@ -120,13 +125,50 @@ pub(super) async fn read_open_sessions(listener: &mut PgListener) -> sqlx::Resul
 pub(super) async fn read_approvals(listener: &mut PgListener) -> sqlx::Result<Vec<TeamEntry>> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
         "WITH newest AS (
-             SELECT {} FROM understudy.entries
+             SELECT {columns} FROM understudy.entries
              WHERE {} AND written_at > now() - interval '30 minutes'
-             ORDER BY written_at DESC, id DESC LIMIT $1)
-         SELECT * FROM newest ORDER BY written_at, log, id",
-        list_columns(),
-        is_about_approvals()
+             ORDER BY written_at DESC, id DESC LIMIT $1),
+         -- A request that took long to get here may have expired by then. Its own log says so, soon after it.
+         asked AS (
+             SELECT log AS asked_log, min(id) AS first_id FROM newest
+             WHERE line::jsonb ->> 'event' = '{APPROVAL_ASKED}' GROUP BY log),
+         expired AS (
+             SELECT {columns} FROM asked CROSS JOIN LATERAL (
+                 SELECT * FROM understudy.entries AS later
+                 WHERE later.log = asked_log AND later.id > first_id AND later.id <= first_id + $1
+                     AND later.entry ->> 'event' = '{APPROVAL_EXPIRED}') AS later)
+         SELECT * FROM newest UNION ALL SELECT * FROM expired ORDER BY written_at, log, id",
+        is_about_approvals(),
+        columns = list_columns(),
     )))
+    .bind(MOST_ROWS)
+    .fetch_all(listener)
+    .await?;
+    rows.iter().filter_map(|row| read_row(row).transpose()).collect()
+}
+
+/// A request, what was said to it in its time, and its end, however long ago that was.
+pub(super) async fn read_request(
+    listener: &mut PgListener,
+    RequestName { log, id }: &RequestName,
+) -> sqlx::Result<Vec<TeamEntry>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "WITH asked AS (
+             SELECT {columns} FROM understudy.entries
+             WHERE log = $1 AND id = $2 AND entry ->> 'event' = '{APPROVAL_ASKED}'),
+         -- A role can hold a transaction open for a while, so that its entry looks earlier.
+         said AS (
+             SELECT {columns} FROM understudy.entries
+             WHERE {} AND position($1 IN entry ->> 'detail') > 0
+                 AND written_at >= (SELECT written_at FROM asked) - interval '30 minutes'
+                 AND written_at <= (SELECT written_at FROM asked) + interval '30 minutes'
+             ORDER BY written_at DESC, id DESC LIMIT $3)
+         SELECT * FROM asked UNION ALL SELECT * FROM said ORDER BY written_at, log, id",
+        is_about_approvals(),
+        columns = list_columns(),
+    )))
+    .bind(log)
+    .bind(id)
     .bind(MOST_ROWS)
     .fetch_all(listener)
     .await?;

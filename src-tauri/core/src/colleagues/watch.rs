@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::broken_glass::BrokenGlass;
 use super::reading::{
-    APPROVAL_EVENTS, CHANNEL, EVENTS, announce_console, read_approvals, read_broken_glass, read_connected,
-    read_entries, read_open_sessions, read_server_facts,
+    APPROVAL_EVENTS, APPROVAL_EXPIRED, CHANNEL, EVENTS, announce_console, read_approvals, read_broken_glass,
+    read_connected, read_entries, read_open_sessions, read_server_facts,
 };
 use super::team_entry::TeamEntry;
 use super::{Colleagues, Known, ServerTime, TeamLogReach};
@@ -109,6 +109,7 @@ impl Colleagues {
         let notify = sqlx::query("SELECT pg_notify($1, '')").bind(&own_channel);
         in_time(notify.execute(&mut *listener)).await?;
         self.read_all(listener).await?;
+        self.answer_questions(listener).await?;
         *failures = 0;
         let mut is_told = false;
         let mut next_look = self.clock.now().add_ms(LOOK_MS);
@@ -116,6 +117,10 @@ impl Colleagues {
         loop {
             let told = tokio::select! {
                 told = listener.try_recv() => told?,
+                () = self.questions.wait() => {
+                    self.answer_questions(listener).await?;
+                    continue;
+                }
                 () = self.clock.wait_until(next_look) => {
                     next_look = self.clock.now().add_ms(LOOK_MS);
                     if is_told && !read_again.is_reached(self.clock.now()) {
@@ -158,9 +163,7 @@ impl Colleagues {
             known.approvals.roles_are_personal = facts.roles_are_personal;
             known.approvals.own_role = facts.role;
             known.server_time = Some(ServerTime { said_ms: facts.now_ms, at: asked_at });
-            for row in rows.iter().chain(&approvals) {
-                known.apply(row);
-            }
+            known.apply(rows.iter().chain(&approvals));
             known.open.set_connected(consoles);
         });
         Ok(())
@@ -177,7 +180,7 @@ impl Colleagues {
         let rows = in_time(read_entries(listener, entries)).await?;
         self.tell_broken_glass(&rows);
         if !rows.is_empty() {
-            self.update(TeamLogReach::InReach, None, |known| rows.iter().for_each(|row| known.apply(row)));
+            self.update(TeamLogReach::InReach, None, |known| known.apply(&rows));
         }
         Ok(())
     }
@@ -232,7 +235,8 @@ impl Told {
 fn name_entry(told: &PgNotification) -> Option<(String, i64)> {
     let entry: ToldEntry = serde_json::from_str(told.payload()).ok()?;
     let matters = |events: &[&str]| events.contains(&entry.event.as_str());
-    (matters(EVENTS) || matters(APPROVAL_EVENTS)).then_some((entry.log, entry.id))
+    (matters(EVENTS) || matters(APPROVAL_EVENTS) || matters(&[APPROVAL_EXPIRED]))
+        .then_some((entry.log, entry.id))
 }
 
 /// What all of the team are told at once.
@@ -254,7 +258,7 @@ fn describe_broken_glass(row: &TeamEntry) -> Toast {
     }
 }
 
-async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+pub(super) async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     tokio::time::timeout(ANSWER, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Protocol("no answer within 10 s".into())))

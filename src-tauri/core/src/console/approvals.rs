@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::Console;
-use crate::audit::{ConsoleEntry, ConsoleEvent, OpenRequest, RequestName};
+use crate::audit::{ConsoleEntry, ConsoleEvent, EndOfRequest, OpenRequest, RequestName};
+use crate::clock::Moment;
 use crate::colleagues::ApprovalRequest;
-use crate::colleagues::approvals::APPROVAL_LASTS_MS;
+use crate::colleagues::approvals::{APPROVAL_LASTS_MS, approval_expired, approval_used};
 use crate::customer_link::TicketContext;
 use crate::error::{Code, Error, Result};
 use crate::impersonation::{self, FoundApproval, ImpersonationRequest, NeededApproval};
-
-/// How long after its start a console has surely read the team's log, if it is in reach.
-const READING_MS: i64 = 60_000;
 
 impl Console {
     /// The requests that can be decided or used, oldest first.
@@ -50,43 +48,42 @@ impl Console {
         let expired = self
             .entry_about(id, ConsoleEvent::ApprovalExpired(name.clone()))
             .about_user(impersonation::name_user(label));
-        self.record_expiry(name, expired, APPROVAL_LASTS_MS);
+        self.record_expiry(name, expired, self.clock.now().add_ms(APPROVAL_LASTS_MS));
         Ok(())
     }
 
     /// Goes on waiting for the ends of requests that were asked before this console was opened.
     pub(super) async fn resume_requests(&self) -> Result<()> {
-        let now_ms = self.clock.now_ms();
+        let now = self.clock.now();
         for OpenRequest { name, at_ms, connection, user } in self.audit.list_open_requests().await? {
             let expired = self
                 .new_entry(ConsoleEvent::ApprovalExpired(name.clone()))
                 .about_connection(connection)
                 .about_user(user);
-            let left_ms = at_ms.saturating_add(APPROVAL_LASTS_MS).saturating_sub(now_ms);
-            // By then the team's log has been read, which may say that it was declined.
-            self.record_expiry(name, expired, left_ms.clamp(READING_MS, APPROVAL_LASTS_MS));
+            let left_ms = at_ms.saturating_add(APPROVAL_LASTS_MS).saturating_sub(now.wall_ms);
+            self.record_expiry(name, expired, now.add_ms(left_ms.clamp(0, APPROVAL_LASTS_MS)));
         }
         Ok(())
     }
 
-    /// Writes this entry after so many milliseconds, unless the request has ended by then.
-    fn record_expiry(&self, name: RequestName, expired: ConsoleEntry, after_ms: i64) {
+    /// Writes this entry once the request has expired, unless it has ended by then. `own_end`: when it has if the team's
+    /// log never gets it.
+    fn record_expiry(&self, name: RequestName, expired: ConsoleEntry, own_end: Moment) {
         let (colleagues, sessions) = (Arc::clone(&self.colleagues), Arc::clone(&self.impersonations));
         let (audit, clock) = (self.audit.clone(), self.clock.clone());
         tokio::spawn(async move {
-            let until = clock.now().add_ms(after_ms);
-            tokio::select! {
+            let has_expired = tokio::select! {
                 () = colleagues.closed() => return,
-                () = clock.wait_until(until) => {}
-            }
-            if colleagues.is_declined(&name) {
+                has_expired = colleagues.wait_for_expiry(&name, own_end) => has_expired,
+            };
+            if !has_expired {
                 return;
             }
             let expired = ConsoleEntry { at_ms: clock.now_ms(), ..expired };
-            // Also if no colleague ever saw it, because the team's log was out of reach.
             if audit.append_end_of_request(&expired, name.id).await.is_err() {
                 sessions.log_console_entry(expired).await;
             }
+            colleagues.note_end(&name, EndOfRequest::Expired);
         });
     }
 
@@ -132,13 +129,14 @@ impl Console {
     /// Uses an approval, unless it was used meanwhile, or its time is over.
     pub(super) async fn use_approval(&self, found: FoundApproval) -> Result<()> {
         let FoundApproval { request, used } = found;
+        self.colleagues.check_approval(&request)?;
         let used = ConsoleEntry { at_ms: self.clock.now_ms(), ..used };
-        let is_first = self.audit.append_end_of_request(&used, request.id).await?;
-        self.colleagues.note_use(&request);
-        if is_first {
-            return Ok(());
+        let earlier = self.audit.append_end_of_request(&used, request.id).await?;
+        self.colleagues.note_end(&request, earlier.unwrap_or(EndOfRequest::Used));
+        match earlier {
+            None => Ok(()),
+            Some(EndOfRequest::Used) => Err(approval_used()),
+            Some(EndOfRequest::Expired) => Err(approval_expired()),
         }
-        Err(Error::new(Code::ApprovalRequired, "This approval was already used.")
-            .with_hint("Ask for another one."))
     }
 }
