@@ -11,6 +11,8 @@ mod approvals;
 mod arrivals;
 mod audit_feeds;
 mod audit_log;
+#[cfg(target_os = "linux")]
+mod broken_glass;
 mod causes;
 mod checks;
 #[cfg(target_os = "linux")]

@@ -157,6 +157,8 @@ impl Desk {
         assert!(list.problems.is_empty(), "{:?}", list.problems);
         let (notices, told) = (listening, Vec::new());
         let desk = Self { console, browser, demo, vault, keyring, entries, clock, home, notices, told };
+        // The operator sees what is told.
+        desk.console.send_queued_notices();
         desk.keep("admin_token", TOKEN).await;
         desk
     }

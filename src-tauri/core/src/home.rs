@@ -128,6 +128,11 @@ impl Home {
         self.data.join("feeds")
     }
 
+    /// Of which sessions without approval the operator was told. Created when there is something to remember.
+    pub fn told_glass_file(&self) -> PathBuf {
+        self.data.join("told-broken-glass.json")
+    }
+
     /// Where windows keep their sizes and the storage of the console's page.
     pub fn windows_dir(&self) -> Result<PathBuf> {
         ensure_folder(self.data.join("windows"))

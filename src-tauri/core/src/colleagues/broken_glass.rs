@@ -1,10 +1,10 @@
 //! Which sessions without the approval that they need the operator was told of: each once, however often the database
-//! tells of it, and also those that began while it was out of reach. Pure: no clock, no I/O.
+//! tells of it, and also those that began while it was out of reach, or while this console did not run. Pure: no clock, no
+//! I/O.
 
 use std::collections::BTreeSet;
 
-use super::reading::GLASS_BROKEN;
-use super::team_entry::TeamEntry;
+use serde::{Deserialize, Serialize};
 
 /// How much later than its time an entry may still appear: a transaction may take a while.
 const LATE_MS: i64 = 30 * 60 * 1_000;
@@ -12,13 +12,21 @@ const LATE_MS: i64 = 30 * 60 * 1_000;
 /// How far back it is looked at most, after a long time out of reach.
 const LONGEST_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
-#[derive(Debug, Default)]
+/// The entry of such a session: when it was written, in milliseconds since the Unix epoch by the database's clock; its log,
+/// and its number there.
+pub(super) type GlassKey = (i64, String, i64);
+
+/// What the operator was told of one log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BrokenGlass {
+    /// Which log it is; [bookmarks](super::glass_bookmarks) name it.
+    #[serde(skip)]
+    pub(super) log: String,
     /// What is older was told, or is no news any more: milliseconds since the Unix epoch, by the database's clock. `None`
     /// before the first reading.
-    told_before_ms: Option<i64>,
-    /// Later ones that were told: when they were written, their log and their number.
-    told: BTreeSet<(i64, String, i64)>,
+    pub(super) told_before_ms: Option<i64>,
+    /// Later ones that were told.
+    told: BTreeSet<GlassKey>,
 }
 
 impl BrokenGlass {
@@ -30,16 +38,19 @@ impl BrokenGlass {
 
     /// Takes entries, in any order; returns those that the operator has to be told of. What was there before the first
     /// reading is none of them.
-    pub(super) fn take<'a>(&mut self, rows: &'a [TeamEntry], own_log: &str) -> Vec<&'a TeamEntry> {
+    pub(super) fn take(
+        &mut self,
+        entries: impl IntoIterator<Item = GlassKey>,
+        own_log: &str,
+    ) -> Vec<GlassKey> {
         let (told_before, told) = (self.told_before_ms, &mut self.told);
-        let is_new = |row: &&TeamEntry| {
-            row.entry.event == GLASS_BROKEN
-                && told_before.is_none_or(|before| row.written_at_ms >= before)
-                && told.insert((row.written_at_ms, row.log.clone(), row.id))
+        let is_new = |entry: &GlassKey| {
+            told_before.is_none_or(|before| entry.0 >= before)
+                && told.insert(entry.clone())
                 && told_before.is_some()
-                && row.log != own_log
+                && entry.1 != own_log
         };
-        rows.iter().filter(is_new).collect()
+        entries.into_iter().filter(is_new).collect()
     }
 
     /// Everything up to this time of the database was read.
@@ -57,13 +68,12 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const NOON: i64 = 1_772_452_800_000;
 
-    fn broken(id: i64, at_ms: i64) -> TeamEntry {
-        let line = serde_json::json!({ "id": id, "event": GLASS_BROKEN, "at_ms": at_ms }).to_string();
-        TeamEntry::parse("kims-log", id, "understudy", at_ms, 1, &line).unwrap()
+    fn broken(id: i64, at_ms: i64) -> GlassKey {
+        (at_ms, "kims-log".into(), id)
     }
 
-    fn told(glass: &mut BrokenGlass, rows: &[TeamEntry]) -> Vec<i64> {
-        glass.take(rows, "bos-log").into_iter().map(|row| row.id).collect()
+    fn told(glass: &mut BrokenGlass, entries: &[GlassKey]) -> Vec<i64> {
+        glass.take(entries.to_vec(), "bos-log").into_iter().map(|(.., id)| id).collect()
     }
 
     #[test]
@@ -77,7 +87,7 @@ mod tests {
         assert_eq!(told(&mut glass, &[broken(3, NOON + MINUTE), old[0].clone(), old[1].clone()]), [0; 0]);
         glass.finish_reading(NOON + 60 * MINUTE);
         assert_eq!(told(&mut glass, &[broken(3, NOON + MINUTE)]), [0; 0]);
-        assert_eq!(glass.take(&[broken(4, NOON + 60 * MINUTE)], "kims-log").len(), 0, "one's own");
+        assert_eq!(glass.take([broken(4, NOON + 60 * MINUTE)], "kims-log"), [], "one's own");
     }
 
     #[test]

@@ -1,29 +1,36 @@
 //! Colleagues: who of the team is in a customer's account right now, and what they approve, from the team's log.
 //!
 //! `team_entry` is one entry of that log, [`open_sessions`](self) folds them into what is open, `reading` asks the
-//! database, `broken_glass` knows what the operator was told of, and `watch` keeps it all current: the database tells what
-//! is new (LISTEN), and is asked from time to time.
+//! database, and `watch` keeps it all current: the database tells what is new (LISTEN), and is asked from time to time.
+//! `broken_glass` knows which sessions without approval the operator was told of, `glass_notices` tells it, and
+//! `glass_bookmarks` remember it.
 //! Who is where is for information: nothing waits for it, and nothing fails without it. [`approvals`] of a second person are
 //! not: a session that needs one does not begin without.
 
 pub mod approvals;
 mod broken_glass;
+mod glass_bookmarks;
+mod glass_notices;
 mod open_sessions;
 mod reading;
 mod request_expiry;
 mod team_entry;
 mod watch;
 
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use self::approvals::{APPROVAL_ASKED, Approvals};
 pub use self::approvals::{ApprovalRequest, ApprovalState};
 use self::broken_glass::BrokenGlass;
+use self::glass_bookmarks::GlassBookmarks;
 use self::open_sessions::OpenSessions;
 use self::request_expiry::OpenQuestions;
 use self::team_entry::TeamEntry;
@@ -94,8 +101,20 @@ pub struct Colleagues {
     connections: Weak<dyn ConnectionProvider>,
     known: Mutex<Known>,
     questions: OpenQuestions,
+    bookmarks: Arc<GlassBookmarks>,
+    /// There is a window to tell the operator something in.
+    has_window: AtomicBool,
+    /// Wakes the watch: there is something to ask the team's log.
+    wake: Notify,
+    watching: Mutex<Watching>,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct Watching {
+    /// The URL of the log that is watched.
+    url: Option<String>,
     /// Cancelled once another log is watched.
-    watching: Mutex<CancellationToken>,
     stop: CancellationToken,
 }
 
@@ -148,20 +167,39 @@ impl Colleagues {
         clock: Clock,
         notices: Notices,
         connections: Weak<dyn ConnectionProvider>,
+        bookmarks: PathBuf,
     ) -> Arc<Self> {
-        let (known, watching, stop) = (Mutex::default(), Mutex::default(), CancellationToken::new());
-        let questions = OpenQuestions::default();
-        Arc::new(Self { own_log, clock, notices, connections, known, questions, watching, stop })
+        Arc::new(Self {
+            own_log,
+            clock,
+            notices,
+            connections,
+            known: Mutex::default(),
+            questions: OpenQuestions::default(),
+            bookmarks: Arc::new(GlassBookmarks::in_file(bookmarks)),
+            has_window: AtomicBool::new(false),
+            wake: Notify::new(),
+            watching: Mutex::default(),
+            stop: CancellationToken::new(),
+        })
     }
 
     pub fn presence(&self) -> Presence {
         self.known.lock().shown.clone()
     }
 
-    /// Watches the team's log at this URL from now on; `None`: the team has none.
+    /// Watches the team's log at this URL from now on; `None`: the team has none. What is known of a log that is watched
+    /// already stays.
     pub(crate) fn follow(self: &Arc<Self>, url: Option<String>, vault: &Vault) {
         let stop = self.stop.child_token();
-        std::mem::replace(&mut *self.watching.lock(), stop.clone()).cancel();
+        {
+            let mut watching = self.watching.lock();
+            if watching.url == url {
+                return;
+            }
+            let next = Watching { url: url.clone(), stop: stop.clone() };
+            std::mem::replace(&mut *watching, next).stop.cancel();
+        }
         tokio::spawn(Arc::clone(self).watch(url, vault.clone(), stop));
     }
 
@@ -312,6 +350,7 @@ mod tests {
             clock.clone(),
             Notices::default(),
             Weak::<Console>::new() as Weak<dyn ConnectionProvider>,
+            PathBuf::new(),
         );
         let kim = OperatorIdentity {
             operator_name: "Kim".into(),

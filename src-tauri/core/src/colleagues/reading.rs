@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgListener, PgRow};
 
 use super::approvals::APPROVAL_ASKED;
+use super::broken_glass::GlassKey;
 use super::team_entry::TeamEntry;
 use crate::audit::RequestName;
 
@@ -29,7 +30,7 @@ pub(super) const APPROVAL_EXPIRED: &str = "approval_expired";
 /// The most rows of each kind that are read: the newest. No team has as many, but one of its roles could write them.
 const MOST_SESSIONS: i64 = 2_000;
 const MOST_ROWS: i64 = 5_000;
-const MOST_BROKEN: i64 = 100;
+const MOST_BROKEN: i64 = 10_000;
 const MOST_CONSOLES: i64 = 10_000;
 
 /// Somebody went on without the approval that they needed.
@@ -175,23 +176,38 @@ pub(super) async fn read_request(
     rows.iter().filter_map(|row| read_row(row).transpose()).collect()
 }
 
-/// The entries of sessions without approval since this time of the database, in milliseconds since the Unix epoch.
-pub(super) async fn read_broken_glass(
-    listener: &mut PgListener,
-    since_ms: i64,
-) -> sqlx::Result<Vec<TeamEntry>> {
-    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "WITH newest AS (
-             SELECT {} FROM understudy.entries
-             WHERE {} AND entry ->> 'event' = $1 AND written_at >= to_timestamp($2::bigint::float8 / 1000)
-             ORDER BY written_at DESC, id DESC LIMIT $3)
-         SELECT * FROM newest ORDER BY written_at, log, id",
-        list_columns(),
+/// Which sessions have begun without approval since this time of the database, in milliseconds since the Unix epoch: the
+/// latest first.
+pub(super) async fn read_glass_keys(listener: &mut PgListener, since_ms: i64) -> sqlx::Result<Vec<GlassKey>> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT (extract(epoch FROM written_at) * 1000)::bigint, log, id FROM understudy.entries
+         WHERE {} AND entry ->> 'event' = $1 AND written_at >= to_timestamp($2::bigint::float8 / 1000)
+         ORDER BY written_at DESC, id DESC LIMIT $3",
         is_about_approvals()
     )))
     .bind(GLASS_BROKEN)
     .bind(since_ms)
     .bind(MOST_BROKEN)
+    .fetch_all(listener)
+    .await
+}
+
+/// The entries of these sessions, the latest last.
+pub(super) async fn read_broken_glass(
+    listener: &mut PgListener,
+    keys: &[&GlassKey],
+) -> sqlx::Result<Vec<TeamEntry>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (logs, ids): (Vec<&str>, Vec<i64>) = keys.iter().map(|(_, log, id)| (log.as_str(), *id)).unzip();
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT {} FROM understudy.entries WHERE (log, id) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))
+         ORDER BY written_at, log, id",
+        list_columns()
+    )))
+    .bind(logs)
+    .bind(ids)
     .fetch_all(listener)
     .await?;
     rows.iter().filter_map(|row| read_row(row).transpose()).collect()

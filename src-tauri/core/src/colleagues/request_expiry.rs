@@ -3,7 +3,7 @@
 
 use parking_lot::Mutex;
 use sqlx::postgres::PgListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::approvals::RequestExpiry;
 use super::reading::read_request;
@@ -16,7 +16,6 @@ use crate::clock::Moment;
 #[derive(Default)]
 pub(super) struct OpenQuestions {
     open: Mutex<Vec<Question>>,
-    is_asked: Notify,
 }
 
 struct Question {
@@ -28,13 +27,7 @@ impl OpenQuestions {
     fn ask(&self, name: RequestName) -> oneshot::Receiver<RequestExpiry> {
         let (answer, told) = oneshot::channel();
         self.open.lock().push(Question { name, answer });
-        self.is_asked.notify_one();
         told
-    }
-
-    /// Returns once there is one.
-    pub(super) async fn wait(&self) {
-        self.is_asked.notified().await;
     }
 
     fn first_name(&self) -> Option<RequestName> {
@@ -72,7 +65,9 @@ impl Colleagues {
 
     /// Asks the team's log. Takes as long as the log is out of reach.
     async fn judge_expiry(&self, name: &RequestName) -> RequestExpiry {
-        match self.questions.ask(name.clone()).await {
+        let told = self.questions.ask(name.clone());
+        self.wake.notify_one();
+        match told.await {
             Ok(answer) => answer,
             // Cannot be: the question is kept until it is answered.
             Err(_) => std::future::pending().await,

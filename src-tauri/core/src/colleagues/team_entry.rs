@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::broken_glass::GlassKey;
 use crate::access::SessionMode;
 use crate::audit::OperatorIdentity;
 
@@ -55,6 +56,12 @@ impl TeamEntry {
         let entry = serde_json::from_str(line).ok()?;
         let (log, written_by) = (log.to_owned(), written_by.to_owned());
         Some(Self { log, id, written_by, written_at_ms, console, entry })
+    }
+}
+
+impl TeamEntry {
+    pub(super) fn to_glass_key(&self) -> GlassKey {
+        (self.written_at_ms, self.log.clone(), self.id)
     }
 }
 

@@ -8,16 +8,12 @@ use sqlx::postgres::{PgListener, PgNotification};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::broken_glass::BrokenGlass;
 use super::reading::{
-    APPROVAL_EVENTS, APPROVAL_EXPIRED, CHANNEL, EVENTS, announce_console, read_approvals, read_broken_glass,
-    read_connected, read_entries, read_open_sessions, read_server_facts,
+    APPROVAL_EVENTS, APPROVAL_EXPIRED, CHANNEL, EVENTS, announce_console, read_approvals, read_connected,
+    read_entries, read_open_sessions, read_server_facts,
 };
-use super::team_entry::TeamEntry;
 use super::{Colleagues, Known, ServerTime, TeamLogReach};
 use crate::error::{Code, Error};
-use crate::notice::{Notice, Toast, ToastKind};
-use crate::sanitize;
 use crate::team_log::TeamDatabase;
 use crate::vault::Vault;
 
@@ -41,9 +37,6 @@ const MOST_AT_ONCE: usize = 1_000;
 const AFTER_FLOOD: Duration = Duration::from_secs(1);
 const BETWEEN_READS: Duration = Duration::from_millis(50);
 
-/// How many sessions without approval are told one by one.
-const MOST_TOASTS: usize = 5;
-
 /// What the database tells of an entry.
 #[derive(Deserialize)]
 struct ToldEntry {
@@ -58,9 +51,10 @@ impl Colleagues {
         let Some(url) = url else {
             return self.update(TeamLogReach::NoLog, None, Known::clear);
         };
+        let glass = self.bookmarks.load(&url);
         self.update(TeamLogReach::Connecting, None, |known| {
             known.clear();
-            known.glass = BrokenGlass::default();
+            known.glass = glass;
         });
         let mut failures = 0;
         loop {
@@ -117,8 +111,9 @@ impl Colleagues {
         loop {
             let told = tokio::select! {
                 told = listener.try_recv() => told?,
-                () = self.questions.wait() => {
+                () = self.wake.notified() => {
                     self.answer_questions(listener).await?;
+                    self.tell_past_broken_glass(listener).await?;
                     continue;
                 }
                 () = self.clock.wait_until(next_look) => {
@@ -153,16 +148,12 @@ impl Colleagues {
         let approvals = in_time(read_approvals(listener)).await?;
         let asked_at = self.clock.now();
         let facts = in_time(read_server_facts(listener)).await?;
-        let server_ms = facts.now_ms;
-        let since_ms = self.known.lock().glass.since_ms(server_ms);
-        let broken = in_time(read_broken_glass(listener, since_ms)).await?;
-        self.tell_broken_glass(&broken);
+        self.known.lock().server_time = Some(ServerTime { said_ms: facts.now_ms, at: asked_at });
+        self.tell_past_broken_glass(listener).await?;
         self.update(TeamLogReach::InReach, None, |known| {
-            known.glass.finish_reading(server_ms);
             known.clear();
             known.approvals.roles_are_personal = facts.roles_are_personal;
             known.approvals.own_role = facts.role;
-            known.server_time = Some(ServerTime { said_ms: facts.now_ms, at: asked_at });
             known.apply(rows.iter().chain(&approvals));
             known.open.set_connected(consoles);
         });
@@ -178,28 +169,11 @@ impl Colleagues {
     /// Reads the entries that the database has told of.
     async fn read_told(&self, listener: &mut PgListener, entries: &[(String, i64)]) -> sqlx::Result<()> {
         let rows = in_time(read_entries(listener, entries)).await?;
-        self.tell_broken_glass(&rows);
+        self.tell_new_broken_glass(&rows).await;
         if !rows.is_empty() {
             self.update(TeamLogReach::InReach, None, |known| known.apply(&rows));
         }
         Ok(())
-    }
-
-    /// Tells the operator who has begun a session without the approval that it needs.
-    fn tell_broken_glass(&self, rows: &[TeamEntry]) {
-        let mut known = self.known.lock();
-        let news = known.glass.take(rows, &self.own_log);
-        for row in news.iter().take(MOST_TOASTS) {
-            self.notices.send(Notice::Toast(describe_broken_glass(row)));
-        }
-        if let Some(more) = news.len().checked_sub(MOST_TOASTS).filter(|more| *more > 0) {
-            self.notices.send(Notice::Toast(Toast {
-                kind: ToastKind::Bad,
-                text: format!("{more} more sessions have begun without approval."),
-                hint: Some("Look for `glass_broken` in the team's log.".into()),
-                said: Vec::new(),
-            }));
-        }
     }
 }
 
@@ -237,25 +211,6 @@ fn name_entry(told: &PgNotification) -> Option<(String, i64)> {
     let matters = |events: &[&str]| events.contains(&entry.event.as_str());
     (matters(EVENTS) || matters(APPROVAL_EVENTS) || matters(&[APPROVAL_EXPIRED]))
         .then_some((entry.log, entry.id))
-}
-
-/// What all of the team are told at once.
-fn describe_broken_glass(row: &TeamEntry) -> Toast {
-    let entry = &row.entry;
-    let text = |part: &Option<String>| sanitize::sanitize_line(part.as_deref().unwrap_or_default(), 200);
-    let user = [&entry.user_name, &entry.user_email, &entry.user_id].into_iter().find(|part| part.is_some());
-    let connection = if entry.connection_name.is_some() { &entry.connection_name } else { &entry.connection };
-    Toast {
-        kind: ToastKind::Bad,
-        text: format!(
-            "{} signs in as {} ({}) without approval.",
-            sanitize::sanitize_line(entry.operator().display_name(), 60),
-            user.map(text).unwrap_or_default(),
-            text(connection),
-        ),
-        hint: Some(format!("Their reason: {}", text(&entry.reason))),
-        said: Vec::new(),
-    }
 }
 
 pub(super) async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {

@@ -143,7 +143,13 @@ impl Console {
             ),
             team: CurrentTeam::default(),
             team_log_view: TeamLogView::default(),
-            colleagues: Colleagues::new(own_log, clock.clone(), notices.clone(), console.clone()),
+            colleagues: Colleagues::new(
+                own_log,
+                clock.clone(),
+                notices.clone(),
+                console.clone(),
+                home.told_glass_file(),
+            ),
             files: Connections::new(home.clone()),
             outbox,
             home,
@@ -181,11 +187,12 @@ impl Console {
     }
 
     /// The window listens now: sends what has waited for it, such as faults of the settings, sessions that a crash cut
-    /// off, and the link that Understudy was started with.
+    /// off, the link that Understudy was started with, and which colleagues have signed in without approval.
     pub fn send_queued_notices(&self) {
         for notice in self.waiting.lock().take().into_iter().flatten() {
             self.notices.send(notice);
         }
+        self.colleagues.begin_telling();
     }
 
     /// Sends a message as soon as the window listens.
