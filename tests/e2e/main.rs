@@ -38,6 +38,7 @@ mod read_only;
 mod recipes;
 mod renewal;
 mod rows;
+mod second_person;
 mod setup;
 mod shop;
 mod site;

@@ -4,6 +4,7 @@
 //! is asked what the page did.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -26,7 +27,10 @@ pub struct Stage {
     pub desktop: Desktop,
     pub keyring: Keyring,
     home: TempDir,
+    /// The application.
     binary: PathBuf,
+    /// What is started: the application, or a script that starts it on a computer with another name.
+    program: PathBuf,
     more_env: BTreeMap<String, String>,
 }
 
@@ -49,7 +53,21 @@ impl Stage {
 
     fn on(desktop: Desktop, keyring: Keyring, binary: &Path) -> Result<Self> {
         let (home, binary) = (tempfile::tempdir()?, binary.to_owned());
-        Ok(Self { desktop, keyring, home, binary, more_env: BTreeMap::new() })
+        let program = binary.clone();
+        Ok(Self { desktop, keyring, home, binary, program, more_env: BTreeMap::new() })
+    }
+
+    /// From now on, the application runs on a computer with this name: as far as the system tells, on another one than
+    /// the tests.
+    pub fn name_computer(&mut self, name: &str) -> Result<()> {
+        // Only root needs no user namespace to have a computer's name of its own.
+        let unshare = "[ \"$(id -u)\" = 0 ] && alone='' || alone='--user --map-current-user --keep-caps'";
+        let start = "exec unshare $alone --uts -- sh -c 'hostname \"$0\" && exec \"$@\"'";
+        let script = format!("#!/bin/sh\n{unshare}\n{start} {name} '{}' \"$@\"\n", self.binary.display());
+        self.program = self.home.path().join("start");
+        std::fs::write(&self.program, script)?;
+        std::fs::set_permissions(&self.program, std::fs::Permissions::from_mode(0o700))?;
+        Ok(())
     }
 
     /// Sets one more variable in the application's environment.
@@ -78,7 +96,7 @@ impl Stage {
 
     /// Runs the program with `input` on its standard input; returns its exit code and output.
     pub async fn run(&self, args: &[&str], input: &str) -> Result<(i32, String)> {
-        let output = run_to_end(Command::new(&self.binary).args(args).envs(self.env()), input).await?;
+        let output = run_to_end(Command::new(&self.program).args(args).envs(self.env()), input).await?;
         let said =
             [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         Ok((output.status.code().unwrap_or(-1), said))
@@ -93,14 +111,14 @@ impl Stage {
 
     /// Starts the program like a desktop, without a driver. It ends with the value.
     pub fn start(&self) -> Result<Child> {
-        let mut command = Command::new(&self.binary);
+        let mut command = Command::new(&self.program);
         command.envs(self.env()).stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         Ok(command.spawn()?)
     }
 
     /// Opens the console and returns when it can be driven.
     pub async fn open(&self, args: &[&str]) -> Result<Console<'_>> {
-        let ui = Browser::launch(&self.binary, args, self.env()).await?;
+        let ui = Browser::launch(&self.program, args, self.env()).await?;
         let page = ui.session().window().await?;
         Ok(Console { stage: self, ui, page })
     }
