@@ -1,5 +1,7 @@
 -- The team's audit log of Understudy. Run it in the database, as its owner or as a superuser, and again when
--- `understudy audit check` says so: what is there stays.
+-- `understudy audit check` says so: what is there stays, and only what is missing is added. Where nothing is missing, this
+-- takes no longer than the inserts that are under way. For a constraint or an index that is missing, PostgreSQL reads the
+-- whole table, and lets consoles add no entry meanwhile; they send it later.
 --     psql --set ON_ERROR_STOP=1 --dbname {database:plain} --file this-file.sql
 -- Needs PostgreSQL 14 or newer.
 BEGIN;
@@ -53,15 +55,31 @@ CREATE TABLE IF NOT EXISTS understudy.entries (
 
 -- A console may have lost entries that this database does not have: a backup was put back here, and there they had been
 -- removed because of their age. Then the next entry names the last one before the gap.
-ALTER TABLE understudy.entries ADD COLUMN IF NOT EXISTS gap_after_id bigint, ADD COLUMN IF NOT EXISTS gap_after_hash text;
-ALTER TABLE understudy.entries
-    DROP CONSTRAINT IF EXISTS entries_follow_gap,
-    DROP CONSTRAINT IF EXISTS entries_gap_is_one,
-    ADD CONSTRAINT entries_follow_gap FOREIGN KEY (log, gap_after_id, gap_after_hash, written_by)
-        REFERENCES understudy.entries (log, id, hash, written_by),
-    ADD CONSTRAINT entries_gap_is_one CHECK (
-        CASE WHEN gap_after_id IS NULL THEN gap_after_hash IS NULL
-        ELSE gap_after_id < id - 1 AND gap_after_hash IS NOT NULL AND previous_id IS NULL END);
+DO $gap$
+DECLARE
+    parts CONSTANT text[] := ARRAY(
+        SELECT conname::text FROM pg_catalog.pg_constraint WHERE conrelid = 'understudy.entries'::regclass AND convalidated
+        UNION ALL SELECT attname::text FROM pg_catalog.pg_attribute
+            WHERE attrelid = 'understudy.entries'::regclass AND NOT attisdropped);
+BEGIN
+    -- ALTER TABLE waits for all who read the table, and keeps others waiting, even if it changes nothing.
+    IF NOT parts @> ARRAY['gap_after_id', 'gap_after_hash'] THEN
+        ALTER TABLE understudy.entries
+            ADD COLUMN IF NOT EXISTS gap_after_id bigint, ADD COLUMN IF NOT EXISTS gap_after_hash text;
+    END IF;
+    IF NOT parts @> ARRAY['entries_follow_gap'] THEN
+        ALTER TABLE understudy.entries DROP CONSTRAINT IF EXISTS entries_follow_gap,
+            ADD CONSTRAINT entries_follow_gap FOREIGN KEY (log, gap_after_id, gap_after_hash, written_by)
+                REFERENCES understudy.entries (log, id, hash, written_by);
+    END IF;
+    IF NOT parts @> ARRAY['entries_gap_is_one'] THEN
+        ALTER TABLE understudy.entries DROP CONSTRAINT IF EXISTS entries_gap_is_one,
+            ADD CONSTRAINT entries_gap_is_one CHECK (
+                CASE WHEN gap_after_id IS NULL THEN gap_after_hash IS NULL
+                ELSE gap_after_id < id - 1 AND gap_after_hash IS NOT NULL AND previous_id IS NULL END);
+    END IF;
+END
+$gap$;
 
 -- Each chain begins once: with its first entry, or with the first that was still kept when it came here.
 DROP INDEX IF EXISTS understudy.entries_begin_once;

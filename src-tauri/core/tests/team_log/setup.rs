@@ -243,3 +243,34 @@ async fn who_listens_is_told_of_each_entry() {
         })
     );
 }
+
+/// What the table is made of: a part that was made anew has another number.
+const PARTS: &str = "SELECT conname, oid FROM pg_constraint WHERE conrelid = 'understudy.entries'::regclass
+    UNION ALL SELECT relname, oid FROM pg_class WHERE oid IN (
+        SELECT indexrelid FROM pg_index WHERE indrelid = 'understudy.entries'::regclass)
+    ORDER BY 1";
+
+#[tokio::test]
+async fn running_the_setup_again_adds_what_is_missing_and_keeps_nobody_from_reading() {
+    let server = start_server();
+    let mut role = log_in(&server).await;
+    insert(&mut role, "log-a", &link("log-a", 1, None, "refund")).await.unwrap();
+    let parts = server.sql(DATABASE, PARTS);
+    let again =
+        format!("SET lock_timeout = '10s'; {}", understudy_core::team_log::render_setup(ROLE, DATABASE));
+    // A long reading is under way: whatever changed the table would have to wait for it.
+    sqlx::query("BEGIN").execute(&mut role).await.unwrap();
+    sqlx::query("SELECT count(*) FROM understudy.entries").execute(&mut role).await.unwrap();
+    server.sql(DATABASE, &again);
+    sqlx::query("COMMIT").execute(&mut role).await.unwrap();
+    assert_eq!(server.sql(DATABASE, PARTS), parts, "nothing was made anew");
+
+    for missing in ["entries_follow_gap", "entries_gap_is_one"] {
+        server.sql(DATABASE, &format!("ALTER TABLE understudy.entries DROP CONSTRAINT {missing}"));
+    }
+    server.sql(DATABASE, &again);
+    let names = |parts: &str| {
+        parts.lines().map(|line| line.split('|').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&server.sql(DATABASE, PARTS)), names(&parts));
+}
