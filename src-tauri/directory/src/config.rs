@@ -36,6 +36,10 @@ pub struct DirectoryConfig {
     /// More columns to show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
+    /// Columns of those whose values are hidden until the agent reveals one, which the audit log records. They are found
+    /// by their whole value alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<String>,
     /// The columns to search besides the ID. Default: email and name.
     #[serde(default)]
     pub search: Option<Vec<String>>,
@@ -173,6 +177,7 @@ impl DirectoryConfig {
             name: None,
             created_at: None,
             columns: Vec::new(),
+            masked: Vec::new(),
             search: None,
             uuid_bytes: None,
             timeout_ms: default_timeout_ms(),
@@ -209,6 +214,7 @@ impl DirectoryConfig {
             name: None,
             created_at: related.created_at.clone(),
             columns,
+            masked: Vec::new(),
             search: Some(related.identify.clone()),
             related: Vec::new(),
             origin: Some(RelatedOrigin {

@@ -38,8 +38,8 @@ pub use self::engines::postgres::PostgresDatabase;
 pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::duplicate_id_error;
 pub use self::model::{
-    Caution, Column, Count, FieldKind, FoundThrough, How, Info, LeftOut, ListRequest, Page, Place,
-    RecordsRequest, RelatedInfo, Role, Row, SearchCoverage, Sort, Tier, Widening,
+    Caution, Column, Count, FieldKind, FoundThrough, How, Info, LeftOut, ListRequest, MASKED_VALUE, Page,
+    Place, RecordsRequest, RelatedInfo, Role, Row, SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::{

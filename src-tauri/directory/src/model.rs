@@ -49,6 +49,10 @@ pub struct Column {
     pub sortable: bool,
     /// Its name suggests the user's company, which tells users with the same name apart. At most one column.
     pub company: bool,
+    /// Its values are hidden until the agent reveals one. No order, suggestion or part of a value gives one away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub masked: bool,
 }
 
 /// One user: the ID as text (exact, whatever its type) and a cell per [`Column`].
@@ -63,6 +67,19 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub found_through: Option<FoundThrough>,
+}
+
+/// What stands in the cell of a [`Column::masked`] column in place of a value; NULL stays NULL.
+pub const MASKED_VALUE: &str = "••••••";
+
+impl Row {
+    /// Hides the values of the columns that are masked.
+    pub fn mask(&mut self, columns: &[Column]) {
+        let cells = columns.iter().zip(&mut self.cells);
+        for cell in cells.filter_map(|(column, cell)| cell.as_mut().filter(|_| column.masked)) {
+            MASKED_VALUE.clone_into(cell);
+        }
+    }
 }
 
 /// A record of a related table that led to a user: the order whose number was typed.

@@ -157,5 +157,8 @@ fn quote_phrase(part: &str) -> String {
 
 fn may_be_meant(column: &Column) -> bool {
     let is_searched_mostly = matches!(column.role, Role::Name | Role::Email | Role::Other);
-    column.kind == FieldKind::Text && is_searched_mostly && !holds_secret(&column.name, column.kind)
+    column.kind == FieldKind::Text
+        && is_searched_mostly
+        && !column.masked
+        && !holds_secret(&column.name, column.kind)
 }

@@ -53,6 +53,12 @@ pub(crate) fn resolve_sort<T: Clone>(
         )
         .with_hint(format!("The columns are {}.", names.join(", ")))
     })?;
+    if mapping.columns[at].masked {
+        let message = format!("`{}` is masked, so users can't be sorted by it.", sort.column);
+        return Err(
+            DirectoryError::new(DirectoryCode::QueryInvalid, message).with_hint("Sort by another column.")
+        );
+    }
     let by_id = mapping.shown[at].name == mapping.id().name;
     Ok(Some(((!by_id).then_some(at), sort.descending)))
 }

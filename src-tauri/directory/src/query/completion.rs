@@ -73,7 +73,7 @@ fn find_completion_target(text: &str, caret: usize, columns: &[Column]) -> Optio
 pub fn completed_column(text: &str, caret: usize, columns: &[Column]) -> Option<usize> {
     match find_completion_target(text, byte_at(text, caret), columns)? {
         CompletionTarget::Value { column, .. } => {
-            Some(column).filter(|&at| columns[at].kind == FieldKind::Text)
+            Some(column).filter(|&at| columns[at].kind == FieldKind::Text && !columns[at].masked)
         }
         CompletionTarget::Name { .. } => None,
     }

@@ -68,7 +68,19 @@ pub(crate) fn parse_tests(
         }
         any.extend(digits);
     }
-    if value.ends_in_open_quote() { Err(FilterError::Incomplete) } else { Ok(any) }
+    if value.ends_in_open_quote() {
+        return Err(FilterError::Incomplete);
+    }
+    // By parts and ranges, a value could be guessed bit by bit.
+    let is_whole =
+        |test: &FilterTest| matches!(test, FilterTest::Is(_) | FilterTest::Null | FilterTest::NotNull);
+    if column.masked && !any.iter().all(is_whole) {
+        let written = value.operands().next().expect("an empty value is incomplete");
+        let message = format!("“{}” is masked: only a whole value finds users.", column.label);
+        let hint = format!("Type all of it behind an equals sign: {name}:=…");
+        return Err(misfit_error(written, message, hint));
+    }
+    Ok(any)
 }
 
 /// A filter for display, after its column's label.

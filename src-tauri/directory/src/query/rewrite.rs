@@ -54,7 +54,7 @@ pub(crate) fn quote_value(value: &str) -> String {
 pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timestamp) -> Option<String> {
     let column = &columns[at];
     let value = match (value, column.kind) {
-        _ if column.role == Role::Id => return None,
+        _ if column.role == Role::Id || column.masked => return None,
         (None, _) => "none".to_owned(),
         (Some(text), _) if text.chars().count() > LONGEST_VALUE || text.contains(char::is_control) => {
             return None;
@@ -99,7 +99,7 @@ pub(crate) fn widen_query(text: &str, columns: &[Column], now: Timestamp) -> Vec
     for Word { span, form } in &words {
         match form {
             WordKind::Filter { column, negated: false, value, .. }
-                if columns[*column].kind == FieldKind::Text =>
+                if columns[*column].kind == FieldKind::Text && !columns[*column].masked =>
             {
                 let signs: Vec<usize> = value.operands().filter_map(find_equals_sign).collect();
                 if let (false, Some(about)) = (signs.is_empty(), about(span)) {
@@ -179,7 +179,10 @@ pub(crate) fn filter_values(text: &str, columns: &[Column]) -> Vec<(usize, Range
         let written: Vec<RawOperand> = value.operands().collect();
         let [only] = written[..] else { return None };
         let text = only.strip_start('=').unwrap_or(only).to_text();
-        let plain = !negated && columns[column].kind == FieldKind::Text && !text.is_empty();
+        let plain = !negated
+            && columns[column].kind == FieldKind::Text
+            && !columns[column].masked
+            && !text.is_empty();
         plain.then(|| Some((column, only.span()?, text))).flatten()
     };
     find_filters(text, columns).filter_map(one).collect()

@@ -9,7 +9,15 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn column(name: &str, role: Role, kind: FieldKind) -> Column {
-    Column { name: name.to_owned(), label: to_label(name), role, kind, sortable: false, company: false }
+    Column {
+        name: name.to_owned(),
+        label: to_label(name),
+        role,
+        kind,
+        sortable: false,
+        company: false,
+        masked: false,
+    }
 }
 
 pub(crate) fn columns() -> Vec<Column> {

@@ -85,7 +85,15 @@ mod tests {
     use crate::schema::label::to_label;
 
     fn column(name: &str, role: Role, kind: FieldKind) -> Column {
-        Column { name: name.to_owned(), label: to_label(name), role, kind, sortable: false, company: false }
+        Column {
+            name: name.to_owned(),
+            label: to_label(name),
+            role,
+            kind,
+            sortable: false,
+            company: false,
+            masked: false,
+        }
     }
 
     #[test]

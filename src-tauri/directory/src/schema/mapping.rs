@@ -95,16 +95,19 @@ impl<T: Clone> Mapping<T> {
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: one column is enough. The same column in two roles is shown twice.
             }
+            let masked = config.masked.iter().any(|masked| masked == name);
             columns.push(Column {
                 name: name.to_owned(),
                 label: to_label(name),
                 role,
                 kind: if is_time { FieldKind::Time } else { column.kind },
-                sortable: column.access.order.is_some(),
+                sortable: column.access.order.is_some() && !masked,
                 company: role == Role::Other
+                    && !masked
                     && column.kind == FieldKind::Text
                     && names_company(name)
                     && !columns.iter().any(|known| known.company),
+                masked,
             });
             shown.push(column);
         }

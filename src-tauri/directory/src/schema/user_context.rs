@@ -120,6 +120,7 @@ mod tests {
                     kind,
                     sortable: false,
                     company: false,
+                    masked: false,
                 })
                 .collect(),
             estimated_total: None,

@@ -55,6 +55,7 @@ pub fn build_config(url: String) -> DirectoryConfig {
         name: Some("full_name".into()),
         created_at: Some("createdAt".into()),
         columns: vec!["plan".into(), "score".into(), "active".into()],
+        masked: Vec::new(),
         search: None,
         uuid_bytes: None,
         timeout_ms: 20_000,

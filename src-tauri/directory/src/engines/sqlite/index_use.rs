@@ -49,7 +49,7 @@ pub(crate) async fn find_index_use(
         }
     }
     for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
-        column.sortable = shown.access.order.is_some();
+        column.sortable = shown.access.order.is_some() && !column.masked;
     }
     Ok(())
 }
