@@ -5,8 +5,8 @@
 import type { Place } from "../bindings/Place";
 import type { ListedUser, UserPage } from "../text/standing";
 
-/** Pages that are kept: forty screens of an ordinary window, twenty on either side of what is looked at. */
-const KEPT = 20;
+/** Rows that are kept, in whole pages: sixty screens of an ordinary window, thirty on either side of what is looked at. */
+const KEPT = 2000;
 
 interface Slot {
   /** What gives it. */
@@ -102,6 +102,11 @@ export class Pages {
     return null;
   }
 
+  /** How many rows the page at this place has. */
+  sizeOf(place: Place): number {
+    return this.#slots.find((slot) => slot.place === place)?.size ?? 0;
+  }
+
   /** A page that was let go of, again. What has come or gone in the directory meanwhile does not move the others. */
   refill(place: Place, { rows }: UserPage): void {
     this.#slots = this.#slots.map((slot) => {
@@ -119,11 +124,13 @@ export class Pages {
   /** Lets go of the pages that are farthest from these rows. */
   letGo(first: number, last: number): void {
     const loaded = this.#slots.filter(({ rows }) => rows !== null);
-    if (loaded.length <= KEPT) return;
     const middle = (first + last) / 2;
     const distance = ({ start, size }: Slot) => Math.abs(start + size / 2 - middle);
+    let kept = 0;
+    const isTooMuch = ({ size }: Slot) => (kept += size) > KEPT;
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- used up at once
-    const gone = new Set(loaded.sort((a, b) => distance(a) - distance(b)).slice(KEPT));
+    const gone = new Set(loaded.sort((a, b) => distance(a) - distance(b)).filter(isTooMuch));
+    if (gone.size === 0) return;
     this.#slots = this.#slots.map((slot) => (gone.has(slot) ? { ...slot, rows: null } : slot));
   }
 

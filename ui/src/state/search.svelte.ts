@@ -18,8 +18,10 @@ import { Pages } from "./pages.svelte";
 import { SearchReading } from "./reading.svelte";
 import { remember, remembered } from "./remembered";
 
-/** Rows asked for at once: four screens of an ordinary window. */
+/** Rows asked for first: four screens of an ordinary window. */
 const PAGE = 100;
+/** Rows asked for as the list is scrolled on. To take a page in costs a frame, so it is done seldom. */
+const FURTHER = 400;
 /** A wait shorter than this is not shown. */
 const SLOW_MS = 200;
 /** Rows that are loaded before they are scrolled to. */
@@ -360,7 +362,7 @@ export class UserSearch {
     const { next } = this.pages;
     if (next === null) return false;
     const place = { after: next };
-    return this.#loadPage(place, (page) => {
+    return this.#loadPage(place, FURTHER, (page) => {
       this.pages.append(place, page);
       if (page.next === null) this.#leave(page.left_out);
       this.doubled ??= page.doubled;
@@ -372,7 +374,7 @@ export class UserSearch {
     const { previous } = this.pages;
     if (previous === null) return false;
     const place = { before: previous };
-    return this.#loadPage(place, (page) => {
+    return this.#loadPage(place, FURTHER, (page) => {
       this.pages.prepend(place, page);
       this.doubled ??= page.doubled;
       const by = page.rows.length;
@@ -469,15 +471,17 @@ export class UserSearch {
     for (let loaded = true; loaded;) {
       const { first, last } = this.#sight;
       const place = this.pages.missing(first - AHEAD, last + AHEAD);
-      if (place !== null) loaded = await this.#loadPage(place, (page) => this.#refill(place, page));
-      else if (last >= this.count - AHEAD && this.hasMore) loaded = await this.more();
+      if (place !== null) {
+        const size = this.pages.sizeOf(place);
+        loaded = await this.#loadPage(place, size, (page) => this.#refill(place, page));
+      } else if (last >= this.count - AHEAD && this.hasMore) loaded = await this.more();
       else if (first < AHEAD && this.hasBefore) loaded = await this.before();
       else loaded = false;
     }
   }
 
   /** Unless a page is under way, or a question is: it would take that one's place. */
-  async #loadPage(place: Place, put: (page: UserPage) => void): Promise<boolean> {
+  async #loadPage(place: Place, limit: number, put: (page: UserPage) => void): Promise<boolean> {
     const { answered } = this;
     if (!answered || this.asking || this.loadingMore || this.failure || this.#moreInterrupted) return false;
     const isLatest = this.#latest.current();
@@ -485,7 +489,7 @@ export class UserSearch {
     this.moreFailure = null;
     try {
       const { text, sort, everywhere } = answered;
-      const page = await ipc.searchUsers(this.connection, { text, sort, place, limit: PAGE, everywhere });
+      const page = await ipc.searchUsers(this.connection, { text, sort, place, limit, everywhere });
       if (!isLatest()) return false;
       put(page);
       this.pages.letGo(this.#sight.first, this.#sight.last);

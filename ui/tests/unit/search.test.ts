@@ -200,7 +200,7 @@ describe("paging", () => {
 
 describe("the directory is away while somebody scrolls", () => {
   test("that is told once, and the rows far down are read again where they are", async () => {
-    fake.rows = crowd(350);
+    fake.rows = crowd(700);
     await search.open();
     await search.more();
     search.select(150);
