@@ -1,15 +1,18 @@
 //! Measures what a search costs, compared with what the database itself needs for it:
-//! `bench_directory [postgres|mariadb|mongod|sqlite] [ROWS]...`
+//! `bench_directory [related] [postgres|mariadb|mongod|sqlite] [ROWS]...`, and a search in many connections:
+//! `bench_directory connections`
 //!
 //! For each engine, size and case it runs the best possible statement, prepared, through the plain driver, and the same
 //! search through `Directory::search_users`, including decoding. It reports p50 and p95 of one run and the rows that the
 //! server read for ours, once with the indexes of a typical application and once with those that `understudy check`
 //! advises.
 
+mod connections;
 mod mariadb;
 mod mongod;
 mod population;
 pub mod postgres;
+mod related;
 mod sqlite;
 
 use std::time::{Duration, Instant};
@@ -32,7 +35,12 @@ const ENGINES: [&str; 4] = ["postgres", "mariadb", "mongod", "sqlite"];
 
 /// The program `bench_directory`.
 pub async fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|word| word == "connections") {
+        return Box::pin(connections::measure()).await;
+    }
+    let is_related = arguments.iter().any(|word| word == "related");
+    arguments.retain(|word| word != "related");
     let engines: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|word| word.parse::<u64>().is_err()).collect();
     let mut sizes: Vec<u64> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
@@ -42,6 +50,9 @@ pub async fn main() -> Result<()> {
     for engine in if engines.is_empty() { ENGINES.to_vec() } else { engines } {
         for &rows in &sizes {
             match engine {
+                engine if is_related && ENGINES.contains(&engine) => {
+                    Box::pin(related::measure(engine, rows)).await?;
+                }
                 "postgres" => postgres::measure(rows).await?,
                 "mariadb" => mariadb::measure(rows).await?,
                 "mongod" => mongod::measure(rows).await?,
@@ -214,6 +225,7 @@ fn part(url: String) -> DirectoryConfig {
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
         columns: vec!["plan".into(), "company".into()],
+        masked: Vec::new(),
         search: None,
         uuid_bytes: None,
         timeout_ms: 3000,
