@@ -11,8 +11,12 @@ use understudy_test_support::wait::until;
 
 use crate::site::Site;
 
+const PHONE: &str = "+49 30 901820";
+
 /// Everything that must stay here.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 10] = [
+    // Masked, and stored like this.
+    PHONE,
     "canary-cookie-41",
     "canary-bearer-42",
     "canary-url-43",
@@ -27,7 +31,8 @@ const SECRETS: [&str; 9] = [
 const PAGE: &str = r"<!doctype html><title>Shop</title><body style='margin:0;background:#fff'>
 <p class=iban style='margin:0;width:400px;height:100px;background:#0000ff;color:#ff0000;font-size:60px'>DE02 1203</p>
 <p style='margin:0;width:400px;height:100px;background:#00ff00'></p>
-<div style='height:2800px'></div>
+<p style='margin:0;width:400px;height:100px;background:#0000ff;color:#ff0000;font-size:40px'>+49 <b>(30)</b> 90-18-20</p>
+<div style='height:2700px'></div>
 <p class=iban style='margin:0;width:400px;height:100px;background:#0000ff;color:#ff0000;font-size:60px'>DE02 1203</p>
 <p style='margin:0;width:400px;height:100px;background:#ff00ff'></p>
 <input type=hidden name=csrf value='canary-hidden-46'>
@@ -38,7 +43,7 @@ const PAGE: &str = r"<!doctype html><title>Shop</title><body style='margin:0;bac
     const answer = await fetch('/api/pay?order=42&token=canary-url-43', {
       method: 'POST',
       headers: { authorization: 'Bearer canary-bearer-42', 'content-type': 'application/json' },
-      body: JSON.stringify({ order: 42, password: 'canary-body-44', nested: { jwt, text: 'Zk3Qp9xT7bLw2Rv8Nc5YdEfGh' } }),
+      body: JSON.stringify({ order: 42, phone: '+49 30 901820', password: 'canary-body-44', nested: { jwt, text: 'Zk3Qp9xT7bLw2Rv8Nc5YdEfGh' } }),
     });
     await answer.text();
     console.error('Payment failed', { status: answer.status, session_token: 'canary-console-47' });
@@ -49,6 +54,9 @@ const PAGE: &str = r"<!doctype html><title>Shop</title><body style='margin:0;bac
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()> {
     let site = Site::with(PAGE, "[policy]\nmask = ['.iban']\n").await?;
+    let file = site.stage.home().connections_dir()?.join("shop.toml");
+    let masked = "name = \"name\"\ncolumns = [\"phone\"]\nmasked = [\"phone\"]\n";
+    std::fs::write(&file, std::fs::read_to_string(&file)?.replace("name = \"name\"\n", masked))?;
     site.set(|behaviour| {
         behaviour
             .failures
@@ -62,13 +70,15 @@ async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()
     site.stage.desktop.press(&window, &["ctrl+shift+e"]).await?;
 
     console.ui.by_role("dialog", "Evidence from the session as Ada").await?;
-    // What is chosen by a selector is one grey area; what is beside it is as it was.
+    // What is chosen by a selector or shows a masked value is one grey area; what is beside it is as it was.
     let points = "const it = [...document.querySelectorAll('canvas')].find((one) => one.getClientRects().length > 0); const at = (x, y) => [...it.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3).join();\
         if (it.width < 400) return null; const grey = new Set();\
         for (let x = 2; x < 398; x += 3) for (let y = 2; y < 98; y += 3) grey.add(at(x, y));\
-        return [[...grey].join(' '), at(200, 150)]";
+        const phone = new Set();\
+        for (let x = 2; x < 398; x += 3) for (let y = 202; y < 298; y += 3) phone.add(at(x, y));\
+        return [[...grey].join(' '), at(200, 150), [...phone].join(' ')]";
     let points = console.ui.wait_for("the picture", points).await?;
-    assert_eq!(points, serde_json::json!(["138,143,152", "0,255,0"]));
+    assert_eq!(points, serde_json::json!(["138,143,152", "0,255,0", "138,143,152"]));
     // Below what is visible, it is the same.
     console.ui.by_role("radio", "Whole page").await?.click().await?;
     let below = "const it = [...document.querySelectorAll('canvas')].find((one) => one.getClientRects().length > 0); if (it.height < 3200) return null;\
@@ -94,7 +104,7 @@ async fn evidence_of_a_failed_request_is_saved_without_any_secret() -> Result<()
     let answer = paid["response"]["content"]["text"].as_str().unwrap_or_default();
     assert_eq!(answer, r#"{"error":"No such order","api_key":"••••"}"#);
     let asked = paid["request"]["postData"]["text"].as_str().unwrap_or_default();
-    ensure!(asked.contains(r#""order":42,"password":"••••""#), "{asked}");
+    ensure!(asked.contains(r#""order":42,"phone":"••••","password":"••••""#), "{asked}");
     ensure!(report.contains("Payment failed") && report.contains("data:image/png;base64,iVBOR"), "{report}");
     ensure!(report.contains("missing"), "an error that nothing caught: {report}");
     let har = har.to_string();

@@ -172,8 +172,10 @@ pub async fn stage(origin: &str, more: &str) -> Result<Stage> {
     let users = stage.home_path().join("users.sqlite");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&users).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await?;
-    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)").execute(&pool).await?;
-    sqlx::query("INSERT INTO users VALUES (7, 'Ada'), (8, 'Bea'), (9, 'Cleo')").execute(&pool).await?;
+    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, phone TEXT)").execute(&pool).await?;
+    sqlx::query("INSERT INTO users VALUES (7, 'Ada', '+49 30 901820'), (8, 'Bea', NULL), (9, 'Cleo', NULL)")
+        .execute(&pool)
+        .await?;
     pool.close().await;
     stage.connection(
         "shop",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use understudy_core::error::{Code, Error, Result};
-use understudy_core::evidence::{ConsoleMessage, PageCapture};
+use understudy_core::evidence::{ConsoleMessage, PageCapture, PictureMasks};
 
 use super::window::{list_windows, with_page};
 use super::{SessionWindows, platform};
@@ -51,9 +51,9 @@ impl PageMessages {
 }
 
 impl SessionWindows {
-    /// What the window with this key knows for evidence. What `masks`, as CSS selectors, choose is painted over before
-    /// the picture is taken.
-    pub async fn capture_page(&self, key: &str, masks: Vec<String>) -> Result<PageCapture> {
+    /// What the window with this key knows for evidence. What `masks` choose is painted over before the picture is
+    /// taken.
+    pub async fn capture_page(&self, key: &str, masks: PictureMasks) -> Result<PageCapture> {
         let no_page = || {
             Error::new(Code::WindowFailed, "There is no page of the application here.")
                 .with_hint("Wait until the session is open, then try again.")

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
+use understudy_core::evidence::PictureMasks;
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{NewWindowResponse, Rect, WebView, WebViewBuilder};
 
@@ -41,7 +42,7 @@ impl Finder {
 /// Not yet: neither system's way was run by the authors.
 pub fn take_pictures(
     _page: &WebView,
-    _masks: &[String],
+    _masks: &PictureMasks,
     done: impl FnOnce(std::result::Result<PaintedPage, String>) + 'static,
 ) {
     done(Err("On this system, Understudy takes no pictures yet.".into()));

@@ -11,7 +11,7 @@ use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{DownloadedFile, EndCause, LatestSession, OperatorIdentity};
 use crate::customer_link::TicketContext;
 use crate::error::Result;
-use crate::evidence::{PageCapture, PageVisit, TakenEvidence};
+use crate::evidence::{PageCapture, PageVisit, PictureMasks, TakenEvidence};
 use crate::held_back::HeldBackList;
 use crate::impersonation::{self, ImpersonationRequest};
 use crate::session::SessionView;
@@ -199,7 +199,7 @@ impl Console {
     }
 
     /// What is painted over before a picture of a page of this session is taken, as CSS selectors.
-    pub fn picture_masks(&self, session: &str) -> Result<Vec<String>> {
+    pub fn picture_masks(&self, session: &str) -> Result<PictureMasks> {
         self.impersonations.picture_masks(session)
     }
 

@@ -21,7 +21,7 @@ pub(crate) use self::redaction::SessionRedactor;
 pub use self::report::{render_markdown, render_report};
 pub use self::taken::{
     ConsoleMessage, EvidenceChoice, EvidenceFact, EvidenceFormat, EvidenceRequest, EvidenceView,
-    MessageLevel, PageCapture, TakenEvidence,
+    MessageLevel, PageCapture, PictureMasks, TakenEvidence,
 };
 pub(crate) use self::taken::{REQUEST_LIMIT, keep_recent};
 pub use self::trail::{PageTrail, PageVisit};

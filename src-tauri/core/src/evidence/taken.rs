@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use understudy_gateway::{RecordedExchange, RequestOutcome};
@@ -34,6 +35,15 @@ pub struct ConsoleMessage {
     pub level: MessageLevel,
     /// Without its secrets.
     pub text: String,
+}
+
+/// What is painted over in a picture before it is taken.
+#[derive(Debug, Clone, Default)]
+pub struct PictureMasks {
+    /// CSS selectors of elements.
+    pub selectors: Vec<String>,
+    /// Texts: the elements that show them.
+    pub values: Vec<SecretString>,
 }
 
 /// What only the session's window knows.

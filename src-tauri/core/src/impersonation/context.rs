@@ -1,12 +1,13 @@
 //! What templates and expressions see of an impersonation, and what the audit log records of it.
 
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use crate::access::SessionMode;
 use crate::audit::{NamedConnection, NamedUser, OperatorIdentity, Subject};
 use crate::connection::Connection;
 use crate::customer_link::TicketContext;
-use crate::directory::{Info, Row};
+use crate::directory::{Info, Row, json_path};
 use crate::error::{Code, Error};
 use crate::session::{SessionView, UserLabel};
 use crate::template::SignInContext;
@@ -47,6 +48,24 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
 /// `session` in templates.
 pub(crate) fn describe_session(id: &str, mode: SessionMode, ticket: &TicketContext) -> Value {
     json!({ "id": id, "mode": mode, "ticket": ticket.ticket })
+}
+
+/// Shorter values stand in too much else: `DE`, `42`.
+const SHORTEST_MASKED: usize = 6;
+
+/// The user's values that the directory masks, to keep them out of what is shown and kept of a session.
+pub(crate) fn list_masked_values(connection: &Connection, context: &SignInContext) -> Vec<SecretString> {
+    let value_of = |column: &String| {
+        let name = json_path::to_dotted_name(column);
+        let value = name.split('.').try_fold(context.user(), |value, key| value.get(key))?;
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        (text.trim().chars().count() >= SHORTEST_MASKED).then(|| SecretString::from(text))
+    };
+    connection.file.directory.masked.iter().filter_map(value_of).collect()
 }
 
 pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {

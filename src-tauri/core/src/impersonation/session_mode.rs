@@ -6,11 +6,12 @@ use secrecy::SecretString;
 use understudy_gateway::PasswordQuestion;
 use url::Url;
 
+use super::context::list_masked_values;
 use super::{Impersonations, RunningSession};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{Event, PastUnlock};
 use crate::error::{Code, Error, Result};
-use crate::evidence::{PageCapture, PageVisit, REQUEST_LIMIT, TakenEvidence, keep_recent};
+use crate::evidence::{PageCapture, PageVisit, PictureMasks, REQUEST_LIMIT, TakenEvidence, keep_recent};
 use crate::held_back::HeldBackList;
 use crate::notice::Notice;
 use crate::policy;
@@ -75,9 +76,12 @@ impl Impersonations {
         Ok(running.gateway().is_some_and(|gateway| gateway.contains_secret(text)))
     }
 
-    /// What is painted over before a picture of a page of this session is taken, as CSS selectors.
-    pub fn picture_masks(&self, id: &str) -> Result<Vec<String>> {
-        Ok(self.find_running(id)?.connection().policy.access.mask.clone())
+    /// What is painted over before a picture of a page of this session is taken.
+    pub fn picture_masks(&self, id: &str) -> Result<PictureMasks> {
+        let running = self.find_running(id)?;
+        let connection = running.connection();
+        let values = list_masked_values(&connection, &running.context());
+        Ok(PictureMasks { selectors: connection.policy.access.mask.clone(), values })
     }
 
     /// What of this session may leave the console, with what its window has seen. Takes a while, because what was kept

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use gtk::{cairo, gdk_pixbuf, gio, glib};
 use javascriptcore::ValueExt;
+use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
+use understudy_core::evidence::PictureMasks;
 use webkit2gtk::{
     SnapshotOptions, SnapshotRegion, UserContentInjectedFrames, UserContentManagerExt, UserStyleLevel,
     UserStyleSheet, WebViewExt,
@@ -26,23 +29,38 @@ const MOST_POINTS: u64 = 16_000_000;
 /// The longest side of such a picture, in points: no canvas is larger everywhere.
 const LONGEST_SIDE: u64 = 16_000;
 
+/// Marks the elements that show one of the values, measures the page, and takes the marks away again.
+const MARKER: &str = include_str!("mark_values.js");
+/// The marks, as a selector.
+const MARKED: &str = "[data-understudy-masked]";
+
 /// Takes the pictures, and passes them on or says why there are none. Passwords, and what `masks` choose, are painted
 /// over by a style sheet of the user's, which a page cannot override. If a selector means nothing to the engine, there
 /// are no pictures.
 pub fn take_pictures(
     page: &WebView,
-    masks: &[String],
+    masks: &PictureMasks,
     done: impl FnOnce(Result<PaintedPage, String>) + 'static,
 ) {
     let view = page.webview();
-    let selectors = serde_json::to_string(masks).unwrap_or_default();
-    // In a world of our own, a page cannot replace what measures it.
-    let check = format!(
+    let selectors = serde_json::to_string(&masks.selectors).unwrap_or_default();
+    let values: Vec<&str> = masks.values.iter().map(ExposeSecret::expose_secret).collect();
+    let values = Zeroizing::new(serde_json::to_string(&values).unwrap_or_default());
+    // In a world of our own, a page can neither replace what measures it nor see what is looked for.
+    let check = Zeroizing::new(format!(
         "{selectors}.forEach((selector) => document.querySelector(selector));\
+         ({MARKER})({});\
          (({{ scrollWidth, scrollHeight }}) => JSON.stringify([scrollWidth, scrollHeight, innerWidth, innerHeight, \
-         devicePixelRatio].map(Math.ceil)))(document.scrollingElement ?? document.documentElement)"
-    );
-    let sheet = write_sheet(masks);
+         devicePixelRatio].map(Math.ceil)))(document.scrollingElement ?? document.documentElement)",
+        *values
+    ));
+    let sheet = write_sheet(&masks.selectors);
+    let unmark = view.clone();
+    let done = move |painted| {
+        let unmarking = format!("({MARKER})([])");
+        unmark.evaluate_javascript(&unmarking, Some(WORLD), None, gio::Cancellable::NONE, |_| {});
+        done(painted);
+    };
     view.clone().evaluate_javascript(&check, Some(WORLD), None, gio::Cancellable::NONE, move |checked| {
         match checked {
             Ok(measured) => paint(&view, &sheet, judge_size(&measured.to_str()), done),
@@ -117,9 +135,9 @@ fn snapshot(
     });
 }
 
-fn write_sheet(masks: &[String]) -> String {
+fn write_sheet(selectors: &[String]) -> String {
     let mut sheet = String::new();
-    for mask in masks.iter().map(String::as_str).chain(["input[type=password]"]) {
+    for mask in selectors.iter().map(String::as_str).chain(["input[type=password]", MARKED]) {
         // One rule for each: an engine drops a rule as a whole.
         let _ = write!(
             sheet,
