@@ -2,7 +2,9 @@
 // is meant (ARIA's grid pattern with aria-activedescendant).
 import { presses } from "./keys";
 import type { App } from "./state/app.svelte";
+import { toasts } from "./state/toasts.svelte";
 import { placedColumns, shownColumns } from "./text/columns";
+import { texts } from "./texts";
 import { cellId } from "./views/grid";
 
 /** The key belongs to the cell that is meant. Rows are left to the keys of the list, which keep the column. */
@@ -33,7 +35,8 @@ export function onCellKey(event: KeyboardEvent, app: App): boolean {
   if (presses(event, "Mod+C") || (app.settings.single_keys && presses(event, "c"))) {
     const meant = shown[cell];
     const value = meant && row ? (row.cells[meant.index] ?? null) : null;
-    if (meant && value !== null) void app.copy(meant.column.label, value);
+    if (meant?.column.masked) toasts.info(texts.copying.isMasked(meant.column.label));
+    else if (meant && value !== null) void app.copy(meant.column.label, value);
     return true;
   }
   return false;

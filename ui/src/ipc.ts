@@ -179,6 +179,10 @@ export const stopCount = (connection: string) => call("stop_count", { connection
 
 export const userDetails = (connection: string, user: string) => call("user_details", { connection, user });
 
+/** The value of a masked column; `null`: there is none. */
+export const revealValue = (connection: string, user: string, column: string) =>
+  call("reveal_value", { connection, user, column });
+
 /** Recent users, newest first, then pinned ones. */
 export const familiarUsers = (connection: string) => call("familiar_users", { connection });
 

@@ -22,4 +22,8 @@ sortable: boolean,
 /**
  * Its name suggests the user's company, which tells users with the same name apart. At most one column.
  */
-company: boolean, };
+company: boolean, 
+/**
+ * Its values are hidden until the agent reveals one. No order, suggestion or part of a value gives one away.
+ */
+masked?: boolean, };

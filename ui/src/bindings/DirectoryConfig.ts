@@ -38,6 +38,11 @@ created_at?: string | null,
  */
 columns?: Array<string>, 
 /**
+ * Columns of those whose values are hidden until the agent reveals one, which the audit log records. They are found
+ * by their whole value alone.
+ */
+masked?: Array<string>, 
+/**
  * The columns to search besides the ID. Default: email and name.
  */
 search?: Array<string> | null, 

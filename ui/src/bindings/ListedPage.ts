@@ -5,7 +5,7 @@ import type { Row } from "./Row";
 import type { Standing } from "./Standing";
 
 /**
- * A page of the list, and what the connection's policy says about each user on it.
+ * A page of the list, and what the connection's policy says about each user on it. Masked values are hidden.
  */
 export type ListedPage = { 
 /**

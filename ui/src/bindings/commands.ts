@@ -72,6 +72,7 @@ export type Commands = {
   widen_search: { args: { connection: string, text: string, turn: number }, result: Array<Wider> },
   stop_count: { args: { connection: string, turn: number }, result: null },
   user_details: { args: { connection: string, user: string }, result: UserDetails },
+  reveal_value: { args: { connection: string, user: string, column: string }, result: string | null },
   familiar_users: { args: { connection: string }, result: Array<FamiliarUser> },
   latest_session: { args: {}, result: LatestSession | null },
   arrangement: { args: { connection: string }, result: Arrangement },

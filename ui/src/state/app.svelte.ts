@@ -9,6 +9,7 @@ import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { CustomerLink } from "../bindings/CustomerLink";
 import type { EvidenceView } from "../bindings/EvidenceView";
+import type { Column } from "../bindings/Column";
 import type { Error } from "../bindings/Error";
 import type { EndedSession } from "../bindings/EndedSession";
 import type { PreparedNote } from "../bindings/PreparedNote";
@@ -558,7 +559,8 @@ export class App {
   async copyRows(form: CopyForm): Promise<void> {
     const { search, arranged, connection } = this;
     if (!connection || !search?.info || search.chosen.length === 0) return;
-    const shown = shownColumns(placedColumns(search.info.columns, arranged?.now.columns ?? []));
+    const visible = shownColumns(placedColumns(search.info.columns, arranged?.now.columns ?? []));
+    const shown = visible.filter(({ column }) => !column.masked);
     const rows = search.chosen.map(({ id, cells }) => ({
       id,
       cells: shown.map(({ index }) => cells[index] ?? null),
@@ -590,6 +592,14 @@ export class App {
       else search.filterBy(column.name, filter);
       this.focusSearch(false);
     });
+  }
+
+  /** Opens the details of this row's user with a masked value revealed. */
+  async revealCell(row: ListedUser, column: Column): Promise<void> {
+    const { search, connection } = this;
+    await this.showDetails();
+    if (!connection || this.search !== search || search?.row?.id !== row.id) return;
+    await this.details.reveal(connection.id, row.id, column.name);
   }
 
   async copy(label: string, value: string): Promise<void> {

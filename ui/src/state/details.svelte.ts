@@ -1,4 +1,5 @@
 // The user in the details panel, read again from the directory, and who became them before.
+import { SvelteMap } from "svelte/reactivity";
 import type { UserDetails } from "../bindings/UserDetails";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
@@ -11,6 +12,9 @@ export class Details {
   /** Of the user last asked for; `null` until it is there. */
   found: UserDetails | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
+
+  /** Masked values that the agent has revealed, by column; `null`: there is none any more. */
+  readonly revealed = new SvelteMap<string, string | null>();
 
   readonly #latest = new Latest();
   #rest: ReturnType<typeof setTimeout> | undefined;
@@ -32,6 +36,28 @@ export class Details {
     this.#shown = "";
     this.found = null;
     this.failure = null;
+    this.hideAll();
+  }
+
+  /** Shows a masked value of this user. That is recorded; if it can't be, the value stays hidden. */
+  async reveal(connection: string, user: string, column: string): Promise<void> {
+    const shown = this.#shown;
+    try {
+      const value = await ipc.revealValue(connection, user, column);
+      if (this.#shown !== shown) return;
+      this.revealed.set(column, value);
+      this.failure = null;
+    } catch (cause) {
+      if (this.#shown === shown) this.failure = asFailure(cause);
+    }
+  }
+
+  hide(column: string): void {
+    this.revealed.delete(column);
+  }
+
+  hideAll(): void {
+    this.revealed.clear();
   }
 
   async #read(isLatest: IsLatest, connection: string, user: string): Promise<void> {

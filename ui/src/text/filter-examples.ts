@@ -14,6 +14,7 @@ export interface FilterExample {
 /** One for each column that is no name, address or ID. */
 export function filterExamples(columns: Column[], rows: Row[]): FilterExample[] {
   const examples = columns.flatMap((column, at) => {
+    if (column.masked) return [];
     if (!["other", "created_at"].includes(column.role) || !/^\w+$/.test(column.name)) return [];
     const value = mostCommon(rows.map(({ cells }) => cells[at] ?? null));
     const filter = exampleOf(column, value);

@@ -45,6 +45,7 @@ export const console = {
   users: {
     label: "Users",
     sortBy: (column: string) => `Sort by ${column}`,
+    noSort: (column: string) => `${column} is hidden, so users can't be sorted by it.`,
     sortByAll: (column: string) => `Sort by ${column} (reads all rows, because no index covers it)`,
     openDetails: "Open details",
     impersonate: "Impersonate",
@@ -145,6 +146,10 @@ export const console = {
     protectedHint: "Choose another user, or ask the person who looks after the connection.",
     undecided: "This list can't tell whether the user is protected. Understudy checks that when you sign in.",
     copyField: (label: string) => `Copy ${label}: `,
+    masked: "Hidden value",
+    reveal: "Reveal",
+    revealHow: "Show this value. The audit log records it.",
+    hide: "Hide",
     showAll: "Show all",
     showLess: "Show less",
     records: (label: string) => `${label} records`,
@@ -327,6 +332,8 @@ export const console = {
   /** Cells and rows, for other programs and other searches. */
   copying: {
     cell: (value: string) => `Copy “${value}”`,
+    reveal: (label: string) => `Reveal ${label}`,
+    isMasked: (label: string) => `${label} is hidden: reveal it in the details first.`,
     json: "Copy as JSON",
     csv: "Copy as CSV",
     sql: "Copy as SQL",

@@ -82,8 +82,8 @@ const PILL = { values: 6, letters: 18, rows: 8 };
 
 /** Names of the columns whose values are few and short, such as a plan or a status. */
 export function labelColumns(columns: Column[], rows: Row[]): Set<string> {
-  const isLabel = ({ role, kind, company }: Column, at: number) => {
-    if (role !== "other" || company || (kind !== "text" && kind !== "boolean")) return false;
+  const isLabel = ({ role, kind, company, masked }: Column, at: number) => {
+    if (role !== "other" || company || masked || (kind !== "text" && kind !== "boolean")) return false;
     const values = rows.slice(0, SAMPLE).flatMap(({ cells }) => cells[at] ?? []);
     const different = new Set(values);
     return (

@@ -287,6 +287,7 @@ function commands(fake: Fake): Answers {
       const filters = row.cells.map((cell, at) => filterBy(fake.columns[at], cell));
       return { row, filters, standing: fake.standing(row), past: fake.past };
     },
+    reveal_value: () => null,
     familiar_users: ({ connection }) => {
       const { pinned } = fake.arrangements[connection] ?? nothingArranged;
       const recent = fake.recent.filter((one) => one.connection === connection);

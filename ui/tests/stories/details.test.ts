@@ -98,3 +98,42 @@ test("no value is a filter too; an id and JSON have none", async () => {
   await by(/^Filter by Name: /);
   expect((await details()).queryByRole("button", { name: /^Filter by (Id|Company): / })).toBeNull();
 });
+
+test("a masked value is revealed on demand, and hidden again once somebody else is shown", async () => {
+  const at = fake.columns.findIndex(({ name }) => name === "company_name");
+  fake.columns = fake.columns.map((column, place) =>
+    place === at ? { ...column, company: false, masked: true } : column,
+  );
+  fake.rows = fake.rows.map((row) => ({
+    ...row,
+    cells: row.cells.map((cell, place) => (place === at && cell !== null ? "••••••" : cell)),
+  }));
+  fake.answers["reveal_value"] = () => "Northwind Traders";
+  render(App);
+  const reveal = async () => (await details()).findByRole("button", { name: "Reveal: Company" });
+  await user.click(await reveal());
+  expect(await by("Copy Company: Northwind Traders")).toBeInTheDocument();
+  expect(fake.called("reveal_value").map(({ args }) => args)).toEqual([
+    { connection: "acme", user: fake.rows[0]?.id, column: "company_name" },
+  ]);
+  await user.click(await by("Hide: Company"));
+  await user.click(await reveal());
+  await by("Copy Company: Northwind Traders");
+
+  await user.click((await screen.findAllByRole("row"))[2] as HTMLElement);
+  await waitFor(async () => expect((await details()).queryByText("Northwind Traders")).toBeNull());
+  expect(await reveal()).toBeInTheDocument();
+  // In the list, it cannot be sorted by, and its menu reveals instead of copying.
+  const header = screen.getByRole("button", { name: "Company" });
+  await user.click(header);
+  expect(header).toHaveAttribute("aria-disabled", "true");
+  expect(screen.getByRole("columnheader", { name: "Company" })).toHaveAttribute("aria-sort", "none");
+
+  fake.refuse("reveal_value", {
+    code: "audit_failed",
+    message: "The value stays hidden, because this could not be recorded.",
+  });
+  await user.click(await reveal());
+  expect(await (await details()).findByText(/The value stays hidden/)).toBeInTheDocument();
+  expect(await reveal()).toBeInTheDocument();
+});
