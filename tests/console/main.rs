@@ -29,6 +29,7 @@ mod in_front;
 #[cfg(target_os = "linux")]
 mod limits;
 mod login_endpoint;
+mod masked;
 mod notifications;
 mod on_record;
 #[cfg(target_os = "linux")]

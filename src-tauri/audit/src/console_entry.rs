@@ -159,6 +159,10 @@ pub enum ConsoleEvent {
     },
     /// About to show a user's details, where the connection wants that recorded. Written before they are shown.
     DetailsOpened,
+    /// About to show the operator a value that is masked. Written before it is shown.
+    ValueRevealed {
+        column: String,
+    },
     /// The operator asks the team to approve a session. Written before anybody is asked.
     ApprovalAsked {
         /// How the session would begin.
@@ -245,6 +249,7 @@ mod tests {
         prop_oneof![
             Just(ConsoleEvent::Started),
             Just(ConsoleEvent::DetailsOpened),
+            ".*".prop_map(|column| ConsoleEvent::ValueRevealed { column }),
             Just(ConsoleEvent::ApprovalAsked { mode: SessionMode::ReadOnly }),
             (".*", any::<i64>()).prop_map(|(log, id)| ConsoleEvent::ApprovalUsed(RequestName { log, id })),
             (rule, proptest::option::of(".*"))

@@ -77,6 +77,7 @@ pub fn search_columns() -> Vec<Column> {
         kind: if one.is_time { FieldKind::Time } else { FieldKind::Text },
         sortable: false,
         company: false,
+        masked: false,
     };
     COLUMNS.iter().map(column).collect()
 }

@@ -59,7 +59,7 @@ fn classify(entry: &StoredEntry) -> Class {
         "secret_stored" => of_console(1, "secret"),
         "secret_redirected" => of_console(3, "secret"),
         "secret_forgotten" => of_console(4, "secret"),
-        "searched" | "details_opened" => of_console(2, "users"),
+        "searched" | "details_opened" | "value_revealed" => of_console(2, "users"),
         "exported" => of_console(2, "export"),
         "entries_removed" => of_console(4, "audit log"),
         "started" => of_console(10, "console"),
@@ -228,6 +228,7 @@ mod tests {
             "exported",
             "searched",
             "details_opened",
+            "value_revealed",
             "entries_removed",
             "of_a_later_version",
         ];

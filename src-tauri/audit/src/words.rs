@@ -126,6 +126,7 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             format!("{name}{}", if *this_run_only { ", until Understudy quits" } else { "" })
         }
         ConsoleEvent::SecretForgotten { name } => name.clone(),
+        ConsoleEvent::ValueRevealed { column } => column.clone(),
         ConsoleEvent::SecretRedirected { name, to } => format!("{name} to {to}"),
         ConsoleEvent::ConnectionAdded { elsewhere } | ConsoleEvent::ConnectionRemoved { elsewhere } => {
             say_elsewhere(*elsewhere).into()

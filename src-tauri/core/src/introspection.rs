@@ -51,7 +51,11 @@ pub async fn preview_users(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<P
     let newest = ListRequest::first_page("", SAMPLE);
     let found = directory.search_users(&newest, &CancellationToken::new()).await;
     directory.close().await;
-    Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })
+    let (info, mut rows) = ((*directory.info()).clone(), found?.rows);
+    for row in &mut rows {
+        row.mask(&info.columns);
+    }
+    Ok(Preview { info, rows, withheld })
 }
 
 /// Opens the form's database to read `part` of its columns, but none that hold secrets; also returns the names of those.

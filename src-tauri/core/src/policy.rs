@@ -173,6 +173,7 @@ mod tests {
             kind: FieldKind::Text,
             sortable: false,
             company: false,
+            masked: false,
         };
         Info {
             server: "SQLite".into(),

@@ -207,6 +207,7 @@ mod tests {
                 kind: FieldKind::Text,
                 sortable: true,
                 company: false,
+                masked: false,
             };
             Arc::new(Info {
                 server: "SQLite".into(),

@@ -161,6 +161,11 @@ commands! {
             core.user_details(&connection, &user).await
         }
 
+        /// The value of a masked column.
+        reveal_value [core: Core<'_>] (connection: String, user: String, column: String) -> Option<String> {
+            core.reveal_value(&connection, &user, &column).await
+        }
+
         /// Recent and pinned users.
         familiar_users [core: Core<'_>] (connection: String) -> Vec<FamiliarUser> {
             core.familiar_users(&connection).await

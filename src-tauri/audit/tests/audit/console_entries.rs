@@ -114,6 +114,10 @@ fn one_of_each() -> Vec<(ConsoleEntry, [&'static str; 3])> {
             in_acme(ConsoleEvent::DetailsOpened).about_user(zoe()),
             ["details opened", "Ada about zoe@example.org in Acme", ""],
         ),
+        (
+            in_acme(ConsoleEvent::ValueRevealed { column: "phone".into() }).about_user(zoe()),
+            ["value revealed", "Ada about zoe@example.org in Acme", "phone"],
+        ),
         (entry(0, ConsoleEvent::Stopped), ["stopped", "Ada", ""]),
     ]
 }
@@ -259,7 +263,7 @@ async fn an_entry_outside_of_a_session_cannot_be_changed_unnoticed() {
         assert_eq!(verify(&desk, &vault).await.faults, [LogFault::Changed { entry: 4 }], "{attack}");
         // With a chain that fits, the checkpoint tells.
         forge_chain(&mut raw).await;
-        let rewritten = LogFault::Rewritten { covered: None, entry: 14, at_ms: 9 };
+        let rewritten = LogFault::Rewritten { covered: None, entry: 15, at_ms: 9 };
         assert_eq!(verify(&desk, &vault).await.faults, [rewritten], "{attack}");
     }
 }

@@ -68,6 +68,9 @@ pub async fn check_connection(
         check_sign_in(&connection, &directory.info(), &mut report);
         check_ticket(&connection, &directory.info(), &mut report);
         check_notify(&connection, &directory.info(), &mut report);
+        for row in &mut report.sample {
+            row.mask(&directory.info().columns);
+        }
         directory.close().await;
     }
     Ok(report)

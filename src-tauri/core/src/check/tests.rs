@@ -156,6 +156,7 @@ fn a_column_that_holds_a_secret_is_a_warning() {
         kind,
         sortable: false,
         company: false,
+        masked: false,
     };
     let checked = |columns| {
         let info = Info {

@@ -951,6 +951,32 @@ fn faults_of_a_smart_actions_form_are_told_by_their_place() {
     }
 }
 
+#[test]
+fn only_what_does_not_say_who_a_user_is_can_be_masked() {
+    let usual = "url = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\nname = 'name'";
+    let with = |more: &str| faults("", &format!("{usual}\n{more}"), "", "");
+    assert_eq!(with("columns = ['phone']\nmasked = ['phone']"), [""; 0]);
+    for (directory, expected) in [
+        (
+            "columns = ['phone']\nmasked = ['phon']",
+            "directory.masked[0]: has to be one of `columns`; did you mean `phone`?",
+        ),
+        (
+            "columns = ['id']\nmasked = ['id']",
+            "directory.masked[0]: can't be `id`, `email`, `name` or `created_at`: they say who the user is",
+        ),
+        ("masked = ['']", "directory.masked[0]: cannot be empty"),
+        (
+            "columns = ['phone']\nsearch = ['phone']\nmasked = ['phone']",
+            "directory.masked[0]: is also in `search`, which finds parts of values; take it out there: `phone:=…` finds \
+             whole ones",
+        ),
+    ] {
+        let found = with(directory);
+        assert!(found.len() == 1 && found[0].ends_with(expected), "{found:?}");
+    }
+}
+
 /// A minimal related table, without its brackets.
 const ORDERS: &str =
     "[[directory.related]]\nlabel = 'Order'\ntable = 'orders'\nuser = 'customer_id'\nidentify = ['number']\n";

@@ -8,12 +8,10 @@ use ts_rs::TS;
 use super::Console;
 use super::users::ListedPage;
 use crate::connection::Connection;
-use crate::directories::OpenConnection;
 use crate::directory::{Column, ListRequest};
 use crate::error::{Code, Error, Result};
 use crate::latest_only::superseded_error;
 use crate::lookups::Lookup;
-use crate::policy;
 use crate::secrets;
 
 /// How many users of each connection are shown.
@@ -70,10 +68,8 @@ impl Console {
         let searched = opened.directory.search_users(&query, &lookup.cancel).await;
         let page = searched.map_err(|error| opened.name_password_owner(error))?;
         self.record_search(&opened, text, page.rows.len()).await?;
-        let OpenConnection { connection, directory } = &opened;
-        let info = directory.info();
-        let standings = policy::judge_users(&connection.policy, &info, &page.rows);
-        Ok(FoundUsers { columns: info.columns.clone(), listed: ListedPage { page, standings } })
+        let columns = opened.directory.info().columns.clone();
+        Ok(FoundUsers { columns, listed: ListedPage::new(&opened, page) })
     }
 
     /// Whether reaching the database may need something from the keyring.

@@ -7,7 +7,7 @@ use ts_rs::TS;
 use super::Console;
 use super::sessions::OWN_REASONS;
 use crate::arrangement::load_arrangement;
-use crate::audit::{LatestSession, PastSession};
+use crate::audit::{ConsoleEvent, LatestSession, PastSession};
 use crate::directories::{OpenConnection, stopped_waiting};
 use crate::directory::{
     self, Count, Highlights, Info, ListRequest, Page, RecordsRequest, Row, Suggestion, WallClock, Wider,
@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::impersonation;
 use crate::latest_only::{LatestOnly, superseded_error};
 use crate::policy::{self, Standing};
+use crate::session::UserLabel;
 
 /// A user, and what the console knows about them besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
@@ -39,7 +40,7 @@ pub struct FamiliarUser {
     pub latest: Option<LatestSession>,
 }
 
-/// A page of the list, and what the connection's policy says about each user on it.
+/// A page of the list, and what the connection's policy says about each user on it. Masked values are hidden.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
 pub struct ListedPage {
@@ -48,6 +49,18 @@ pub struct ListedPage {
     pub page: Page,
     /// In the order of the page's rows.
     pub standings: Vec<Standing>,
+}
+
+impl ListedPage {
+    /// Judges the users and then hides what is masked, as the directory and its connection say.
+    pub(super) fn new(opened: &OpenConnection, mut page: Page) -> Self {
+        let info = opened.directory.info();
+        let standings = policy::judge_users(&opened.connection.policy, &info, &page.rows);
+        for row in &mut page.rows {
+            row.mask(&info.columns);
+        }
+        Self { page, standings }
+    }
 }
 
 /// How many users the quick window shows.
@@ -72,7 +85,7 @@ impl Console {
     /// Searches; cancels an older search in the same connection, on the server too. `turn` tells which is older,
     /// because requests may arrive out of order.
     pub async fn search_users(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
-        Ok(self.search_in(&self.searches, id, query, turn).await?.0)
+        Ok(self.list_users(id, query, turn).await?.page)
     }
 
     /// Searches, and also returns the connection and directory that answered.
@@ -116,9 +129,8 @@ impl Console {
         turn: u64,
     ) -> Result<ListedPage> {
         // The policy comes from the connection that was asked, however long the answer took.
-        let (page, OpenConnection { connection, directory }) = self.search_in(turns, id, query, turn).await?;
-        let standings = policy::judge_users(&connection.policy, &directory.info(), &page.rows);
-        Ok(ListedPage { page, standings })
+        let (page, opened) = self.search_in(turns, id, query, turn).await?;
+        Ok(ListedPage::new(&opened, page))
     }
 
     /// Stops a search that is older than `turn`.
@@ -170,11 +182,7 @@ impl Console {
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
         let opened = self.open_directory(id).await?;
         let OpenConnection { connection, directory } = &opened;
-        let found = directory.find_user(user).await.map_err(|error| opened.name_password_owner(error))?;
-        let row = found.ok_or_else(|| {
-            Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
-                .with_hint("It may have been deleted: search again.")
-        })?;
+        let mut row = find_user(&opened, user).await?;
         self.record_details(&opened, &row).await?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // That entry is about a form, not about a sign-in.
@@ -186,7 +194,26 @@ impl Console {
             directory::filter_by(&info.columns, at, cell.as_deref(), self.clock.read_time())
         };
         let filters = row.cells.iter().enumerate().map(filter).collect();
+        row.mask(&info.columns);
         Ok(UserDetails { row, filters, standing, past })
+    }
+
+    /// The value of a masked column, for the operator to read; `None` is NULL. The audit log has it first.
+    pub async fn reveal_value(&self, id: &str, user: &str, column: &str) -> Result<Option<String>> {
+        let opened = self.open_directory(id).await?;
+        let info = opened.directory.info();
+        let at = info.columns.iter().position(|known| known.name == column && known.masked);
+        let at = at.ok_or_else(|| {
+            Error::new(Code::QueryInvalid, format!("The connection masks no column `{column}`."))
+                .with_hint("Search again: its columns may have changed.")
+        })?;
+        let row = find_user(&opened, user).await?;
+        let revealed = ConsoleEvent::ValueRevealed { column: column.to_owned() };
+        let entry = self
+            .entry_about(id, revealed)
+            .about_user(impersonation::name_user(UserLabel::of_row(&info, &row)));
+        self.record_first(entry, "The value stays hidden").await?;
+        Ok(row.cells.into_iter().nth(at).flatten())
     }
 
     /// The users whom the operator signed in as last, newest first, then pinned users. Those that the database no longer
@@ -221,9 +248,13 @@ impl Console {
         found.sort_by_key(|(at, ..)| *at);
         let rows: Vec<Row> = found.iter().map(|(_, row, _)| row.clone()).collect();
         self.record_search(&opened, "", rows.len()).await?;
-        let standings = policy::judge_users(&opened.connection.policy, &opened.directory.info(), &rows);
-        let familiar = found.into_iter().zip(standings);
-        Ok(familiar.map(|((_, row, latest), standing)| FamiliarUser { row, standing, latest }).collect())
+        let info = opened.directory.info();
+        let standings = policy::judge_users(&opened.connection.policy, &info, &rows);
+        let familiar = found.into_iter().zip(standings).map(|((_, mut row, latest), standing)| {
+            row.mask(&info.columns);
+            FamiliarUser { row, standing, latest }
+        });
+        Ok(familiar.collect())
     }
 
     /// A page of one user's records in a related table, newest first. [`Self::stop_records`] gives it up by `number`.
@@ -261,4 +292,12 @@ impl Console {
     pub fn stop_waiting(&self, id: &str) {
         self.directories.stop_waiting(id);
     }
+}
+
+async fn find_user(opened: &OpenConnection, user: &str) -> Result<Row> {
+    let found = opened.directory.find_user(user).await.map_err(|error| opened.name_password_owner(error))?;
+    found.ok_or_else(|| {
+        Error::new(Code::UserNotFound, format!("No user has the ID {user} any longer."))
+            .with_hint("It may have been deleted: search again.")
+    })
 }

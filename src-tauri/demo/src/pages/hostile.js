@@ -50,6 +50,7 @@ const COMMANDS = [
   ["count_users", { connection, text: "", turn: 1e6 }],
   ["stop_count", { connection, turn: 1e6 }],
   ["user_details", { connection, user: "10000600" }],
+  ["reveal_value", { connection, user: "10000600", column: "phone" }],
   ["familiar_users", { connection }],
   ["latest_session", {}],
   ["arrangement", { connection }],

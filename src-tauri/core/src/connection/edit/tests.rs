@@ -197,6 +197,7 @@ prop_compose! {
         url in ".*", table in ".*", id in ".*",
         email in prop::option::of(".*"), name in prop::option::of(".*"), created_at in prop::option::of(".*"),
         columns in prop::collection::vec(".*", 0..3),
+        masked in prop::collection::vec(".*", 0..3),
         search in prop::option::of(prop::collection::vec(".*", 0..3)),
         (uuid_bytes, timeout_ms, patience) in (
             prop::option::of(Just(UuidBytes::LittleEndian)),
@@ -207,8 +208,8 @@ prop_compose! {
         (ssh, related) in (prop::option::of(ssh()), prop::collection::vec(related_table(), 0..3)),
     ) -> DirectoryConfig {
         DirectoryConfig {
-            url, table, id, email, name, created_at, columns, search, uuid_bytes, timeout_ms, patience, password_command, ssh,
-            related, origin: None,
+            url, table, id, email, name, created_at, columns, masked, search, uuid_bytes, timeout_ms, patience,
+            password_command, ssh, related, origin: None,
         }
     }
 }

@@ -17,11 +17,13 @@ pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, f
             faults.add_fault(&format!("directory.{key}"), "cannot be empty");
         }
     }
-    for (key, list) in [("columns", &part.columns), ("search", part.search.as_ref().unwrap_or(&Vec::new()))] {
+    let searched: &[String] = part.search.as_deref().unwrap_or_default();
+    for (key, list) in [("columns", &*part.columns), ("masked", &*part.masked), ("search", searched)] {
         for (at, _) in list.iter().enumerate().filter(|(_, column)| column.trim().is_empty()) {
             faults.add_fault(&format!("directory.{key}[{at}]"), "cannot be empty");
         }
     }
+    check_masked_columns(part, faults);
     if let Some(what) = directory_url_fault(&part.url, id) {
         faults.add_fault("directory.url", what);
     }
@@ -48,6 +50,30 @@ pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, f
             );
         }
         ssh_part(ssh, faults);
+    }
+}
+
+/// Who a user is stays readable, and what is typed searches parts of values.
+fn check_masked_columns(part: &DirectoryConfig, faults: &mut KeyFaults) {
+    let roles = [Some(&part.id), part.email.as_ref(), part.name.as_ref(), part.created_at.as_ref()];
+    let masked = part.masked.iter().enumerate().filter(|(_, column)| !column.trim().is_empty());
+    for (at, column) in masked {
+        let key = format!("directory.masked[{at}]");
+        if roles.contains(&Some(column)) {
+            faults
+                .add_fault(&key, "can't be `id`, `email`, `name` or `created_at`: they say who the user is");
+        } else if !part.columns.contains(column) {
+            let close = find_closest_names(column, part.columns.iter().map(String::as_str));
+            let meant = close.map(|close| format!("; did you mean `{close}`?")).unwrap_or_default();
+            faults.add_fault(&key, format!("has to be one of `columns`{meant}"));
+        } else if part.search.iter().flatten().any(|searched| searched == column) {
+            faults.add_fault(
+                &key,
+                format!(
+                    "is also in `search`, which finds parts of values; take it out there: `{column}:=…` finds whole ones"
+                ),
+            );
+        }
     }
 }
 
