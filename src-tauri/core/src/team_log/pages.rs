@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use ts_rs::TS;
 
 use super::database::TeamDatabase;
@@ -18,17 +18,20 @@ use super::reading::TeamReading;
 use crate::audit::log_query::{limit_times, list_sessions_named};
 use crate::audit::reader::{EntryFilter, StoredEntry};
 use crate::audit::{LogDatabase, Outcome, list_text_columns};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::vault::Vault;
 
 /// How many entries a page looks at.
 const SCANNED: i64 = 20_000;
 
-/// How many connections of its pool one console reads with at a time.
-const READERS: u32 = 2;
+/// How many connections of its pool one console reads with at a time. Another one is for cancelling.
+const READERS: usize = 2;
 
 /// No session of Understudy's has so many entries.
 const SESSION_ENTRIES: i64 = 10_000;
+
+/// How many bytes of lines are held at a time. A page with more goes on after them; a session of Understudy's has less.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Where an entry stands among those of all consoles: by its time, then by its log and its number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -69,11 +72,13 @@ pub struct TeamLogReader {
     url: String,
     vault: Vault,
     database: Mutex<Option<Arc<TeamDatabase>>>,
+    readers: Arc<Semaphore>,
 }
 
 impl TeamLogReader {
     pub fn new(url: &str, vault: &Vault) -> Self {
-        Self { url: url.to_owned(), vault: vault.clone(), database: Mutex::default() }
+        let readers = Arc::new(Semaphore::new(READERS));
+        Self { url: url.to_owned(), vault: vault.clone(), database: Mutex::default(), readers }
     }
 
     pub fn url(&self) -> &str {
@@ -94,8 +99,9 @@ impl TeamLogReader {
         query.push(") AS e WHERE TRUE");
         filter.push_conditions(&mut query);
         query.push(" ORDER BY e.at_ms DESC, e.log DESC, e.id DESC LIMIT ").push_bind(i64::from(limit));
-        let entries = read_rows(&mut reading, query).await?;
+        let (entries, is_cut) = read_rows(&mut reading, query).await?;
         let next = match entries.last() {
+            Some(oldest) if is_cut => return Ok(CollectedPage { next: Some(oldest.place.clone()), entries }),
             Some(oldest) if entries.len() == limit as usize => Some(oldest.place.clone()),
             _ => {
                 let mut query = QueryBuilder::new("SELECT at_ms, log, id FROM (");
@@ -129,7 +135,7 @@ impl TeamLogReader {
         Ok(found)
     }
 
-    /// The entries of a session in this log, the oldest first.
+    /// The entries of a session in this log, the oldest first; not more than a session of Understudy's can have.
     pub async fn read_session(&self, log: &str, session: &str) -> Result<Vec<CollectedEntry>> {
         let mut reading = self.begin().await?;
         let mut query = select_collected();
@@ -138,8 +144,10 @@ impl TeamLogReader {
         Postgres::push_text(&mut query, log.to_owned());
         push_sessions(&mut query, &[session.to_owned()]);
         query.push(") AS e ORDER BY e.id LIMIT ").push_bind(SESSION_ENTRIES);
-        let entries = read_rows(&mut reading, query).await?;
-        reading.finish().await;
+        let (entries, is_cut) = read_rows(&mut reading, query).await?;
+        if !is_cut {
+            reading.finish().await;
+        }
         Ok(entries)
     }
 
@@ -170,25 +178,27 @@ impl TeamLogReader {
     /// A connection that was used before if it still works, else a new one: only connecting anew finds out why a server
     /// can't be reached.
     pub(super) async fn begin(&self) -> Result<TeamReading> {
+        let mut turn = Arc::clone(&self.readers).acquire_owned().await.map_err(Error::internal)?;
         let mut current = self.database.lock().await;
         if let Some(database) = current.as_ref() {
             let pool = database.pool();
             let used = match pool.try_acquire() {
                 Some(connection) => Some(connection),
-                None if (1..READERS).contains(&pool.size()) => pool.acquire().await.ok(),
+                None if pool.size() > 0 => pool.acquire().await.ok(),
                 None => None,
             };
-            if let Some(connection) = used
-                && let Ok(reading) = TeamReading::begin(Arc::clone(database), connection).await
-            {
-                return Ok(reading);
+            if let Some(connection) = used {
+                match TeamReading::begin(Arc::clone(database), connection, turn).await {
+                    Ok(reading) => return Ok(reading),
+                    Err((_, given_back)) => turn = given_back,
+                }
             }
         }
         let database = Arc::new(TeamDatabase::connect(&self.url, &self.vault).await?);
         let connection = database.pool().acquire().await.map_err(|error| database.explain(error))?;
         *current = Some(Arc::clone(&database));
         drop(current);
-        TeamReading::begin(database, connection).await
+        TeamReading::begin(database, connection, turn).await.map_err(|(error, _)| error)
     }
 }
 
@@ -244,9 +254,14 @@ fn push_sessions(query: &mut QueryBuilder<Postgres>, sessions: &[String]) {
     query.push(") AND entry ->> 'session' = ANY (").push_bind(sessions).push(")");
 }
 
-async fn read_rows(reading: &mut TeamReading, query: QueryBuilder<Postgres>) -> Result<Vec<CollectedEntry>> {
-    let rows = reading.fetch(query).await?;
-    rows.iter().map(|row| read_collected(row).map_err(|error| reading.explain(error))).collect()
+/// `true`: there are more of them, and the reading must not be finished.
+async fn read_rows(
+    reading: &mut TeamReading,
+    query: QueryBuilder<Postgres>,
+) -> Result<(Vec<CollectedEntry>, bool)> {
+    let (rows, is_cut) = reading.fetch_lines(query, MOST_BYTES).await?;
+    let entries: sqlx::Result<Vec<_>> = rows.iter().map(read_collected).collect();
+    Ok((entries.map_err(|error| reading.explain(error))?, is_cut))
 }
 
 fn read_place(row: &PgRow) -> sqlx::Result<TeamLogPlace> {

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Postgres, QueryBuilder};
+use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::database::TeamDatabase;
 use crate::error::{Code, Error, Result};
@@ -24,6 +26,8 @@ pub(super) struct TeamReading {
     connection: Option<PoolConnection<Postgres>>,
     /// The server's process for it.
     backend: i32,
+    /// Others wait until the connection is back, or cancelled.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl TeamReading {
@@ -31,7 +35,8 @@ impl TeamReading {
     pub(super) async fn begin(
         database: Arc<TeamDatabase>,
         mut connection: PoolConnection<Postgres>,
-    ) -> Result<Self> {
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Self, (Error, OwnedSemaphorePermit)> {
         // All statements see the same entries. The settings end with the transaction, as poolers require.
         let statements = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL jit = off; \
@@ -48,10 +53,10 @@ impl TeamReading {
             Err(_) => Err(silence_error(&database)),
         };
         match begun {
-            Ok(backend) => Ok(Self { database, connection: Some(connection), backend }),
+            Ok(backend) => Ok(Self { database, connection: Some(connection), backend, turn: Some(turn) }),
             Err(error) => {
                 connection.close_on_drop();
-                Err(error)
+                Err((error, turn))
             }
         }
     }
@@ -61,6 +66,32 @@ impl TeamReading {
         // Behind a pooler, the name of a prepared statement may belong to another client.
         let rows = query.build().persistent(false).fetch_all(&mut **connection);
         match tokio::time::timeout(STATEMENT_LIMIT + SILENCE, rows).await {
+            Ok(rows) => rows.map_err(|error| explain(&self.database, error)),
+            Err(_) => Err(silence_error(&self.database)),
+        }
+    }
+
+    /// Reads until there are no more, or until their lines have so many bytes; then the reading must not be finished, for
+    /// that would wait for the rest. `true`: it stopped before the end.
+    pub(super) async fn fetch_lines(
+        &mut self,
+        mut query: QueryBuilder<Postgres>,
+        most_bytes: usize,
+    ) -> Result<(Vec<PgRow>, bool)> {
+        let connection = self.connection.as_mut().expect("only its end gives it back");
+        let mut coming = query.build().persistent(false).fetch(&mut **connection);
+        let read = async {
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = coming.try_next().await? {
+                bytes += row.try_get::<&str, _>("line")?.len();
+                rows.push(row);
+                if bytes >= most_bytes {
+                    return Ok((rows, true));
+                }
+            }
+            Ok((rows, false))
+        };
+        match tokio::time::timeout(STATEMENT_LIMIT + SILENCE, read).await {
             Ok(rows) => rows.map_err(|error| explain(&self.database, error)),
             Err(_) => Err(silence_error(&self.database)),
         }
@@ -85,7 +116,7 @@ impl Drop for TeamReading {
         let Some(mut connection) = self.connection.take() else { return };
         connection.close_on_drop();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (backend, database) = (self.backend, Arc::clone(&self.database));
+        let (backend, database, turn) = (self.backend, Arc::clone(&self.database), self.turn.take());
         runtime.spawn(async move {
             let cancel = sqlx::query("SELECT pg_cancel_backend($1)").bind(backend).persistent(false);
             // The connection is held meanwhile, so that the process can be no other one's.
@@ -93,6 +124,7 @@ impl Drop for TeamReading {
                 tracing::debug!("a reading of the team's log was not cancelled: {error}");
             }
             drop(connection);
+            drop(turn);
         });
     }
 }

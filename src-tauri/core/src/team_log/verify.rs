@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
@@ -16,7 +17,7 @@ use crate::audit::recall_logs;
 use crate::error::Result;
 use crate::vault::Vault;
 
-/// How many entries are read at a time.
+/// How many entries are asked for at a time. They are compared as they come, so their size does not matter.
 const PORTION: i64 = 5_000;
 
 /// What the team's log was found to be.
@@ -91,7 +92,7 @@ impl TeamVerification {
 }
 
 /// The last two: the number and the hash of the entry before a gap, after which this one is the first.
-type Row =
+pub(super) type Row =
     (String, i64, String, Option<i64>, Option<String>, String, bool, String, Option<i64>, Option<String>);
 
 /// Compares everything. `own`: this computer's log.
@@ -103,27 +104,25 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
     let mut position = (String::new(), 0_i64);
     let gap = name_gap_columns(database).await?;
     loop {
-        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(format!(
+        let statement = format!(
             "SELECT log, id, hash, previous_id, previous_hash, line,
                     coalesce(entry = replace(line, '\\u0000', '\\ufffd')::jsonb, false), written_by, {gap}
              FROM understudy.entries WHERE (log, id) > ($1, $2) ORDER BY log, id LIMIT $3",
-        )))
-        .bind(&position.0)
-        .bind(position.1)
-        .bind(PORTION)
-        .fetch_all(database.pool())
-        .await
-        .map_err(|error| database.explain(error))?;
-        for row in &rows {
-            if found.logs.last().is_none_or(|chain| chain.log != row.0) {
-                found.logs.push(begin_chain(row));
-            }
-            if let Some(chain) = found.logs.last_mut().filter(|chain| chain.fault.is_none()) {
-                follow(chain, row);
-            }
+        );
+        let mut rows = sqlx::query_as::<_, Row>(AssertSqlSafe(statement))
+            .bind(position.0.clone())
+            .bind(position.1)
+            .bind(PORTION)
+            .fetch(database.pool());
+        let mut count = 0;
+        while let Some(row) = rows.try_next().await.map_err(|error| database.explain(error))? {
+            take_row(&mut found.logs, &row);
+            position = (row.0, row.1);
+            count += 1;
         }
-        let Some(last) = rows.last() else { break };
-        position = (last.0.clone(), last.1);
+        if count < PORTION {
+            break;
+        }
     }
     let remembered = match recall_logs(vault).await {
         Ok(logs) => logs,
@@ -199,6 +198,16 @@ async fn name_gap_columns(database: &TeamDatabase) -> Result<&'static str> {
     .await
     .map_err(|error| database.explain(error))?;
     Ok(if has_them { "gap_after_id, gap_after_hash" } else { "NULL::bigint, NULL::text" })
+}
+
+/// Compares the next row, of the last chain or of another one.
+pub(super) fn take_row(chains: &mut Vec<VerifiedChain>, row: &Row) {
+    if chains.last().is_none_or(|chain| chain.log != row.0) {
+        chains.push(begin_chain(row));
+    }
+    if let Some(chain) = chains.last_mut().filter(|chain| chain.fault.is_none()) {
+        follow(chain, row);
+    }
 }
 
 fn begin_chain(row: &Row) -> VerifiedChain {

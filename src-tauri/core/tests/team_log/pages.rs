@@ -11,7 +11,8 @@ use understudy_core::team_log::{CollectedEntry, TeamLogReader};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
 use super::desk::{Desk, begun, wait_for};
-use super::{CANARY, DATABASE, start_server};
+use super::relay::Relay;
+use super::{CANARY, DATABASE, ROLE, start_server};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// 2026-11-20T12:00:00Z.
@@ -215,6 +216,10 @@ async fn what_is_typed_finds_the_same_as_in_each_computers_own_log() {
 /// Entries as other consoles would have written them, without regard to their chain: `session`, `event` and
 /// `operator_name` as given, in SQL for the number `n`.
 fn fill(server: &PostgresServer, log: &str, count: u32, event: &str) {
+    fill_sessions(server, log, count, 4, event);
+}
+
+fn fill_sessions(server: &PostgresServer, log: &str, count: u32, per_session: u32, event: &str) {
     server.sql(
         DATABASE,
         &format!(
@@ -223,7 +228,7 @@ fn fill(server: &PostgresServer, log: &str, count: u32, event: &str) {
              SELECT '{log}', n, encode(sha256(convert_to(line, 'UTF8')), 'hex'), nullif(n - 1, 0),
                  CASE WHEN n > 1 THEN 'x' END, line
              FROM (SELECT n, json_build_object('id', n, 'previous', CASE WHEN n = 1 THEN '{log}' ELSE 'x' END,
-                       'at_ms', {NOON_MS} + n / 3, 'event', {event}, 'session', lpad(to_hex(n / 4), 8, '0'),
+                       'at_ms', {NOON_MS} + n / 3, 'event', {event}, 'session', lpad(to_hex(n / {per_session}), 8, '0'),
                        'operator_name', 'Ada')::text AS line
                    FROM generate_series(1, {count}) AS n) AS lines"
         ),
@@ -301,12 +306,56 @@ async fn what_prevents_reading_is_said() {
     drop(team.logs);
 }
 
+/// What an application or an agent may write is long. It is not held in memory all at once.
 #[tokio::test]
-async fn what_nobody_waits_for_is_cancelled_in_the_database() {
+async fn a_page_and_a_session_end_after_so_many_bytes() {
     let server = start_server();
     let desk = Desk::new(&server).await;
+    fill_sessions(&server, "a", 60, 100, "'begun', 'detail', repeat('x', 200000)");
+    let reader = TeamLogReader::new(&desk.url, &desk.vault);
+    let filter = EntryFilter::default();
+    let (mut pages, mut before) = (Vec::new(), None);
+    loop {
+        let page = reader.read_page(&filter, before.as_ref(), 100).await.unwrap();
+        pages.push(page.entries.iter().map(|one| one.place.id).collect::<Vec<_>>());
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert!(pages.len() > 1 && pages[0].len() < 60, "{pages:?}");
+    assert_eq!(pages.concat(), (1..=60).rev().collect::<Vec<_>>());
+    let session = reader.read_session("a", "00000000").await.unwrap();
+    assert!((1..60).contains(&session.len()), "{}", session.len());
+    assert_eq!(reader.read_latest(&filter, 60).await.unwrap().len(), 60);
+}
+
+/// A view asks for several things at a time. It does not connect anew for that.
+#[tokio::test]
+async fn a_third_reading_waits_for_the_others() {
+    let server = start_server();
+    let relay = Relay::start(server.port()).await;
+    let url = format!("postgres://{ROLE}@127.0.0.1:{}/{DATABASE}", relay.port);
+    let desk = Desk::at(&url, CANARY).await;
     fill(&server, "a", 10, "'begun'");
     let reader = TeamLogReader::new(&desk.url, &desk.vault);
+    let mut owner = log_in_as_admin(&server).await;
+    let mut watcher = log_in_as_admin(&server).await;
+    lock_entries(&mut owner).await;
+    let filter = EntryFilter::default();
+    let both = async { tokio::join!(reader.read_page(&filter, None, 5), reader.read_page(&filter, None, 5)) };
+    let third = async {
+        until_waiting(&mut watcher, 2).await;
+        // It begins before the others can end.
+        tokio::join!(reader.read_page(&filter, None, 5), unlock(&mut owner)).0
+    };
+    let ((first, second), third) = tokio::join!(both, third);
+    assert!([first, second, third].into_iter().all(|page| page.unwrap().entries.len() == 5));
+    // One to find out whether the server is there, and a pool of three.
+    assert!(relay.count_connections() <= 4, "{}", relay.count_connections());
+}
+
+async fn log_in_as_admin(server: &PostgresServer) -> PgConnection {
     let admin = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
         .port(server.port())
@@ -314,23 +363,41 @@ async fn what_nobody_waits_for_is_cancelled_in_the_database() {
         .password(ADMIN_PASSWORD)
         .database(DATABASE)
         .ssl_mode(PgSslMode::Disable);
-    let mut owner = PgConnection::connect_with(&admin).await.unwrap();
-    let mut watcher = PgConnection::connect_with(&admin).await.unwrap();
-    sqlx::raw_sql("BEGIN; LOCK TABLE understudy.entries IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut owner)
-        .await
-        .unwrap();
-    let mut until_waiting = async |wanted: i64| {
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE usename = 'understudy' AND wait_event_type = 'Lock' AND state = 'active'";
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() != wanted {}
-    };
+    PgConnection::connect_with(&admin).await.unwrap()
+}
+
+/// Until `owner` rolls back, nobody reads.
+async fn lock_entries(owner: &mut PgConnection) {
+    let lock = "BEGIN; LOCK TABLE understudy.entries IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(owner).await.unwrap();
+}
+
+async fn unlock(owner: &mut PgConnection) {
+    sqlx::raw_sql("ROLLBACK").execute(owner).await.unwrap();
+}
+
+/// Waits until so many statements wait for a lock.
+async fn until_waiting(watcher: &mut PgConnection, wanted: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE usename = 'understudy' AND wait_event_type = 'Lock' AND state = 'active'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *watcher).await.unwrap() != wanted {}
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_cancelled_in_the_database() {
+    let server = start_server();
+    let desk = Desk::new(&server).await;
+    fill(&server, "a", 10, "'begun'");
+    let reader = TeamLogReader::new(&desk.url, &desk.vault);
+    let mut owner = log_in_as_admin(&server).await;
+    let mut watcher = log_in_as_admin(&server).await;
+    lock_entries(&mut owner).await;
     let filter = EntryFilter::default();
     tokio::select! {
         page = reader.read_page(&filter, None, 5) => panic!("the table is locked: {page:?}"),
-        () = until_waiting(1) => {}
+        () = until_waiting(&mut watcher, 1) => {}
     }
-    until_waiting(0).await;
-    sqlx::raw_sql("ROLLBACK").execute(&mut owner).await.unwrap();
+    until_waiting(&mut watcher, 0).await;
+    unlock(&mut owner).await;
     assert_eq!(reader.read_page(&filter, None, 5).await.unwrap().entries.len(), 5);
 }

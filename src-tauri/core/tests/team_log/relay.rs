@@ -1,5 +1,8 @@
 //! A network between a console and the database that can be cut.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -7,6 +10,7 @@ use tokio::sync::watch;
 pub struct Relay {
     pub port: u16,
     cut: watch::Sender<u64>,
+    taken: Arc<AtomicU64>,
 }
 
 impl Relay {
@@ -15,8 +19,11 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let cut = watch::Sender::new(0);
         let cuts = cut.clone();
+        let taken = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&taken);
         tokio::spawn(async move {
             while let Ok((mut console, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 let mut cut = cuts.subscribe();
                 tokio::spawn(async move {
                     let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
@@ -27,7 +34,12 @@ impl Relay {
                 });
             }
         });
-        Self { port, cut }
+        Self { port, cut, taken }
+    }
+
+    /// How many connections there have been.
+    pub fn count_connections(&self) -> u64 {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// Cuts all connections at this moment. New ones come through.
