@@ -55,9 +55,12 @@ async fn measure_team() {
         let sending = desk.ship(&log);
         team.push((desk, log, sending));
     }
-    for (_, _, sending) in &team {
-        wait_for(sending, |state| state.problem.is_none()).await;
+    // All of them are connected before it begins: each has sent something.
+    for (at, (_, log, sending)) in team.iter().enumerate() {
+        log.append(begun("first", &format!("agent-{at}"))).await.unwrap();
+        wait_for(sending, |state| state.shipped >= 1).await;
     }
+    println!("{consoles} consoles connected");
     let written = Arc::new(AtomicU64::new(0));
     let (begin, began_at) = (Instant::now(), now_ms());
     let mut working = JoinSet::new();
@@ -113,7 +116,7 @@ async fn measure_team() {
         println!("lag, {what}: {lag}  (entries | {{p50, p99, max}} in ms)");
     }
     let there = server.sql(DATABASE, "SELECT count(*) FROM understudy.entries");
-    assert_eq!(there, (entries_before + written).to_string(), "lost or double");
+    assert_eq!(there, (entries_before + consoles + written).to_string(), "lost or double");
     let begin = Instant::now();
     let (desk, ..) = &team[0];
     let database = TeamDatabase::open(&desk.url, &desk.vault).await.unwrap();
