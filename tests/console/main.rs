@@ -43,6 +43,7 @@ mod retry;
 mod rogue;
 #[cfg(target_os = "linux")]
 mod runs;
+mod siem;
 mod sign_in_tests;
 mod slow_shop;
 mod spare_window;
