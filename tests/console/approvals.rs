@@ -42,7 +42,7 @@ pub struct Elsewhere<'a> {
 }
 
 impl Elsewhere<'_> {
-    /// Writes the next entry of their log.
+    /// Writes the next entry of their log, and tells the others of it.
     pub fn write(&self, event: &str, detail: &Value, answer: &str) {
         let log = format!("log-of-{}", self.name);
         let last = self.server.sql(
@@ -76,7 +76,8 @@ impl Elsewhere<'_> {
             &format!(
                 "SET SESSION AUTHORIZATION {};
                  INSERT INTO understudy.entries (log, id, hash, previous_id, previous_hash, line)
-                 VALUES ('{log}', {id}, encode(sha256(convert_to('{line}', 'UTF8')), 'hex'), {before}, {hash}, '{line}')",
+                 VALUES ('{log}', {id}, encode(sha256(convert_to('{line}', 'UTF8')), 'hex'), {before}, {hash}, '{line}');
+                 SELECT pg_notify('understudy', json_build_object('log', '{log}', 'id', {id}, 'event', '{event}')::text)",
                 self.role
             ),
         );

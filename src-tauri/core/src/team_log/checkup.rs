@@ -40,7 +40,7 @@ const CONSTRAINTS: &[&str] = &[
     "entries_line_has_time",
 ];
 
-const TRIGGERS: &[&str] = &["entries_never_change", "entries_are_told"];
+const TRIGGERS: &[&str] = &["entries_never_change"];
 
 /// Indexes of earlier versions: with them, the database refuses entries with long texts, and those after a gap.
 const FORMER_INDEXES: &[&str] =

@@ -73,6 +73,7 @@ impl TeamLog {
             state: sender,
             retry: wanted,
             stop: stop.clone(),
+            told: None,
         };
         tokio::spawn(shipper.run());
         let (config, vault, lines) = (config.clone(), vault.clone(), audit.lines());

@@ -114,21 +114,16 @@ $body$;
 CREATE OR REPLACE TRIGGER entries_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON understudy.entries
     FOR EACH STATEMENT EXECUTE FUNCTION understudy.refuse_change();
 
--- Consoles listen on the channel `understudy`, to know what their colleagues do.
-CREATE OR REPLACE FUNCTION understudy.tell_entry() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
-BEGIN
-    PERFORM pg_notify('understudy', jsonb_strip_nulls(jsonb_build_object(
-        'log', left(NEW.log, 200),
-        'id', NEW.id,
-        'event', left(NEW.entry ->> 'event', 200),
-        'session', left(NEW.entry ->> 'session', 200),
-        'connection', left(NEW.entry ->> 'connection', 200),
-        'user_id', left(NEW.entry ->> 'user_id', 200)))::text);
-    RETURN NULL;
-END
-$body$;
-CREATE OR REPLACE TRIGGER entries_are_told AFTER INSERT ON understudy.entries
-    FOR EACH ROW EXECUTE FUNCTION understudy.tell_entry();
+-- Consoles tell each other of their entries, on the channel `understudy`, once the entries are there. A trigger would do so
+-- in the transaction that inserts, and PostgreSQL commits only one notifying transaction at a time: until it is on the
+-- disk, all other consoles wait. An earlier version had one.
+DO $body$ BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_trigger
+        WHERE tgrelid = 'understudy.entries'::regclass AND tgname = 'entries_are_told') THEN
+        DROP TRIGGER entries_are_told ON understudy.entries;
+    END IF;
+END $body$;
+DROP FUNCTION IF EXISTS understudy.tell_entry();
 
 REVOKE ALL ON SCHEMA understudy FROM PUBLIC;
 REVOKE ALL ON understudy.entries FROM PUBLIC;

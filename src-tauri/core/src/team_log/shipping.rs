@@ -60,6 +60,8 @@ pub(super) struct Shipper {
     /// Tells when it is worth trying again at once.
     pub(super) retry: watch::Receiver<u64>,
     pub(super) stop: CancellationToken,
+    /// The last entry that the team's other consoles were told of; `None` before the first of this run.
+    pub(super) told: Option<i64>,
 }
 
 impl Shipper {
@@ -129,12 +131,14 @@ impl Shipper {
         }
         let database = TeamDatabase::open(&self.url, &self.vault).await?;
         let mut last = find_last(&database, &self.lines, &log).await?;
+        self.told.get_or_insert(last.number);
         loop {
             // Fails if another file has taken the log's place: what it has is compared with the database first.
             let portion = self.lines.read_after(&log, &last, PORTION).await?;
             let Some(newest) = portion.last() else {
                 *failures = 0;
                 self.publish(Some(last.clone()), None, false).await;
+                self.tell(&database, &log, &last).await?;
                 tokio::select! {
                     written = self.lines.wait_for_entry() => written?,
                     Ok(()) = self.retry.changed() => {}
@@ -160,8 +164,20 @@ impl Shipper {
             *failures = 0;
             if portion.len() == PORTION as usize {
                 self.publish(Some(last.clone()), None, false).await;
+                self.tell(&database, &log, &last).await?;
             }
         }
+    }
+
+    /// Tells the consoles that listen of what was sent. If the connection is lost before, they are told over the next one.
+    async fn tell(&mut self, database: &TeamDatabase, log: &str, last: &EntryLink) -> Result<(), Stop> {
+        if let Some(after) = self.told.filter(|told| *told < last.number) {
+            within_limit(tell_entries(database.pool(), log, after, last.number))
+                .await
+                .map_err(|error| Stop::ForNow(database.explain(error)))?;
+            self.told = Some(last.number);
+        }
+        Ok(())
     }
 
     /// `shipped`: as before if `None`.
@@ -263,6 +279,27 @@ async fn insert_portion(
     .execute(pool)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// Not in the transaction that inserts: PostgreSQL commits one notifying transaction after the other, and that one waits
+/// for the disk. This one writes nothing, so it doesn't.
+async fn tell_entries(pool: &PgPool, log: &str, after: i64, through: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "SELECT count(pg_notify('understudy', jsonb_strip_nulls(jsonb_build_object(
+             'log', left(log, 200),
+             'id', id,
+             'event', left(entry ->> 'event', 200),
+             'session', left(entry ->> 'session', 200),
+             'connection', left(entry ->> 'connection', 200),
+             'user_id', left(entry ->> 'user_id', 200)))::text))
+         FROM understudy.entries WHERE log = $1 AND id > $2 AND id <= $3",
+    )
+    .bind(log)
+    .bind(after)
+    .bind(through)
+    .execute(pool)
+    .await
+    .map(drop)
 }
 
 fn forked(id: i64) -> Error {

@@ -119,7 +119,7 @@ async fn the_role_can_insert_and_read_and_nothing_else() {
         "CREATE TABLE understudy.more (id int)",
         "INSERT INTO understudy.entries (log, id, hash, line, written_by) VALUES ('l', 1, 'h', '{}', 'somebody')",
         "INSERT INTO understudy.entries (log, id, hash, line, written_at) VALUES ('l', 1, 'h', '{}', now())",
-        "CREATE TRIGGER mine BEFORE INSERT ON understudy.entries FOR EACH ROW EXECUTE FUNCTION understudy.tell_entry()",
+        "CREATE TRIGGER mine BEFORE INSERT ON understudy.entries FOR EACH ROW EXECUTE FUNCTION understudy.refuse_change()",
     ] {
         let says = refusal(&mut role, sql).await;
         assert!(says.contains("permission denied") || says.contains("must be owner"), "{sql}: {says}");
@@ -217,31 +217,6 @@ async fn no_text_of_an_entry_is_too_long_for_an_index() {
              AND left(other.entry ->> 'user_id', 200) = left(one.entry ->> 'user_id', 200)",
     );
     assert_eq!(found, "1");
-}
-
-#[tokio::test]
-async fn who_listens_is_told_of_each_entry() {
-    let server = start_server();
-    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
-        .host("127.0.0.1")
-        .port(server.port())
-        .username(ROLE)
-        .password(super::CANARY)
-        .database(DATABASE);
-    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let mut listener = sqlx::postgres::PgListener::connect_with(&pool).await.unwrap();
-    listener.listen("understudy").await.unwrap();
-    let mut role = log_in(&server).await;
-    // Not even what is too long for a notification prevents an entry.
-    let long = link("log-a", 1, None, &"x".repeat(20_000));
-    insert(&mut role, "log-a", &long).await.unwrap();
-    let told: serde_json::Value = serde_json::from_str(listener.recv().await.unwrap().payload()).unwrap();
-    assert_eq!(
-        told,
-        serde_json::json!({
-            "log": "log-a", "id": 1, "event": "begun", "session": "s1", "connection": "shop", "user_id": "42"
-        })
-    );
 }
 
 /// What the table is made of: a part that was made anew has another number.

@@ -23,6 +23,44 @@ async fn assert_intact(desk: &Desk) {
     assert!(found.logs.iter().any(|log| log.is_own), "{found:?}");
 }
 
+/// Also of what was sent just before a connection was lost, and of what is too long for a notification.
+#[tokio::test]
+async fn who_listens_is_told_of_each_entry() {
+    let server = start_server();
+    let relay = Relay::start(server.port()).await;
+    let url = format!("postgres://{ROLE}@127.0.0.1:{}/{DATABASE}", relay.port);
+    let ada = Desk::at(&url, CANARY).await;
+    let adas = ada.open().await;
+    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username(ROLE)
+        .password(CANARY)
+        .database(DATABASE);
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let mut listener = sqlx::postgres::PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("understudy").await.unwrap();
+    let from_ada = ada.ship(&adas);
+    adas.append(begun(&"s".repeat(9_000), "ada")).await.unwrap();
+    let told: serde_json::Value = serde_json::from_str(listener.recv().await.unwrap().payload()).unwrap();
+    let expected = serde_json::json!({
+        "log": adas.lines().log_id().await.unwrap(), "id": 1, "event": "begun", "session": "s".repeat(200),
+        "connection": "acme", "user_id": "42"
+    });
+    assert_eq!(told, expected);
+    for round in 0..5 {
+        write(&adas, "ada", round * 20..round * 20 + 20).await;
+        relay.cut();
+    }
+    wait_for(&from_ada, |state| state.shipped >= 101).await;
+    let mut told = std::collections::BTreeSet::new();
+    while told.len() < 100 {
+        let one: serde_json::Value = serde_json::from_str(listener.recv().await.unwrap().payload()).unwrap();
+        told.insert(one["id"].as_i64().unwrap());
+    }
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), (2..=101).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn two_consoles_share_a_log_while_its_server_restarts() {
     let mut server = start_server();
