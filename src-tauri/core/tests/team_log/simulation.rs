@@ -155,6 +155,15 @@ async fn work(log: AuditLog, at: usize, pause: Duration, until: Instant, written
 
 /// Logs with a thousand entries each, of other consoles.
 fn fill(server: &PostgresServer, entries: u64) {
+    let desks = entries / 1000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| fill_desks(server, 1..=desks / 2));
+        scope.spawn(|| fill_desks(server, desks / 2 + 1..=desks));
+    });
+    server.sql(DATABASE, "ANALYZE understudy.entries");
+}
+
+fn fill_desks(server: &PostgresServer, desks: std::ops::RangeInclusive<u64>) {
     server.sql(
         DATABASE,
         &format!(
@@ -162,7 +171,7 @@ fn fill(server: &PostgresServer, entries: u64) {
             DO $$
             DECLARE one text; line text; sum text; before text;
             BEGIN
-                FOR desk IN 1..{} LOOP
+                FOR desk IN {}..{} LOOP
                     one := md5(desk::text);
                     before := NULL;
                     FOR id IN 1..1000 LOOP
@@ -174,9 +183,9 @@ fn fill(server: &PostgresServer, entries: u64) {
                         before := sum;
                     END LOOP;
                 END LOOP;
-            END $$;
-            ANALYZE understudy.entries;"#,
-            entries / 1000
+            END $$;"#,
+            desks.start(),
+            desks.end()
         ),
     );
 }
