@@ -308,6 +308,8 @@ export const completeLogSearch = (text: string, caret: number) =>
   call("complete_log_search", { text, caret });
 /** Takes seconds for a large log; rejects with `cancelled` when it is stopped. */
 export const verifyAuditLog = () => call("verify_audit_log", { turn: ++turn });
+/** How far the last verification is, in hundredths; null before that is known. */
+export const verificationPercent = () => call("verification_percent");
 export const stopVerification = () => call("stop_verification", { turn: ++turn });
 /** The same of the team's log, which has the entries of all consoles. */
 export const listTeamEntries = (text: string, before: TeamLogPlace | null) =>

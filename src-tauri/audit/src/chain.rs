@@ -6,7 +6,6 @@
 //! first entry stands the log's own ID. So anyone can recompute the chain from what `understudy audit export` writes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -60,6 +59,76 @@ pub fn list_text_columns() -> &'static [&'static str] {
 /// An entry as a link covers it: its columns by name, without those that are empty.
 pub(super) type Columns = BTreeMap<&'static str, Value>;
 
+const PREVIOUS: &str = "previous";
+
+/// The columns as one JSON object, for a `SELECT`: to read each of a million entries column by column takes longer than
+/// to hash it. [`complete_line`] makes of it what the hash covers.
+pub(super) fn list_columns_as_json() -> String {
+    let mut names = [NUMBERS, TEXTS, &[PREVIOUS]].concat();
+    names.sort_unstable();
+    let members = names.iter().map(|name| {
+        let value = if *name == PREVIOUS { "NULL" } else { name };
+        format!("'{name}', {value}")
+    });
+    format!("json_object({})", members.collect::<Vec<_>>().join(", "))
+}
+
+/// What SQLite has written for [`list_columns_as_json`], with `previous`, and without the columns that are empty. `None` if
+/// it is something else.
+///
+/// SQLite writes strings as RFC 8785 wants them. If it ever does not, the hash does not fit, and the entry is read column
+/// by column.
+pub(super) fn complete_line(json: &str, previous: &str) -> Option<String> {
+    let mut line = String::with_capacity(json.len() + previous.len());
+    let mut rest = json.strip_prefix('{')?;
+    loop {
+        let (name, value);
+        (name, rest) = split_string(rest)?;
+        (value, rest) = split_value(rest.strip_prefix(':')?)?;
+        let is_previous = &name[1..name.len() - 1] == PREVIOUS;
+        if is_previous || value != "null" {
+            line.push(if line.is_empty() { '{' } else { ',' });
+            line.push_str(name);
+            line.push(':');
+        }
+        if is_previous {
+            line.push('"');
+            line.push_str(previous);
+            line.push('"');
+        } else if value != "null" {
+            line.push_str(value);
+        }
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next,
+            None if rest == "}" => break,
+            None => return None,
+        }
+    }
+    line.push('}');
+    Some(line)
+}
+
+/// The string of JSON at the beginning, with its quotes, and what follows.
+fn split_string(json: &str) -> Option<(&str, &str)> {
+    let bytes = json.as_bytes();
+    if bytes.first() != Some(&b'"') {
+        return None;
+    }
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return json.split_at_checked(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The string, number or `null` at the beginning, and what follows.
+fn split_value(json: &str) -> Option<(&str, &str)> {
+    if json.starts_with('"') { split_string(json) } else { json.split_at_checked(json.find([',', '}'])?) }
+}
+
 /// Reads a row of [`list_columns`].
 pub(super) fn read_columns(row: &SqliteRow) -> sqlx::Result<Columns> {
     let mut columns = Columns::new();
@@ -91,8 +160,13 @@ pub(super) fn hash_entry(columns: &Columns, previous: &str) -> String {
 /// What the hash of an entry covers, and the hash. `previous` is as above.
 pub(super) fn link_line(columns: &Columns, previous: &str) -> (String, String) {
     let line = serde_json::to_string(&Linked { columns, previous }).unwrap_or_default();
-    let hash = to_hex(digest(&SHA256, line.as_bytes()).as_ref());
+    let hash = hash_line(&line);
     (line, hash)
+}
+
+/// In hexadecimal digits.
+pub(super) fn hash_line(line: &str) -> String {
+    to_hex(digest(&SHA256, line.as_bytes()).as_ref())
 }
 
 /// The columns with `previous` where it belongs among their names; not copied, for a large log has millions.
@@ -103,7 +177,6 @@ struct Linked<'a> {
 
 impl Serialize for Linked<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const PREVIOUS: &str = "previous";
         let mut map = serializer.serialize_map(Some(self.columns.len() + 1))?;
         for (name, value) in self.columns.range(..PREVIOUS) {
             map.serialize_entry(name, value)?;
@@ -159,11 +232,8 @@ pub(super) async fn link_earlier_entries(connection: &mut SqliteConnection) -> s
 }
 
 pub(super) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// `None` if these are not pairs of hexadecimal digits.

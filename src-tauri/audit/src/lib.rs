@@ -85,6 +85,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+mod verification_progress;
 pub mod verification_report;
 pub mod verify;
 mod words;
@@ -116,6 +117,7 @@ pub use log_database::LogDatabase;
 pub use ocsf::to_ocsf;
 pub use open_requests::{EndOfRequest, OpenRequest};
 pub use unfinished::SessionCourse;
+pub use verification_progress::VerificationProgress;
 
 /// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]

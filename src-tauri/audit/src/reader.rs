@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite};
 
 use crate::chain::{self, Columns};
 use crate::checkpoints::Checkpoint;
@@ -114,6 +114,18 @@ impl StoredEntry {
     }
 }
 
+/// An entry as it is compared with its hash.
+#[derive(Debug)]
+pub(super) struct HashedEntry {
+    /// The entry's number.
+    pub(super) id: i64,
+    pub(super) at_ms: i64,
+    /// In hexadecimal digits; `None` if it has no link.
+    pub(super) hash: Option<String>,
+    /// For [`chain::complete_line`].
+    pub(super) json: String,
+}
+
 /// A log that is open for reading only.
 #[derive(Debug)]
 pub struct LogReader {
@@ -191,6 +203,21 @@ impl LogReader {
         self.fetch_entries(query).await
     }
 
+    /// The entries whose number is greater than `after`, the oldest first, at most `limit`.
+    pub(super) async fn read_hashed_after(&self, after: i64, limit: u32) -> Result<Vec<HashedEntry>> {
+        let json = chain::list_columns_as_json();
+        let rows: Vec<(i64, i64, Option<String>, String)> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT e.id, at_ms, hash, {json} FROM entries AS e LEFT JOIN links ON links.entry = e.id
+             WHERE e.id > ? ORDER BY e.id LIMIT ?"
+        )))
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(read_error)?;
+        Ok(rows.into_iter().map(|(id, at_ms, hash, json)| HashedEntry { id, at_ms, hash, json }).collect())
+    }
+
     /// The latest entries that pass the filter, the oldest of them first, at most `limit`.
     pub async fn read_latest(&self, filter: &EntryFilter, limit: u32) -> Result<Vec<StoredEntry>> {
         let mut query = select_entries(filter);
@@ -241,6 +268,15 @@ impl LogReader {
             signature,
         });
         Ok(checkpoints.collect())
+    }
+
+    /// How many entries there are after this one, as their numbers say.
+    pub(super) async fn count_after(&self, after: i64) -> Result<u64> {
+        let last: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM entries")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(read_error)?;
+        Ok(u64::try_from(last.unwrap_or_default().saturating_sub(after)).unwrap_or_default())
     }
 
     /// Whether the entry is there.

@@ -83,3 +83,34 @@ async fn a_full_disk_refuses_the_entry_and_says_so() {
     assert!(error.hint.as_deref().unwrap_or_default().contains("space"), "{error}");
     assert_eq!(log.read_entries(1000).await.unwrap().len(), written, "the refused entry left a trace");
 }
+
+/// Otherwise, each such entry would be read once more when the log is verified.
+#[tokio::test]
+async fn sqlite_writes_an_entry_as_its_hash_covers_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.sqlite");
+    let log = AuditLog::open(&path).await.unwrap();
+    let every_character: String = (0..0x300).chain(0x2020..0x2030).filter_map(char::from_u32).collect();
+    let texts = [
+        "",
+        "null",
+        "\\",
+        "\\\"",
+        r#"x","previous":"y"#,
+        r#"{"previous":null}"#,
+        "🦀\u{ffff}",
+        &every_character,
+    ];
+    for text in texts {
+        log.append(Entry { reason: text.into(), ..begun(text) }).await.unwrap();
+    }
+    let reader = reader::LogReader::open(&path).await.unwrap();
+    let mut previous = reader.id().to_owned();
+    let entries = reader.read_hashed_after(0, 100).await.unwrap();
+    assert_eq!(entries.len(), texts.len());
+    for entry in entries {
+        let line = chain::complete_line(&entry.json, &previous).unwrap();
+        previous = entry.hash.unwrap();
+        assert_eq!(chain::hash_line(&line), previous, "{line}");
+    }
+}

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::chain::{complete_line, hash_line};
 use crate::checkpoint_keeper::CheckpointKeeper;
 use crate::checkpoints::{self, Checkpoint, RememberedLog};
 use crate::console_entry::ConsoleEvent;
 use crate::error::{AuditError, Result};
-use crate::reader::{EntryFilter, LogReader, StoredEntry};
+use crate::reader::{EntryFilter, HashedEntry, LogReader, StoredEntry};
 use crate::retention::is_signed_removal;
+use crate::verification_progress::VerificationProgress;
 
 /// How many entries are read at a time.
 const PORTION: u32 = 2_000;
@@ -151,6 +153,15 @@ pub(super) fn show_time(at_ms: i64) -> String {
 /// Fails with [`AuditCode::LogFailed`](super::AuditCode::LogFailed) if the file cannot be read; that the chain does not
 /// fit is not an error, but a [`LogFault`].
 pub async fn verify_log(path: &Path, keeper: Option<&dyn CheckpointKeeper>) -> Result<Verification> {
+    verify_watched_log(path, keeper, &VerificationProgress::default()).await
+}
+
+/// The same, for somebody who watches how far it is.
+pub async fn verify_watched_log(
+    path: &Path,
+    keeper: Option<&dyn CheckpointKeeper>,
+    progress: &VerificationProgress,
+) -> Result<Verification> {
     let recalled = match keeper {
         Some(keeper) => Some(recall(keeper).await),
         None => None,
@@ -180,7 +191,7 @@ pub async fn verify_log(path: &Path, keeper: Option<&dyn CheckpointKeeper>) -> R
         });
     }
     let log = LogReader::open(path).await?;
-    let mut found = follow_chain(&log, memory.key.as_ref()).await?;
+    let mut found = follow_chain(&log, memory.key.as_ref(), progress).await?;
     found.keyring_failed = keyring_failed;
     compare_checkpoints(&log, &memory, &mut found).await?;
     let others = memory.logs_at(path).filter(|one| one.log != log.id());
@@ -210,7 +221,11 @@ async fn recall(keeper: &dyn CheckpointKeeper) -> Result<KeyringMemory> {
 }
 
 /// Reads all entries, up to the first that does not fit.
-async fn follow_chain(log: &LogReader, own_key: Option<&String>) -> Result<Verification> {
+async fn follow_chain(
+    log: &LogReader,
+    own_key: Option<&String>,
+    progress: &VerificationProgress,
+) -> Result<Verification> {
     let mut found = Verification {
         log: Some(log.id().to_owned()),
         entries: 0,
@@ -239,14 +254,23 @@ async fn follow_chain(log: &LogReader, own_key: Option<&String>) -> Result<Verif
             }
         }
     }
-    let mut portion = log.read_after(&all, last, PORTION).await?;
-    while let Some(next) = portion.last().map(StoredEntry::number) {
+    progress.expect(log.count_after(last).await?);
+    let mut portion = log.read_hashed_after(last, PORTION).await?;
+    while let Some(next) = portion.last().map(|entry| entry.id) {
         // The next entries are read while these are compared.
-        let comparing = tokio::task::spawn_blocking(move || compare_portion(&portion, last, previous));
-        let (read, compared) = tokio::join!(log.read_after(&all, next, PORTION), comparing);
-        let compared = compared.map_err(AuditError::internal)?;
+        let before = previous.clone();
+        let comparing = tokio::task::spawn_blocking(move || compare_hashes(&portion, last, before));
+        let (read, compared) = tokio::join!(log.read_hashed_after(next, PORTION), comparing);
+        let compared = if let Some(compared) = compared.map_err(AuditError::internal)? {
+            compared
+        } else {
+            let mut entries = log.read_after(&all, last, PORTION).await?;
+            entries.retain(|entry| entry.number() <= next);
+            compare_portion(&entries, last, previous)
+        };
         (last, previous) = (compared.last, compared.head);
         found.entries += compared.entries;
+        progress.add(compared.entries);
         if compared.entries > 0 {
             found.first_at = found.first_at.or(compared.first_at);
             found.last_at = compared.last_at;
@@ -277,6 +301,24 @@ struct ComparedPortion {
     head: String,
     /// What does not fit in the one after that.
     fault: Option<LogFault>,
+}
+
+/// The same as [`compare_portion`], and quicker; `None` if one of them does not fit.
+fn compare_hashes(portion: &[HashedEntry], last: i64, head: String) -> Option<ComparedPortion> {
+    let mut compared = ComparedPortion { entries: 0, first_at: None, last_at: None, last, head, fault: None };
+    for entry in portion {
+        let line = complete_line(&entry.json, &compared.head)?;
+        let hash = hash_line(&line);
+        if entry.id != compared.last + 1 || entry.hash.as_ref() != Some(&hash) {
+            return None;
+        }
+        compared.last = entry.id;
+        compared.head = hash;
+        compared.entries += 1;
+        compared.first_at = compared.first_at.or(Some(entry.at_ms));
+        compared.last_at = Some(entry.at_ms);
+    }
+    Some(compared)
 }
 
 /// `last` and `head`: the entry before them, and its hash.

@@ -10,14 +10,16 @@ use jiff::{Span, Timestamp, ZonedDateTime};
 use understudy_core::audit::export::LogFormat;
 use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
 use understudy_core::audit::verification_report::VerificationReport;
-use understudy_core::audit::verify::verify_log;
-use understudy_core::audit::{ConsoleEvent, ExportKind};
+use understudy_core::audit::verify::verify_watched_log;
+use understudy_core::audit::{ConsoleEvent, ExportKind, VerificationProgress};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::sanitize;
 use understudy_core::vault::Vault;
 
-use super::output::{check_written, print_sanitized, print_to_stderr, say_json, shorten_input};
+use super::output::{
+    check_written, print_sanitized, print_to_stderr, say_json, shorten_input, show_progress,
+};
 use super::record::record_first;
 use super::team_log::{check_team_log, list_of_team, print_setup, show_of_team, verify_team};
 
@@ -205,7 +207,9 @@ fn path_of(home: &Home, log: Option<PathBuf>) -> Result<PathBuf> {
 }
 
 async fn verify(path: &Path, json: bool) -> Result<ExitCode> {
-    let found = verify_log(path, Some(&Vault::system())).await?;
+    let (vault, progress) = (Vault::system(), VerificationProgress::default());
+    let verifying = verify_watched_log(path, Some(&vault), &progress);
+    let found = show_progress(&progress, verifying).await?;
     if json {
         say_json(&found)?;
     } else {

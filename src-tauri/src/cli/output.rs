@@ -1,7 +1,9 @@
 //! Output to the terminal: reports go to standard output, everything else to standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
+use understudy_core::audit::VerificationProgress;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::sanitize;
 
@@ -38,6 +40,25 @@ pub fn shorten_input(typed: &str) -> String {
 
 pub fn print_to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Shows a person how far it is, until it is done.
+pub async fn show_progress<T>(progress: &VerificationProgress, verifying: impl Future<Output = T>) -> T {
+    if !std::io::stderr().is_terminal() {
+        return verifying.await;
+    }
+    let mut verifying = std::pin::pin!(verifying);
+    let mut shown = String::new();
+    loop {
+        if let Ok(done) = tokio::time::timeout(Duration::from_millis(250), &mut verifying).await {
+            let _ = write!(std::io::stderr(), "\r{:1$}\r", "", shown.chars().count());
+            return done;
+        }
+        if let Some(percent) = progress.percent() {
+            shown = format!("Verifying… {percent}% (Ctrl+C to stop)");
+            let _ = write!(std::io::stderr(), "\r{shown}");
+        }
+    }
 }
 
 /// On standard error, because a program may read the report.

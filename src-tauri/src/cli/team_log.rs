@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use jiff::ZonedDateTime;
-use understudy_core::audit::AuditLog;
 use understudy_core::audit::reader::{EntryFilter, StoredEntry};
+use understudy_core::audit::{AuditLog, VerificationProgress};
 use understudy_core::audit_feed::{FeedKind, FeedProgress, read_progress};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
@@ -12,12 +12,12 @@ use understudy_core::sanitize;
 use understudy_core::team::{TEAM, Team, TeamAuditConfig};
 use understudy_core::team_log::{
     CollectedEntry, TeamDatabase, TeamLogReader, find_faults, find_last_shipped, password_name, render_setup,
-    verify_team_log,
+    verify_watched_team_log,
 };
 use understudy_core::vault::Vault;
 
 use super::audit::{render_session, show_time, unclear_session};
-use super::output::{print_sanitized, print_to_stderr, say_json};
+use super::output::{print_sanitized, print_to_stderr, say_json, show_progress};
 
 /// The SQL is for a program: what a terminal would interpret in it is escaped nonetheless, and a database has no use for
 /// such names.
@@ -155,7 +155,9 @@ pub async fn verify_team(home: &Home, json: bool) -> Result<ExitCode> {
     let (_, url) = load_team(home)?;
     let vault = Vault::system();
     let database = connect(&url, &vault).await?;
-    let found = verify_team_log(&database, &home.audit_file()?, &vault).await?;
+    let (own, progress) = (home.audit_file()?, VerificationProgress::default());
+    let verifying = verify_watched_team_log(&database, &own, &vault, &progress);
+    let found = show_progress(&progress, verifying).await?;
     if json {
         say_json(&found)?;
     } else {

@@ -566,6 +566,11 @@ commands! {
             core.verify_audit_log(turn).await
         }
 
+        /// In hundredths; `None` before it is known how much there is.
+        verification_percent [core: Core<'_>] () -> Option<u8> {
+            Ok(core.verification_percent())
+        }
+
         stop_verification [core: Core<'_>] (turn: u64) -> () {
             core.stop_verification(turn)
         }

@@ -147,6 +147,7 @@ export type Commands = {
   stop_team_verification: { args: { turn: number }, result: null },
   leave_team_log: { args: { turn: number }, result: null },
   verify_audit_log: { args: { turn: number }, result: VerificationReport },
+  verification_percent: { args: {}, result: number | null },
   stop_verification: { args: { turn: number }, result: null },
   export_entries: { args: { text: string, format: LogFormat, path: string }, result: number },
   save_settings: { args: { settings: Settings }, result: Settings },

@@ -118,7 +118,7 @@ export const auditLog = {
   },
   verify: {
     start: "Verify",
-    running: "Verifying…",
+    running: (percent: number | null) => (percent === null ? "Verifying…" : `Verifying… ${percent}%`),
     cancel: "Cancel",
     label: "Verification",
     computer: { intact: "The log is as it was written", broken: "The log is not what was written" },

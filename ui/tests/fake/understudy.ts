@@ -444,6 +444,7 @@ function commands(fake: Fake): Answers {
     stop_team_verification: () => null,
     leave_team_log: () => null,
     verify_audit_log: () => intact,
+    verification_percent: () => null,
     stop_verification: () => null,
     export_entries: ({ text }) => listEntries(fake.log, text, null, 1_000_000).entries.length,
     save_settings: ({ settings }) => settings,

@@ -231,6 +231,8 @@ describe("the audit log", () => {
     await user.click(verify);
     const result = log().getByRole("status", { name: "Verification" });
     expect(result).toHaveTextContent("Verifying…");
+    fake.answers["verification_percent"] = () => 37;
+    await waitFor(() => expect(result).toHaveTextContent("Verifying… 37%"));
     await user.click(within(result).getByRole("button", { name: "Cancel" }));
     expect(fake.called("stop_verification")).toHaveLength(1);
     expect(result).toHaveTextContent(/^\s*$/);

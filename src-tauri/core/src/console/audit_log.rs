@@ -2,6 +2,7 @@
 //! the log's place now. Only an export writes to it: that it is about to happen.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -11,8 +12,8 @@ use crate::audit::export::LogFormat;
 use crate::audit::listing::{self, ListedEntry, LogPage, SessionCounts};
 use crate::audit::reader::LogReader;
 use crate::audit::verification_report::VerificationReport;
-use crate::audit::verify::verify_log;
-use crate::audit::{ConsoleEvent, ExportKind};
+use crate::audit::verify::verify_watched_log;
+use crate::audit::{ConsoleEvent, ExportKind, VerificationProgress};
 use crate::directory::{Highlights, Suggestion, WallClock};
 use crate::error::Result;
 use crate::latest_only::superseded_error;
@@ -87,10 +88,23 @@ impl Console {
     pub async fn verify_audit_log(&self, turn: u64) -> Result<VerificationReport> {
         let stop = self.log_readings.take_turn(VERIFICATION, turn)?;
         let path = self.home.audit_file()?;
+        let progress = self.watch_verification();
         tokio::select! {
-            found = verify_log(&path, Some(&self.vault)) => Ok(VerificationReport::of(&found?)),
+            found = verify_watched_log(&path, Some(&self.vault), &progress) => Ok(VerificationReport::of(&found?)),
             () = stop.cancelled() => Err(superseded_error()),
         }
+    }
+
+    /// How far the last verification is, of this computer's log or the team's; `None` before that is known.
+    pub fn verification_percent(&self) -> Option<u8> {
+        self.verification.lock().percent()
+    }
+
+    /// For the verification that begins now.
+    pub(super) fn watch_verification(&self) -> Arc<VerificationProgress> {
+        let progress = Arc::<VerificationProgress>::default();
+        *self.verification.lock() = Arc::clone(&progress);
+        progress
     }
 
     /// Stops a verification that is older than `turn`.

@@ -36,7 +36,7 @@ use self::known_connections::KnownConnections;
 use self::team::CurrentTeam;
 use self::team_log_view::TeamLogView;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};
-use crate::audit::{AuditLog, ConsoleEvent, EntryLink};
+use crate::audit::{AuditLog, ConsoleEvent, EntryLink, VerificationProgress};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::colleagues::{Colleagues, Presence};
@@ -83,6 +83,8 @@ pub struct Console {
     protected_counts: LatestOnly,
     trials: LatestOnly,
     log_readings: LatestOnly,
+    /// Of the last verification of a log.
+    verification: Mutex<Arc<VerificationProgress>>,
     /// Sign-in tests under way.
     trying: TaskTracker,
     /// What has happened before there was a window to show it in; `None` once it listens.
@@ -169,6 +171,7 @@ impl Console {
             protected_counts: LatestOnly::default(),
             trials: LatestOnly::default(),
             log_readings: LatestOnly::default(),
+            verification: Mutex::default(),
             trying: TaskTracker::new(),
             waiting: Mutex::new(Some(waiting)),
             settings: RwLock::new(settings),

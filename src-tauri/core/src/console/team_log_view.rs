@@ -13,7 +13,7 @@ use crate::directory::{Suggestion, WallClock};
 use crate::error::{Code, Error, Result};
 use crate::latest_only::superseded_error;
 use crate::team_log::{
-    TeamDatabase, TeamEntryPage, TeamLogPlace, TeamLogReader, report_verification, verify_team_log,
+    TeamDatabase, TeamEntryPage, TeamLogPlace, TeamLogReader, report_verification, verify_watched_team_log,
 };
 
 /// What only the newest request of each kind is answered for.
@@ -84,9 +84,10 @@ impl Console {
     pub async fn verify_team_log(&self, turn: u64) -> Result<VerificationReport> {
         let Turn { stop, reader, .. } = self.take_turn(VERIFICATION, turn).await?;
         let own = self.home.audit_file()?;
+        let progress = self.watch_verification();
         let verified = async {
             let database = TeamDatabase::connect(reader.url(), &self.vault).await?;
-            verify_team_log(&database, &own, &self.vault).await
+            verify_watched_team_log(&database, &own, &self.vault, &progress).await
         };
         Ok(report_verification(&unless_stopped(&stop, verified).await?))
     }

@@ -29,7 +29,7 @@ pub use self::setup::render_setup;
 use self::shipping::Shipper;
 pub use self::shipping::find_last_shipped;
 pub use self::state::TeamLogState;
-pub use self::verify::{ChainGap, TeamVerification, VerifiedChain, verify_team_log};
+pub use self::verify::{ChainGap, TeamVerification, VerifiedChain, verify_team_log, verify_watched_team_log};
 use crate::audit::lines::LogLines;
 use crate::audit::{AuditLog, EntryLink};
 use crate::error::{Code, Error, Result};

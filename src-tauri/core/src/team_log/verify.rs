@@ -12,6 +12,7 @@ use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::database::TeamDatabase;
+use crate::audit::VerificationProgress;
 use crate::audit::reader::LogReader;
 use crate::audit::recall_logs;
 use crate::error::Result;
@@ -99,10 +100,21 @@ pub(super) type Row =
 ///
 /// Fails if the database or this computer's log cannot be read; that something does not fit is no error.
 pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault) -> Result<TeamVerification> {
+    verify_watched_team_log(database, own, vault, &VerificationProgress::default()).await
+}
+
+/// The same, for somebody who watches how far it is.
+pub async fn verify_watched_team_log(
+    database: &TeamDatabase,
+    own: &Path,
+    vault: &Vault,
+    progress: &VerificationProgress,
+) -> Result<TeamVerification> {
     let mut found = TeamVerification::default();
     let own = if own.exists() { Some(LogReader::open(own).await?) } else { None };
     let mut position = (String::new(), 0_i64);
     let gap = name_gap_columns(database).await?;
+    progress.expect(estimate_entries(database).await?);
     loop {
         let statement = format!(
             "SELECT log, id, hash, previous_id, previous_hash, line,
@@ -119,6 +131,7 @@ pub async fn verify_team_log(database: &TeamDatabase, own: &Path, vault: &Vault)
             take_row(&mut found.logs, &row);
             position = (row.0, row.1);
             count += 1;
+            progress.add(1);
         }
         if count < PORTION {
             break;
@@ -186,6 +199,22 @@ fn find_unexplained_absence(chain: &VerifiedChain) -> Option<String> {
         "Its {what} {are} missing, and none of the entries that came later says that its console removed what was old: \
          they were removed here, or it has not sent that yet."
     ))
+}
+
+/// How many entries there are, as the planner of the database believes: to count millions would take seconds.
+async fn estimate_entries(database: &TeamDatabase) -> Result<u64> {
+    let rows: f32 =
+        sqlx::query_scalar("SELECT reltuples FROM pg_class WHERE oid = 'understudy.entries'::regclass")
+            .fetch_one(database.pool())
+            .await
+            .map_err(|error| database.explain(error))?;
+    // -1 if it has not looked yet.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a whole number, and not below 0"
+    )]
+    Ok(rows.max(0.0) as u64)
 }
 
 /// A database that an earlier version set up knows no gaps.

@@ -100,6 +100,7 @@ const COMMANDS = [
   ["stop_team_verification", { turn: 2 }],
   ["leave_team_log", { turn: 2 }],
   ["verify_audit_log", { turn: 1 }],
+  ["verification_percent", {}],
   ["stop_verification", { turn: 2 }],
   ["export_entries", { text: "", format: "csv", path: "/tmp/taken.csv" }],
   ["order_connections", { order: [connection] }],
