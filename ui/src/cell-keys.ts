@@ -35,7 +35,7 @@ export function onCellKey(event: KeyboardEvent, app: App): boolean {
   if (presses(event, "Mod+C") || (app.settings.single_keys && presses(event, "c"))) {
     const meant = shown[cell];
     const value = meant && row ? (row.cells[meant.index] ?? null) : null;
-    if (meant?.column.masked) toasts.info(texts.copying.isMasked(meant.column.label));
+    if (meant?.column.masked && value !== null) toasts.info(texts.copying.isMasked(meant.column.label));
     else if (meant && value !== null) void app.copy(meant.column.label, value);
     return true;
   }

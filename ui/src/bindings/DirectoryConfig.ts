@@ -38,8 +38,8 @@ created_at?: string | null,
  */
 columns?: Array<string>, 
 /**
- * Columns of those whose values are hidden until the agent reveals one, which the audit log records. They are found
- * by their whole value alone.
+ * Those of the `columns` whose values are hidden until the agent reveals one, which the audit log records. Only a
+ * whole value finds users by them.
  */
 masked?: Array<string>, 
 /**

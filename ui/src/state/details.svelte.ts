@@ -16,6 +16,9 @@ export class Details {
   /** Masked values that the agent has revealed, by column; `null`: there is none any more. */
   readonly revealed = new SvelteMap<string, string | null>();
 
+  /** How often all of them were hidden: what is revealed too late stays hidden. */
+  #hidden = 0;
+
   readonly #latest = new Latest();
   #rest: ReturnType<typeof setTimeout> | undefined;
   #shown = "";
@@ -41,14 +44,14 @@ export class Details {
 
   /** Shows a masked value of this user. That is recorded; if it can't be, the value stays hidden. */
   async reveal(connection: string, user: string, column: string): Promise<void> {
-    const shown = this.#shown;
+    const times = this.#hidden;
     try {
       const value = await ipc.revealValue(connection, user, column);
-      if (this.#shown !== shown) return;
+      if (this.#hidden !== times) return;
       this.revealed.set(column, value);
       this.failure = null;
     } catch (cause) {
-      if (this.#shown === shown) this.failure = asFailure(cause);
+      if (this.#hidden === times) this.failure = asFailure(cause);
     }
   }
 
@@ -57,6 +60,7 @@ export class Details {
   }
 
   hideAll(): void {
+    this.#hidden++;
     this.revealed.clear();
   }
 

@@ -45,7 +45,7 @@ export const console = {
   users: {
     label: "Users",
     sortBy: (column: string) => `Sort by ${column}`,
-    noSort: (column: string) => `${column} is hidden, so users can't be sorted by it.`,
+    noSort: (column: string) => `Values of ${column} are hidden, so you can't sort by it.`,
     sortByAll: (column: string) => `Sort by ${column} (reads all rows, because no index covers it)`,
     openDetails: "Open details",
     impersonate: "Impersonate",
@@ -148,7 +148,7 @@ export const console = {
     copyField: (label: string) => `Copy ${label}: `,
     masked: "Hidden value",
     reveal: "Reveal",
-    revealHow: "Show this value. The audit log records it.",
+    revealHow: "Show this value. This is recorded in the audit log.",
     hide: "Hide",
     showAll: "Show all",
     showLess: "Show less",
@@ -333,7 +333,7 @@ export const console = {
   copying: {
     cell: (value: string) => `Copy “${value}”`,
     reveal: (label: string) => `Reveal ${label}`,
-    isMasked: (label: string) => `${label} is hidden: reveal it in the details first.`,
+    isMasked: (label: string) => `${label} is hidden. Reveal it in the details to copy it.`,
     json: "Copy as JSON",
     csv: "Copy as CSV",
     sql: "Copy as SQL",
