@@ -18,13 +18,17 @@
     if (isHere) element.setAttribute(MARK, "");
     else inner.forEach(mark);
   };
+  const shown = (field) =>
+    [field.value, field.placeholder, ...[...(field.selectedOptions ?? [])].map((option) => option.textContent)];
+  // A document, or an open shadow tree.
   const look = (page) => {
     for (const marked of page.querySelectorAll(`[${MARK}]`)) marked.removeAttribute(MARK);
     if (wanted.length > 0) {
-      if (page.body) mark(page.body);
+      for (const element of page.body ? [page.body] : page.children) mark(element);
       for (const field of page.querySelectorAll("input, textarea, select"))
-        if (shows(field.value) || shows(field.placeholder ?? "")) field.setAttribute(MARK, "");
+        if (shown(field).some((text) => shows(text ?? ""))) field.setAttribute(MARK, "");
     }
+    for (const { shadowRoot } of page.querySelectorAll("*")) if (shadowRoot) look(shadowRoot);
     for (const frame of page.querySelectorAll("iframe, frame")) {
       // Those of other origins can't be looked into.
       try {
