@@ -1,4 +1,5 @@
 //! See `understudy_test_support::directory_bench`.
+#![recursion_limit = "256"]
 
 #[cfg(target_os = "linux")]
 #[tokio::main]
