@@ -3,6 +3,7 @@
 
 use understudy_core::arrangement::Arrangement;
 use understudy_core::audit::reader::{EntryFilter, LogReader};
+use understudy_core::check::TypedSecrets;
 use understudy_core::directory::{ListRequest, MASKED_VALUE, Sort};
 use understudy_core::error::{Code, Error};
 use understudy_core::home::Home;
@@ -75,12 +76,23 @@ async fn a_masked_value_is_shown_nowhere_until_it_is_revealed_which_is_recorded_
 #[tokio::test]
 async fn no_part_and_no_order_gives_a_masked_value_away() {
     let desk = desk().await;
-    for text in
-        ["company_name:a", "company_name:a*", "company_name:*a", "company_name:=Acme,b", "-company_name:a"]
-    {
+    for text in [
+        "company_name:a",
+        "company_name:a*",
+        "company_name:*a",
+        "company_name:=Acme,b",
+        "company_name:=Acme,=Globex",
+        "-company_name:a",
+    ] {
         let refused = refused(&desk, text, None).await;
-        assert_eq!(refused.message, "“Company name” is masked: only a whole value finds users.", "{text}");
-        assert_eq!(refused.hint.as_deref(), Some("Type all of it behind an equals sign: company_name:=…"));
+        assert_eq!(
+            refused.message, "“Company name” is masked, so it can only be searched by one whole value.",
+            "{text}"
+        );
+        assert_eq!(
+            refused.hint.as_deref(),
+            Some("Type the whole value after an equals sign: company_name:=…")
+        );
     }
     for descending in [false, true] {
         let refused = refused(&desk, "", Some(Sort { column: COLUMN.into(), descending })).await;
@@ -95,5 +107,41 @@ async fn no_part_and_no_order_gives_a_masked_value_away() {
     for column in ["plan", "email", "password_hash"] {
         let refused = desk.console.reveal_value("shop", &user, column).await.expect_err("not masked");
         assert_eq!(refused.code, Code::QueryInvalid, "{column}");
+    }
+}
+
+#[tokio::test]
+async fn neither_a_check_nor_an_unsaved_change_shows_a_masked_value() {
+    let desk = desk().await;
+    let mut hidden = Vec::new();
+    for row in desk.find("").await.iter().take(10) {
+        hidden.extend(desk.console.reveal_value("shop", &row.id, COLUMN).await.expect("revealed"));
+    }
+    assert!(!hidden.is_empty());
+    let draft = desk.console.read_draft("shop").expect("it is saved");
+    // A template shows it, and the form masks it no longer.
+    let redirect = draft.text.lines().find(|line| line.starts_with("redirect_to")).expect("where it begins");
+    let templated = redirect.trim_end_matches('"').to_owned() + "?company={{ user.company_name }}\"";
+    let text = replace_line(&draft.text, "redirect_to", &templated);
+    let open = text.replace("masked = [\"company_name\"]\n", "");
+    assert_ne!(open, text);
+    let mut part = draft.file.expect("it is valid").directory;
+    part.masked.clear();
+    let preview =
+        desk.console.preview_users(Some("shop"), &part, &TypedSecrets::new(), 1).await.expect("opens");
+    let mut shown = vec![serde_json::to_string(&preview.rows).expect("JSON")];
+    for text in [text, open] {
+        let report = desk.console.check_connection(Some("shop"), &text, TypedSecrets::new()).await;
+        let report = report.expect("a report");
+        assert!(report.ok, "{report:?}");
+        shown.push(serde_json::to_string(&report).expect("JSON"));
+    }
+    assert!(shown[1].contains("?company="), "{}", shown[1]);
+    for shown in shown {
+        assert!(shown.contains(MASKED_VALUE), "{shown}");
+        for value in &hidden {
+            let spelt = value.replace(' ', "%20");
+            assert!(!shown.contains(value) && !shown.contains(&spelt), "{value}: {shown}");
+        }
     }
 }

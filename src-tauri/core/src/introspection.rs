@@ -51,7 +51,10 @@ pub async fn preview_users(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<P
     let newest = ListRequest::first_page("", SAMPLE);
     let found = directory.search_users(&newest, &CancellationToken::new()).await;
     directory.close().await;
-    let (info, mut rows) = ((*directory.info()).clone(), found?.rows);
+    let (mut info, mut rows) = ((*directory.info()).clone(), found?.rows);
+    // What the saved connection masks stays hidden until another one is saved, which is recorded.
+    let masked = form.saved.map(|saved| &*saved.file.directory.masked).unwrap_or_default();
+    info.mask_columns(masked);
     for row in &mut rows {
         row.mask(&info.columns);
     }

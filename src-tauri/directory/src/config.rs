@@ -36,8 +36,8 @@ pub struct DirectoryConfig {
     /// More columns to show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// Columns of those whose values are hidden until the agent reveals one, which the audit log records. They are found
-    /// by their whole value alone.
+    /// Those of the `columns` whose values are hidden until the agent reveals one, which the audit log records. Only a
+    /// whole value finds users by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub masked: Vec<String>,
     /// The columns to search besides the ID. Default: email and name.

@@ -72,6 +72,15 @@ pub struct Row {
 /// What stands in the cell of a [`Column::masked`] column in place of a value; NULL stays NULL.
 pub const MASKED_VALUE: &str = "••••••";
 
+impl Info {
+    /// Masks these columns besides the others.
+    pub fn mask_columns(&mut self, names: &[String]) {
+        for column in &mut self.columns {
+            column.masked |= names.contains(&column.name);
+        }
+    }
+}
+
 impl Row {
     /// Hides the values of the columns that are masked.
     pub fn mask(&mut self, columns: &[Column]) {

@@ -16,8 +16,9 @@ use serde_json::json;
 use self::database::{open_directory, read_some};
 use self::usage::{check_access, check_notify, check_policy, check_sign_in, check_ticket};
 use crate::connection::{Connection, ConnectionSource};
-use crate::directory::{FieldKind, Role};
+use crate::directory::{FieldKind, Info, Role};
 use crate::error::Result;
+use crate::masks::Masks;
 use crate::secrets::{SecretLocation, Secrets};
 use crate::vault::{SecretState, Vault};
 
@@ -36,11 +37,14 @@ pub(crate) const UNSAVED: &str = "new";
 ///
 /// Fails with [`Code::DestinationChanged`](crate::error::Code::DestinationChanged), before anything is sent, if the
 /// stored password is for another destination.
+///
+/// `masked` are columns whose values stay hidden besides those that `text` masks.
 pub async fn check_connection(
     id: Option<&str>,
     text: &str,
     vault: &Vault,
     typed: &TypedSecrets,
+    masked: &[String],
 ) -> Result<Report> {
     let mut report = Report::empty();
     let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, ConnectionSource::Own, None) {
@@ -64,16 +68,34 @@ pub async fn check_connection(
     check_secrets(&connection, &secrets, &mut report).await;
     if let Some(directory) = open_directory(&connection, password.as_ref(), &mut report).await {
         let newest = read_some(&*directory, &connection.file.directory, &mut report).await;
-        check_policy(&directory.info(), &newest, &connection, &mut report);
-        check_sign_in(&connection, &directory.info(), &mut report);
-        check_ticket(&connection, &directory.info(), &mut report);
-        check_notify(&connection, &directory.info(), &mut report);
-        for row in &mut report.sample {
-            row.mask(&directory.info().columns);
-        }
+        let mut info = (*directory.info()).clone();
+        info.mask_columns(masked);
+        check_policy(&info, &newest, &connection, &mut report);
+        let rendered = report.steps.len();
+        check_sign_in(&connection, &info, &mut report);
+        check_ticket(&connection, &info, &mut report);
+        check_notify(&connection, &info, &mut report);
+        mask_values(&info, rendered, &mut report);
         directory.close().await;
     }
     Ok(report)
+}
+
+/// Hides masked values in the sample, and in the steps from `rendered` on, whose templates see them.
+fn mask_values(info: &Info, rendered: usize, report: &mut Report) {
+    let mut values: Vec<SecretString> = Vec::new();
+    for row in &mut report.sample {
+        let cells = info.columns.iter().zip(&row.cells).filter(|(column, _)| column.masked);
+        values.extend(cells.filter_map(|(_, cell)| cell.clone()).map(SecretString::from));
+        row.mask(&info.columns);
+    }
+    let masks = Masks::for_secrets(&values);
+    for step in &mut report.steps[rendered..] {
+        step.detail = masks.mask_text(&step.detail);
+        for text in [&mut step.hint, &mut step.details].into_iter().flatten() {
+            *text = masks.mask_text(text);
+        }
+    }
 }
 
 async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {

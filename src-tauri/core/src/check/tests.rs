@@ -79,7 +79,7 @@ async fn the_report_of_a_good_file_and_of_bad_ones() {
         ("a rule that can't be decided", good.replace("user.email ==", "user.email.x ==")),
     ] {
         let report =
-            Box::pin(check_connection(Some("shop"), &text, &vault, &TypedSecrets::new())).await.unwrap();
+            Box::pin(check_connection(Some("shop"), &text, &vault, &TypedSecrets::new(), &[])).await.unwrap();
         told.push(format!("# {kind}\n{}", as_read(&report)));
     }
     insta::assert_snapshot!(told.join("\n\n"));

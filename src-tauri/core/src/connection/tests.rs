@@ -968,13 +968,30 @@ fn only_what_does_not_say_who_a_user_is_can_be_masked() {
         ("masked = ['']", "directory.masked[0]: cannot be empty"),
         (
             "columns = ['phone']\nsearch = ['phone']\nmasked = ['phone']",
-            "directory.masked[0]: is also in `search`, which finds parts of values; take it out there: `phone:=…` finds \
+            "directory.masked[0]: is also in `search`, which finds parts of values; remove it from there: `phone:=…` finds \
              whole ones",
+        ),
+        (
+            "columns = ['profile', 'profile->>phone']\nmasked = ['profile->>phone']",
+            "directory.masked[0]: holds what `profile` shows, or is part of it; mask that, too",
+        ),
+        (
+            "columns = ['profile']\nsearch = [\"profile ->> 'phone'\"]\nmasked = ['profile']",
+            "directory.masked[0]: holds what `profile ->> 'phone'` shows, or is part of it; mask that, too",
+        ),
+        (
+            "columns = ['team']\nmasked = ['team']\n[[directory.related]]\nlabel = 'Team'\ntable = 'teams'\nuser = 'id'\n\
+             leads_to = 'team'\nidentify = ['name']",
+            "directory.related[0].leads_to: can't be a masked column: the records would show its values",
         ),
     ] {
         let found = with(directory);
         assert!(found.len() == 1 && found[0].ends_with(expected), "{found:?}");
     }
+    assert_eq!(
+        with("columns = ['profile', 'profile->>phone', 'profiles']\nmasked = ['profile', 'profile->>phone']"),
+        [""; 0]
+    );
 }
 
 /// A minimal related table, without its brackets.

@@ -29,7 +29,9 @@ impl Console {
         text: &str,
         typed: check::TypedSecrets,
     ) -> Result<Report> {
-        let checked = Box::pin(check::check_connection(id, text, &self.vault, &typed));
+        let saved = id.and_then(|id| self.find_connection(id).ok());
+        let masked = saved.as_ref().map(|saved| &*saved.file.directory.masked).unwrap_or_default();
+        let checked = Box::pin(check::check_connection(id, text, &self.vault, &typed, masked));
         directory::with_wake_listener(self.tell_waking(), checked).await
     }
 

@@ -68,7 +68,10 @@ impl Console {
         let text = text.trim();
         let read = directory::highlight_query(text, &directory.info().columns, self.clock.read_time());
         let columns: BTreeSet<String> = read.chips.into_iter().map(|chip| chip.column).collect();
-        let hash = if text.is_empty() { None } else { Some(self.audit.hash_search(text).await?) };
+        // Of a telephone number, all possible texts can be tried.
+        let is_masked = |name: &String| connection.file.directory.masked.contains(name);
+        let is_hashed = !text.is_empty() && !columns.iter().any(is_masked);
+        let hash = if is_hashed { Some(self.audit.hash_search(text).await?) } else { None };
         let searched = ConsoleEvent::Searched {
             text: hash,
             columns: columns.into_iter().collect(),

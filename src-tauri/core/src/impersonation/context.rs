@@ -7,7 +7,7 @@ use crate::access::SessionMode;
 use crate::audit::{NamedConnection, NamedUser, OperatorIdentity, Subject};
 use crate::connection::Connection;
 use crate::customer_link::TicketContext;
-use crate::directory::{Info, Row, json_path};
+use crate::directory::{FieldKind, Info, Row};
 use crate::error::{Code, Error};
 use crate::session::{SessionView, UserLabel};
 use crate::template::SignInContext;
@@ -42,7 +42,7 @@ pub(crate) fn template_context(about: &SessionFacts<'_>, info: &Info, row: &Row)
             "environment": connection.file.environment,
         },
     });
-    SignInContext::new(open, (*given).clone())
+    SignInContext::new(open, (*given).clone()).with_masked_values(list_masked_values(info, row))
 }
 
 /// `session` in templates.
@@ -53,19 +53,37 @@ pub(crate) fn describe_session(id: &str, mode: SessionMode, ticket: &TicketConte
 /// Shorter values stand in too much else: `DE`, `42`.
 const SHORTEST_MASKED: usize = 6;
 
-/// The user's values that the directory masks, to keep them out of what is shown and kept of a session.
-pub(crate) fn list_masked_values(connection: &Connection, context: &SignInContext) -> Vec<SecretString> {
-    let value_of = |column: &String| {
-        let name = json_path::to_dotted_name(column);
-        let value = name.split('.').try_fold(context.user(), |value, key| value.get(key))?;
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        (text.trim().chars().count() >= SHORTEST_MASKED).then(|| SecretString::from(text))
-    };
-    connection.file.directory.masked.iter().filter_map(value_of).collect()
+/// The user's values that the directory masks, as the database has them, to keep them out of what is shown and kept of a
+/// session; of JSON, also what stands in it.
+fn list_masked_values(info: &Info, row: &Row) -> Vec<SecretString> {
+    let mut values = Vec::new();
+    for (column, cell) in info.columns.iter().zip(&row.cells).filter(|(column, _)| column.masked) {
+        let Some(cell) = cell else { continue };
+        values.push(cell.clone());
+        if column.kind == FieldKind::Json {
+            list_json_values(&serde_json::from_str(cell).unwrap_or_default(), &mut values);
+        }
+    }
+    let is_long = |value: &String| value.trim().chars().count() >= SHORTEST_MASKED;
+    values.into_iter().filter(is_long).map(SecretString::from).collect()
+}
+
+fn list_json_values(json: &Value, values: &mut Vec<String>) {
+    match json {
+        Value::String(text) => values.push(text.clone()),
+        Value::Number(number) => values.push(number.to_string()),
+        Value::Array(items) => {
+            for item in items {
+                list_json_values(item, values);
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values() {
+                list_json_values(field, values);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
+    }
 }
 
 pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {

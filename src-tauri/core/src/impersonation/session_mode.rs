@@ -6,7 +6,6 @@ use secrecy::SecretString;
 use understudy_gateway::PasswordQuestion;
 use url::Url;
 
-use super::context::list_masked_values;
 use super::{Impersonations, RunningSession};
 use crate::access::{OffSiteChoice, OffSitePage, SessionMode};
 use crate::audit::{Event, PastUnlock};
@@ -80,7 +79,7 @@ impl Impersonations {
     pub fn picture_masks(&self, id: &str) -> Result<PictureMasks> {
         let running = self.find_running(id)?;
         let connection = running.connection();
-        let values = list_masked_values(&connection, &running.context());
+        let values = running.context().masked_values().to_vec();
         Ok(PictureMasks { selectors: connection.policy.access.mask.clone(), values })
     }
 

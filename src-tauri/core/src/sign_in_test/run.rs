@@ -112,7 +112,7 @@ impl RunningTest {
             operator_email: operator_email.to_owned(),
             run: DriverRun::default(),
         };
-        driver.learn_secrets(context.secret_values().cloned());
+        driver.learn_secrets(context.secret_values().chain(context.masked_values()).cloned());
         Ok(Self { driver, window, exchanges })
     }
 

@@ -16,6 +16,8 @@ pub struct SignInContext {
     open: ZeroizingJson,
     /// What the sign-in's form asked for.
     given: ZeroizingJson,
+    /// Values of `user` that the directory masks.
+    masked: Vec<SecretString>,
     /// By name, in the order in which they were added.
     secrets: Vec<(String, SecretString)>,
     captured: ZeroizingJson,
@@ -36,6 +38,16 @@ impl SignInContext {
     /// Without secrets. `open` is an object of `user`, `operator`, `reason`, `session` and `connection`.
     pub fn new(open: Value, given: Map<String, Value>) -> Self {
         Self { open: open.into(), given: Value::Object(given).into(), ..Self::default() }
+    }
+
+    /// The same, with the values of `user` that the directory masks.
+    #[must_use]
+    pub fn with_masked_values(self, masked: Vec<SecretString>) -> Self {
+        Self { masked, ..self }
+    }
+
+    pub fn masked_values(&self) -> &[SecretString] {
+        &self.masked
     }
 
     /// `user`, `operator`, `reason`, `session` and `connection`: not secret, but personal.

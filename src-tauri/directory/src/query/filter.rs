@@ -74,10 +74,15 @@ pub(crate) fn parse_tests(
     // By parts and ranges, a value could be guessed bit by bit.
     let is_whole =
         |test: &FilterTest| matches!(test, FilterTest::Is(_) | FilterTest::Null | FilterTest::NotNull);
-    if column.masked && !any.iter().all(is_whole) {
+    let is_one = value.operands().nth(1).is_none();
+    if column.masked && !(is_one && any.iter().all(is_whole)) {
         let written = value.operands().next().expect("an empty value is incomplete");
-        let message = format!("“{}” is masked: only a whole value finds users.", column.label);
-        let hint = format!("Type all of it behind an equals sign: {name}:=…");
+        if matches!(column.kind, FieldKind::Time | FieldKind::Json) {
+            let message = format!("“{}” is masked, so it can't be searched.", column.label);
+            return Err(misfit_error(written, message, "Search for something else.".to_owned()));
+        }
+        let message = format!("“{}” is masked, so it can only be searched by one whole value.", column.label);
+        let hint = format!("Type the whole value after an equals sign: {name}:=…");
         return Err(misfit_error(written, message, hint));
     }
     Ok(any)

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::connection::faults::KeyFaults;
 use crate::connection::{DirectoryConfig, SshConfig};
-use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer, find_closest_names};
+use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer, find_closest_names, json_path};
 
 /// Checks `[directory]`. `id` is the connection's, for the command that stores the password.
 pub(in crate::connection) fn check_directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
@@ -70,11 +70,24 @@ fn check_masked_columns(part: &DirectoryConfig, faults: &mut KeyFaults) {
             faults.add_fault(
                 &key,
                 format!(
-                    "is also in `search`, which finds parts of values; take it out there: `{column}:=…` finds whole ones"
+                    "is also in `search`, which finds parts of values; remove it from there: `{column}:=…` finds whole \
+                     ones"
                 ),
             );
+        } else if let Some(other) = part
+            .column_names()
+            .find(|other| part.masked.iter().all(|masked| masked != other) && shows_part_of(other, column))
+        {
+            faults.add_fault(&key, format!("holds what `{other}` shows, or is part of it; mask that, too"));
         }
     }
+}
+
+/// One is the other, or holds it: `profile`, `profile->>phone` and `profile ->> 'phone'`.
+fn shows_part_of(one: &str, other: &str) -> bool {
+    let (one, other) = (json_path::to_dotted_name(one), json_path::to_dotted_name(other));
+    let holds = |whole: &str, part: &str| part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
+    one == other || holds(&one, &other) || holds(&other, &one)
 }
 
 /// How many related tables a connection may name: each of them is looked into while someone types.
@@ -128,6 +141,9 @@ fn check_related_tables(part: &DirectoryConfig, faults: &mut KeyFaults) {
                 "has to be the table between the records and the users, and its column that refers to a record: \
                  `memberships.company_id`",
             );
+        }
+        if related.leads_to.as_ref().is_some_and(|column| part.masked.contains(column)) {
+            faults.add_fault(&key("leads_to"), "can't be a masked column: the records would show its values");
         }
         if let Some(column) = related.leads_to.as_deref().filter(|column| !mapped.contains(column)) {
             let close = find_closest_names(column, mapped.iter().copied());

@@ -10,7 +10,6 @@ use super::{LinkEnd, LinkFailure, SignInDriver, SignInWindow};
 use crate::browser::{PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Recipe, Verify};
 use crate::error::Error;
-use crate::impersonation::context::list_masked_values;
 use crate::impersonation::session_gateway::ObservedAnswer;
 use crate::sign_in::{
     self, Client, CookieProblem, Exchange, Handoff, Redirect, SafeHtml, VerifyEvidence, VerifyRequest,
@@ -62,7 +61,7 @@ impl SignInDriver {
         gateway.set_application(connection);
         gateway.admit_pages();
         self.learn_secrets(context.secret_values().cloned());
-        self.learn_secrets(list_masked_values(connection, context));
+        self.learn_secrets(context.masked_values().iter().cloned());
         let handoff = self.take_steps(context).await?;
         gateway.mask_secrets(&self.collect_secrets());
         gateway.set_cookies(&connection.sign_in.origin, &handoff.cookies).await.map_err(in_words)?;
