@@ -90,7 +90,7 @@ async fn a_session_begins_once_the_teams_log_has_it_and_not_without_it() {
     assert!(!format!("{refused:#}").contains(CANARY));
     // The one that ran goes on, and both are told later.
     assert_eq!(session_events(&desk).await, ["begun", "active", "begun", "ended"]);
-    let past = desk.console.session_entries(&session.id).await.expect("readable");
+    let past = desk.console.session_entries(&session.id).await.expect("readable").entries;
     assert!(past.iter().all(|entry| entry.outcome != Some(Outcome::Crashed)));
     server.start_again();
     let log = desk.console.team_log().expect("the team has a log");
@@ -175,7 +175,7 @@ async fn the_entries_of_all_consoles_are_listed_and_shown_in_a_terminal() {
     let (other, own) = (of(&begun[0].0), of(&begun[1].0));
     assert_eq!((other.is_own, own.is_own, &*other.written_by), (false, true, "understudy"));
     assert_ne!(other.log, own.log);
-    let steps = console.team_session_entries(&other.log, &begun[0].0, 1).await.expect("readable");
+    let steps = console.team_session_entries(&other.log, &begun[0].0, 1).await.expect("readable").entries;
     let events: Vec<&str> = steps.iter().map(|one| one.event.as_str()).collect();
     assert_eq!(events, ["begun", "active"]);
     let counts = console.count_team_sessions(1).await.expect("readable");

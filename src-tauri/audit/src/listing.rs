@@ -165,6 +165,15 @@ pub fn filter_by_search(text: &str, now: Timestamp) -> EntryFilter {
     EntryFilter { search: Some(search), ..EntryFilter::default() }
 }
 
+/// The entries of a session, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ListedSession {
+    pub entries: Vec<ListedEntry>,
+    /// It has more of them, which came later: more than any that Understudy wrote.
+    pub is_cut: bool,
+}
+
 impl LogReader {
     /// A page of the entries that pass the filter, the newest first, at most `limit`. `before`: where the page before
     /// said that it goes on; `None` for the first page.
@@ -188,12 +197,12 @@ impl LogReader {
         Ok(LogPage { entries, next, searched_to })
     }
 
-    /// All entries of a session, the oldest first.
-    pub async fn list_session(&self, session: &str) -> Result<Vec<ListedEntry>> {
+    /// All entries of a session.
+    pub async fn list_session(&self, session: &str) -> Result<ListedSession> {
         let filter = EntryFilter { session: Some(session.to_owned()), ..EntryFilter::default() };
         let mut query = select_listed(&filter);
         query.push(" ORDER BY e.id");
-        self.fetch_listed(query).await
+        Ok(ListedSession { entries: self.fetch_listed(query).await?, is_cut: false })
     }
 
     /// Counts the sessions that have begun since then: milliseconds since the Unix epoch.

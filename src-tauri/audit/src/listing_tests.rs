@@ -166,7 +166,7 @@ async fn a_session_is_listed_from_its_beginning() {
     let path = dir.path().join("audit.sqlite");
     some_log(&path).await;
     let log = LogReader::open(&path).await.unwrap();
-    let entries = log.list_session("well").await.unwrap();
+    let entries = log.list_session("well").await.unwrap().entries;
     let events: Vec<_> = entries.iter().map(|entry| entry.event.as_str()).collect();
     assert_eq!(events, ["begun", "active", "unlocked", "ended"]);
     let last = &entries[3];

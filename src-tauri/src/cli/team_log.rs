@@ -11,8 +11,8 @@ use understudy_core::home::Home;
 use understudy_core::sanitize;
 use understudy_core::team::{TEAM, Team, TeamAuditConfig};
 use understudy_core::team_log::{
-    CollectedEntry, TeamDatabase, TeamLogReader, find_faults, find_last_shipped, password_name, render_setup,
-    verify_watched_team_log,
+    CollectedEntry, CollectedSession, TeamDatabase, TeamLogReader, find_faults, find_last_shipped,
+    password_name, render_setup, verify_watched_team_log,
 };
 use understudy_core::vault::Vault;
 
@@ -223,11 +223,14 @@ pub async fn show_of_team(home: &Home, typed: &str, now: &ZonedDateTime) -> Resu
         return Err(unclear_session(typed, found.is_empty())
             .with_hint("`understudy audit list --team` shows the IDs of sessions."));
     };
-    let collected = reader.read_session(&log, &session).await?;
+    let CollectedSession { entries: collected, is_cut } = reader.read_session(&log, &session).await?;
     let role = collected.first().map(|first| first.written_by.clone()).unwrap_or_default();
     let entries: Vec<StoredEntry> = collected.into_iter().map(|one| one.entry).collect();
     print_sanitized(&format!("{:<11} {log}, written as {role}", "Log"))?;
     print_sanitized(&render_session(&entries, now))?;
+    if is_cut {
+        print_sanitized("… and more entries, which are not shown. No session of Understudy's has so many.")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,7 +17,7 @@ use ts_rs::TS;
 use understudy_core::access::{OffSiteChoice, SessionMode};
 use understudy_core::arrangement::Arrangement;
 use understudy_core::audit::export::LogFormat;
-use understudy_core::audit::listing::{ListedEntry, SessionCounts};
+use understudy_core::audit::listing::{ListedSession, SessionCounts};
 use understudy_core::audit::verification_report::VerificationReport;
 use understudy_core::audit::{EndCause, LatestSession, RequestName};
 use understudy_core::check::{Report, TypedSecrets};
@@ -512,7 +512,7 @@ commands! {
             core.list_entries(&text, before, turn).await
         }
 
-        session_entries [core: Core<'_>] (session: String) -> Vec<ListedEntry> {
+        session_entries [core: Core<'_>] (session: String) -> ListedSession {
             core.session_entries(&session).await
         }
 
@@ -537,7 +537,7 @@ commands! {
             core.list_team_entries(&text, before.as_ref(), turn).await
         }
 
-        team_session_entries [core: Core<'_>] (log: String, session: String, turn: u64) -> Vec<ListedEntry> {
+        team_session_entries [core: Core<'_>] (log: String, session: String, turn: u64) -> ListedSession {
             core.team_session_entries(&log, &session, turn).await
         }
 

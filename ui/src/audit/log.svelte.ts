@@ -32,6 +32,8 @@ export class AuditLogSearch {
   selected = $state(-1);
   /** All entries of the selected one's session, the oldest first; none while they are read. */
   session: ListedEntry[] = $state.raw([]);
+  /** The session has more of them than can be shown. */
+  sessionIsCut = $state(false);
   sessionFailure: Failure | null = $state.raw(null);
   counts: SessionCounts | null = $state.raw(null);
   /** How far the team's log has these entries; none if the team has no log. */
@@ -177,6 +179,7 @@ export class AuditLogSearch {
     const isLatest = this.#sessionLatest.begin();
     const { entry } = this;
     this.sessionFailure = null;
+    this.sessionIsCut = false;
     if (!entry || entry.session === "") {
       this.session = [];
       return;
@@ -184,8 +187,10 @@ export class AuditLogSearch {
     const shown = this.session[0];
     if (shown?.session !== entry.session || shown.console?.log !== entry.console?.log) this.session = [];
     try {
-      const session = await logs[this.source].session(entry);
-      if (isLatest()) this.session = session;
+      const { entries, is_cut } = await logs[this.source].session(entry);
+      if (!isLatest()) return;
+      this.session = entries;
+      this.sessionIsCut = is_cut;
     } catch (cause) {
       if (isLatest()) this.sessionFailure = asFailure(cause);
     }

@@ -1,5 +1,6 @@
 // The logs that the view can show: this computer's, and the team's, which has the entries of all consoles.
 import type { ListedEntry } from "../bindings/ListedEntry";
+import type { ListedSession } from "../bindings/ListedSession";
 import type { SessionCounts } from "../bindings/SessionCounts";
 import type { Suggestion } from "../bindings/Suggestion";
 import type { TeamLogPlace } from "../bindings/TeamLogPlace";
@@ -26,7 +27,7 @@ interface LogReader {
   /** The newest first. */
   list: (text: string, before: LogPlace | null) => Promise<LogPage>;
   /** All entries of this one's session, the oldest first. */
-  session: (entry: ListedEntry) => Promise<ListedEntry[]>;
+  session: (entry: ListedEntry) => Promise<ListedSession>;
   /** Of the last seven days. */
   count: () => Promise<SessionCounts>;
   complete: (text: string, caret: number) => Promise<Suggestion[]>;

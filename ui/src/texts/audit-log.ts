@@ -102,6 +102,8 @@ export const auditLog = {
     only: "Only this session",
     sameUser: "All entries for this user",
     steps: "What happened",
+    cut: (shown: number) =>
+      `Only the first ${count(shown, "entry", "entries")} of this session are shown. Understudy writes fewer for a session: verify the log.`,
   },
   week: {
     label: "Last 7 days",

@@ -427,13 +427,18 @@ function commands(fake: Fake): Answers {
       fake.state.order = order;
     },
     list_entries: ({ text, before }) => listEntries(fake.log, text, before, fake.pageSize),
-    session_entries: ({ session }) => fake.log.filter((entry) => entry.session === session),
+    session_entries: ({ session }) => ({
+      entries: fake.log.filter((entry) => entry.session === session),
+      is_cut: false,
+    }),
     count_sessions: () => countSessions(fake.log),
     read_log_search: ({ text }) => read(text, logColumns),
     complete_log_search: ({ text, caret }) => complete(text, caret, logColumns),
     list_team_entries: ({ text, before }) => listTeamEntries(fake.log, text, before, fake.pageSize),
-    team_session_entries: ({ log, session }) =>
-      asTeam(fake.log).filter((entry) => entry.session === session && entry.console?.log === log),
+    team_session_entries: ({ log, session }) => ({
+      entries: asTeam(fake.log).filter((entry) => entry.session === session && entry.console?.log === log),
+      is_cut: false,
+    }),
     count_team_sessions: () => countSessions(asTeam(fake.log)),
     complete_team_log_search: ({ text, caret }) => complete(text, caret, logColumns),
     verify_team_log: () => ({

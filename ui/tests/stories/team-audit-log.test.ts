@@ -3,7 +3,7 @@ import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
-import { logEntries } from "../fake/audit-log";
+import { asTeam, logEntries } from "../fake/audit-log";
 import { inReach } from "../fake/colleagues";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -77,6 +77,21 @@ describe("the team's audit log", () => {
       log: "b8d1f3c2-5a77-4e0d-9b61-2f4c8e9a0d11",
     });
     expect(fake.called("session_entries")).toEqual([]);
+    expect(session).not.toHaveTextContent("Only the first");
+  });
+
+  test("says that a session has more entries than are shown, and how long it was is not known", async () => {
+    fake.answers["team_session_entries"] = ({ log, session }) => ({
+      entries: asTeam(fake.log).filter((entry) => entry.session === session && entry.console?.log === log),
+      is_cut: true,
+    });
+    await openTeam();
+    await user.type(field(), 'operator:="Grace Hopper" event:refused');
+    await waitFor(() => expect(rows()).toHaveLength(1));
+    await user.keyboard("{ArrowDown}");
+    const session = await log().findByRole("region", { name: "Session" });
+    await waitFor(() => expect(session).toHaveTextContent("Only the first 3 entries of this session are shown."));
+    expect(within(session).queryByText("Length")).toBeNull();
   });
 
   test("goes on page by page, though consoles count their own entries", async () => {

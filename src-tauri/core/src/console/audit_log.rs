@@ -9,7 +9,7 @@ use ts_rs::TS;
 
 use super::Console;
 use crate::audit::export::LogFormat;
-use crate::audit::listing::{self, ListedEntry, LogPage, SessionCounts};
+use crate::audit::listing::{self, ListedEntry, ListedSession, LogPage, SessionCounts};
 use crate::audit::reader::LogReader;
 use crate::audit::verification_report::VerificationReport;
 use crate::audit::verify::verify_watched_log;
@@ -64,8 +64,8 @@ impl Console {
         }
     }
 
-    /// All entries of a session, the oldest first.
-    pub async fn session_entries(&self, session: &str) -> Result<Vec<ListedEntry>> {
+    /// All entries of a session.
+    pub async fn session_entries(&self, session: &str) -> Result<ListedSession> {
         Ok(self.open_log().await?.list_session(session).await?)
     }
 

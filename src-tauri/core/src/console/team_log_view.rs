@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Console;
 use super::audit_log::{PAGE, WEEK_MS};
-use crate::audit::listing::{self, ListedEntry, SessionCounts};
+use crate::audit::listing::{self, ListedSession, SessionCounts};
 use crate::audit::verification_report::VerificationReport;
 use crate::directory::{Suggestion, WallClock};
 use crate::error::{Code, Error, Result};
@@ -51,13 +51,8 @@ impl Console {
         Ok(TeamEntryPage { team: self.team_log_state(), ..page })
     }
 
-    /// All entries of a session in this log, the oldest first.
-    pub async fn team_session_entries(
-        &self,
-        log: &str,
-        session: &str,
-        turn: u64,
-    ) -> Result<Vec<ListedEntry>> {
+    /// The entries of a session in this log.
+    pub async fn team_session_entries(&self, log: &str, session: &str, turn: u64) -> Result<ListedSession> {
         let Turn { stop, reader, own } = self.take_turn(SESSION, turn).await?;
         unless_stopped(&stop, reader.list_session(log, session, &own)).await
     }

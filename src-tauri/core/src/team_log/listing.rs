@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Row};
 use ts_rs::TS;
 
-use super::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader, push_columns};
+use super::pages::{
+    CollectedEntry, CollectedPage, CollectedSession, TeamLogPlace, TeamLogReader, push_columns,
+};
 use super::state::TeamLogState;
 use super::verify::{ChainGap, TeamVerification};
-use crate::audit::listing::{EntryConsole, ListedEntry, PORTION, PairCounts, SessionCounts, VALUES, sum_up};
+use crate::audit::listing::{
+    EntryConsole, ListedEntry, ListedSession, PORTION, PairCounts, SessionCounts, VALUES, sum_up,
+};
 use crate::audit::log_query::{CompletedValues, completed_values, search_columns};
 use crate::audit::reader::EntryFilter;
 use crate::audit::verification_report::VerificationReport;
@@ -40,10 +44,11 @@ impl TeamLogReader {
         Ok(TeamEntryPage { entries, next, team: None })
     }
 
-    /// All entries of a session in this log, the oldest first. `own` is as above.
-    pub async fn list_session(&self, log: &str, session: &str, own: &str) -> Result<Vec<ListedEntry>> {
-        let entries = self.read_session(log, session).await?;
-        Ok(entries.into_iter().map(|entry| entry.into_listed(own)).collect())
+    /// The entries of a session in this log. `own` is as above.
+    pub async fn list_session(&self, log: &str, session: &str, own: &str) -> Result<ListedSession> {
+        let CollectedSession { entries, is_cut } = self.read_session(log, session).await?;
+        let entries = entries.into_iter().map(|entry| entry.into_listed(own)).collect();
+        Ok(ListedSession { entries, is_cut })
     }
 
     /// Counts the sessions that have begun since then: milliseconds since the Unix epoch.

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::checkup::{SetupFault, find_faults};
 pub use self::database::{TeamDatabase, password_destination, password_name};
 pub use self::listing::{TeamEntryPage, report_verification};
-pub use self::pages::{CollectedEntry, CollectedPage, TeamLogPlace, TeamLogReader};
+pub use self::pages::{CollectedEntry, CollectedPage, CollectedSession, TeamLogPlace, TeamLogReader};
 pub use self::setup::render_setup;
 use self::shipping::Shipper;
 pub use self::shipping::find_last_shipped;

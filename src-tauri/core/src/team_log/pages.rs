@@ -67,6 +67,14 @@ pub struct CollectedPage {
     pub next: Option<TeamLogPlace>,
 }
 
+/// The entries of a session, the oldest first.
+#[derive(Debug)]
+pub struct CollectedSession {
+    pub entries: Vec<CollectedEntry>,
+    /// It has more of them, which came later.
+    pub is_cut: bool,
+}
+
 /// Reads the team's log. Connects when it first reads, and again once the connection is gone.
 pub struct TeamLogReader {
     url: String,
@@ -135,20 +143,23 @@ impl TeamLogReader {
         Ok(found)
     }
 
-    /// The entries of a session in this log, the oldest first; not more than a session of Understudy's can have.
-    pub async fn read_session(&self, log: &str, session: &str) -> Result<Vec<CollectedEntry>> {
+    /// The entries of a session in this log, but not more than a session of Understudy's can have.
+    pub async fn read_session(&self, log: &str, session: &str) -> Result<CollectedSession> {
         let mut reading = self.begin().await?;
         let mut query = select_collected();
         push_columns(&mut query);
         query.push(" AND log = ");
         Postgres::push_text(&mut query, log.to_owned());
         push_sessions(&mut query, &[session.to_owned()]);
-        query.push(") AS e ORDER BY e.id LIMIT ").push_bind(SESSION_ENTRIES);
-        let (entries, is_cut) = read_rows(&mut reading, query).await?;
+        query.push(") AS e ORDER BY e.id LIMIT ").push_bind(SESSION_ENTRIES + 1);
+        let (mut entries, mut is_cut) = read_rows(&mut reading, query).await?;
         if !is_cut {
             reading.finish().await;
         }
-        Ok(entries)
+        let most = usize::try_from(SESSION_ENTRIES).map_err(Error::internal)?;
+        is_cut |= entries.len() > most;
+        entries.truncate(most);
+        Ok(CollectedSession { entries, is_cut })
     }
 
     /// The sessions whose IDs begin so, each with its log's ID, at most `limit`.

@@ -273,10 +273,11 @@ async fn a_session_is_only_what_its_own_console_says_about_it() {
     fill(&server, "b", 8, "'ended'");
     let reader = TeamLogReader::new(&desk.url, &desk.vault);
     let session = reader.read_session("a", "00000001").await.unwrap();
-    let ids: Vec<_> = session.iter().map(|one| one.place.id).collect();
+    let ids: Vec<_> = session.entries.iter().map(|one| one.place.id).collect();
     assert_eq!(ids, [4, 5, 6, 7]);
-    assert!(session.iter().all(|one| one.place.log == "a" && one.outcome == Some(Outcome::Running)));
-    assert!(reader.read_session("c", "00000001").await.unwrap().is_empty());
+    assert!(!session.is_cut);
+    assert!(session.entries.iter().all(|one| one.place.log == "a" && one.outcome == Some(Outcome::Running)));
+    assert!(reader.read_session("c", "00000001").await.unwrap().entries.is_empty());
 }
 
 #[tokio::test]
@@ -326,7 +327,7 @@ async fn a_page_and_a_session_end_after_so_many_bytes() {
     assert!(pages.len() > 1 && pages[0].len() < 60, "{pages:?}");
     assert_eq!(pages.concat(), (1..=60).rev().collect::<Vec<_>>());
     let session = reader.read_session("a", "00000000").await.unwrap();
-    assert!((1..60).contains(&session.len()), "{}", session.len());
+    assert!((1..60).contains(&session.entries.len()) && session.is_cut, "{}", session.entries.len());
     assert_eq!(reader.read_latest(&filter, 60).await.unwrap().len(), 60);
 }
 
