@@ -103,14 +103,15 @@ async fn check_database(home: &Home, url: &str, required: bool) -> Result<ExitCo
     };
     let faults = find_faults(&database).await?;
     for fault in &faults {
-        print_sanitized(&format!(
-            "FAIL  Database   {} does not fit: {}",
-            database.describe_place(),
-            fault.what
-        ))?;
+        let place = database.describe_place();
+        print_sanitized(&if fault.is_serious {
+            format!("FAIL  Database   {place} does not fit: {}", fault.what)
+        } else {
+            format!("warn  Database   {place} could do better: {}", fault.what)
+        })?;
         print_sanitized(&format!("                 → {}", fault.hint))?;
     }
-    if !faults.is_empty() {
+    if faults.iter().any(|fault| fault.is_serious) {
         return Ok(ExitCode::FAILURE);
     }
     print_sanitized(&format!(

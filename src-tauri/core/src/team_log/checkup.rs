@@ -10,11 +10,13 @@ use crate::error::Result;
 pub struct SetupFault {
     pub what: String,
     pub hint: String,
+    /// Until it is repaired, nothing is sent. Otherwise all goes on, only not as well as it could.
+    pub is_serious: bool,
 }
 
 impl SetupFault {
     fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+        Self { what: what.into(), hint: hint.into(), is_serious: true }
     }
 }
 
@@ -46,12 +48,15 @@ const TRIGGERS: &[&str] = &["entries_never_change"];
 const FORMER_INDEXES: &[&str] =
     &["entries_by_session", "entries_by_user", "entries_by_operator", "entries_begin_once"];
 
+/// A trigger of an earlier version, which tells of entries in the transaction that inserts them: see `setup.sql`.
+const FORMER_TRIGGER: &str = "entries_are_told";
+
 const RUN_SETUP_AGAIN: &str = "Ask the database's administrator to run what `understudy audit setup` prints again, as the \
                                table's owner. All entries stay.";
 
 const RUN_SETUP: &str = "Ask the database's administrator to run what `understudy audit setup` prints.";
 
-/// Everything that is wrong; empty if all is as `setup.sql` leaves it.
+/// Everything that is wrong, what keeps entries out first; empty if all is as `setup.sql` leaves it.
 ///
 /// Fails if the database cannot be asked.
 pub async fn find_faults(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
@@ -79,6 +84,7 @@ pub async fn find_faults(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
     let mut faults = find_missing_rights(database).await?;
     faults.extend(find_missing_parts(database).await?);
     faults.extend(find_excessive_rights(database).await?);
+    faults.sort_by_key(|fault| !fault.is_serious);
     Ok(faults)
 }
 
@@ -143,6 +149,11 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
             "Ask the database's administrator why, and to switch them on again: ALTER TABLE understudy.entries ENABLE \
              TRIGGER ALL. Then run `understudy audit verify --team`.",
         ));
+    }
+    if has(FORMER_TRIGGER) {
+        let what = "it was set up by an earlier version of Understudy: its consoles wait for each other when they send \
+                    entries, and many of them wait long.";
+        faults.push(SetupFault { is_serious: false, ..SetupFault::new(what, RUN_SETUP_AGAIN) });
     }
     Ok(faults)
 }

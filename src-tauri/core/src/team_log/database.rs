@@ -37,7 +37,7 @@ impl TeamDatabase {
     pub async fn open(url: &str, vault: &Vault) -> Result<Self> {
         let database = Self::connect(url, vault).await?;
         let faults = checkup::find_faults(&database).await?;
-        match faults.into_iter().next() {
+        match faults.into_iter().find(|fault| fault.is_serious) {
             None => Ok(database),
             Some(fault) => Err(Error::new(
                 Code::DirectoryRefused,

@@ -3,7 +3,7 @@
 use understudy_core::team_log::{TeamDatabase, find_faults, render_setup};
 use understudy_test_support::postgres::PostgresServer;
 
-use super::desk::Desk;
+use super::desk::{Desk, begun, wait_for};
 use super::{CANARY, DATABASE, ROLE, start_server};
 
 async fn faults(desk: &Desk) -> Vec<String> {
@@ -111,6 +111,33 @@ async fn a_database_without_its_checks_is_refused() {
         assert!(found.iter().any(|fault| fault.contains(says)), "{sql}: {found:?}");
         assert!(TeamDatabase::open(&desk.url, &desk.vault).await.is_err());
     }
+}
+
+/// It works, slowly: so it is said, and entries are sent all the same.
+#[tokio::test]
+async fn a_trigger_that_makes_consoles_wait_is_named_and_keeps_nothing_out() {
+    let server = start_server();
+    server.sql(
+        DATABASE,
+        "CREATE FUNCTION understudy.tell_entry() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_notify(''understudy'', new.log); RETURN NULL; END';
+         CREATE TRIGGER entries_are_told AFTER INSERT ON understudy.entries
+             FOR EACH ROW EXECUTE FUNCTION understudy.tell_entry()",
+    );
+    let desk = Desk::new(&server).await;
+    let found = {
+        let database = TeamDatabase::open(&desk.url, &desk.vault).await.unwrap();
+        find_faults(&database).await.unwrap()
+    };
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].is_serious && found[0].what.contains("wait for each other"), "{found:?}");
+    assert!(found[0].hint.contains("`understudy audit setup` prints again"), "{found:?}");
+    let log = desk.open().await;
+    let sending = desk.ship(&log);
+    log.append(begun("1", "kim")).await.unwrap();
+    wait_for(&sending, |state| state.shipped == 1).await;
+    server.sql(DATABASE, &render_setup(ROLE, DATABASE));
+    assert_eq!(faults(&desk).await, Vec::<String>::new());
 }
 
 /// A database that an earlier version set up is named, and the setup can be run again: entries and rights stay.
