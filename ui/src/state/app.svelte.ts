@@ -602,10 +602,11 @@ export class App {
     await this.details.reveal(connection.id, row.id, column.name);
   }
 
-  async copy(label: string, value: string): Promise<void> {
+  /** `isMasked`: what is said of it must not repeat the value, which may be hidden again by then. */
+  async copy(label: string, value: string, isMasked = false): Promise<void> {
     try {
       await ipc.copyText(value);
-      toasts.good(texts.users.copied(label, shortName(value)));
+      toasts.good(isMasked ? texts.users.copiedMasked(label) : texts.users.copied(label, shortName(value)));
     } catch (cause) {
       toasts.failed(asFailure(cause));
     }

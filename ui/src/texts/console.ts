@@ -58,6 +58,7 @@ export const console = {
     nullValue: "No value (NULL)",
     cut: (more: number) => `… ${count(more, "more character", "more characters")}`,
     copied: (what: string, value: string) => `${what} copied: ${value}`,
+    copiedMasked: (what: string) => `${what} copied`,
     noEmail: "This user has no email address",
     id: "ID",
     email: "Email",

@@ -118,7 +118,9 @@ test("a masked value is revealed on demand, and hidden again once somebody else 
   ]);
   await user.click(await by("Hide: Company"));
   await user.click(await reveal());
-  await by("Copy Company: Northwind Traders");
+  await user.click(await by("Copy Company: Northwind Traders"));
+  expect(fake.clipboard).toEqual(["Northwind Traders"]);
+  expect(await screen.findByText("Company copied")).toBeInTheDocument();
 
   await user.click((await screen.findAllByRole("row"))[2] as HTMLElement);
   await waitFor(async () => expect((await details()).queryByText("Northwind Traders")).toBeNull());

@@ -90,7 +90,9 @@ describe("the team's audit log", () => {
     await waitFor(() => expect(rows()).toHaveLength(1));
     await user.keyboard("{ArrowDown}");
     const session = await log().findByRole("region", { name: "Session" });
-    await waitFor(() => expect(session).toHaveTextContent("Only the first 3 entries of this session are shown."));
+    await waitFor(() =>
+      expect(session).toHaveTextContent("Only the first 3 entries of this session are shown."),
+    );
     expect(within(session).queryByText("Length")).toBeNull();
   });
 
