@@ -56,11 +56,16 @@ impl CursorFile {
     /// The cursor for this log; a log that is new to the destination begins with its first entry.
     ///
     /// Fails with [`Code::FileFailed`] if the file can't be read: nothing is sent a second time just because of that.
-    pub fn load(&self, log: &str) -> Result<Cursor> {
+    pub async fn load(&self, log: &str) -> Result<Cursor> {
+        let (file, log) = (self.clone(), log.to_owned());
+        off_runtime(move || file.read(log)).await
+    }
+
+    fn read(&self, log: String) -> Result<Cursor> {
         let path = self.folder.join(format!("{}.json", self.name));
         let is_missing = |cause: std::io::Error| cause.kind() == std::io::ErrorKind::NotFound;
         if path.symlink_metadata().is_err_and(is_missing) {
-            return Ok(Cursor { log: log.to_owned(), ..Cursor::default() });
+            return Ok(Cursor { log, ..Cursor::default() });
         }
         let text = regular_file::read_text(&path, LONGEST)?;
         let cursor: Cursor = serde_json::from_str(&text).map_err(|cause| {
@@ -70,17 +75,26 @@ impl CursorFile {
                 )
                 .caused_by(cause)
         })?;
-        Ok(if cursor.log == log { cursor } else { Cursor { log: log.to_owned(), ..Cursor::default() } })
+        Ok(if cursor.log == log { cursor } else { Cursor { log, ..Cursor::default() } })
     }
 
-    pub fn store(&self, cursor: &Cursor) -> Result<()> {
-        private_folder(&self.folder)?;
+    pub async fn store(&self, cursor: &Cursor) -> Result<()> {
         let text = serde_json::to_string(cursor).map_err(Error::internal)?;
-        write_private(&self.folder.join(format!("{}.json", self.name)), &text)
+        let (folder, path) = (self.folder.clone(), self.folder.join(format!("{}.json", self.name)));
+        off_runtime(move || {
+            private_folder(&folder)?;
+            write_private(&path, &text)
+        })
+        .await
     }
 
     /// The lock of whoever sends; `None` while another console has it. A file system without locks gives it to all.
-    pub fn lock_sending(&self) -> Result<Option<File>> {
+    pub async fn lock_sending(&self) -> Result<Option<File>> {
+        let file = self.clone();
+        off_runtime(move || file.lock()).await
+    }
+
+    fn lock(&self) -> Result<Option<File>> {
         private_folder(&self.folder)?;
         let path = self.folder.join(format!("{}.lock", self.name));
         let file = File::options().create(true).truncate(false).write(true).open(&path);
@@ -92,41 +106,46 @@ impl CursorFile {
     }
 }
 
+/// A home may be on a slow network, and everything else goes on meanwhile.
+async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_cursor_is_of_one_destination_and_one_log() {
+    #[tokio::test]
+    async fn a_cursor_is_of_one_destination_and_one_log() {
         let folder = tempfile::tempdir().unwrap();
         let of = |url: &str| CursorFile::new(folder.path().join("feeds"), "webhook", url);
         let file = of("https://siem.example/a");
-        let first = file.load("log-1").unwrap();
+        let first = file.load("log-1").await.unwrap();
         assert_eq!((first.acknowledged, first.sending), (0, None));
         let moved = Cursor { acknowledged: 7, hash: "ab".into(), sending: Some(9), ..first };
-        file.store(&moved).unwrap();
-        assert_eq!(file.load("log-1").unwrap(), moved);
-        assert_eq!(file.load("log-2").unwrap().acknowledged, 0, "another log has another first entry");
-        assert_eq!(of("https://siem.example/b").load("log-1").unwrap().acknowledged, 0);
+        file.store(&moved).await.unwrap();
+        assert_eq!(file.load("log-1").await.unwrap(), moved);
+        assert_eq!(file.load("log-2").await.unwrap().acknowledged, 0, "another log has another first entry");
+        assert_eq!(of("https://siem.example/b").load("log-1").await.unwrap().acknowledged, 0);
     }
 
-    #[test]
-    fn a_damaged_cursor_is_said_and_not_taken_for_none() {
+    #[tokio::test]
+    async fn a_damaged_cursor_is_said_and_not_taken_for_none() {
         let folder = tempfile::tempdir().unwrap();
         let file = CursorFile::new(folder.path().to_owned(), "otlp", "https://siem.example");
-        file.store(&Cursor::default()).unwrap();
+        file.store(&Cursor::default()).await.unwrap();
         let path = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         std::fs::write(path, "{").unwrap();
-        assert_eq!(file.load("log-1").unwrap_err().code, Code::FileFailed);
+        assert_eq!(file.load("log-1").await.unwrap_err().code, Code::FileFailed);
     }
 
-    #[test]
-    fn only_one_sends_at_a_time() {
+    #[tokio::test]
+    async fn only_one_sends_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let file = CursorFile::new(folder.path().to_owned(), "otlp", "https://siem.example");
-        let held = file.lock_sending().unwrap();
-        assert!(held.is_some() && file.lock_sending().unwrap().is_none());
+        let held = file.lock_sending().await.unwrap();
+        assert!(held.is_some() && file.lock_sending().await.unwrap().is_none());
         drop(held);
-        assert!(file.lock_sending().unwrap().is_some());
+        assert!(file.lock_sending().await.unwrap().is_some());
     }
 }

@@ -35,7 +35,8 @@ pub async fn read_progress(
     let log = lines.log_id().await?;
     let mut found = Vec::new();
     for target in FeedTarget::list(config) {
-        let cursor = CursorFile::new(folder.to_owned(), target.kind().as_str(), target.url()).load(&log)?;
+        let cursor =
+            CursorFile::new(folder.to_owned(), target.kind().as_str(), target.url()).load(&log).await?;
         let mut missing = Vec::new();
         for name in request::secret_names(&target) {
             if vault.secret_state(&SecretName::new(TEAM, &name)).await? == SecretState::Missing {
@@ -63,7 +64,8 @@ pub async fn read_acknowledged_by_all(
     let log = lines.log_id().await?;
     let mut least: Option<i64> = None;
     for target in FeedTarget::list(config) {
-        let cursor = CursorFile::new(folder.to_owned(), target.kind().as_str(), target.url()).load(&log)?;
+        let cursor =
+            CursorFile::new(folder.to_owned(), target.kind().as_str(), target.url()).load(&log).await?;
         // What another file had in the log's place was acknowledged, but nothing of this one.
         let acknowledged = if lines.has_link(&cursor.last_link()).await? { cursor.acknowledged } else { 0 };
         least = Some(least.map_or(acknowledged, |least| least.min(acknowledged)));

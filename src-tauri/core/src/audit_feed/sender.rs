@@ -129,9 +129,9 @@ impl FeedSender {
 
     /// Sends until something prevents it.
     async fn send(&mut self, failures: &mut usize) -> Result<std::convert::Infallible, Pause> {
-        let _alone: File = self.cursor.lock_sending()?.ok_or(Pause::AnotherSends)?;
+        let _alone: File = self.cursor.lock_sending().await?.ok_or(Pause::AnotherSends)?;
         let log = self.lines.log_id().await?;
-        let mut cursor = self.cursor.load(&log)?;
+        let mut cursor = self.cursor.load(&log).await?;
         // Told by whatever is published next: also if it is a fault.
         let acknowledged = cursor.acknowledged;
         self.state.send_if_modified(|state| {
@@ -162,7 +162,7 @@ impl FeedSender {
                 hash: batch.last_hash().to_owned(),
                 sending: None,
             };
-            self.cursor.store(&cursor)?;
+            self.cursor.store(&cursor).await?;
             self.publish(Some(cursor.acknowledged), None, None).await;
         }
     }
@@ -181,7 +181,7 @@ impl FeedSender {
         let Some(newest) = lines.last() else { return Ok(None) };
         if cursor.sending.is_none() {
             cursor.sending = Some(newest.id);
-            self.cursor.store(cursor)?;
+            self.cursor.store(cursor).await?;
         }
         Ok(Some(Batch { log: cursor.log.clone(), lines }))
     }
