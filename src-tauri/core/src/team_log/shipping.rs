@@ -23,14 +23,9 @@ const PORTION: u32 = 500;
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Other runs, such as the command line, write to the same log and tell nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// The pauses before it is tried again; the last one repeats.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
+/// The pauses in seconds before it is tried again; the last one repeats. A server that restarts is back within seconds,
+/// and then its entries should be there soon; one that is down for longer is not to be troubled by all consoles.
+const PAUSES: [f64; 12] = [0.2, 0.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 5.0, 10.0, 30.0];
 
 /// Why nothing more can be sent now.
 enum Stop {
@@ -91,7 +86,7 @@ impl Shipper {
             self.publish(None, Some(error), is_contradictory).await;
             let pause = PAUSES[failures.min(PAUSES.len() - 1)];
             failures += 1;
-            self.pause(pause).await;
+            self.pause(Duration::from_secs_f64(pause)).await;
         }
     }
 
