@@ -183,7 +183,7 @@ async fn use_address(
 ) -> Result<&'static str> {
     let url = app.state::<Arc<SessionWindows>>().page_address(window).await?;
     if console.contains_secret(session, &url)? {
-        let message = "This page's address contains a secret of the sign-in, so it stays in the session.";
+        let message = "This page's address contains a secret of the sign-in or a masked value, so it stays in the session.";
         return Err(Error::new(Code::PolicyRefused, message)
             .with_hint("Go to another page of the application, then try again."));
     }

@@ -213,7 +213,7 @@ async fn the_address_of_a_one_time_link_is_neither_copied_nor_opened_elsewhere()
     console.ui.switch_to("bar.html").await?;
     for keys in ["ctrl+shift+c", "ctrl+shift+o"] {
         stage.desktop.press(&window, &[keys]).await?;
-        let refusal = "This page's address contains a secret of the sign-in, so it stays in the session.";
+        let refusal = "This page's address contains a secret of the sign-in or a masked value, so it stays in the session.";
         console.ui.with_text("status", refusal).await?;
         // What the bar has said is gone.
         console.ui.session().refresh().await?;
