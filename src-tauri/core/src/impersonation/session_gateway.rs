@@ -409,8 +409,7 @@ impl SessionEvents {
             && choice == OffSiteChoice::OpenInBrowser
             && asked.target.as_str() != url
         {
-            let message =
-                "This page's address contains a secret of the sign-in or a masked value, so no other program may get it.";
+            let message = "This page's address contains a secret of the sign-in or a masked value, so no other program may get it.";
             return Err(Error::new(Code::PolicyRefused, message)
                 .with_hint("Stay, or go there in this session if you trust the site."));
         }
