@@ -51,7 +51,8 @@ pub async fn measure() -> Result<()> {
     mariadb.sql(
         "mysql",
         &format!(
-            "CREATE DATABASE acme; CREATE TABLE acme.users (id int PRIMARY KEY, email varchar(60) UNIQUE);
+            "SET GLOBAL max_connections = 200;
+             CREATE DATABASE acme; CREATE TABLE acme.users (id int PRIMARY KEY, email varchar(60) UNIQUE);
              INSERT INTO acme.users SELECT seq, concat('user', seq, '@example.com') FROM seq_1_to_{USERS};
              CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'; GRANT SELECT ON acme.* TO reader@'%'"
         ),

@@ -143,7 +143,7 @@ pub async fn measure(engine: &str, rows: u64) -> Result<()> {
             let settings = ["shared_buffers=2GB", "max_wal_size=8GB", "maintenance_work_mem=1GB"];
             let server = PostgresServer::start_with(&settings);
             let pad = |g: &str| format!("lpad({g}::text, 9, '0')");
-            let script = script(rows, "text", |to| format!("generate_series(1, {to}) g"), pad, "||");
+            let script = script(rows, "text", |to| format!("generate_series(1::bigint, {to}) g"), pad, "||");
             server.sql("postgres", &script);
             server.sql(
                 "postgres",
