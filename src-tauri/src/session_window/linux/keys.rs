@@ -17,9 +17,9 @@ pub(super) fn to_page_event(event: &EventKey, is_loading: bool) -> Option<PageEv
     );
     let pressed = event.keyval();
     if state == ModifierType::CONTROL_MASK
-        && let Some(digit @ 1..) = pressed.to_unicode().and_then(|char| char.to_digit(10))
+        && let Some(number) = to_session_number(pressed.to_unicode(), event.hardware_keycode())
     {
-        return Some(PageEvent::Session(digit as usize));
+        return Some(PageEvent::Session(number));
     }
     let action = match pressed {
         key::Escape if is_loading && state.is_empty() => BarAction::Stop,
@@ -40,6 +40,18 @@ pub(super) fn to_page_event(event: &EventKey, is_loading: bool) -> Option<PageEv
         _ => return None,
     };
     Some(PageEvent::Key(action))
+}
+
+/// The session's number that a key stands for, with Ctrl: by what is on it, or, where digits need Shift, by its place in
+/// the row of digits. Keys that zoom stay what they are: on a French keyboard, `-` is where others have 6.
+fn to_session_number(typed: Option<char>, place: u16) -> Option<usize> {
+    let number = match typed {
+        Some(digit) if digit.is_ascii_digit() => digit.to_digit(10)?,
+        Some('-' | '+' | '=') => return None,
+        // X11 and Wayland number the keys alike, whatever is on them.
+        _ => u32::from(place.checked_sub(9)?),
+    };
+    (1..=9).contains(&number).then_some(number as usize)
 }
 
 /// What a letter asks for, with Ctrl.
@@ -63,4 +75,30 @@ fn to_letter_action(letter: char, shift: bool) -> Option<BarAction> {
         'k' if !shift => BarAction::OpenPalette,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_session_numbers_on_every_keyboard() {
+        // What is typed without Shift, by a German and a French keyboard; and a keypad, whose keys are elsewhere.
+        for (typed, place, number) in [
+            ('1', 10, Some(1)),
+            ('9', 18, Some(9)),
+            ('0', 19, None),
+            ('&', 10, Some(1)),
+            ('é', 11, Some(2)),
+            ('ç', 18, Some(9)),
+            ('-', 15, None),
+            ('=', 21, None),
+            ('à', 19, None),
+            ('7', 79, Some(7)),
+            ('q', 24, None),
+        ] {
+            assert_eq!(to_session_number(Some(typed), place), number, "{typed} {place}");
+        }
+        assert_eq!((to_session_number(None, 12), to_session_number(None, 9)), (Some(3), None));
+    }
 }
