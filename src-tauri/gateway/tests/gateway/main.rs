@@ -17,5 +17,6 @@ mod leaving;
 mod passing;
 mod preload;
 mod proxies;
+mod recording;
 mod session;
 mod writes;
