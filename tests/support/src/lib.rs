@@ -51,6 +51,8 @@ pub mod sshd;
 #[cfg(target_os = "linux")]
 pub mod stage;
 #[cfg(target_os = "linux")]
+pub mod team_pictures;
+#[cfg(target_os = "linux")]
 pub mod team_server;
 #[cfg(target_os = "linux")]
 pub mod tour;

@@ -144,7 +144,7 @@ pub async fn run_to_end(command: &mut Command, input: &str) -> Result<Output> {
 
 /// The running console, and what its operator does.
 pub struct Console<'a> {
-    stage: &'a Stage,
+    pub stage: &'a Stage,
     pub ui: Browser,
     /// The driver's handle of the console's page.
     page: WindowHandle,

@@ -1,4 +1,5 @@
-//! A walk through the main job on a screen of its own: `tour PATH-OF-UNDERSTUDY [FOLDER]`.
+//! A walk through the main job on a screen of its own: `tour PATH-OF-UNDERSTUDY [FOLDER]`. With `team` after the folder, the
+//! pictures of a team at work instead, which need PostgreSQL's programs.
 //!
 //! Starts the demo, searches, signs in as a user and ends the session. Prints what the demo's application received, and
 //! takes the screenshots for the README and the docs.
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 use crate::stage::{Console, Stage};
 use crate::wait::until;
-use crate::{day_pictures, session_pictures};
+use crate::{day_pictures, session_pictures, team_pictures};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use thirtyfour::prelude::*;
@@ -16,12 +17,22 @@ use thirtyfour::prelude::*;
 /// The program `tour`.
 pub async fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let binary = arguments.next().context("usage: tour PATH-OF-UNDERSTUDY [FOLDER]")?.canonicalize()?;
+    let binary =
+        arguments.next().context("usage: tour PATH-OF-UNDERSTUDY [FOLDER [team]]")?.canonicalize()?;
     let folder = arguments.next().unwrap_or_else(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
         root.join("target/tour")
     });
     std::fs::create_dir_all(&folder)?;
+    if arguments.next().is_some_and(|what| what == Path::new("team")) {
+        for theme in ["light", "dark"] {
+            team_pictures::take_pictures(&binary, &folder, theme)
+                .await
+                .with_context(|| format!("the team in {theme}"))?;
+        }
+        say(&format!("\nPictures are in {}", folder.display()));
+        return Ok(());
+    }
     for theme in ["light", "dark"] {
         walk(&binary, &folder, theme).await.with_context(|| format!("the tour in {theme}"))?;
         session_pictures::take_pictures(&binary, &folder, theme)
