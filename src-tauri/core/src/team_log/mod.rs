@@ -74,6 +74,7 @@ impl TeamLog {
             retry: wanted,
             stop: stop.clone(),
             told: None,
+            checked: None,
         };
         tokio::spawn(shipper.run());
         let (config, vault, lines) = (config.clone(), vault.clone(), audit.lines());

@@ -4,7 +4,7 @@
 //! interrupted. Several consoles may send the same log at once: the database keeps one of each entry, and they compare
 //! its hash with theirs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -23,6 +23,8 @@ const PORTION: u32 = 500;
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Other runs, such as the command line, write to the same log and tell nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// For so long, a database that was as it should be is taken to be so.
+const CHECK_AGAIN: Duration = Duration::from_secs(60);
 /// The pauses in seconds before it is tried again; the last one repeats. A server that restarts is back within seconds,
 /// and then its entries should be there soon; one that is down for longer is not to be troubled by all consoles.
 const PAUSES: [f64; 12] = [0.2, 0.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 5.0, 10.0, 30.0];
@@ -57,6 +59,8 @@ pub(super) struct Shipper {
     pub(super) stop: CancellationToken,
     /// The last entry that the team's other consoles were told of; `None` before the first of this run.
     pub(super) told: Option<i64>,
+    /// When the database was last compared with the setup, and fitted.
+    pub(super) checked: Option<Instant>,
 }
 
 impl Shipper {
@@ -124,7 +128,7 @@ impl Shipper {
         if self.lines.log_id().await? != log {
             return Err(Stop::Contradiction(another_log()));
         }
-        let database = TeamDatabase::open(&self.url, &self.vault).await?;
+        let database = self.connect().await?;
         let mut last = find_last(&database, &self.lines, &log).await?;
         self.told.get_or_insert(last.number);
         loop {
@@ -162,6 +166,17 @@ impl Shipper {
                 self.tell(&database, &log, &last).await?;
             }
         }
+    }
+
+    /// Connects to a database that is as it should be. After a short interruption, that is not found out again: when a
+    /// server restarts, all consoles come back at once.
+    async fn connect(&mut self) -> Result<TeamDatabase> {
+        if self.checked.is_some_and(|checked| checked.elapsed() < CHECK_AGAIN) {
+            return TeamDatabase::connect(&self.url, &self.vault).await;
+        }
+        let database = TeamDatabase::open(&self.url, &self.vault).await?;
+        self.checked = Some(Instant::now());
+        Ok(database)
     }
 
     /// Tells the consoles that listen of what was sent. If the connection is lost before, they are told over the next one.

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
 use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::task::JoinSet;
 use understudy_core::audit::{AuditLog, EndCause, Entry, Event};
 use understudy_core::team_log::{TeamDatabase, TeamLog, render_setup, verify_team_log};
@@ -70,6 +71,7 @@ async fn measure_team() {
     }
     println!("{consoles} consoles connected");
     let written = Arc::new(AtomicU64::new(0));
+    let listening = tokio::spawn(listen(server.port()));
     let (begin, began_at) = (Instant::now(), now_ms());
     let mut working = JoinSet::new();
     for (at, (_, log, _)) in team.iter().enumerate() {
@@ -80,6 +82,17 @@ async fn measure_team() {
     let third = Duration::from_secs(seconds / 3);
     tokio::time::sleep(third).await;
     let disturbed_at = now_ms();
+    // What another console would know: the session's ID says when it began.
+    listening.abort();
+    let mut told = TOLD.lock().clone();
+    told.sort_unstable();
+    let share = |percent: usize| told.get(told.len() * percent / 100).copied().unwrap_or_default();
+    println!(
+        "told of {} sessions, undisturbed: p50 {} ms, p99 {} ms after they began",
+        told.len(),
+        share(50),
+        share(99)
+    );
     let mut cut = 0;
     for _ in 0..5 {
         let gone = server.sql(
@@ -137,6 +150,26 @@ async fn measure_team() {
     );
 }
 
+/// How many milliseconds after its beginning each session was told of.
+static TOLD: Mutex<Vec<i64>> = Mutex::new(Vec::new());
+
+/// Listens as a console does, and takes note of each session that begins.
+async fn listen(port: u16) {
+    let options = log_in(port);
+    let pool = PgPoolOptions::new().connect_with(options).await.unwrap();
+    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    listener.listen("understudy").await.unwrap();
+    while let Ok(told) = listener.recv().await {
+        let told: serde_json::Value = serde_json::from_str(told.payload()).unwrap();
+        let session = told["session"].as_str().and_then(|id| uuid::Uuid::parse_str(id).ok());
+        let began = session.and_then(|id| id.get_timestamp()).map(|time| time.to_unix());
+        if let (Some((seconds, nanoseconds)), "begun") = (began, told["event"].as_str().unwrap_or_default()) {
+            let began_ms = i64::try_from(seconds * 1000 + u64::from(nanoseconds / 1_000_000)).unwrap();
+            TOLD.lock().push(now_ms() - began_ms);
+        }
+    }
+}
+
 /// Sessions one after the other: begun, active, ended.
 async fn work(log: AuditLog, at: usize, pause: Duration, until: Instant, written: Arc<AtomicU64>) {
     // Not all at the same moment.
@@ -171,15 +204,7 @@ async fn fill(server: &PostgresServer, entries: u64) {
 }
 
 async fn fill_desks(server: &PostgresServer, desks: RangeInclusive<u64>) {
-    let mut connection = PgConnectOptions::new_without_pgpass()
-        .host("127.0.0.1")
-        .port(server.port())
-        .username(ADMIN)
-        .password(ADMIN_PASSWORD)
-        .database(DATABASE)
-        .connect()
-        .await
-        .unwrap();
+    let mut connection = log_in(server.port()).connect().await.unwrap();
     sqlx::raw_sql("SET session_replication_role = replica").execute(&mut connection).await.unwrap();
     for desk in desks {
         let mut copying = connection
@@ -191,6 +216,16 @@ async fn fill_desks(server: &PostgresServer, desks: RangeInclusive<u64>) {
         copying.send(render_log(desk)).await.unwrap();
         copying.finish().await.unwrap();
     }
+}
+
+/// As the server's administrator.
+fn log_in(port: u16) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port)
+        .username(ADMIN)
+        .password(ADMIN_PASSWORD)
+        .database(DATABASE)
 }
 
 /// A log as rows of `COPY`. Nothing in them needs an escape.
