@@ -84,6 +84,10 @@ pub async fn find_faults(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
     let mut faults = find_missing_rights(database).await?;
     faults.extend(find_missing_parts(database).await?);
     faults.extend(find_excessive_rights(database).await?);
+    // Until PostgreSQL 15, only superusers could.
+    if version >= 150_000 {
+        faults.extend(find_ways_around_checks(database).await?);
+    }
     faults.sort_by_key(|fault| !fault.is_serious);
     Ok(faults)
 }
@@ -156,6 +160,29 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
         faults.push(SetupFault { is_serious: false, ..SetupFault::new(what, RUN_SETUP_AGAIN) });
     }
     Ok(faults)
+}
+
+/// Whether the role may switch off the checks of its own statements, itself or as another role that it can become.
+async fn find_ways_around_checks(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+    let roles: Vec<String> = sqlx::query_scalar(
+        "SELECT r.rolname::text FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND NOT r.rolsuper
+             AND has_parameter_privilege(r.oid, 'session_replication_role', 'SET')",
+    )
+    .fetch_all(database.pool())
+    .await
+    .map_err(|error| database.explain(error))?;
+    let to_fault = |role: String| {
+        SetupFault::new(
+            format!(
+                "the role \"{role}\" could switch off the checks of new entries (session_replication_role)."
+            ),
+            format!(
+                "Ask the database's administrator to take that away: REVOKE SET ON PARAMETER session_replication_role \
+                 FROM \"{role}\"."
+            ),
+        )
+    };
+    Ok(roles.into_iter().map(to_fault).collect())
 }
 
 /// What the role could do to the log, itself or as another role that it can become.

@@ -61,6 +61,11 @@ async fn a_role_that_could_do_more_is_refused() {
             "REVOKE CREATE ON SCHEMA understudy FROM X",
             "create things",
         ),
+        (
+            "GRANT SET ON PARAMETER session_replication_role TO X",
+            "REVOKE SET ON PARAMETER session_replication_role FROM X",
+            "could switch off the checks",
+        ),
         ("GRANT chief TO X", "REVOKE chief FROM X", "could change entries, as a member of \"chief\""),
         ("GRANT pg_write_server_files TO X", "REVOKE pg_write_server_files FROM X", "server's files"),
         ("ALTER ROLE X CREATEROLE", "ALTER ROLE X NOCREATEROLE", "give itself more rights"),
