@@ -118,10 +118,15 @@ impl<'a, D: Dialect> Pager<'a, D> {
         let first = self.segments.pop()?;
         let mut together = vec![first];
         let reach = self.plan.passes[first.pass].reach;
+        // Records lead to users who are there, so what is only similar is seldom asked for: each branch costs the planner.
+        let mut leads = self.plan.passes[first.pass].tier == Tier::Related;
         while reach == AccessPath::Quick
+            && !leads
             && self.segments.last().is_some_and(|next| self.plan.passes[next.pass].reach == AccessPath::Quick)
         {
-            together.extend(self.segments.pop());
+            let next = self.segments.pop();
+            leads = next.is_some_and(|next| self.plan.passes[next.pass].tier == Tier::Related);
+            together.extend(next);
         }
         self.asked = first.pass;
         let from = self.from.take();
