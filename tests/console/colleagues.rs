@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Map;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use understudy_core::access::SessionMode;
 use understudy_core::audit::EndCause;
 use understudy_core::colleagues::{ColleagueSession, Presence, TeamLogReach};
@@ -125,6 +127,47 @@ async fn the_session_of_a_killed_console_is_said_to_be_unsure_and_gone_after_its
 
     bo.clock.advance_by(Duration::from_mins(32));
     sees(&mut bo, <[_]>::is_empty).await;
+}
+
+/// Any role that may log in can take a lock alone, and hold it.
+#[tokio::test]
+async fn nobody_keeps_a_console_from_watching_by_holding_its_lock() {
+    let server = team_server();
+    let url = server.url("understudy", "audit");
+    let mut bo = desk_of("Bo", &url).await;
+    bo.presence(is_known).await;
+    let lock = server.sql(
+        "audit",
+        "SELECT classid::bigint::bit(32)::int || ',' || objid::bigint::bit(32)::int FROM pg_locks
+         WHERE locktype = 'advisory' AND objsubid = 2",
+    );
+    let mut holder = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username("understudy")
+        .database("audit")
+        .connect()
+        .await
+        .expect("connects");
+    // It waits for Bo's connection to end.
+    let holding = tokio::spawn(async move {
+        let taken = format!("SELECT pg_advisory_lock({lock})");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(taken)).execute(&mut holder).await.expect("it gets it");
+        holder
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    until("the other to wait", async || Ok((server.sql("audit", waits) == "1").then_some(())))
+        .await
+        .expect("it does");
+    server.sql(
+        "audit",
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted",
+    );
+    let holder = holding.await.expect("no panic");
+    bo.presence(|presence| !is_known(presence)).await;
+    bo.clock.advance_by(Duration::from_secs(1));
+    bo.presence(is_known).await;
+    drop(holder);
 }
 
 /// Any role may notify: who names the beginning of a session that is over brings nobody back into the account.

@@ -67,9 +67,10 @@ fn list_columns() -> String {
     )
 }
 
-/// Says that a console with this log is connected, for as long as this connection lasts.
+/// Says that a console with this log is connected, for as long as this connection lasts. Does not wait: another role may
+/// hold the lock alone, to keep this console from watching.
 pub(super) async fn announce_console(listener: &mut PgListener, log: &str) -> sqlx::Result<()> {
-    sqlx::query("SELECT pg_advisory_lock_shared($1, hashtext($2))")
+    sqlx::query("SELECT pg_try_advisory_lock_shared($1, hashtext($2))")
         .bind(CONSOLES)
         .bind(log)
         .execute(listener)
