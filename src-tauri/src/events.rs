@@ -78,6 +78,10 @@ fn forward_notice(app: &AppHandle, told: Notice) -> tauri::Result<()> {
             notification::approval_asked(app, &request);
             Ok(())
         }
+        Notice::GlassBroken(sessions) => {
+            notification::glass_broken(app, sessions);
+            Ok(())
+        }
         Notice::Presence(presence) => app.emit_to(CONSOLE, "presence", presence),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
         Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
@@ -133,7 +137,7 @@ pub async fn run_session_commands(
                     show_in_bar(&app, &window, &toast);
                 }
                 SessionCommand::CopySummary { session, window } => {
-                    let toast = match copy_summary(&app, &console, &session) {
+                    let toast = match copy_summary(&app, &console, &session).await {
                         Ok(()) => Toast::success("Summary copied"),
                         Err(error) => Toast::from_error(&error),
                     };
@@ -197,8 +201,8 @@ async fn use_address(
 }
 
 /// Copies what happened in a session, for its ticket: as HTML for editors that take it, as Markdown for the others.
-pub fn copy_summary(app: &AppHandle, console: &Console, session: &str) -> Result<()> {
-    let SummaryText { markdown, html, .. } = console.summarize_session(session)?;
+pub async fn copy_summary(app: &AppHandle, console: &Console, session: &str) -> Result<()> {
+    let SummaryText { markdown, html, .. } = console.copy_summary(session).await?;
     app.clipboard().write_html(html, Some(markdown)).map_err(Error::internal)
 }
 

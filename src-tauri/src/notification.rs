@@ -1,5 +1,5 @@
-//! Desktop notifications for the agent while they look at something else: a session is about to end, or why a start
-//! opens nothing yet.
+//! Desktop notifications for the agent while they look at something else: a session is about to end, a colleague asks for
+//! approval or goes on without it, or why a start opens nothing yet.
 //!
 //! Lock screens show notifications, so they say where, but never whom or why. Without a notification service they are
 //! silently dropped: the bar and the console say the same.
@@ -32,6 +32,24 @@ pub fn approval_asked(app: &AppHandle, request: &ApprovalRequest) {
         format!("A colleague asks for approval: {connection}"),
         "Approve or decline it in Understudy within 10 minutes.".into(),
     );
+}
+
+/// Announces that so many sessions have begun without the approval that they need.
+pub fn glass_broken(app: &AppHandle, sessions: usize) {
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        let _ = window.request_user_attention(Some(UserAttentionType::Critical));
+    }
+    let (title, text) = describe_broken_glass(sessions);
+    show_notification(app, title, text.into());
+}
+
+/// The title and the text.
+fn describe_broken_glass(sessions: usize) -> (String, &'static str) {
+    let title = match sessions {
+        1 => "A colleague has signed in without approval".into(),
+        sessions => format!("Colleagues have begun {sessions} sessions without approval"),
+    };
+    (title, "Understudy says who, as whom and why.")
 }
 
 /// Shows a notification.

@@ -130,6 +130,8 @@ pub enum Notice {
     Approvals(Vec<ApprovalRequest>),
     /// A colleague asks for approval.
     ApprovalAsked(ApprovalRequest),
+    /// So many sessions have begun without the approval that they need. A message in the window says which.
+    GlassBroken(usize),
     /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),
     /// A database that sleeps when idle is starting up, or no longer is.

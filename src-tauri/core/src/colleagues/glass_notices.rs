@@ -75,6 +75,9 @@ impl Colleagues {
 
     /// Tells of so many; `rows` are the latest of them, oldest first.
     fn tell_broken_glass(&self, all: usize, rows: &[TeamEntry], server_ms: i64) {
+        if all > 0 {
+            self.notices.send(Notice::GlassBroken(all));
+        }
         if all <= MOST_TOASTS && rows.len() == all {
             for row in rows {
                 self.notices.send(Notice::Toast(describe_one(row, server_ms)));
