@@ -8,6 +8,7 @@ import ClipboardCopy from "@lucide/svelte/icons/clipboard-copy";
 import Copy from "@lucide/svelte/icons/copy";
 import CopyPlus from "@lucide/svelte/icons/copy-plus";
 import Eraser from "@lucide/svelte/icons/eraser";
+import ExternalLink from "@lucide/svelte/icons/external-link";
 import FileOutput from "@lucide/svelte/icons/file-output";
 import FileText from "@lucide/svelte/icons/file-text";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
@@ -212,6 +213,15 @@ export const actions: Action[] = [
     ofList: true,
     possible: hasUser,
     run: (app) => void app.copyLink(),
+  },
+  {
+    id: "open-user-page",
+    label: texts.actions.openPage,
+    icon: ExternalLink,
+    chords: [],
+    ofList: true,
+    possible: (app) => hasUser(app) && app.connection?.has_user_page === true,
+    run: (app) => void app.openUserPage(),
   },
   ...(["json", "csv", "sql"] as const).map((form): Action => ({
     id: `copy-${form}`,

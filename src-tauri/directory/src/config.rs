@@ -61,6 +61,9 @@ pub struct DirectoryConfig {
     /// `[directory.ssh]`: the computer through which the database is reached.
     #[serde(default)]
     pub ssh: Option<SshConfig>,
+    /// The page about a user in the team's own tool; a template: `https://crm.acme.com/people/{{ user.id }}`.
+    #[serde(default)]
+    pub page: Option<String>,
     /// `[[directory.related]]`: tables whose rows belong to users, such as orders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<RelatedTable>,
@@ -184,6 +187,7 @@ impl DirectoryConfig {
             patience: default_patience(),
             password_command: None,
             ssh: None,
+            page: None,
             related: Vec::new(),
             origin: None,
         }
@@ -216,6 +220,7 @@ impl DirectoryConfig {
             columns,
             masked: Vec::new(),
             search: Some(related.identify.clone()),
+            page: None,
             related: Vec::new(),
             origin: Some(RelatedOrigin {
                 key: format!("directory.related[{at}]"),

@@ -192,6 +192,11 @@ commands! {
             Ok(())
         }
 
+        /// Opens the page about a user in the operator's own browser.
+        open_user_page [core: Core<'_>] (connection: String, user: String) -> () {
+            open_in_browser(&core.user_page(&connection, &user).await?)
+        }
+
         /// Opens the page about a record in the operator's own browser.
         open_record [core: Core<'_>] (connection: String, related: usize, record: Row) -> () {
             open_in_browser(&core.record_page(&connection, related, &record).await?)
@@ -283,7 +288,7 @@ commands! {
 
         /// Copies what happened in a session that runs, or that has ended in this run, for its ticket.
         copy_session_summary [app: AppHandle, core: Core<'_>] (session: String) -> () {
-            copy_summary(&app, &core, &session)
+            copy_summary(&app, &core, &session).await
         }
 
         /// What a session's summary would put into its ticket, to be read before it is sent.
@@ -303,7 +308,7 @@ commands! {
 
         /// Throws it away.
         discard_message [core: Core<'_>] (id: String) -> () {
-            core.discard_message(&id)
+            core.discard_message(&id).await
         }
 
         extend_session [core: Core<'_>] (session: String) -> SessionView {

@@ -30,4 +30,8 @@ engine: string,
 /**
  * The sign-in dialog may ask for more than a reason.
  */
-has_form: boolean, };
+has_form: boolean, 
+/**
+ * There is a page about each user in the team's own tool.
+ */
+has_user_page: boolean, };

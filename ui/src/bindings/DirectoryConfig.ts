@@ -68,6 +68,10 @@ password_command?: Array<string> | null,
  */
 ssh?: SshConfig | null, 
 /**
+ * The page about a user in the team's own tool; a template: `https://crm.acme.com/people/{{ user.id }}`.
+ */
+page?: string | null, 
+/**
  * `[[directory.related]]`: tables whose rows belong to users, such as orders.
  */
 related?: Array<RelatedTable>, };

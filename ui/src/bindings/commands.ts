@@ -23,8 +23,8 @@ import type { Info } from "./Info";
 import type { LatestSession } from "./LatestSession";
 import type { LeaveAnswer } from "./LeaveAnswer";
 import type { ListRequest } from "./ListRequest";
-import type { ListedEntry } from "./ListedEntry";
 import type { ListedPage } from "./ListedPage";
+import type { ListedSession } from "./ListedSession";
 import type { LogFormat } from "./LogFormat";
 import type { Moved } from "./Moved";
 import type { OffSiteChoice } from "./OffSiteChoice";
@@ -79,6 +79,7 @@ export type Commands = {
   save_arrangement: { args: { connection: string, arrangement: Arrangement }, result: null },
   list_records: { args: { connection: string, request: RecordsRequest, number: number }, result: Page },
   stop_records: { args: { number: number }, result: null },
+  open_user_page: { args: { connection: string, user: string }, result: null },
   open_record: { args: { connection: string, related: number, record: Row }, result: null },
   recent_reasons: { args: { connection: string }, result: Array<string> },
   prepare_window: { args: { connection: string }, result: null },
@@ -135,12 +136,12 @@ export type Commands = {
   export_connection: { args: { connection: string, path: string }, result: null },
   order_connections: { args: { order: Array<string> }, result: null },
   list_entries: { args: { text: string, before: number | null, turn: number }, result: EntryPage },
-  session_entries: { args: { session: string }, result: Array<ListedEntry> },
+  session_entries: { args: { session: string }, result: ListedSession },
   count_sessions: { args: {}, result: SessionCounts },
   read_log_search: { args: { text: string }, result: Highlights },
   complete_log_search: { args: { text: string, caret: number }, result: Array<Suggestion> },
   list_team_entries: { args: { text: string, before: TeamLogPlace | null, turn: number }, result: TeamEntryPage },
-  team_session_entries: { args: { log: string, session: string, turn: number }, result: Array<ListedEntry> },
+  team_session_entries: { args: { log: string, session: string, turn: number }, result: ListedSession },
   count_team_sessions: { args: { turn: number }, result: SessionCounts },
   complete_team_log_search: { args: { text: string, caret: number, turn: number }, result: Array<Suggestion> },
   verify_team_log: { args: { turn: number }, result: VerificationReport },

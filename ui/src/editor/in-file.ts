@@ -21,7 +21,7 @@ const BY_KIND: Record<Exclude<SignInKind, "forest">, string[]> = {
 };
 
 export const IN_FILE = {
-  directory: ["directory.masked", "directory.ssh", "directory.password_command"],
+  directory: ["directory.page", "directory.masked", "directory.ssh", "directory.password_command"],
   verify: ["sign_in.verify.headers"],
   sign_out: ["sign_out.headers", "sign_out.body", "sign_out.encoding", "sign_out.steps"],
   ticket: ["ticket.note", "ticket.evidence"],

@@ -470,6 +470,13 @@ export class App {
     });
   }
 
+  /** The page about the selected user in the team's own tool. */
+  async openUserPage(): Promise<void> {
+    const { search, connection } = this;
+    const row = search?.row;
+    if (row && connection) await this.#orSay(() => ipc.openUserPage(connection.id, row.id));
+  }
+
   async openDemoHelpdesk(): Promise<void> {
     await this.#orSay(() => ipc.openDemoHelpdesk());
   }

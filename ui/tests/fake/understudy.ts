@@ -306,6 +306,7 @@ function commands(fake: Fake): Answers {
     list_records: ({ request }) => fake.records(request as RecordsRequest),
     stop_records: () => null,
     open_record: () => null,
+    open_user_page: () => null,
     recent_reasons: () => fake.reasons,
     prepare_window: () => null,
     discard_window: () => null,
@@ -359,6 +360,7 @@ function commands(fake: Fake): Answers {
       source: "demo",
       engine: "SQLite",
       has_form: false,
+      has_user_page: false,
     }),
     read_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
@@ -657,6 +659,7 @@ export function summary(
     may_break_glass: false,
     engine: "PostgreSQL",
     has_form: false,
+    has_user_page: false,
   };
 }
 

@@ -141,6 +141,23 @@ test("values that are few and short are labels, and no one's name is", async () 
 });
 
 describe("the menu of a cell", () => {
+  test("opens the user's page in the team's own tool, if the connection names one", async () => {
+    render(App);
+    await grid();
+    await menu(1, "Plan");
+    expect(screen.queryByRole("menuitem", { name: "Open in your team's tool" })).toBeNull();
+    await user.keyboard("{Escape}");
+    fake.emit("connections", {
+      ...fake.state,
+      connections: fake.state.connections.map((one) => ({ ...one, has_user_page: true })),
+    });
+    await menu(1, "Plan");
+    await user.click(await screen.findByRole("menuitem", { name: "Open in your team's tool" }));
+    expect(fake.called("open_user_page").map(({ args }) => args)).toEqual([
+      { connection: "acme", user: fake.rows[1]?.id },
+    ]);
+  });
+
   test("copies the value, and the row in three forms, with the columns that are shown", async () => {
     render(App);
     await grid();

@@ -224,14 +224,14 @@ test("what the form has no field for is named where it belongs", async () => {
   const form = within(screen.getByRole("dialog"));
   const said = () => form.getAllByText(/^Only in the File view/).map((one) => one.textContent);
   expect(said()).toEqual([
-    "Only in the File view: masked, ssh, password_command.",
+    "Only in the File view: page, masked, ssh, password_command.",
     "Only in the File view: record_lookups.",
     "Only in the File view: note, evidence.",
     "Only in the File view: url, method, headers, body, encoding.",
   ]);
   await user.selectOptions(await field("Sign-in method"), "Custom request");
   expect(said()).toEqual([
-    "Only in the File view: masked, ssh, password_command.",
+    "Only in the File view: page, masked, ssh, password_command.",
     "Only in the File view: encoding, expect, block.",
     "Only in the File view: headers.",
     "Only in the File view: headers, body, encoding, steps.",

@@ -40,6 +40,8 @@ pub struct ConnectionSummary {
     pub engine: String,
     /// The sign-in dialog may ask for more than a reason.
     pub has_form: bool,
+    /// There is a page about each user in the team's own tool.
+    pub has_user_page: bool,
 }
 
 /// A file in the connections folder that cannot be used, and why.

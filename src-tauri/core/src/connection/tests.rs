@@ -1069,6 +1069,30 @@ fn the_page_about_a_record_gets_its_values_encoded() {
 }
 
 #[test]
+fn the_page_about_a_user_gets_its_values_encoded_and_never_a_masked_one() {
+    let with = |page: &str| {
+        format!(
+            "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\n\
+             email = 'email'\ncolumns = ['phone']\nmasked = ['phone']\npage = '{page}'\n\
+             [sign_in]\nurl = 'https://app.acme.com/login'\n"
+        )
+    };
+    let connection = parse(&with("https://crm.acme.com/people/{{ user.id }}?mail={{ user.email }}")).unwrap();
+    assert!(connection.to_summary().has_user_page);
+    let user = json!({ "user": { "id": 7, "email": "a&b@c.example" } });
+    let page = connection.user_page.as_ref().unwrap();
+    assert_eq!(page.render(&user).unwrap(), "https://crm.acme.com/people/7?mail=a%26b%40c.example");
+    for (page, says) in [
+        ("https://crm.acme.com/{{ user.phone }}", "user.phone"),
+        ("https://crm.acme.com/{{ secret.token }}", "secret"),
+        ("https://{{ user.id }}.acme.com/", "directory.page"),
+    ] {
+        let refused = parse(&with(page)).unwrap_err();
+        assert!(refused.message.contains("directory.page") && refused.message.contains(says), "{refused}");
+    }
+}
+
+#[test]
 fn all_evidence_goes_to_the_site_that_the_operator_is_shown() {
     let steps = |second: &str| {
         format!(

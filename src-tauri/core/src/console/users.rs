@@ -257,7 +257,7 @@ impl Console {
         Ok(familiar.collect())
     }
 
-    /// A page of one user's records in a related table, newest first. [`Self::stop_records`] gives it up by `number`.
+    /// A page of one user's records in a related table, newest first. Nothing is recorded: the user's details are open. [`Self::stop_records`] gives it up by `number`.
     pub async fn list_records(&self, id: &str, request: &RecordsRequest, number: u64) -> Result<Page> {
         let reading = self.record_reads.begin(number);
         let opened = self.open_directory(id).await?;
@@ -268,6 +268,19 @@ impl Console {
     /// Gives up the records that are read under this number, on the server too.
     pub fn stop_records(&self, number: u64) {
         self.record_reads.stop(number);
+    }
+
+    /// The page about a user in the team's own tool.
+    pub async fn user_page(&self, id: &str, user: &str) -> Result<String> {
+        let opened = self.open_directory(id).await?;
+        let page = opened.connection.user_page.as_ref().ok_or_else(|| {
+            Error::new(Code::ConnectionInvalid, "The connection names no page for its users.")
+                .with_hint("Add `page` to `[directory]` in the connection file.")
+        })?;
+        let info = opened.directory.info();
+        let mut row = find_user(&opened, user).await?;
+        row.mask(&info.columns);
+        page.render(&serde_json::json!({ "user": info.user_context(&row) }))
     }
 
     /// The page about a record in the team's own tool. `row` is as [`Self::list_records`] gave it.

@@ -43,10 +43,9 @@ impl Scope {
         Self { names: BTreeMap::new(), no_secrets: "a URL is written to logs and histories" }
     }
 
-    /// `record` with these fields: for the pages about the rows of a related table.
-    pub fn for_record(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let scope = Self { names: BTreeMap::new(), no_secrets: "a URL is written to logs and histories" };
-        scope.with_group("record", fields)
+    /// `user` or `record` with these fields: for the pages about them in the team's own tools.
+    pub fn for_page(about: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::for_nothing().with_group(about, fields)
     }
 
     /// Everything that is known when a session begins, except secrets; `why` says why they are missing and completes

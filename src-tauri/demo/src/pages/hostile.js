@@ -57,6 +57,7 @@ const COMMANDS = [
   ["save_arrangement", { connection, arrangement: { pinned: [], details_width: null, searches: [], columns: [] } }],
   ["list_records", { connection, request: { user: "10000600", related: 0, place: "start", limit: 10 }, number: 1 }],
   ["stop_records", { number: 1 }],
+  ["open_user_page", { connection, user: "1" }],
   ["open_record", { connection, related: 0, record: { id: "1", cells: [] } }],
   ["recent_reasons", { connection }],
   ["prepare_window", { connection }],

@@ -62,6 +62,7 @@ pub fn build_config(url: String) -> DirectoryConfig {
         patience: 30,
         password_command: None,
         ssh: None,
+        page: None,
         related: Vec::new(),
         origin: None,
     }

@@ -232,6 +232,7 @@ fn part(url: String) -> DirectoryConfig {
         patience: 30,
         password_command: None,
         ssh: None,
+        page: None,
         related: Vec::new(),
         origin: None,
     }

@@ -205,11 +205,13 @@ prop_compose! {
             prop_oneof![Just(30_u32), 5..300_u32],
         ),
         password_command in prop::option::of(prop::collection::vec(".*", 0..3)),
-        (ssh, related) in (prop::option::of(ssh()), prop::collection::vec(related_table(), 0..3)),
+        (ssh, page, related) in (
+            prop::option::of(ssh()), prop::option::of(".*"), prop::collection::vec(related_table(), 0..3),
+        ),
     ) -> DirectoryConfig {
         DirectoryConfig {
             url, table, id, email, name, created_at, columns, masked, search, uuid_bytes, timeout_ms, patience,
-            password_command, ssh, related, origin: None,
+            password_command, ssh, page, related, origin: None,
         }
     }
 }

@@ -56,6 +56,8 @@ pub struct Connection {
     pub notify: Option<Request>,
     /// The requests that add evidence to a ticket, in order; empty if the file has none.
     pub ticket_evidence: Vec<SignInStep>,
+    /// The page about a user in the team's own tool.
+    pub user_page: Option<Template>,
     /// The pages about the rows of each related table, if it has any.
     pub record_pages: Vec<Option<Template>>,
 }
@@ -101,6 +103,7 @@ impl Connection {
         let mut network = rules::compile_network(file.network.as_ref(), &mut faults);
         let mut parts = ConnectionCompiler { id, fields: user_fields(&file.directory), faults };
         network.credentials = parts.compile_credentials(file.network.as_ref());
+        let user_page = parts.compile_user_page(&file.directory);
         let record_pages = parts.compile_record_pages(&file.directory);
         let compiled = parts.sign_in_and_out(&file);
         let ticket_note = file.ticket.as_ref().and_then(|part| parts.compile_ticket_note(part));
@@ -124,6 +127,7 @@ impl Connection {
                 ticket_note,
                 notify,
                 ticket_evidence,
+                user_page,
                 record_pages,
             }),
             _ => Err(faults.into_error()),
@@ -173,6 +177,7 @@ impl Connection {
             may_break_glass: self.policy.break_glass,
             engine: self.engine_name().to_owned(),
             has_form: matches!(self.sign_in.recipe, Recipe::Forest(_)),
+            has_user_page: self.user_page.is_some(),
         }
     }
 }
@@ -232,12 +237,23 @@ impl ConnectionCompiler<'_> {
             .unwrap_or_default()
     }
 
+    /// Masked columns are not there: an address is written to histories.
+    fn compile_user_page(&mut self, part: &DirectoryConfig) -> Option<Template> {
+        const KEY: &str = "directory.page";
+        let url = part.page.as_ref()?;
+        rules::no_secret_in_query(KEY, url, &mut self.faults);
+        let masked: Vec<String> = part.masked.iter().map(|name| to_dotted_name(name)).collect();
+        let shown = self.fields.iter().filter(|&field| !masked.contains(field)).cloned();
+        let scope = Scope::for_page("user", shown);
+        self.ok_or_fault(KEY, Template::parse_url(KEY, url, &scope))
+    }
+
     fn compile_record_pages(&mut self, part: &DirectoryConfig) -> Vec<Option<Template>> {
         let compiled = part.related.iter().enumerate().map(|(at, related)| {
             let key = format!("directory.related[{at}].url");
             let url = related.url.as_ref()?;
             rules::no_secret_in_query(&key, url, &mut self.faults);
-            let scope = Scope::for_record(record_fields(related));
+            let scope = Scope::for_page("record", record_fields(related));
             self.ok_or_fault(&key, Template::parse_url(&key, url, &scope))
         });
         compiled.collect()
