@@ -22,6 +22,9 @@ use crate::template::SignInContext;
 /// Pages and held-back requests that a summary lists; of more, it says how many there are.
 const LIST_LIMIT: usize = 25;
 
+/// How often evidence may have left that it lists: the latest.
+const EVIDENCE_LIMIT: usize = 5;
+
 /// How much of a value is shown, in characters.
 const VALUE_LIMIT: usize = 300;
 
@@ -44,6 +47,8 @@ pub struct SessionSummary {
     /// Oldest first.
     pub pages: Vec<PageVisit>,
     pub held_back: HeldBackList,
+    /// Oldest first.
+    pub evidence: Vec<EvidenceUse>,
     /// `None` while it runs.
     pub end: Option<SummarizedEnd>,
     /// What the templates of the request see that sends it into the ticket; without secrets.
@@ -58,6 +63,15 @@ pub struct SummarizedEnd {
     pub cause: EndCause,
     /// Why the application may still have the session open, in one sentence.
     pub sign_out_failed: Option<String>,
+}
+
+/// Evidence of the session that has left Understudy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceUse {
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+    /// As in the audit log: `ticket`, `text`, `picture`, or the format of a file.
+    pub how: String,
 }
 
 /// A summary in each notation.
@@ -118,6 +132,9 @@ impl SessionSummary {
         if !self.pages.is_empty() {
             lines.push(self.list_pages(zone));
         }
+        if !self.evidence.is_empty() {
+            lines.push(line("Evidence", self.list_evidence(zone)));
+        }
         if let Some(why) = self.end.as_ref().and_then(|end| end.sign_out_failed.as_deref()) {
             lines.push(line("Sign-out", format!("not confirmed. {}", sanitize_line(why, VALUE_LIMIT))));
         }
@@ -170,6 +187,13 @@ impl SessionSummary {
         SummaryLine { label: "Held back", text, items }
     }
 
+    /// The latest of it.
+    fn list_evidence(&self, zone: &TimeZone) -> String {
+        let skipped = self.evidence.len().saturating_sub(EVIDENCE_LIMIT);
+        let uses = self.evidence[skipped..].iter().map(|one| describe_evidence(one, zone));
+        uses.collect::<Vec<_>>().join("; ")
+    }
+
     /// The latest pages: a problem is usually at the end.
     fn list_pages(&self, zone: &TimeZone) -> SummaryLine {
         let skipped = self.pages.len().saturating_sub(LIST_LIMIT);
@@ -182,6 +206,16 @@ impl SessionSummary {
         };
         SummaryLine { label: "Pages", text, items }
     }
+}
+
+fn describe_evidence(EvidenceUse { at, how }: &EvidenceUse, zone: &TimeZone) -> String {
+    let how = match how.as_str() {
+        "ticket" => "sent to the ticket".to_owned(),
+        "text" => "copied as text".to_owned(),
+        "picture" => "picture copied".to_owned(),
+        format => format!("saved as {format}"),
+    };
+    format!("{} {how}", show_clock(*at, zone))
 }
 
 fn describe_unlock(unlock: &PastUnlock, zone: &TimeZone) -> String {
@@ -310,6 +344,13 @@ impl EndedSummaries {
         kept.push_back(summary);
     }
 
+    /// Adds evidence to the summary of a session that has ended.
+    pub(crate) fn note_evidence(&self, session: &str, used: EvidenceUse) {
+        if let Some(summary) = self.0.lock().iter_mut().find(|summary| summary.session.id == session) {
+            summary.evidence.push(used);
+        }
+    }
+
     pub(crate) fn find(&self, session: &str) -> Option<SessionSummary> {
         self.0.lock().iter().find(|summary| summary.session.id == session).cloned()
     }
@@ -378,6 +419,10 @@ mod tests {
                 cause: EndCause::Operator,
                 sign_out_failed: None,
             }),
+            evidence: vec![
+                EvidenceUse { at: NOON + 3 * MINUTE, how: "html".into() },
+                EvidenceUse { at: NOON + 4 * MINUTE, how: "ticket".into() },
+            ],
             context: SignInContext::default(),
         }
     }
@@ -399,6 +444,7 @@ mod tests {
         - Pages: 2
           - 13:00 https://shop.example/orders/42
           - 13:01 https://shop.example/orders/42/pay (500)
+        - Evidence: 13:03 saved as html; 13:04 sent to the ticket
         - Note: The card has expired.
           - Told her to add another one.
         ");
@@ -425,6 +471,7 @@ mod tests {
         <li>13:01 https://shop.example/orders/42/pay (500)</li>
         </ul>
         </li>
+        <li>Evidence: 13:03 saved as html; 13:04 sent to the ticket</li>
         <li>Note: The card has expired.
         <ul>
         <li>Told her to add another one.</li>
@@ -439,7 +486,7 @@ mod tests {
         let mut running = summary();
         running.session.ticket.clear();
         running.session.mode = SessionMode::ReadOnly;
-        (running.unlocks, running.pages) = (Vec::new(), Vec::new());
+        (running.unlocks, running.pages, running.evidence) = (Vec::new(), Vec::new(), Vec::new());
         (running.note, running.held_back, running.end) = (String::new(), HeldBackList::default(), None);
         let text = running.to_text(NOON + 62 * MINUTE, &TimeZone::UTC);
         insta::assert_snapshot!(text.markdown, @r"

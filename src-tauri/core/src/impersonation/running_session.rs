@@ -20,6 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::launch::LaunchView;
 use crate::sanitize;
 use crate::session::{Session, SessionView};
+use crate::session_summary::EvidenceUse;
 use crate::template::SignInContext;
 
 pub(super) struct RunningSession {
@@ -53,6 +54,8 @@ pub(super) struct RunningSession {
     pub(super) ended: watch::Sender<bool>,
     /// What the operator wrote for the ticket.
     pub(super) note: Mutex<String>,
+    /// What of its evidence has left Understudy.
+    pub(super) evidence: Mutex<Vec<EvidenceUse>>,
     /// When it got full access.
     pub(super) unlocks: Mutex<Vec<PastUnlock>>,
 }
@@ -106,6 +109,7 @@ impl RunningSession {
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
             note: Mutex::default(),
+            evidence: Mutex::default(),
             unlocks: Mutex::default(),
         }
     }

@@ -3,7 +3,7 @@
 use super::{Impersonations, RunningSession};
 use crate::audit::PastUnlock;
 use crate::error::{Code, Error, Result};
-use crate::session_summary::{NOTE_LIMIT, SessionSummary, SummarizedEnd};
+use crate::session_summary::{EvidenceUse, NOTE_LIMIT, SessionSummary, SummarizedEnd};
 
 impl Impersonations {
     /// Keeps what the operator wrote for the ticket, in place of what was there. It is in memory only.
@@ -20,6 +20,15 @@ impl Impersonations {
     /// What the operator wrote for the ticket so far.
     pub fn note(&self, id: &str) -> Result<String> {
         Ok(self.find_running(id)?.note.lock().clone())
+    }
+
+    /// Takes note that evidence of a session has left Understudy. Its session may have ended before.
+    pub fn note_evidence(&self, id: &str, how: &str) {
+        let used = EvidenceUse { at: self.clock.now_ms(), how: how.to_owned() };
+        match self.find_running(id) {
+            Ok(running) => running.evidence.lock().push(used),
+            Err(_) => self.summaries.note_evidence(id, used),
+        }
     }
 
     /// What happened in a session that runs, or that has ended in this run.
@@ -54,6 +63,7 @@ fn summarize(running: &RunningSession, end: Option<SummarizedEnd>) -> SessionSum
         pages: gateway.map(|gateway| gateway.trail()).unwrap_or_default(),
         held_back: gateway.map(|gateway| gateway.list_held_back(connection_name)).unwrap_or_default(),
         end,
+        evidence: running.evidence.lock().clone(),
         context: running.context(),
     }
 }
