@@ -55,3 +55,5 @@ mod ticket_evidence;
 mod ticket_notes;
 mod time;
 mod tokens_and_csrf;
+#[cfg(target_os = "linux")]
+mod weakened;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use understudy_core::access::SessionMode;
 use understudy_core::audit::export::LogFormat;
 use understudy_core::audit::{
-    ConsoleEntry, ConsoleEvent, DownloadedFile, EndCause, Entry, Event, ExportKind, HeldBackRequest,
-    LeftApplication, OperatorIdentity, RequestName, Subject,
+    ConsoleEntry, ConsoleEvent, DiscardedMessage, DownloadedFile, EndCause, Entry, Event, ExportKind,
+    HeldBackRequest, LeftApplication, OperatorIdentity, RequestName, Subject,
 };
 use understudy_core::connection::Environment;
 use understudy_core::customer_link::TicketContext;
@@ -87,9 +87,26 @@ async fn each_rule_finds_what_it_is_for() {
         "many_customers": [21],
         "many_searches": [201],
         "outside_hours": [],
+        "record_weakened": [],
         "users_exported": ["exported"],
         "without_a_ticket": vec!["begun"; 21],
+        "without_approval": [],
     });
+    assert_eq!(judge_by_rules(&desk).await, expected);
+
+    let log = desk.audit().await;
+    for event in [
+        ConsoleEvent::GlassBroken { mode: SessionMode::ReadOnly },
+        ConsoleEvent::TeamFileChanged { keys: vec!["audit.keep_days".into()], is_gone: false },
+        ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Notification, session: None },
+        // Nobody but the ticket misses it.
+        ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Summary, session: None },
+    ] {
+        let entry = ConsoleEntry::new(desk.clock.now_ms(), OperatorIdentity::default(), event);
+        log.append_console_entry(&entry).await.expect("written");
+    }
+    expected["without_approval"] = json!(["glass_broken"]);
+    expected["record_weakened"] = json!(["team_file_changed", "message_discarded"]);
     assert_eq!(judge_by_rules(&desk).await, expected);
 
     // From noon on a Monday to eight in the evening.
@@ -127,7 +144,7 @@ async fn no_rule_finds_what_is_allowed() {
     }
     let judged = judge_by_rules(&desk).await;
     let rules = judged.as_object().expect("by file");
-    assert_eq!(rules.len(), 7, "{judged}");
+    assert_eq!(rules.len(), 9, "{judged}");
     assert!(rules.values().all(|found| found == &json!([])), "{judged}");
 
     // Full access without a ticket, but not in production.
@@ -192,6 +209,12 @@ async fn write_all_kinds(desk: &Desk) {
         ConsoleEvent::ConnectionAdded { elsewhere: true },
         ConsoleEvent::ConnectionChanged { keys: vec!["name".into()], elsewhere: false },
         ConsoleEvent::ConnectionRemoved { elsewhere: false },
+        ConsoleEvent::TeamFileChanged { keys: vec!["audit.url".into()], is_gone: false },
+        ConsoleEvent::OperatorChanged { name: "Ada".into(), email: "ada@example.org".into() },
+        ConsoleEvent::MessageDiscarded {
+            what: DiscardedMessage::Notification,
+            session: Some("a-session".into()),
+        },
         ConsoleEvent::Exported {
             what: ExportKind::Users,
             format: "csv".into(),

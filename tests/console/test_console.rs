@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
+use understudy_core::audit::reader::{EntryFilter, LogReader, StoredEntry};
 use understudy_core::audit::{AuditLog, EndCause, Event};
 use understudy_core::browser::Browser;
 use understudy_core::clock::Clock;
@@ -239,6 +240,15 @@ impl Desk {
     pub async fn audit(&self) -> AuditLog {
         let file = Home::in_folder(self.home.path()).audit_file().expect("a path");
         AuditLog::open(&file).await.expect("it opens")
+    }
+
+    /// What the log has outside of sessions, oldest first.
+    pub async fn console_entries(&self) -> Vec<StoredEntry> {
+        let path = Home::in_folder(self.home.path()).audit_file().expect("a path");
+        let log = LogReader::open(&path).await.expect("opens");
+        let mut entries = log.read_after(&EntryFilter::default(), 0, 1_000).await.expect("readable");
+        entries.retain(|entry| entry.text("session").is_empty());
+        entries
     }
 
     pub async fn toast(&mut self) -> Toast {

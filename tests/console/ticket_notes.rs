@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use understudy_core::audit::EndCause;
+use understudy_core::audit::reader::StoredEntry;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::customer_link::TicketContext;
@@ -310,8 +311,20 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
     desk.console.send_summary(&again.id).await.expect("it waits");
     console.retry_message(&again.id).await.expect("both consoles see it");
     until_waiting(&mut notices, |notes| notes.iter().any(|note| note.fault.is_some())).await;
-    console.discard_message(&again.id).expect("gone");
+    console.discard_message(&again.id).await.expect("gone");
     assert!(console.waiting_messages().is_empty() && outbox(desk.home.path()).is_empty());
+    // What left the console, or never will, is on record.
+    let entries = desk.console_entries().await;
+    let said = |entry: &StoredEntry| format!("{}: {}", entry.title(), entry.describe());
+    let short = &session[..8];
+    assert_eq!(
+        entries.iter().map(said).filter(|words| words.contains("summary")).collect::<Vec<_>>(),
+        [
+            format!("exported: summary of session {short}, ticket"),
+            format!("exported: summary of session {short}, ticket"),
+            "message discarded: summary for the ticket".to_owned(),
+        ]
+    );
     console.shut_down().await;
     delivering.await.expect("it ends");
 }

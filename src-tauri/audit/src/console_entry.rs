@@ -123,6 +123,19 @@ pub enum ConsoleEvent {
         #[serde(default)]
         elsewhere: bool,
     },
+    /// The team file that counts is another one, or says something else.
+    TeamFileChanged {
+        /// As in [`Self::ConnectionChanged`]; all of them if the file is new or gone.
+        keys: Vec<String>,
+        /// There is none any longer.
+        #[serde(default)]
+        is_gone: bool,
+    },
+    /// The operator gives themselves another name or email address; the entry is still by the former ones.
+    OperatorChanged {
+        name: String,
+        email: String,
+    },
     /// About to leave Understudy. Written before it does.
     Exported {
         what: ExportKind,
@@ -143,6 +156,13 @@ pub enum ConsoleEvent {
         /// The columns of its filters.
         columns: Vec<String>,
         rows: u64,
+    },
+    /// A message that has not arrived is about to be thrown away. Written before it is.
+    MessageDiscarded {
+        what: DiscardedMessage,
+        /// The session that it is about, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
     },
     /// Entries have been kept for long enough and are removed. Written before they are.
     EntriesRemoved {
@@ -208,6 +228,16 @@ pub struct RequestName {
     pub id: i64,
 }
 
+/// What was never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscardedMessage {
+    /// For the application, which does not learn of the session then.
+    Notification,
+    /// For the ticket.
+    Summary,
+}
+
 /// What left Understudy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -215,6 +245,8 @@ pub enum ExportKind {
     /// Rows of the list, to the clipboard.
     Users,
     Evidence,
+    /// Of a session: to the clipboard, or into its ticket.
+    Summary,
     AuditLog,
     ConnectionFile,
 }
@@ -263,6 +295,13 @@ mod tests {
             }),
             (columns.clone(), any::<bool>())
                 .prop_map(|(keys, elsewhere)| ConsoleEvent::ConnectionChanged { keys, elsewhere }),
+            (columns.clone(), any::<bool>())
+                .prop_map(|(keys, is_gone)| ConsoleEvent::TeamFileChanged { keys, is_gone }),
+            (".*", ".*").prop_map(|(name, email)| ConsoleEvent::OperatorChanged { name, email }),
+            proptest::option::of(".*").prop_map(|session| ConsoleEvent::MessageDiscarded {
+                what: DiscardedMessage::Notification,
+                session,
+            }),
             (proptest::option::of("[0-9a-f]{64}"), columns, any::<u64>())
                 .prop_map(|(text, columns, rows)| ConsoleEvent::Searched { text, columns, rows }),
         ]

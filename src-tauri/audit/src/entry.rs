@@ -251,7 +251,7 @@ impl EndCause {
 }
 
 /// The operator, their account and their computer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorIdentity {
     /// From the operator's settings; may be empty.
     pub operator_name: String,

@@ -105,7 +105,8 @@ pub use chain::{EntryLink, list_text_columns};
 pub use checkpoint_keeper::CheckpointKeeper;
 pub use checkpoints::{Checkpoint, RememberedLog, recall_logs};
 pub use console_entry::{
-    ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection, NamedUser, PolicyRule, RequestName,
+    ConsoleEntry, ConsoleEvent, DiscardedMessage, ExportKind, NamedConnection, NamedUser, PolicyRule,
+    RequestName,
 };
 pub use entry::{
     CAUSE_CHARS, DownloadedFile, EndCause, Entry, Event, HeldBackRequest, LeftApplication, OperatorIdentity,

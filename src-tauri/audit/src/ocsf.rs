@@ -56,11 +56,14 @@ fn classify(entry: &StoredEntry) -> Class {
         "connection_added" => of_console(1, "connection"),
         "connection_changed" => of_console(3, "connection"),
         "connection_removed" => of_console(4, "connection"),
+        "team_file_changed" => of_console(3, "team file"),
+        "operator_changed" => of_console(3, "operator"),
         "secret_stored" => of_console(1, "secret"),
         "secret_redirected" => of_console(3, "secret"),
         "secret_forgotten" => of_console(4, "secret"),
         "searched" | "details_opened" | "value_revealed" => of_console(2, "users"),
         "exported" => of_console(2, "export"),
+        "message_discarded" => of_console(4, "message"),
         "entries_removed" => of_console(4, "audit log"),
         "started" => of_console(10, "console"),
         "stopped" => of_console(11, "console"),
@@ -85,9 +88,14 @@ pub fn to_ocsf(entry: &StoredEntry) -> Value {
         set("activity_name", entry.title().into());
     }
     set("time", entry.at_ms().into());
-    // 1: informational, 3: medium.
-    let is_alarming = class.status == Status::Failure || entry.text("detail") == "crash";
-    set("severity_id", if is_alarming { 3 } else { 1 }.into());
+    // 1: informational, 3: medium, 4: high.
+    let severity = match entry.text("event").as_str() {
+        "glass_broken" => 4,
+        "team_file_changed" | "message_discarded" => 3,
+        _ if class.status == Status::Failure || entry.text("detail") == "crash" => 3,
+        _ => 1,
+    };
+    set("severity_id", severity.into());
     set("status_id", (class.status as i64).into());
     set("status_code", entry.text("status").into());
     set("status_detail", entry.describe().into());
@@ -225,6 +233,10 @@ mod tests {
             "connection_added",
             "connection_changed",
             "connection_removed",
+            "team_file_changed",
+            "operator_changed",
+            "message_discarded",
+            "glass_broken",
             "exported",
             "searched",
             "details_opened",

@@ -1,6 +1,6 @@
 //! What an entry says, in words for people: who, about whom, and what happened.
 
-use crate::console_entry::{ConsoleEvent, ExportKind, PolicyRule};
+use crate::console_entry::{ConsoleEvent, DiscardedMessage, ExportKind, PolicyRule};
 use crate::entry::{DownloadedFile, HeldBackRequest, LeftApplication};
 use crate::reader::StoredEntry;
 
@@ -134,18 +134,30 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
         ConsoleEvent::ConnectionChanged { keys, elsewhere } => {
             join(&[keys.join(", "), say_elsewhere(*elsewhere).into()])
         }
+        ConsoleEvent::TeamFileChanged { keys, is_gone } => {
+            join(&[keys.join(", "), if *is_gone { "there is none any longer".into() } else { String::new() }])
+        }
+        ConsoleEvent::OperatorChanged { name, email } => {
+            let now: Vec<&str> = [name.as_str(), email].into_iter().filter(|part| !part.is_empty()).collect();
+            if now.is_empty() { "now without a name".into() } else { format!("now {}", now.join(", ")) }
+        }
+        ConsoleEvent::MessageDiscarded { what, session } => {
+            let what = match what {
+                DiscardedMessage::Notification => "message to the application",
+                DiscardedMessage::Summary => "summary for the ticket",
+            };
+            what.to_owned() + &of_session(session.as_deref())
+        }
         ConsoleEvent::Exported { what, format, rows, session } => {
             let what = match (what, rows) {
                 (ExportKind::Users, Some(rows)) => count(*rows, "user", "users"),
                 (ExportKind::Users, None) => "users".into(),
                 (ExportKind::Evidence, _) => "evidence".into(),
+                (ExportKind::Summary, _) => "summary".into(),
                 (ExportKind::AuditLog, _) => "audit log".into(),
                 (ExportKind::ConnectionFile, _) => "connection file".into(),
             };
-            let of = session
-                .as_ref()
-                .map(|session| format!(" of session {}", session.chars().take(8).collect::<String>()));
-            join(&[what + &of.unwrap_or_default(), format.clone()])
+            join(&[what + &of_session(session.as_deref()), format.clone()])
         }
         ConsoleEvent::EntriesRemoved { through, keep_days, .. } => {
             format!("up to entry {through}, kept for {}", count(u64::from(*keep_days), "day", "days"))
@@ -161,6 +173,12 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             ])
         }
     }
+}
+
+/// Its ID, as short as lists show it.
+fn of_session(session: Option<&str>) -> String {
+    let short = |session: &str| format!(" of session {}", session.chars().take(8).collect::<String>());
+    session.map(short).unwrap_or_default()
 }
 
 fn say_elsewhere(elsewhere: bool) -> &'static str {

@@ -6,13 +6,16 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::{Connection, ConnectionSource, SshConfig};
+use understudy_core::console::describe_redirects;
 use understudy_core::destination::Destination;
 use understudy_core::error::{Code, Error, Result};
+use understudy_core::home::Home;
 use understudy_core::secrets::way_in;
 use understudy_core::vault::{Keep, Vault};
 
 use super::named_connection::NamedConnection;
 use super::output::print_to_stderr;
+use super::record::{name_by_id, record_done};
 
 /// Asks whether to run what reaches the database of a file that was not added. For an added connection there is consent
 /// from when it was added; what uses it compares the two.
@@ -73,8 +76,9 @@ async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
 }
 
 /// Runs `what`, and asks if a stored secret would go to a new destination. For an added connection, the answer is
-/// stored; for another file, it counts once.
+/// stored; for another file, it counts once. Either is recorded.
 pub async fn run_with_consent<T>(
+    home: &Home,
     vault: &Vault,
     named: &NamedConnection,
     stop: &CancellationToken,
@@ -121,6 +125,9 @@ pub async fn run_with_consent<T>(
             return Err(Error::new(error.code, "The secret was not used.").with_hint(hint));
         }
         vault.accept_destinations(moved, if named.is_added { Keep::Stored } else { Keep::ThisRun }).await?;
+        for redirected in describe_redirects(moved) {
+            record_done(home, name_by_id(&named.id), redirected).await;
+        }
     }
 }
 

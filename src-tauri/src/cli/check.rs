@@ -53,7 +53,7 @@ async fn check_openly(
         return try_sign_in(home, &vault, &named, user, json).await;
     }
     let typed = check::TypedSecrets::default();
-    let mut report = run_with_consent(&vault, &named, &CancellationToken::new(), async || {
+    let mut report = run_with_consent(home, &vault, &named, &CancellationToken::new(), async || {
         let checked = Box::pin(check::check_connection(Some(&named.id), &named.text, &vault, &typed, &[]));
         directory::with_wake_listener(Arc::new(tell_waking), checked).await
     })

@@ -42,7 +42,7 @@ pub async fn try_sign_in(
         team.and_then(|team| team.file.audit).and_then(|config| TeamLog::start(&config, &audit, vault));
     let mut signals = Signals::listen().map_err(startup_error)?;
     let clock = Clock::system();
-    let mut running = Box::pin(run_with_consent(vault, named, &stop, async || {
+    let mut running = Box::pin(run_with_consent(home, vault, named, &stop, async || {
         let trial = SignInTest {
             id: Some(&named.id),
             text: &named.text,

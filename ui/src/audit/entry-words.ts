@@ -65,6 +65,6 @@ export type Tone = "plain" | "good" | "warn" | "bad";
 export function toneOf({ event, detail, sign_out_failed }: ListedEntry): Tone {
   if (["refused", "denied", "glass_broken"].includes(event) || detail === "crash" || sign_out_failed !== "")
     return "bad";
-  if (event === "unlocked") return "warn";
+  if (["unlocked", "team_file_changed", "message_discarded"].includes(event)) return "warn";
   return event === "active" ? "good" : "plain";
 }

@@ -5,8 +5,8 @@ use understudy_audit::PolicyRule;
 use understudy_audit::reader::{EntryFilter, LogReader};
 use understudy_audit::verify::LogFault;
 use understudy_audit::{
-    ConsoleEntry, ConsoleEvent, DownloadedFile, EndOfRequest, ExportKind, HeldBackRequest, LeftApplication,
-    NamedConnection, NamedUser, RequestName,
+    ConsoleEntry, ConsoleEvent, DiscardedMessage, DownloadedFile, EndOfRequest, ExportKind, HeldBackRequest,
+    LeftApplication, NamedConnection, NamedUser, RequestName,
 };
 
 use super::chain::{forge_chain, keyring, unprotect, verify};
@@ -101,6 +101,43 @@ fn one_of_each() -> Vec<(ConsoleEntry, [&'static str; 3])> {
             })
             .about_user(zoe()),
             ["exported", "Ada about zoe@example.org in Acme", "evidence of session 0198c0de, zip"],
+        ),
+        (
+            in_acme(ConsoleEvent::Exported {
+                what: ExportKind::Summary,
+                format: "ticket".into(),
+                rows: None,
+                session: Some("0198c0de-1111".into()),
+            })
+            .about_user(zoe()),
+            ["exported", "Ada about zoe@example.org in Acme", "summary of session 0198c0de, ticket"],
+        ),
+        (
+            entry(0, ConsoleEvent::TeamFileChanged { keys: vec!["audit.url".into()], is_gone: false }),
+            ["team file changed", "Ada", "audit.url"],
+        ),
+        (
+            entry(0, ConsoleEvent::TeamFileChanged { keys: vec!["audit.url".into()], is_gone: true }),
+            ["team file changed", "Ada", "audit.url, there is none any longer"],
+        ),
+        (
+            entry(0, ConsoleEvent::OperatorChanged { name: "Ada B.".into(), email: "ab@example.org".into() }),
+            ["operator changed", "Ada", "now Ada B., ab@example.org"],
+        ),
+        (
+            entry(0, ConsoleEvent::OperatorChanged { name: String::new(), email: String::new() }),
+            ["operator changed", "Ada", "now without a name"],
+        ),
+        (
+            in_acme(ConsoleEvent::MessageDiscarded {
+                what: DiscardedMessage::Notification,
+                session: Some("0198c0de-1111".into()),
+            }),
+            ["message discarded", "Ada in Acme", "message to the application of session 0198c0de"],
+        ),
+        (
+            in_acme(ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Summary, session: None }),
+            ["message discarded", "Ada in Acme", "summary for the ticket"],
         ),
         (
             in_acme(ConsoleEvent::Searched {

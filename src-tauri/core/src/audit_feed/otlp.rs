@@ -71,6 +71,7 @@ fn describe_record(log: &str, line: &ChainLine, entry: &StoredEntry) -> LogRecor
     let event = to_ocsf(entry);
     let (severity, severity_text) = match event["severity_id"].as_i64() {
         Some(1) => (SeverityNumber::Info, "INFO"),
+        Some(4) => (SeverityNumber::Error, "ERROR"),
         _ => (SeverityNumber::Warn, "WARN"),
     };
     let mut attributes = vec![

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Console;
-use super::known_connections::FileChange;
+use super::known_connections::{FileChange, FileChangeKind};
 use crate::arrangement::Arrangement;
 use crate::audit::{ConsoleEvent, EndCause, ExportKind};
 use crate::connection::{
@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation;
 use crate::notice::{ConnectionList, Notice};
 use crate::secrets::{self, WAY_IN};
+use crate::team::TEAM;
 
 impl Console {
     /// Reads the connection files again, and sends a notice if anything has changed.
@@ -29,8 +30,11 @@ impl Console {
                 self.vault.let_run_for_now(&name, &destination);
             }
         }
+        let team = self.team_text();
         let texts = loaded.iter().map(|connection| (connection.id.as_str(), &*connection.text));
-        let unreadable: Vec<&str> = problems.iter().map(|problem| problem.id.as_str()).collect();
+        let texts = texts.chain(team.iter().flatten().map(|text| (TEAM, text.as_str())));
+        let mut unreadable: Vec<&str> = problems.iter().map(|problem| problem.id.as_str()).collect();
+        unreadable.extend(team.is_none().then_some(TEAM));
         let file_changes = known.compare_files(texts, &unreadable);
         let loaded: BTreeMap<_, _> =
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
@@ -59,6 +63,7 @@ impl Console {
             self.directories.release_directory(&id);
         }
         self.record_file_changes(file_changes, &before);
+        self.finish_replaced_log();
         self.assign_positions();
         let list = self.connection_list();
         if tell {
@@ -68,19 +73,19 @@ impl Console {
     }
 
     /// `before`: the connections until now.
-    fn record_file_changes(
-        &self,
-        changes: Vec<(String, FileChange)>,
-        before: &BTreeMap<String, Arc<Connection>>,
-    ) {
+    fn record_file_changes(&self, changes: Vec<FileChange>, before: &BTreeMap<String, Arc<Connection>>) {
         // Whatever was announced and is no change, such as a file that was saved as it is, is done with.
         let mut changing = std::mem::take(&mut *self.changing.lock());
-        let entries = changes.into_iter().map(|(id, change)| {
+        let entries = changes.into_iter().map(|FileChange { id, kind, keys }| {
+            if id == TEAM {
+                let is_gone = kind == FileChangeKind::Removed;
+                return self.new_entry(ConsoleEvent::TeamFileChanged { keys, is_gone });
+            }
             let elsewhere = !changing.remove(&id);
-            let event = match change {
-                FileChange::Added => ConsoleEvent::ConnectionAdded { elsewhere },
-                FileChange::Changed(keys) => ConsoleEvent::ConnectionChanged { keys, elsewhere },
-                FileChange::Removed => ConsoleEvent::ConnectionRemoved { elsewhere },
+            let event = match kind {
+                FileChangeKind::Added => ConsoleEvent::ConnectionAdded { elsewhere },
+                FileChangeKind::Changed => ConsoleEvent::ConnectionChanged { keys, elsewhere },
+                FileChangeKind::Removed => ConsoleEvent::ConnectionRemoved { elsewhere },
             };
             match before.get(&id) {
                 Some(removed) if matches!(event, ConsoleEvent::ConnectionRemoved { .. }) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Console;
+use crate::audit::{ConsoleEvent, DiscardedMessage};
 use crate::check::TypedSecrets;
 use crate::clock::Moment;
 use crate::connection::{Connection, Request};
@@ -48,12 +49,26 @@ impl Console {
         Ok(())
     }
 
-    /// Throws a message away that has not arrived.
-    pub fn discard_message(&self, id: &str) -> Result<()> {
+    /// Throws a message away that has not arrived, which is recorded first.
+    pub async fn discard_message(&self, id: &str) -> Result<()> {
+        if let Some(message) = self.outbox.store.find_message(id) {
+            self.record_discard(&message).await?;
+        }
         self.outbox.store.remove_message(id)?;
         self.outbox.forget_tries(id);
         self.notify_waiting_messages();
         Ok(())
+    }
+
+    async fn record_discard(&self, message: &OutgoingMessage) -> Result<()> {
+        let (what, session) = match message.content {
+            MessageContent::Summary { .. } => (DiscardedMessage::Summary, None),
+            MessageContent::Notification { .. } => (DiscardedMessage::Notification, Some(message.id.clone())),
+            // Nobody can tell what it was, and it is told in no other way.
+            MessageContent::Unreadable => return Ok(()),
+        };
+        let entry = self.entry_about(&message.connection, ConsoleEvent::MessageDiscarded { what, session });
+        self.record_first(entry, "The message stays in the outbox").await
     }
 
     /// Sends what is in the outbox, now and whenever something is due, until Understudy quits.

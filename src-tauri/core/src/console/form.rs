@@ -105,11 +105,15 @@ impl Console {
         let cancel = self.previews.take_turn(FORM, turn)?;
         let saved = id.and_then(|id| self.find_connection(id).ok());
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
-        tokio::select! {
+        let preview = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(superseded_error()),
             preview = directory::with_wake_listener(self.tell_waking(), introspection::preview_users(&form, &self.vault)) => preview,
+        }?;
+        if let Some(saved) = saved.as_deref() {
+            self.record_preview(saved, preview.rows.len()).await?;
         }
+        Ok(preview)
     }
 
     /// How many users of the table in the form `rules` protect. A newer call replaces an older one.

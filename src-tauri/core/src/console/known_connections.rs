@@ -1,5 +1,5 @@
-//! What the console last knew of each connection file, so that the audit log can say which keys have changed: while it ran
-//! or not, and whoever changed them. Of values, only hashes are kept.
+//! What the console last knew of each connection file, and of the team file, so that the audit log can say which keys have
+//! changed: while it ran or not, and whoever changed them. Of values, only hashes are kept.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,12 +20,20 @@ const MOST_KEYS: usize = 50;
 /// By key, as a path with dots: the value's hash.
 type KeyHashes = BTreeMap<String, String>;
 
-/// What has happened to a connection file since it was last read.
+/// What has happened to a file since it was last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FileChange {
-    Added,
+pub(super) struct FileChange {
+    /// The connection's ID, or [`crate::team::TEAM`].
+    pub id: String,
+    pub kind: FileChangeKind,
     /// These keys have other values, are new or are gone.
-    Changed(Vec<String>),
+    pub keys: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileChangeKind {
+    Added,
+    Changed,
     Removed,
 }
 
@@ -49,13 +57,13 @@ impl KnownConnections {
         Self { path, known }
     }
 
-    /// Compares the files with what was known, and remembers them. `now`: each connection's ID and text. Of a file that
-    /// can't be read, whose ID is in `unreadable`, only what it was is known, until it can be read again.
+    /// Compares the files with what was known, and remembers them. `now`: the ID and the text of each. Of a file that can't
+    /// be read, whose ID is in `unreadable`, only what it was is known, until it can be read again.
     pub(super) fn compare_files<'a>(
         &mut self,
         now: impl Iterator<Item = (&'a str, &'a str)>,
         unreadable: &[&str],
-    ) -> Vec<(String, FileChange)> {
+    ) -> Vec<FileChange> {
         // Another console of this home may have told some changes already.
         if let Ok(known) = read_known(&self.path) {
             self.known = Some(known);
@@ -64,14 +72,16 @@ impl KnownConnections {
         let mut known: BTreeMap<String, KeyHashes> =
             now.map(|(id, text)| (id.to_owned(), hash_keys(text))).collect();
         let mut changes = Vec::new();
+        let nothing = KeyHashes::new();
+        let mut tell = |id: &str, kind, earlier: &KeyHashes, now: &KeyHashes| {
+            changes.push(FileChange { id: id.to_owned(), kind, keys: list_differences(earlier, now) });
+        };
         for (id, keys) in &known {
             match before.as_ref().and_then(|before| before.0.get(id)) {
-                None if before.is_some() => changes.push((id.clone(), FileChange::Added)),
+                None if before.is_some() => tell(id, FileChangeKind::Added, &nothing, keys),
                 None => {}
                 Some(earlier) if earlier == keys => {}
-                Some(earlier) => {
-                    changes.push((id.clone(), FileChange::Changed(list_differences(earlier, keys))));
-                }
+                Some(earlier) => tell(id, FileChangeKind::Changed, earlier, keys),
             }
         }
         for (id, keys) in before.iter().flat_map(|before| &before.0) {
@@ -81,7 +91,7 @@ impl KnownConnections {
             if unreadable.contains(&id.as_str()) {
                 known.insert(id.clone(), keys.clone());
             } else {
-                changes.push((id.clone(), FileChange::Removed));
+                tell(id, FileChangeKind::Removed, keys, &nothing);
             }
         }
         let known = Some(KnownFiles(known));
@@ -149,9 +159,15 @@ mod tests {
     const TEXT: &str = "name = 'Acme' # a comment\n[sign_in]\nurl = 'https://canary.example'\n\
         [[sign_in.steps]]\nurl = '/a'\n[[sign_in.steps]]\nurl = '/b'\n";
 
-    fn compare(known: &mut KnownConnections, now: &[(&str, &str)]) -> Vec<(String, FileChange)> {
+    fn compare(known: &mut KnownConnections, now: &[(&str, &str)]) -> Vec<FileChange> {
         known.compare_files(now.iter().copied(), &["broken"])
     }
+
+    fn change(id: &str, kind: FileChangeKind, keys: &[&str]) -> FileChange {
+        FileChange { id: id.into(), kind, keys: keys.iter().map(|&key| key.to_owned()).collect() }
+    }
+
+    const ALL_KEYS: [&str; 4] = ["name", "sign_in.steps[0].url", "sign_in.steps[1].url", "sign_in.url"];
 
     #[test]
     fn what_has_changed_is_named_by_its_keys_once_and_in_a_later_run_too() {
@@ -164,14 +180,16 @@ mod tests {
         let mut later = KnownConnections::load(path.clone());
         let text = TEXT.replace("'Acme'", "'Acme 2'").replace("'/b'", "'/c'") + "expect = 200\n";
         let keys = ["name", "sign_in.steps[1].expect", "sign_in.steps[1].url"];
-        let changed = FileChange::Changed(keys.map(str::to_owned).to_vec());
         let now = [("acme", text.as_str()), ("other", TEXT)];
         assert_eq!(
             compare(&mut later, &now),
-            [("acme".into(), changed), ("other".into(), FileChange::Added)]
+            [
+                change("acme", FileChangeKind::Changed, &keys),
+                change("other", FileChangeKind::Added, &ALL_KEYS)
+            ]
         );
         assert_eq!(compare(&mut later, &now), [], "it is told once");
-        assert_eq!(compare(&mut later, &now[..1]), [("other".into(), FileChange::Removed)]);
+        assert_eq!(compare(&mut later, &now[..1]), [change("other", FileChangeKind::Removed, &ALL_KEYS)]);
         assert!(!std::fs::read_to_string(&path).unwrap().contains("canary"), "no value is kept");
     }
 
@@ -182,8 +200,8 @@ mod tests {
         compare(&mut known, &[("broken", TEXT)]);
         assert_eq!(compare(&mut known, &[]), []);
         let repaired = TEXT.replace("Acme", "Shop");
-        let changed = FileChange::Changed(vec!["name".into()]);
-        assert_eq!(compare(&mut known, &[("broken", &repaired)]), [("broken".into(), changed)]);
+        let changed = change("broken", FileChangeKind::Changed, &["name"]);
+        assert_eq!(compare(&mut known, &[("broken", &repaired)]), [changed]);
     }
 
     #[test]
@@ -193,6 +211,7 @@ mod tests {
         std::fs::write(&path, "{").unwrap();
         let mut known = KnownConnections::load(path.clone());
         assert_eq!(compare(&mut known, &[("acme", TEXT)]), []);
-        assert_eq!(compare(&mut KnownConnections::load(path), &[]), [("acme".into(), FileChange::Removed)]);
+        let removed = change("acme", FileChangeKind::Removed, &ALL_KEYS);
+        assert_eq!(compare(&mut KnownConnections::load(path), &[]), [removed]);
     }
 }

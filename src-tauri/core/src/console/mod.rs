@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 pub use self::all_connections::FoundUsers;
 pub use self::audit_log::EntryPage;
 use self::known_connections::KnownConnections;
+pub use self::secrets::describe_redirects;
 use self::team::CurrentTeam;
 use self::team_log_view::TeamLogView;
 pub use self::users::{FamiliarUser, ListedPage, UserDetails};

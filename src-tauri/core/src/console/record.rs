@@ -10,11 +10,15 @@ use tokio::runtime::Handle;
 
 use super::Console;
 use crate::audit::{ConsoleEntry, ConsoleEvent, ExportKind, NamedConnection};
+use crate::connection::Connection;
 use crate::directories::OpenConnection;
 use crate::directory::{self, Row, WallClock};
 use crate::error::{Error, Result};
 use crate::impersonation;
 use crate::session::{SessionView, UserLabel};
+
+/// What the audit log calls the way into a ticket.
+pub(super) const TICKET: &str = "ticket";
 
 impl Console {
     /// An entry about now, by this operator.
@@ -81,6 +85,16 @@ impl Console {
         self.record_first(entry, "The users found are not shown").await
     }
 
+    /// The same, for the users that the connection's form shows.
+    pub(super) async fn record_preview(&self, saved: &Connection, rows: usize) -> Result<()> {
+        if !saved.policy.record_lookups {
+            return Ok(());
+        }
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        let searched = ConsoleEvent::Searched { text: None, columns: Vec::new(), rows };
+        self.record_first(self.entry_about(&saved.id, searched), "The users found are not shown").await
+    }
+
     /// The same, for one user's details.
     pub(super) async fn record_details(&self, opened: &OpenConnection, row: &Row) -> Result<()> {
         let OpenConnection { connection, directory } = opened;
@@ -93,10 +107,32 @@ impl Console {
         self.record_first(entry, "The user's details are not shown").await
     }
 
-    /// Writes that evidence of a session is about to leave Understudy, in this format.
+    /// Writes that evidence of a session is about to leave Understudy, in this format; its summary says so, too.
     pub async fn record_evidence(&self, session: &SessionView, format: &str) -> Result<()> {
+        self.record_export_of(session, ExportKind::Evidence, format, "The evidence stays here").await?;
+        self.impersonations.note_evidence(&session.id, format);
+        Ok(())
+    }
+
+    /// The same, for its ticket. Only once it is there does the summary say so.
+    pub(super) async fn record_ticket_evidence(&self, session: &SessionView) -> Result<()> {
+        self.record_export_of(session, ExportKind::Evidence, TICKET, "The evidence stays here").await
+    }
+
+    /// The same, for its summary.
+    pub(super) async fn record_summary(&self, session: &SessionView, format: &str) -> Result<()> {
+        self.record_export_of(session, ExportKind::Summary, format, "The summary stays here").await
+    }
+
+    async fn record_export_of(
+        &self,
+        session: &SessionView,
+        what: ExportKind,
+        format: &str,
+        refused: &str,
+    ) -> Result<()> {
         let exported = ConsoleEvent::Exported {
-            what: ExportKind::Evidence,
+            what,
             format: format.to_owned(),
             rows: None,
             session: Some(session.id.clone()),
@@ -110,7 +146,7 @@ impl Console {
             .new_entry(exported)
             .about_connection(connection)
             .about_user(impersonation::name_user(session.user.clone()));
-        self.record_first(entry, "The evidence stays here").await
+        self.record_first(entry, refused).await
     }
 
     /// Writes that rows of the list are about to be copied, in this format.

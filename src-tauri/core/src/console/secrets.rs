@@ -45,10 +45,7 @@ impl Console {
     /// Redirects these secrets after the agent has compared their old and new destinations.
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.accept_destinations(moved, Keep::Stored).await?;
-        for secret in &moved.secrets {
-            let to = secret.now.facts.iter().map(|fact| fact.value.as_str());
-            let to = to.collect::<Vec<_>>().join(", ").chars().take(CAUSE_CHARS).collect();
-            let redirected = ConsoleEvent::SecretRedirected { name: secret.name.clone(), to };
+        for redirected in describe_redirects(moved) {
             self.record(self.entry_about(&moved.connection, redirected)).await;
         }
         if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
@@ -66,4 +63,13 @@ impl Console {
     pub async fn keyring_problem(&self) -> Option<Error> {
         self.vault.check_ready().await.err()
     }
+}
+
+/// What the audit log says of secrets that the operator lets go to another destination.
+pub fn describe_redirects(moved: &Moved) -> impl Iterator<Item = ConsoleEvent> {
+    moved.secrets.iter().map(|secret| {
+        let to = secret.now.facts.iter().map(|fact| fact.value.as_str());
+        let to = to.collect::<Vec<_>>().join(", ").chars().take(CAUSE_CHARS).collect();
+        ConsoleEvent::SecretRedirected { name: secret.name.clone(), to }
+    })
 }

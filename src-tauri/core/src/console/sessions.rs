@@ -238,9 +238,11 @@ impl Console {
         self.impersonations.note(session)
     }
 
-    /// What happened in a session that runs, or that has ended in this run, in words and in the operator's time zone.
-    pub fn summarize_session(&self, session: &str) -> Result<SummaryText> {
+    /// What happened in a session that runs, or that has ended in this run, in words and in the operator's time zone: for
+    /// the clipboard, which is recorded first.
+    pub async fn copy_summary(&self, session: &str) -> Result<SummaryText> {
         let summary = self.impersonations.summarize_session(session)?;
+        self.record_summary(&summary.session, "clipboard").await?;
         Ok(summary.to_text(self.clock.now_ms(), &TimeZone::system()))
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::Console;
 use crate::arrangement::{Arrangement, load_arrangement, save_arrangement};
+use crate::audit::{ConsoleEvent, OperatorIdentity};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -21,6 +22,11 @@ impl Console {
         let settings = Settings { connection_order, ..settings };
         settings.save(&self.home)?;
         self.settings_are_faulty.store(false, Ordering::SeqCst);
+        let (before, now) = (self.operator(), settings.operator());
+        if before != now {
+            let OperatorIdentity { operator_name: name, operator_email: email, .. } = now;
+            self.record_soon(vec![self.new_entry(ConsoleEvent::OperatorChanged { name, email })]);
+        }
         *self.settings.write() = settings.clone();
         Ok(settings)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::Console;
+use super::{CLOSE_LIMIT, Console};
 use crate::audit::EntryLink;
 use crate::audit_feed::{AuditFeeds, FeedState};
 use crate::connection::ConnectionProblem;
@@ -21,12 +21,14 @@ pub(super) struct CurrentTeam(Mutex<TeamInUse>);
 struct TeamInUse {
     team: Result<Option<Team>>,
     log: Option<Arc<TeamLog>>,
+    /// The log until now, which is still to be told that it is no longer the team's.
+    replaced: Option<Arc<TeamLog>>,
     feeds: Option<Arc<AuditFeeds>>,
 }
 
 impl Default for TeamInUse {
     fn default() -> Self {
-        Self { team: Ok(None), log: None, feeds: None }
+        Self { team: Ok(None), log: None, replaced: None, feeds: None }
     }
 }
 
@@ -47,7 +49,8 @@ impl Console {
             let has = current.log.as_ref().map(|log| log.config());
             // Without a runtime, it begins with the next reading.
             if has != wanted.filter(|audit| audit.url.is_some()) && Handle::try_current().is_ok() {
-                current.log = wanted.and_then(|audit| TeamLog::start(audit, &self.audit, &self.vault));
+                let log = wanted.and_then(|audit| TeamLog::start(audit, &self.audit, &self.vault));
+                current.replaced = std::mem::replace(&mut current.log, log);
                 self.colleagues.follow(wanted.and_then(|audit| audit.url.clone()), &self.vault);
             }
         }
@@ -120,8 +123,32 @@ impl Console {
     ///
     /// Fails if it cannot be used: then nothing may begin.
     pub fn read_team(&self) -> Result<Option<Team>> {
+        let before = self.team.0.lock().team.clone().ok();
         self.load_team();
-        self.team.0.lock().team.clone()
+        let team = self.team.0.lock().team.clone();
+        if team.as_ref().is_ok_and(|team| before.as_ref() != Some(team)) {
+            // It says so in the audit log.
+            self.load_connections();
+        }
+        team
+    }
+
+    /// The text of the team file as it was last read, if there is one; `None` if it could not be read.
+    pub(super) fn team_text(&self) -> Option<Option<String>> {
+        let current = self.team.0.lock();
+        current.team.as_ref().ok().map(|team| team.as_ref().map(|team| team.text.clone()))
+    }
+
+    /// Gives the log that the team file named before what has been written until now: with that, whoever reads it there
+    /// knows why no more comes.
+    pub(super) fn finish_replaced_log(&self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(replaced) = self.team.0.lock().replaced.take() else { return };
+        let (impersonations, audit) = (Arc::clone(&self.impersonations), self.audit.clone());
+        runtime.spawn(async move {
+            impersonations.write_owed_entries().await;
+            replaced.finish(audit.latest_number(), CLOSE_LIMIT).await;
+        });
     }
 
     /// The team's log, if the team has one.

@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
 use super::Console;
+use super::record::TICKET;
 use crate::check::TypedSecrets;
 use crate::connection::Connection;
 use crate::destination::encode_hex;
@@ -43,7 +44,9 @@ impl Console {
             Ok(describe_evidence(&id, &name, &file, &render_markdown(&taken, &choice)))
         });
         let evidence = writing.await.map_err(Error::internal)??;
-        self.record_evidence(&session, "ticket").await?;
-        send_evidence(&connection, context, evidence).await
+        self.record_ticket_evidence(&session).await?;
+        send_evidence(&connection, context, evidence).await?;
+        self.impersonations.note_evidence(&session.id, TICKET);
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::Console;
+use super::record::TICKET;
 use crate::error::{Code, Error, Result};
 use crate::outbox::{MessageContent, OutgoingMessage, PreparedNote};
 
@@ -39,7 +40,7 @@ impl Console {
         };
         note.keep_used_facts(&connection);
         let id = note.id.clone();
-        self.outbox.set_prepared(note);
+        self.outbox.set_prepared(note, summary.session.clone());
         Ok(PreparedNote { id, session: summary.session, origin, text: shown })
     }
 
@@ -49,9 +50,10 @@ impl Console {
         if self.outbox.store.find_message(id).is_some() {
             return Ok(());
         }
-        let note = self.outbox.find_prepared(id)?;
+        let (note, session) = self.outbox.find_prepared(id)?;
         // What the operator has to put right is reported here, where they see it.
         self.plan_request(&note).await?;
+        self.record_summary(&session, TICKET).await?;
         self.outbox.store.keep_message(&note)?;
         self.outbox.drop_prepared(id);
         self.outbox.wake.notify_one();

@@ -119,7 +119,8 @@ struct FailedTries {
 pub(crate) struct Outbox {
     pub store: OutboxStore,
     failed: Mutex<BTreeMap<String, FailedTries>>,
-    prepared: Mutex<Option<OutgoingMessage>>,
+    /// With the session that it is about.
+    prepared: Mutex<Option<(OutgoingMessage, SessionView)>>,
     /// Something may be due before the time that was waited for.
     pub wake: Notify,
     /// Set when Understudy quits.
@@ -144,13 +145,13 @@ impl Outbox {
     }
 
     /// Keeps the summary that is shown, in place of one that was shown before.
-    pub fn set_prepared(&self, note: OutgoingMessage) {
-        *self.prepared.lock() = Some(note);
+    pub fn set_prepared(&self, note: OutgoingMessage, session: SessionView) {
+        *self.prepared.lock() = Some((note, session));
     }
 
-    /// The summary that was shown with this ID.
-    pub fn find_prepared(&self, id: &str) -> Result<OutgoingMessage> {
-        self.prepared.lock().clone().filter(|message| message.id == id).ok_or_else(|| {
+    /// The summary that was shown with this ID, and its session.
+    pub fn find_prepared(&self, id: &str) -> Result<(OutgoingMessage, SessionView)> {
+        self.prepared.lock().clone().filter(|(message, _)| message.id == id).ok_or_else(|| {
             Error::new(Code::SessionUnknown, "This summary is not there any longer.")
                 .with_hint("Open it again from its session, then send it.")
         })
@@ -158,7 +159,7 @@ impl Outbox {
 
     /// Forgets the summary that was shown with this ID.
     pub fn drop_prepared(&self, id: &str) {
-        self.prepared.lock().take_if(|message| message.id == id);
+        self.prepared.lock().take_if(|(message, _)| message.id == id);
     }
 
     /// Whether a message should be tried now.

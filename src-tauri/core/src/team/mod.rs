@@ -35,6 +35,8 @@ pub struct Team {
     pub path: PathBuf,
     /// The operator's own file, if IT's is used in its place.
     pub overridden: Option<PathBuf>,
+    /// The file's text.
+    pub text: String,
 }
 
 /// Every part is written out: references are for the connection file's schema.
@@ -76,7 +78,7 @@ impl Team {
     fn read(source: ConnectionSource, path: PathBuf, overridden: Option<PathBuf>) -> Result<Self> {
         let text = regular_file::read_text(&path, regular_file::OF_SETTINGS)?;
         let file = parse_team_file(&path.display().to_string(), &text)?;
-        Ok(Self { file, source, path, overridden })
+        Ok(Self { file, source, path, overridden, text })
     }
 }
 
