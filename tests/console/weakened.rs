@@ -4,6 +4,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 use serde_json::Map;
+use understudy_core::audit::reader::StoredEntry;
 use understudy_core::home::Home;
 use understudy_core::settings::Settings;
 use understudy_core::team_log::{password_destination, password_name, render_setup};
@@ -24,7 +25,7 @@ async fn said(desk: &Desk, event: &str, count: usize) -> Vec<String> {
     until("the log to say it", async || {
         let entries = desk.console_entries().await;
         let said: Vec<String> =
-            entries.iter().filter(|one| one.text("event") == event).map(|one| one.describe()).collect();
+            entries.iter().filter(|one| one.text("event") == event).map(StoredEntry::describe).collect();
         Ok((said.len() == count).then_some(said))
     })
     .await

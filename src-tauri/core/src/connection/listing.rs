@@ -23,6 +23,7 @@ pub enum ConnectionSource {
 /// A connection, as listed in the rail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct ConnectionSummary {
     /// The file's name without `.toml`, and the start of its accounts in the keyring.
     pub id: String,

@@ -34,7 +34,7 @@ impl Console {
         let texts = loaded.iter().map(|connection| (connection.id.as_str(), &*connection.text));
         let texts = texts.chain(team.iter().flatten().map(|text| (TEAM, text.as_str())));
         let mut unreadable: Vec<&str> = problems.iter().map(|problem| problem.id.as_str()).collect();
-        unreadable.extend(team.is_none().then_some(TEAM));
+        unreadable.extend(team.is_err().then_some(TEAM));
         let file_changes = known.compare_files(texts, &unreadable);
         let loaded: BTreeMap<_, _> =
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();

@@ -9,7 +9,7 @@ use super::{CLOSE_LIMIT, Console};
 use crate::audit::EntryLink;
 use crate::audit_feed::{AuditFeeds, FeedState};
 use crate::connection::ConnectionProblem;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outbox::{MessageKind, WaitingMessage};
 use crate::team::{Team, TeamAuditConfig};
 use crate::team_log::{TeamLog, TeamLogState};
@@ -133,10 +133,12 @@ impl Console {
         team
     }
 
-    /// The text of the team file as it was last read, if there is one; `None` if it could not be read.
-    pub(super) fn team_text(&self) -> Option<Option<String>> {
+    /// The text of the team file as it was last read, if there is one.
+    ///
+    /// Fails if it could not be read.
+    pub(super) fn team_text(&self) -> Result<Option<String>> {
         let current = self.team.0.lock();
-        current.team.as_ref().ok().map(|team| team.as_ref().map(|team| team.text.clone()))
+        current.team.as_ref().map(|team| team.as_ref().map(|team| team.text.clone())).map_err(Error::clone)
     }
 
     /// Gives the log that the team file named before what has been written until now: with that, whoever reads it there

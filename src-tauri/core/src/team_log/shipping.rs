@@ -24,7 +24,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Other runs, such as the command line, write to the same log and tell nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// For so long, a database that was as it should be is taken to be so.
-const CHECK_AGAIN: Duration = Duration::from_secs(60);
+const CHECK_AGAIN: Duration = Duration::from_mins(1);
 /// The pauses in seconds before it is tried again; the last one repeats. A server that restarts is back within seconds,
 /// and then its entries should be there soon; one that is down for longer is not to be troubled by all consoles.
 const PAUSES: [f64; 12] = [0.2, 0.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 5.0, 10.0, 30.0];
