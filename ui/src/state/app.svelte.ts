@@ -398,7 +398,7 @@ export class App {
       const who = whoIs(search.info.columns, row);
       return toasts.info(texts.users.isProtected(who, shortName(rule)), texts.details.protectedHint);
     }
-    const link = this.link?.connection === connection.id ? this.link : undefined;
+    const link = this.#linkFor(connection.id, row.id);
     this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row, link });
   }
 
@@ -406,6 +406,27 @@ export class App {
 
   /** The link that led here, until a session has begun with it or it is put away. */
   link: CustomerLink | null = $state.raw(null);
+
+  /** The ID of the one user whom the link names; `null` if it names no one for certain, so that the agent decides
+   * whom it is for; `undefined` until the search for it is answered. */
+  #linkUser: string | null | undefined = undefined;
+
+  /** The link, if what it brought belongs to this user: another customer's session must not have its ticket. */
+  #linkFor(connection: string, user: string): CustomerLink | undefined {
+    const { link } = this;
+    if (link?.connection !== connection) return undefined;
+    this.#readLink();
+    return this.#linkUser === null || this.#linkUser === user ? link : undefined;
+  }
+
+  /** Whom the link names, once its own text has been searched for. */
+  #readLink(): void {
+    const { link, search } = this;
+    if (!link || this.#linkUser !== undefined || search?.connection !== link.connection) return;
+    const { answered } = search;
+    if (answered?.text !== link.user.trim()) return;
+    this.#linkUser = answered.named === 1 ? search.row?.id : null;
+  }
 
   /** One that came before the connections did: it cannot be told yet whether its own is among them. */
   #linkTooEarly: CustomerLink | null = null;
@@ -426,13 +447,15 @@ export class App {
     if (!this.connections.some(({ id }) => id === link.connection))
       return this.layers.show({ kind: "unknown_link", link });
     this.link = link;
+    this.#linkUser = undefined;
     this.goTo(link.connection);
     const { search } = this;
     search?.type(link.user);
     await search?.settled();
-    if (!search || this.link !== link || this.search !== search || this.layers.open) return;
-    const isNamed = search.answered?.named === 1 && search.answered.text === link.user;
-    if (isNamed && search.row) this.impersonate(search.row);
+    if (!search || this.link !== link || this.search !== search) return;
+    this.#readLink();
+    if (this.layers.open) return;
+    if (search.row && search.row.id === this.#linkUser) this.impersonate(search.row);
     else this.focusSearch(false);
   }
 
@@ -633,7 +656,7 @@ export class App {
     const told = this.#sessionsTold;
     const begin = breaksGlass ? ipc.breakGlass : ipc.impersonate;
     const session = await begin(connection, user, reason, given, ticket);
-    this.link = null;
+    if (this.#linkFor(connection, user)) this.link = null;
     // What was told meanwhile is newer than this answer: the session may be over already.
     const known = this.sessions.some(({ id }) => id === session.id);
     if (told === this.#sessionsTold && !known) this.sessions = [...this.sessions, session];

@@ -287,6 +287,7 @@ export const console = {
   /** What leads from a ticket to a customer. */
   link: {
     from: "From a link",
+    to: (who: string) => `From a link to ${who}`,
     connection: "Connection",
     user: "User",
     ticket: "Ticket",

@@ -1098,7 +1098,7 @@ const views: View[] = [
     go: async (page) => {
       await grid(page).waitFor();
       await page.evaluate(() => (window as unknown as { openLink: () => void }).openLink());
-      await page.getByRole("region", { name: "From a link" }).waitFor();
+      await page.getByRole("region", { name: "From a link to an" }).waitFor();
     },
   },
   {

@@ -52,7 +52,49 @@ describe("a link that names one customer", () => {
         ticket: { ticket: "4711", page: "/orders/42" },
       },
     ]);
-    expect(screen.queryByText("From a link")).toBeNull();
+    expect(screen.queryByRole("region", { name: /^From a link/ })).toBeNull();
+  });
+
+  test("brings nothing into the session of someone else, and still waits for its own customer", async () => {
+    await open();
+    await dialog();
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    const banner = () => screen.getByRole("region", { name: `From a link to ${BOGDAN}` });
+    expect(banner()).toHaveTextContent("ticket 4711");
+
+    const field = screen.getByRole("searchbox", { name: "Search users" });
+    await user.clear(field);
+    await user.type(field, "anna.svensson@fjallbo.example");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    const other = await screen.findByRole("dialog", { name: "Sign in as Anna Svensson" });
+    expect(other).not.toHaveTextContent("4711");
+    expect(within(other).getByRole("textbox", { name: "Reason" })).toHaveValue("");
+    await user.keyboard("Ticket 5{Enter}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+    expect(begun()[0]).toMatchObject({ reason: "Ticket 5", ticket: { ticket: "", page: "" } });
+
+    expect(banner()).toBeInTheDocument();
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    await user.clear(field);
+    await user.type(field, BOGDAN);
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(within(await dialog()).getByText("4711")).toBeInTheDocument();
+  });
+
+  test("brings nothing to whoever is chosen before it has been looked up", async () => {
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    const looking = fake.hold("search_users");
+    fake.emit("customer_link", link());
+    await waitFor(() => expect(looking.waiting()).toBe(1));
+    const field = screen.getByRole("searchbox", { name: "Search users" });
+    await user.clear(field);
+    await user.type(field, "anna.svensson@fjallbo.example");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    looking.stop();
+    const other = await screen.findByRole("dialog", { name: "Sign in as Anna Svensson" });
+    expect(other).not.toHaveTextContent("4711");
   });
 
   test("takes its ticket for the reason if it brought none", async () => {
@@ -121,7 +163,7 @@ describe("a link that names one customer", () => {
 describe("a link that names no one for certain", () => {
   test("shows whom it finds, and keeps what it brought until a session begins", async () => {
     await open({ user: "o", reason: "" });
-    const banner = await screen.findByRole("region", { name: "From a link" });
+    const banner = await screen.findByRole("region", { name: /^From a link to/ });
     expect(banner).toHaveTextContent("ticket 4711");
     await waitFor(() => expect(fake.called("search_users").length).toBeGreaterThan(1));
     expect(screen.queryByRole("dialog")).toBeNull();
@@ -132,9 +174,9 @@ describe("a link that names no one for certain", () => {
 
   test("can be put away", async () => {
     await open({ user: "nobody at all" });
-    const banner = await screen.findByRole("region", { name: "From a link" });
+    const banner = await screen.findByRole("region", { name: /^From a link to/ });
     await user.click(within(banner).getByRole("button", { name: "Dismiss this link" }));
-    expect(screen.queryByRole("region", { name: "From a link" })).toBeNull();
+    expect(screen.queryByRole("region", { name: /^From a link to/ })).toBeNull();
   });
 });
 
