@@ -27,7 +27,7 @@ import type { LogSource } from "../audit/sources";
 import { byAccount, inAccount } from "../text/colleagues";
 import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
-import { cellOf, shortName, whoIs } from "../text/user";
+import { cellOf, shortName, whoIs, whoIsLabelled } from "../text/user";
 import { texts } from "../texts";
 import { ArrangedConnection } from "./arranged-connection.svelte";
 import { Destinations } from "./destinations.svelte";
@@ -807,8 +807,9 @@ export class App {
 
   #sessionEnded(ended: EndedSession): void {
     const { session } = ended;
-    this.lastEnded = session;
     if (!isWorthSaying(ended)) return;
+    // Only now: the keys mean the session that the newest message names.
+    this.lastEnded = session;
     toasts.show(endedToast(ended), {
       stays: isUnexpected(ended),
       offer: {
@@ -835,7 +836,7 @@ export class App {
     if (!session) return;
     await this.#orSay(async () => {
       await ipc.copySessionSummary(session.id);
-      toasts.good(texts.ended.summaryCopied);
+      toasts.good(texts.ended.summaryCopied(whoIsLabelled(session.user)));
     });
   }
 

@@ -11,7 +11,8 @@ const AT_MOST = 4;
 /** What can be done about it. */
 export interface Offer {
   label: string;
-  /** The key that does the same while nothing newer is offered. */
+  /** The key that does the same. It is the newest message's that has keys; an older one loses its own for good, for
+   * they mean what has happened since. */
   chord?: string;
   run: () => void;
 }
@@ -23,6 +24,11 @@ export interface ShownToast extends Toast {
   other?: Offer | undefined;
   /** It stays until it is dismissed. */
   stays: boolean;
+}
+
+function withoutKeys(toast: ShownToast): ShownToast {
+  const without = (one: Offer | undefined) => one && { label: one.label, run: one.run };
+  return { ...toast, offer: without(toast.offer), other: without(toast.other) };
 }
 
 class Toasts {
@@ -47,7 +53,8 @@ class Toasts {
       other,
       stays: stays || toast.kind === "bad" || toast.said.length > 0,
     };
-    this.shown = [...this.shown, shown];
+    const older = offer?.chord || other?.chord ? this.shown.map(withoutKeys) : this.shown;
+    this.shown = [...older, shown];
     // What stays until it is read does not have to make room for what goes by itself.
     while (this.shown.length > AT_MOST)
       this.dismiss((this.shown.find(({ stays }) => !stays) ?? this.shown[0])?.key ?? key);

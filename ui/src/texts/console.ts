@@ -597,7 +597,7 @@ export const console = {
       `The sign-out failed: ${why}. The application may keep the session until it expires.`,
     openAgain: "Reopen",
     copySummary: "Copy summary",
-    summaryCopied: "Summary copied",
+    summaryCopied: (who: string) => `Copied a summary of the session as ${who}`,
     finishFirst: "First finish or close what is open.",
     connectionGone: (name: string) => `The connection “${name}” no longer exists.`,
   },

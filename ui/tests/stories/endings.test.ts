@@ -112,8 +112,53 @@ test.each(["by its button", "by its key", "by the palette"])("its summary is cop
     await user.keyboard("summary");
     await user.click(await screen.findByRole("option", { name: /^Copy a summary/ }));
   }
-  await waitFor(() => expect(messages()).toHaveTextContent("Summary copied"));
+  await waitFor(() => expect(messages()).toHaveTextContent("Copied a summary of the session as Bogdan Ionescu"));
   expect(fake.called("copy_session_summary").map(({ args }) => args)).toEqual([{ session: session().id }]);
+});
+
+describe("the keys beside a message", () => {
+  const anna = { id: "48213907", name: "Anna Svensson", email: "anna@fjallbo.example", company: null };
+  const message = async (name: string) =>
+    (await screen.findByText(new RegExp(`The session as ${name} .* has ended`))).closest(
+      ".toast",
+    ) as HTMLElement;
+  const keys = (within: HTMLElement) => [...within.querySelectorAll("kbd")].map((key) => key.textContent);
+
+  test("mean its session, also after a window was closed in which nobody was signed in", async () => {
+    render(App);
+    await list();
+    end("operator");
+    await message("Bogdan");
+    end("window_closed", { session: session({ id: "s2", user: anna, active_at: null }) });
+    await user.keyboard("{Control>}{Shift>}S{/Shift}{/Control}");
+    await waitFor(() =>
+      expect(fake.called("copy_session_summary").map(({ args }) => args)).toEqual([{ session: "s1" }]),
+    );
+    await user.keyboard("{Control>}{Shift>}T{/Shift}{/Control}");
+    expect(await screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
+  });
+
+  test("are those of the newest one only, also once it is gone", async () => {
+    render(App);
+    await list();
+    end("deadline");
+    const first = await message("Bogdan");
+    expect(keys(first)).toEqual(["Ctrl Shift T", "Ctrl Shift S"]);
+    end("operator", { session: session({ id: "s2", user: anna }) });
+    const second = await message("Anna");
+    expect(keys(second)).toEqual(["Ctrl Shift T", "Ctrl Shift S"]);
+    await user.click(within(second).getByRole("button", { name: "Dismiss" }));
+    expect(keys(await message("Bogdan"))).toEqual([]);
+    await user.keyboard("{Control>}{Shift>}S{/Shift}{/Control}");
+    await waitFor(() =>
+      expect(messages()).toHaveTextContent("Copied a summary of the session as Anna Svensson"),
+    );
+    // Its buttons mean what they always did.
+    await user.click(within(await message("Bogdan")).getByRole("button", { name: "Copy summary" }));
+    await waitFor(() =>
+      expect(fake.called("copy_session_summary").map(({ args }) => args["session"])).toEqual(["s2", "s1"]),
+    );
+  });
 });
 
 describe("opening it again", () => {
