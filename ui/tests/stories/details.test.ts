@@ -99,7 +99,8 @@ test("no value is a filter too; an id and JSON have none", async () => {
   expect((await details()).queryByRole("button", { name: /^Filter by (Id|Company): / })).toBeNull();
 });
 
-test("a masked value is revealed on demand, and hidden again once somebody else is shown", async () => {
+/** The company is masked. */
+function maskCompany() {
   const at = fake.columns.findIndex(({ name }) => name === "company_name");
   fake.columns = fake.columns.map((column, place) =>
     place === at ? { ...column, company: false, masked: true } : column,
@@ -109,6 +110,31 @@ test("a masked value is revealed on demand, and hidden again once somebody else 
     cells: row.cells.map((cell, place) => (place === at && cell !== null ? "••••••" : cell)),
   }));
   fake.answers["reveal_value"] = () => "Northwind Traders";
+}
+
+test("keys go on from a value that was revealed or hidden by key, and the user stays", async () => {
+  maskCompany();
+  render(App);
+  const selected = async () =>
+    within(await screen.findByRole("grid")).getByRole("row", { selected: true }).textContent;
+  const before = await selected();
+  (await by("Reveal: Company")).focus();
+  await user.keyboard("{Enter}");
+  await waitFor(async () => expect(await by("Copy Company: Northwind Traders")).toHaveFocus());
+  await user.keyboard("{ArrowDown}{ArrowUp}");
+  expect(await by("Copy Company: Northwind Traders")).toHaveFocus();
+  await user.keyboard("{ArrowRight}{Enter}");
+  await waitFor(async () => expect(await by("Reveal: Company")).toHaveFocus());
+  expect(await selected()).toBe(before);
+
+  // There may be no value any more.
+  fake.answers["reveal_value"] = () => null;
+  await user.keyboard("{Enter}");
+  await waitFor(async () => expect(await by("Hide: Company")).toHaveFocus());
+});
+
+test("a masked value is revealed on demand, and hidden again once somebody else is shown", async () => {
+  maskCompany();
   render(App);
   const reveal = async () => (await details()).findByRole("button", { name: "Reveal: Company" });
   await user.click(await reveal());

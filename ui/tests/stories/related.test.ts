@@ -91,6 +91,22 @@ test("a user's records are read when they are asked for, page by page, and each 
   await waitFor(() => expect(fake.clipboard.at(-1)).toBe("ORD-700003"));
 });
 
+test("keys go on in the records that a key asked for, page by page", async () => {
+  render(App);
+  await user.click(await (await details()).findByRole("button", { name: "Order records" }));
+  const more = async () => (await details()).findByRole("button", { name: "Show more: Order" });
+  const value = async (name: RegExp) => (await details()).findByRole("button", { name });
+  (await more()).focus();
+  await user.keyboard("{Enter}");
+  const first = await value(/^Copy Number: ORD-700003/);
+  await waitFor(() => expect(first).toHaveFocus());
+  (await more()).focus();
+  await user.keyboard("{Enter}");
+  const last = await value(/^Copy Number: ORD-700006/);
+  await waitFor(() => expect(last).toHaveFocus());
+  expect(fake.called("list_records")).toHaveLength(3);
+});
+
 test("a record opens in the team's own tool, by the row that was read", async () => {
   render(App);
   await user.click(await (await details()).findByRole("button", { name: "Order records" }));
