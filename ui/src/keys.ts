@@ -76,17 +76,33 @@ function holds(event: KeyboardEvent, modifiers: string[]): boolean {
 }
 
 function isKey(event: KeyboardEvent, key: string): boolean {
-  return (signs[key] ?? [key]).some((one) => one.toLowerCase() === event.key.toLowerCase());
+  if (/^[0-9]$/.test(key)) return digitOf(event) === Number(key);
+  if (key in signs) return signs[key]?.includes(event.key) === true && !meansDigit(event);
+  return key.toLowerCase() === event.key.toLowerCase();
+}
+
+/** On French keyboards, - and _ are on the keys of 6 and 8, on Czech ones + is on that of 1. Only for - there is no
+ * other key. */
+function meansDigit({ key, code, shiftKey, altKey }: KeyboardEvent): boolean {
+  return code.startsWith("Digit") && !shiftKey && (key !== "-" || altKey);
+}
+
+/** The digit that is pressed: the one that is typed, else the one of the key's place. Where digits need Shift, as on
+ * French keyboards, the key alone types another sign, and on macOS so does the key with Alt. */
+function digitOf(event: KeyboardEvent): number | null {
+  // With Alt, Windows composes characters from the numeric keypad's digits.
+  const composes = event.altKey && event.code.startsWith("Numpad");
+  if (/^[0-9]$/.test(event.key)) return composes ? null : Number(event.key);
+  return meansDigit(event) ? Number(event.code.slice("Digit".length)) : null;
 }
 
 /** The number of the session that a digit leads to. */
 export function sessionOf(event: KeyboardEvent): number | null {
-  return isMod(event) && !event.shiftKey && /^[1-9]$/.test(event.key) ? Number(event.key) : null;
+  return isMod(event) ? digitOf(event) || null : null;
 }
 
-/** The digit that is pressed with Alt, by the key's place: with Alt it may type another sign. */
+/** The digit from 1 to 9 that is pressed with Alt. */
 export function digitWithAlt(event: KeyboardEvent): number | null {
-  const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
-  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return null;
-  return Number(digit);
+  if (!event.altKey || event.ctrlKey || event.metaKey) return null;
+  return digitOf(event) || null;
 }
