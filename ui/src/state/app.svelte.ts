@@ -15,6 +15,7 @@ import type { EndedSession } from "../bindings/EndedSession";
 import type { PreparedNote } from "../bindings/PreparedNote";
 import type { Presence } from "../bindings/Presence";
 import type { QuickChoice } from "../bindings/QuickChoice";
+import type { Row } from "../bindings/Row";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import type { TicketContext } from "../bindings/TicketContext";
@@ -579,8 +580,11 @@ export class App {
   /** The selected user's id or e-mail, to the clipboard. */
   async copySelected(what: "id" | "email"): Promise<void> {
     const { search } = this;
-    if (!search?.row || !search.info) return;
-    const value = what === "id" ? search.row.id : cellOf(search.info.columns, search.row, "email");
+    if (search?.row && search.info) await this.copyOf(search.info.columns, search.row, what);
+  }
+
+  async copyOf(columns: Column[], row: Row, what: "id" | "email"): Promise<void> {
+    const value = what === "id" ? row.id : cellOf(columns, row, "email");
     if (value === null) return toasts.info(texts.users.noEmail);
     await this.copy(what === "id" ? texts.users.id : texts.users.email, value);
   }

@@ -73,6 +73,15 @@ describe("the empty search field", () => {
     ).toBeInTheDocument();
   });
 
+  test("copies the ID and the email of the user that has the focus, and marks no other", async () => {
+    render(App);
+    await strip();
+    await user.keyboard("{ArrowUp}{ArrowRight}{Control>}c{/Control}");
+    await user.keyboard("{Control>}{Shift>}c{/Shift}{/Control}{Control>} {/Control}");
+    await waitFor(() => expect(fake.clipboard).toEqual([fake.rows[1]?.id, fake.rows[1]?.cells[2]]));
+    expect(screen.queryByText(/users? marked/)).toBeNull();
+  });
+
   test("goes back to the field with the arrow or Esc", async () => {
     render(App);
     await strip();
