@@ -467,15 +467,24 @@ export class App {
   /** What was chosen in the quick window: a user's details or sign-in dialog, or a text to search for. */
   async takeQuickChoice(choice: QuickChoice): Promise<void> {
     const { connection, text, user, sign_in } = choice;
+    const searches = user !== null || text !== "";
+    // Only the console was asked for, and it is in front already.
+    if (!this.connections.some(({ id }) => id === connection) || (!searches && this.layers.open)) return;
     // What lies over the list may hold something unsaved: it is finished first.
     if (this.layers.open)
       return toasts.show(
-        { kind: "info", text: texts.quick.waits, hint: texts.quick.waitsHow, said: [] },
+        {
+          kind: "info",
+          text: user === null ? texts.quick.searchWaits(shortName(text)) : texts.quick.waits,
+          hint: texts.quick.waitsHow,
+          said: [],
+        },
         { stays: true, offer: { label: texts.quick.show, run: () => void this.takeQuickChoice(choice) } },
       );
     this.goTo(connection);
     const { search } = this;
     if (!search || search.connection !== connection) return;
+    if (!searches) return this.focusSearch();
     if (user === null) return this.searchFor(text);
     await search.show(text === "" ? user : text, user);
     if (this.search !== search || search.row?.id !== user || this.layers.open) return;

@@ -91,6 +91,47 @@ describe("the quick window", () => {
     fake.refuse("directory_info", { code: "directory_unreachable", message: "Can't reach the database." });
     render(QuickWindow);
     expect(await screen.findByRole("alert")).toHaveTextContent("Can't reach the database.");
+    // As it says, Enter opens the console, which can do something about it.
+    await user.keyboard("{Enter}");
+    await waitFor(() =>
+      expect(chosen()).toEqual([{ connection: "acme", text: "", user: null, sign_in: false }]),
+    );
+  });
+
+  test("opens the console with the text that it could not search for", async () => {
+    fake.refuse("quick_search", { code: "directory_timeout", message: "The database took too long." }, 9);
+    render(QuickWindow);
+    await screen.findByText("production");
+    await user.type(await field(), "bog");
+    expect(await screen.findByRole("alert")).toHaveTextContent("took too long. Enter opens the console.");
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(chosen()).toMatchObject([{ connection: "acme", text: "bog", user: null }]));
+  });
+
+  test("opens the console where there is no connection, or none is known", async () => {
+    fake.state.connections = [];
+    const { unmount } = render(QuickWindow);
+    expect(
+      await screen.findByText("There are no connections yet. Enter opens the console."),
+    ).toBeInTheDocument();
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(chosen()).toMatchObject([{ connection: "", text: "", user: null }]));
+    unmount();
+    fake.refuse("quick_state", { code: "internal", message: "It failed." });
+    render(QuickWindow);
+    await screen.findByRole("alert");
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(chosen()).toHaveLength(2));
+  });
+
+  test("takes a whole ticket that is pasted", async () => {
+    render(QuickWindow);
+    await screen.findByText("production");
+    const ticket = "The customer writes again. ".repeat(300) + BOGDAN.email;
+    (await field()).focus();
+    await user.paste(ticket);
+    expect(await field()).toHaveValue(ticket);
+    await waitFor(() => expect(fake.called("quick_search").at(-1)?.args["text"]).toBe(ticket));
   });
 });
 
@@ -124,6 +165,20 @@ describe("what was chosen opens in the console", () => {
   test("a search without matches", async () => {
     await choose({ text: "zzzz", user: null });
     await waitFor(() => expect(screen.getByRole("searchbox")).toHaveValue("zzzz"));
+  });
+
+  test("the console alone, which keeps its search", async () => {
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    const search = screen.getByRole("searchbox", { name: "Search users" });
+    await user.type(search, "anna");
+    fake.emit("quick_choice", { connection: "", text: "", user: null, sign_in: false });
+    fake.emit("quick_choice", { connection: "acme-staging", text: "", user: null, sign_in: false });
+    await waitFor(() =>
+      expect(fake.called("search_users").at(-1)?.args).toMatchObject({ connection: "acme-staging" }),
+    );
+    await user.keyboard("{Alt>}1{/Alt}");
+    await waitFor(() => expect(search).toHaveValue("anna"));
   });
 
   test("after what is open has been finished", async () => {
