@@ -112,7 +112,9 @@ test.each(["by its button", "by its key", "by the palette"])("its summary is cop
     await user.keyboard("summary");
     await user.click(await screen.findByRole("option", { name: /^Copy a summary/ }));
   }
-  await waitFor(() => expect(messages()).toHaveTextContent("Copied a summary of the session as Bogdan Ionescu"));
+  await waitFor(() =>
+    expect(messages()).toHaveTextContent("Copied a summary of the session as Bogdan Ionescu"),
+  );
   expect(fake.called("copy_session_summary").map(({ args }) => args)).toEqual([{ session: session().id }]);
 });
 

@@ -159,6 +159,17 @@ describe("the palette", () => {
     expect(await screen.findByRole("dialog", { name: new RegExp(nameOf(3)) })).toBeInTheDocument();
   });
 
+  test("finds users as soon as the database has answered, also when it was open before", async () => {
+    const opening = fake.hold("directory_info");
+    render(App);
+    await waitFor(() => expect(opening.waiting()).toBe(1));
+    await user.keyboard("{Control>}k{/Control}bogdan");
+    await screen.findByRole("option", { name: /Search “bogdan” in the list/ });
+    expect(fake.called("search_users")).toEqual([]);
+    opening.stop();
+    expect(await screen.findByRole("option", { name: /Bogdan Ionescu/ })).toBeInTheDocument();
+  });
+
   test("a command whose first word is typed comes before users", async () => {
     fake.rows[0]?.cells.splice(1, 1, "Quitta Quist");
     render(App);

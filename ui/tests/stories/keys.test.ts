@@ -73,6 +73,17 @@ describe("the sheet of keys", () => {
     await waitFor(() => expect(screen.getByRole("searchbox", { name: "Search users" })).toHaveValue(plan));
   });
 
+  test("teaches them once the database has answered, also when it was open before", async () => {
+    const opening = fake.hold("directory_info");
+    render(App);
+    await waitFor(() => expect(opening.waiting()).toBe(1));
+    await user.click(screen.getByRole("button", { name: "Keyboard shortcuts" }));
+    await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
+    expect(screen.queryByRole("heading", { name: "Filters for this connection" })).toBeNull();
+    opening.stop();
+    expect(await screen.findByRole("heading", { name: "Filters for this connection" })).toBeInTheDocument();
+  });
+
   test("has every chord of a session's window", async () => {
     const of = await sheet();
     const shown = of("In a session window");
