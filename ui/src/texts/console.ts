@@ -162,7 +162,7 @@ export const console = {
     openRecord: "Open in your own tool",
     people: "Show its people",
     past: "Past sessions",
-    noPast: "No one has signed in as this user yet.",
+    noPast: "No sessions as this user on this computer yet.",
     noReason: "No reason given",
     refused: "refused",
     running: "running",
@@ -315,7 +315,7 @@ export const console = {
     isPinned: (who: string) => `${who} pinned`,
     isUnpinned: (who: string) => `${who} unpinned`,
     latest: (when: string, reason: string) => (reason === "" ? when : `${when}: ${reason}`),
-    noSession: "You haven't signed in as anyone yet.",
+    noSession: "You haven't signed in as anyone on this computer yet.",
   },
   columns: {
     title: "Columns",
@@ -395,9 +395,9 @@ export const console = {
       n === 1 ? "Search the other one too" : `Search the other ${n.toLocaleString(locale)} too`,
     why: (n: number) =>
       n === 1
-        ? "One connection that you haven't used stays closed until you ask."
-        : `${n.toLocaleString(locale)} connections that you haven't used stay closed until you ask.`,
-    noneUsed: "You haven't used any of these connections yet.",
+        ? "One connection that you haven't used on this computer stays closed until you ask."
+        : `${n.toLocaleString(locale)} connections that you haven't used on this computer stay closed until you ask.`,
+    noneUsed: "You haven't used any of these connections on this computer yet.",
   },
   palette: {
     label: "Command palette",

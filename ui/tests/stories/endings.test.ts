@@ -261,6 +261,13 @@ test("each running session says what it may do, as long as there is one", async 
   expect(running.getByRole("listitem")).toHaveTextContent("Full access");
 });
 
+test("history says that it knows of this computer's sessions only", async () => {
+  render(App);
+  await list();
+  const past = (await screen.findByRole("heading", { name: "Past sessions" })).closest("section");
+  expect(past).toHaveTextContent("No sessions as this user on this computer yet.");
+});
+
 test("history calls a session that a crash cut off by that name", async () => {
   fake.past = [
     {

@@ -140,7 +140,9 @@ describe("the last user again", () => {
     render(App);
     await screen.findByRole("grid");
     await user.keyboard("{Control>}{Shift>}t{/Shift}{/Control}");
-    expect(await screen.findByText("You haven't signed in as anyone yet.")).toBeInTheDocument();
+    expect(
+      await screen.findByText("You haven't signed in as anyone on this computer yet."),
+    ).toBeInTheDocument();
   });
 });
 
