@@ -361,6 +361,7 @@ export const console = {
     name: "Save this search as",
     save: "Save",
     nameMissing: "Enter a name.",
+    nameTaken: (name: string) => `There is already a saved search “${name}”.`,
     replaces: (name: string) => `Replaces the saved search “${name}”`,
     none: (key: string) => `No saved searches yet. Type a search, then press ${key}.`,
     rename: "Rename",

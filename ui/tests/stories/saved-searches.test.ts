@@ -92,6 +92,34 @@ test("one is renamed, removed, and brought back where it was", async () => {
   await waitFor(() => expect(kept().map(({ name }) => name)).toEqual(["One", "Deux", "Three"]));
 });
 
+test("a name that is empty or taken is said, and can be typed again", async () => {
+  saved({ name: "One", text: "1" }, { name: "Two", text: "2" });
+  render(App);
+  await screen.findByRole("grid");
+  await user.click(await screen.findByRole("button", { name: "Saved searches in Acme" }));
+  await user.click(await menuItem("Rename or remove…"));
+  const list = within(await dialog());
+  await user.click(list.getByRole("button", { name: "Rename “Two”" }));
+  const name = list.getByRole("textbox", { name: "Rename “Two”" });
+  await user.keyboard("One{Enter}");
+  expect(list.getByText("There is already a saved search “One”.")).toBeInTheDocument();
+  expect(name).toHaveFocus();
+  expect(name).toHaveAttribute("aria-invalid", "true");
+  expect(name).toHaveAccessibleDescription("There is already a saved search “One”.");
+
+  await user.clear(name);
+  expect(list.queryByText(/already a saved search/)).toBeNull();
+  await user.keyboard("{Enter}");
+  expect(list.getByText("Enter a name.")).toBeInTheDocument();
+  await user.keyboard("Deux{Enter}");
+  await waitFor(() => expect(kept().map(({ name }) => name)).toEqual(["One", "Deux"]));
+
+  // Its own name is no other's.
+  await user.click(list.getByRole("button", { name: "Rename “Deux”" }));
+  await user.keyboard("{Enter}");
+  await waitFor(() => expect(list.getByRole("button", { name: /^Deux/ })).toHaveFocus());
+});
+
 test("what can't be kept stays in the dialog", async () => {
   render(App);
   await screen.findByRole("grid");
