@@ -159,6 +159,12 @@ test("what failed can be tried again, and no records are said to be none", async
   expect(await (await details()).findByText("None.")).toBeInTheDocument();
 });
 
+test("where nobody was found, related tables are among what was searched", async () => {
+  render(App);
+  await user.type(await screen.findByRole("searchbox", { name: "Search users" }), "zzyzx");
+  expect(await screen.findByText("Searched in ID, Email, Name, Order.")).toBeInTheDocument();
+});
+
 test("the row says which record led to it, and its records are open", async () => {
   const [row] = fake.rows;
   if (!row) throw new Error("the fake has users");
