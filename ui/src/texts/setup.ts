@@ -574,7 +574,8 @@ export const setup = {
     rememberSearchText:
       "The console starts with the text that was in its search field. Turn it off to keep no such text on this computer.",
     singleKeys: "Single-letter keys",
-    singleKeysText: "j, k, / and ? act on the list. Turn them off if you dictate, or press keys by accident.",
+    singleKeysText:
+      "j, k, c, / and ? are shortcuts outside text fields. Turn them off if you dictate, or press keys by accident.",
     whenClosed: "When I close the window while sessions run",
     whenClosedWays: {
       ask: "Ask",

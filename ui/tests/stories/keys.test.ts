@@ -1,11 +1,12 @@
 // The sheet of keys: it has every key there is.
-import { render, screen, waitFor, within } from "@testing-library/svelte";
+import { cleanup, render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import { actions } from "../../src/actions";
 import App from "../../src/App.svelte";
 import { chords as sessionChords } from "../../src/bar/keys";
 import { keyWords, SAVE } from "../../src/keys";
+import { texts } from "../../src/texts";
 import { installFake, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -127,5 +128,20 @@ describe("the sheet of keys", () => {
     expect(of("Anywhere")["Keyboard shortcuts"]).toBeUndefined();
     expect(of("In the user list")["Next or previous user"]).toEqual(["↑", "↓"]);
     expect(screen.getByText(/turned off in Settings/)).toBeInTheDocument();
+  });
+
+  test("the setting that turns single letters off names all of them", async () => {
+    const all = () =>
+      new Set([...screen.getByRole("dialog").querySelectorAll("kbd")].map((key) => key.textContent));
+    await sheet();
+    const on = all();
+    cleanup();
+    fake.state.settings = { ...fake.state.settings, single_keys: false };
+    await sheet();
+    const off = all();
+    const single = [...on].filter((key) => !off.has(key));
+    expect(single.length).toBeGreaterThan(2);
+    const [named = ""] = texts.setup.settings.singleKeysText.split(" are shortcuts");
+    expect(named.split(/, | and /).sort()).toEqual(single.sort());
   });
 });
