@@ -42,7 +42,7 @@ import VenetianMask from "@lucide/svelte/icons/venetian-mask";
 import ZoomIn from "@lucide/svelte/icons/zoom-in";
 import ZoomOut from "@lucide/svelte/icons/zoom-out";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
-import { SAVE } from "./keys";
+import { keyWords, SAVE } from "./keys";
 import * as ipc from "./ipc";
 import type { App } from "./state/app.svelte";
 import { toasts } from "./state/toasts.svelte";
@@ -66,6 +66,8 @@ export interface Action {
   /** Left out of the palette, such as the palette itself. */
   keyOnly?: boolean;
   possible: (app: App) => boolean;
+  /** What is said when its key is pressed though it is not possible; without it, nothing is. */
+  otherwise?: (app: App) => string;
   run: (app: App) => void;
 }
 
@@ -239,6 +241,7 @@ export const actions: Action[] = [
     chords: ["Mod+Shift+D"],
     ofList: true,
     possible: (app) => app.search?.marked.length === 2,
+    otherwise: () => texts.comparing.markTwo(keyWords("Ctrl+ ")),
     run: (app) => app.layers.show({ kind: "compare" }),
   },
   {
@@ -301,6 +304,7 @@ export const actions: Action[] = [
     icon: Layers,
     chords: ["Mod+Shift+F"],
     possible: (app) => app.connections.length > 1,
+    otherwise: () => texts.allConnections.onlyOne,
     run: (app) => app.layers.show({ kind: "all_connections", text: app.search?.text ?? "" }),
   },
   {
@@ -385,6 +389,7 @@ export const actions: Action[] = [
     icon: ClipboardCopy,
     chords: ["Mod+Shift+S"],
     possible: (app) => app.lastEnded !== null,
+    otherwise: () => texts.ended.noneEnded,
     run: (app) => void app.copySummary(),
   },
   {
@@ -393,6 +398,7 @@ export const actions: Action[] = [
     icon: Send,
     chords: ["Mod+Shift+Enter"],
     possible: (app) => Boolean(app.lastEnded?.ticket_origin),
+    otherwise: (app) => (app.lastEnded ? texts.ended.noTicket : texts.ended.noneEnded),
     run: (app) => void app.sendSummary(),
   },
   {

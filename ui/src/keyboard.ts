@@ -4,6 +4,7 @@ import { actions } from "./actions";
 import { onCellKey } from "./cell-keys";
 import { digitWithAlt, isTextField, presses, sessionOf } from "./keys";
 import type { App } from "./state/app.svelte";
+import { toasts } from "./state/toasts.svelte";
 
 /** How far PageUp and PageDown go: told by the grid, in rows. */
 export interface Reach {
@@ -47,8 +48,9 @@ function acts(event: KeyboardEvent, app: App): boolean {
     if (action.single && (!app.settings.single_keys || isTextField(event.target))) continue;
     if (action.chords[0] === "Enter" && !inList(event.target)) continue;
     if (action.id.startsWith("copy-") && textIsSelected(event.target)) continue;
-    if (!action.possible(app)) continue;
-    action.run(app);
+    if (action.possible(app)) action.run(app);
+    else if (action.otherwise) toasts.info(action.otherwise(app));
+    else continue;
     return true;
   }
   return false;

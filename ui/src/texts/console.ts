@@ -352,6 +352,7 @@ export const console = {
     onlyDifferent: "Only differences",
     same: "All columns have the same values.",
     marked: (n: number) => `${count(n, "user", "users")} marked`,
+    markTwo: (key: string) => `To compare two users, mark them first (${key}).`,
     compare: "Compare",
     unmark: "Unmark all",
   },
@@ -377,6 +378,7 @@ export const console = {
   allConnections: {
     label: "Search all connections",
     placeholder: "Email address, ID, name or number",
+    onlyOne: "There are no other connections to search.",
     more: (connection: string) => `More in ${connection}…`,
     /** How far it is. */
     progress: (waiting: number, asked: number) =>
@@ -601,6 +603,8 @@ export const console = {
     openAgain: "Reopen",
     copySummary: "Copy summary",
     summaryCopied: (who: string) => `Copied a summary of the session as ${who}`,
+    noneEnded: "No session has ended since Understudy was started.",
+    noTicket: "The last session has no ticket that a summary can be sent to.",
     finishFirst: "First finish or close what is open.",
     connectionGone: (name: string) => `The connection “${name}” no longer exists.`,
   },

@@ -143,3 +143,25 @@ describe("a search in all connections", () => {
     expect(await screen.findByRole("combobox", { name: "Search all connections" })).toHaveValue(bea);
   });
 });
+
+test("where there is only one connection, the key says so, and the sheet of keys leaves it out", async () => {
+  fake.state.connections = fake.state.connections.slice(0, 1);
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  await user.keyboard("{Control>}{Shift>}f{/Shift}{/Control}");
+  expect(await screen.findByText("There are no other connections to search.")).toBeInTheDocument();
+  await user.click(screen.getByRole("button", { name: "Keyboard shortcuts" }));
+  const sheet = within(await screen.findByRole("dialog", { name: "Keyboard shortcuts" }));
+  expect(sheet.getByText("Command palette")).toBeInTheDocument();
+  expect(sheet.queryByText("Search all connections")).toBeNull();
+});
+
+test("its hints name the key that signs in only while a user is chosen", async () => {
+  fake.answers["look_up_users"] = () => answer(fake.rows.slice(0, 1));
+  const field = await open();
+  const hints = () => screen.getByRole("dialog").querySelector(".palette-hints");
+  expect(hints()).not.toHaveTextContent("sign in");
+  await user.type(field, "an");
+  await dialog().findAllByRole("option");
+  await waitFor(() => expect(hints()).toHaveTextContent("sign in"));
+});

@@ -140,6 +140,22 @@ describe("the keys beside a message", () => {
     expect(await screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
   });
 
+  test("say why they do nothing where there is nothing to copy or to send", async () => {
+    render(App);
+    await list();
+    await user.keyboard("{Control>}{Shift>}S{/Shift}{/Control}");
+    await waitFor(() =>
+      expect(messages()).toHaveTextContent("No session has ended since Understudy was started."),
+    );
+    end("operator");
+    await message("Bogdan");
+    await user.keyboard("{Control>}{Shift>}{Enter}{/Shift}{/Control}");
+    await waitFor(() => expect(messages()).toHaveTextContent("The last session has no ticket"));
+    expect(fake.called("prepare_summary")).toEqual([]);
+    await user.keyboard("{Control>}{Shift>}D{/Shift}{/Control}");
+    await waitFor(() => expect(messages()).toHaveTextContent("mark them first (Ctrl Space)."));
+  });
+
   test("are those of the newest one only, also once it is gone", async () => {
     render(App);
     await list();

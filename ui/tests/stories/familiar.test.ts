@@ -161,6 +161,22 @@ describe("the palette", () => {
     expect(await screen.findByRole("dialog", { name: new RegExp(nameOf(3)) })).toBeInTheDocument();
   });
 
+  test("names the key that signs in only beside a user that it can sign in as", async () => {
+    fake.standing = ({ id }) => (id === fake.rows[1]?.id ? { protected: "user.plan == 'Staff'" } : "free");
+    render(App);
+    await strip();
+    await user.keyboard("{Control>}k{/Control}");
+    const hints = () => screen.getByRole("dialog").querySelector(".palette-hints");
+    await waitFor(() => expect(chosen()).toContain(nameOf(3)));
+    expect(hints()).toHaveTextContent("sign in");
+    await user.keyboard("{ArrowDown}");
+    await waitFor(() => expect(chosen()).toContain(nameOf(1)));
+    expect(hints()).not.toHaveTextContent("sign in");
+    await user.keyboard("settings");
+    await waitFor(() => expect(chosen()).toContain("Settings"));
+    expect(hints()).not.toHaveTextContent("sign in");
+  });
+
   test("finds users as soon as the database has answered, also when it was open before", async () => {
     const opening = fake.hold("directory_info");
     render(App);
