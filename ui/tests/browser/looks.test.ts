@@ -440,6 +440,36 @@ const views: View[] = [
     },
   },
   {
+    name: "evidence-whole-page",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate((evidence) => {
+        const draw = (height: number) => {
+          const canvas = document.createElement("canvas");
+          [canvas.width, canvas.height] = [1280, height];
+          const context = canvas.getContext("2d");
+          if (!context) return "";
+          context.fillStyle = "#ffffff";
+          context.fillRect(0, 0, 1280, height);
+          context.fillStyle = "#1a1a2e";
+          context.font = "28px sans-serif";
+          for (let at = 90; at < height; at += 60) context.fillText(`Line ${String(at)}`, 60, at);
+          return canvas.toDataURL("image/png").split(",")[1] ?? "";
+        };
+        const whole_picture = draw(2400);
+        window.understudy?.emit("evidence_taken", { ...evidence, picture: draw(814), whole_picture });
+      }, evidenceOf());
+      await page.getByRole("radio", { name: "Whole page" }).check();
+      const shown = page.getByRole("application", { name: "What the session window showed" });
+      await expect
+        .poll(() => shown.locator("canvas").evaluate((one: HTMLCanvasElement) => one.height))
+        .toBe(2400);
+      await shown.focus();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Shift+ArrowRight");
+    },
+  },
+  {
     name: "console",
     opening: {
       prepare: (fake, { NOW }) => {

@@ -72,3 +72,10 @@ export const evidenceOf = (): EvidenceView => ({
   ],
   ticket_origin: null,
 });
+
+/** A page that is longer than the window: one picture of each. */
+export const evidenceOfLongPage = (picture: string, whole_picture: string): EvidenceView => ({
+  ...evidenceOf(),
+  picture,
+  whole_picture,
+});

@@ -4,7 +4,7 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { EvidenceView } from "../../src/bindings/EvidenceView";
-import { evidenceOf } from "../fake/evidence";
+import { evidenceOf, evidenceOfLongPage } from "../fake/evidence";
 import { installFake, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -139,11 +139,17 @@ describe("evidence from a session", () => {
   });
 
   test("has the whole page as well, if the page is longer than the window", async () => {
-    const dialog = await open({ picture: "dmlzaWJsZQ==", whole_picture: "d2hvbGU=", no_picture: null });
+    const dialog = await open({ ...evidenceOfLongPage("dmlzaWJsZQ==", "d2hvbGU="), no_picture: null });
     const extent = within(dialog).getByRole("radiogroup", { name: "What the picture shows" });
     expect(within(extent).getByRole("radio", { name: "Visible part" })).toBeChecked();
     await user.click(within(extent).getByRole("radio", { name: "Whole page" }));
     expect(within(extent).getByRole("radio", { name: "Whole page" })).toBeChecked();
+    // Both are there, each with its marks and with keys that it names.
+    const pictures = within(dialog).getAllByRole("application", { hidden: true });
+    expect(pictures.map((one) => one.closest("[hidden]") !== null)).toEqual([true, false]);
+    const ids = [...dialog.querySelectorAll("[id]")].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const one of pictures) expect(one).toHaveAccessibleDescription(/^Arrow keys move the marked area/);
   });
 
   test("says why there is no picture of the whole page", async () => {
