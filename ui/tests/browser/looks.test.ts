@@ -64,6 +64,19 @@ const colleagues: Opening["prepare"] = (fake, { NOW, colleague, inReach }) => {
   );
 };
 
+/** Runs in the page: the company is masked. */
+const masked: Opening["prepare"] = (fake) => {
+  const at = fake.columns.findIndex(({ name }) => name === "company_name");
+  fake.columns = fake.columns.map((column, place) =>
+    place === at ? { ...column, company: false, masked: true } : column,
+  );
+  fake.rows = fake.rows.map((row) => ({
+    ...row,
+    cells: row.cells.map((cell, place) => (place === at && cell !== null ? "••••••" : cell)),
+  }));
+  fake.answers["reveal_value"] = () => "Northwind Traders";
+};
+
 /** Runs in the page. */
 const known: Opening["prepare"] = (fake, { NOW }) => {
   const session = (user: string, minutes: number) => ({
@@ -437,6 +450,98 @@ const views: View[] = [
       await drag([0.03, 0.05], [0.2, 0.13]);
       await page.getByRole("button", { name: "Blur" }).click();
       await drag([0.03, 0.14], [0.5, 0.2]);
+    },
+  },
+  {
+    name: "summary",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate((evidence) => {
+        const line = "10:42  Opened https://app.acme.example/orders/42 (200)\n";
+        window.understudy?.emit("summary_prepared", {
+          id: "n1",
+          session: { ...evidence.session, ticket_origin: "https://help.acme.example" },
+          origin: "https://help.acme.example",
+          text: `Signed in as Anna Vogel, read-only, for 12 minutes.\n${line.repeat(40)}`,
+        });
+      }, evidenceOf());
+      const dialog = page.getByRole("dialog", { name: "Send the summary to ticket 4711" });
+      await dialog.getByRole("region", { name: "Summary" }).waitFor();
+    },
+  },
+  {
+    name: "waiting-messages",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        const message = {
+          id: "n1",
+          kind: "summary" as const,
+          connection_name: "Acme",
+          ticket: "4711",
+          user: "Anna Vogel",
+          origin: "",
+          entries: 0,
+          written_at: NOW - 60_000,
+          fault: {
+            message: "https://help.acme.example answered with status 503.",
+            hint: "Check that the helpdesk can be reached.",
+          },
+          next_at: NOW + 60_000,
+        };
+        fake.state.waiting_messages = [
+          message,
+          { ...message, id: "n2", kind: "notification", ticket: "", next_at: null },
+          { ...message, id: "webhook", kind: "entries", origin: "https://siem.acme.example", entries: 1200 },
+          { ...message, id: "n3", kind: "unreadable", fault: null, next_at: null },
+        ];
+      },
+    },
+    go: (page) => page.getByRole("region", { name: "Messages that were not sent" }).waitFor(),
+  },
+  {
+    name: "masked",
+    opening: { prepare: masked },
+    go: async (page) => {
+      await page.getByRole("button", { name: /^Reveal/ }).focus();
+    },
+  },
+  {
+    name: "revealed",
+    opening: { prepare: masked },
+    go: async (page) => {
+      await page.getByRole("button", { name: /^Reveal/ }).focus();
+      await page.keyboard.press("Enter");
+      const value = page.getByRole("button", { name: /^Copy Company:\s+Northwind Traders/ });
+      await expect.poll(() => value.evaluate((one) => one === document.activeElement)).toBe(true);
+    },
+  },
+  {
+    name: "end-all",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        fake.state.sessions = ["Anna Vogel", "Ines Duarte"].map((name, at) => ({
+          id: `s${at}`,
+          connection: "acme",
+          connection_name: "Acme",
+          environment: "production" as const,
+          user: { id: `${at}`, name, email: null, company: null },
+          reason: "Ticket 1",
+          ticket: "",
+          ticket_origin: null,
+          phase: "active" as const,
+          started_at: NOW,
+          active_at: NOW,
+          deadline: null,
+          extensions_left: 1,
+          refused_secrets: [],
+          mode: "full" as const,
+          may_unlock: "always" as const,
+        }));
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: "End all", exact: true }).click();
+      await page.getByRole("alertdialog", { name: "End 2 sessions?" }).waitFor();
     },
   },
   {
