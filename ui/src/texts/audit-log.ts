@@ -153,6 +153,7 @@ export const auditLog = {
     page: "Next or previous page",
     session: "Go to the session's steps",
     back: "Back to the last 7 days, then close",
+    search: "Go to the search field",
     refresh: "Refresh",
     computer: "Entries of this computer",
     team: "Entries of the whole team",

@@ -2,11 +2,13 @@
 import { cleanup, render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
+import page from "../../../docs/keys.md?raw";
 import { actions } from "../../src/actions";
 import App from "../../src/App.svelte";
 import { chords as sessionChords } from "../../src/bar/keys";
 import { keyWords, SAVE } from "../../src/keys";
 import { texts } from "../../src/texts";
+import { evidenceOf } from "../fake/evidence";
 import { installFake, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -34,6 +36,27 @@ async function sheet() {
     );
   };
 }
+
+test("the palette has the keys of a session beside what can be done with it", async () => {
+  fake.state.sessions = [1, 2].map((at) => ({
+    ...evidenceOf().session,
+    id: `s${String(at)}`,
+    user: { id: String(at), name: `Anna ${String(at)}`, email: null, company: null },
+    started_at: at,
+  }));
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  await user.keyboard("{Control>}k{/Control}anna 2");
+  const keys = async (name: RegExp) => {
+    const entry = await screen.findByRole("option", { name });
+    return [...entry.querySelectorAll("kbd")].map((key) => key.textContent);
+  };
+  expect(await keys(/^Go to Anna 2/)).toEqual(["Ctrl 2"]);
+  // These do nothing here, and it says so.
+  expect(await keys(/^Take evidence/)).toEqual(["Ctrl Shift E"]);
+  expect(await keys(/^End the session/)).toEqual(["Ctrl W"]);
+  expect(screen.getAllByText("in its window")).toHaveLength(2);
+});
 
 describe("the sheet of keys", () => {
   test("has every chord of every action, beside what it does", async () => {
@@ -112,6 +135,19 @@ describe("the sheet of keys", () => {
       "Next or previous value": ["↑", "↓"],
       "Copy the value": ["⏎"],
       "Go to “Filter by this” beside the value": ["→"],
+      "On the edge of the details: make them wider or narrower": ["←", "→"],
+    });
+    expect(of("On a recent or pinned user")).toMatchObject({
+      "Sign in as the user": ["Ctrl ⏎"],
+      "Copy the user's email": ["Ctrl Shift C"],
+    });
+    expect(of("While searching all connections")).toMatchObject({ Close: ["Ctrl Shift F", "Esc"] });
+    expect(of("In evidence and summaries")).toEqual({
+      "Send to the ticket": ["Ctrl ⏎"],
+      "Move the marked area of the picture": ["←", "→", "↑", "↓"],
+      "Resize the marked area": ["Shift ←", "Shift →", "Shift ↑", "Shift ↓"],
+      "Apply the box or the blur": ["⏎"],
+      "Discard the marked area": ["Esc"],
     });
     expect(of("In the command palette")["Sign in as the selected user"]).toEqual(["Ctrl ⏎"]);
     expect(of("In the sign-in dialog")).toEqual({ "Sign in with the reason you typed": ["Ctrl ⏎"] });
@@ -119,6 +155,38 @@ describe("the sheet of keys", () => {
       Save: [keyWords(SAVE)],
       "Database, Users, or Sign-in and policy": ["Alt 1 … 3"],
     });
+  });
+
+  test("is what docs/keys.md says", async () => {
+    fake.state.settings = { ...fake.state.settings, quick_window: true };
+    fake.state.presence = { reach: "in_reach", why: null, sessions: [] };
+    await sheet();
+    const dialog = screen.getByRole("dialog", { name: "Keyboard shortcuts" });
+    const written = (key: string | null) =>
+      (key ?? "")
+        .split(" … ")
+        .map((part) => `\`${part.replaceAll(" ", "+").replace("⏎", "Enter")}\``)
+        .join(" … ");
+    const shown = within(dialog)
+      .getAllByRole("heading", { level: 3 })
+      .map((heading) => ({
+        title: heading.textContent,
+        keys: [...(heading.parentElement?.querySelectorAll("dt") ?? [])]
+          .filter((term) => term.nextElementSibling?.querySelector("kbd"))
+          .map((term) => {
+            const keys = [...(term.nextElementSibling?.querySelectorAll("kbd") ?? [])];
+            return `| ${keys.map((key) => written(key.textContent)).join(", ")} | ${term.textContent} |`;
+          }),
+      }))
+      .filter(({ keys }) => keys.length > 0);
+    const documented = page
+      .split("\n## ")
+      .slice(1)
+      .map((section) => {
+        const [title, ...lines] = section.split("\n");
+        return { title, keys: lines.filter((line) => line.startsWith("| `")) };
+      });
+    expect(documented).toEqual(shown);
   });
 
   test("leaves out single letters where they are turned off", async () => {
