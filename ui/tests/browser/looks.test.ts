@@ -570,8 +570,16 @@ const views: View[] = [
         .poll(() => shown.locator("canvas").evaluate((one: HTMLCanvasElement) => one.height))
         .toBe(2400);
       await shown.focus();
-      await page.keyboard.press("ArrowDown");
+      // The area begins in the middle of the page, and is in sight from there to its end.
+      for (let at = 0; at < 60; at++) await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Shift+ArrowRight");
+      const inSight = () =>
+        shown.locator(".area").evaluate((one) => {
+          const { left, top, width, height } = one.getBoundingClientRect();
+          const there = document.elementFromPoint(left + width / 2, top + height / 2);
+          return there !== null && there.closest(".picture") !== null;
+        });
+      await expect.poll(inSight).toBe(true);
     },
   },
   {
