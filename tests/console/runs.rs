@@ -129,6 +129,48 @@ async fn killed_sessions_are_closed_at_the_next_start_and_running_ones_are_not()
     assert_eq!(ends(&entries(&desk).await)[0], (running.id.as_str(), EndCause::Operator));
 }
 
+#[tokio::test]
+async fn a_console_says_once_that_its_log_lacks_what_was_signed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = keyring_core::mock::Store::new().expect("in memory");
+    let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
+    let open = async || {
+        let (notices, browser) = (Notices::default(), Arc::new(PlainBrowser::default()));
+        let told = notices.subscribe();
+        let (home, clock) = (Home::in_folder(folder.path()), Clock::manual(9_000));
+        let console = Console::open(home, vault.clone(), browser, notices, clock).await.expect("it opens");
+        console.send_queued_notices();
+        (console, told)
+    };
+    let (first, _) = open().await;
+    first.shut_down().await;
+    drop(first);
+    let log = Home::in_folder(folder.path()).audit_file().expect("a path");
+    let aside = folder.path().join("aside");
+    std::fs::copy(&log, &aside).expect("copied");
+    let (second, mut told) = open().await;
+    second.shut_down().await;
+    drop(second);
+    assert_eq!(toasts(&mut told), [""; 0]);
+
+    std::fs::copy(&aside, &log).expect("put back");
+    let (third, mut told) = open().await;
+    let toast = loop {
+        if let Notice::Toast(toast) = told.recv().await.expect("it is said") {
+            break toast;
+        }
+    };
+    let said = "Entries 3 to 4 of this computer's audit log are missing, or are not what was signed.";
+    assert_eq!(toast.text, said);
+    third.shut_down().await;
+    drop(third);
+    let (fourth, mut told) = open().await;
+    let report = fourth.verify_audit_log(1).await.expect("it is read");
+    assert!(report.findings[0].starts_with("Entries 3 to 4, signed on "), "{report:?}");
+    fourth.shut_down().await;
+    assert_eq!(toasts(&mut told), [""; 0]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_sign_in_test_interrupted_twice_says_what_it_leaves_open() {

@@ -1,8 +1,8 @@
 //! Checkpoints: signatures of the chain's latest hash, with a key that is in the keyring. Whoever can write to the file but
 //! not to the keyring cannot compute the chain anew without its last checkpoint telling.
 //!
-//! The keyring also remembers the last checkpoint of each log, so that a log that was cut off, deleted or replaced by an
-//! older copy is found out. A keyring that is locked or absent holds nothing up: the next checkpoint covers what this
+//! The keyring also remembers the last checkpoint of each log (`keyring_memory`), so that a log that was cut off, deleted
+//! or replaced by an older copy is found out. Before anything is signed, the log is compared with that. A keyring that is locked or absent holds nothing up: the next checkpoint covers what this
 //! one would have.
 
 use std::path::Path;
@@ -11,24 +11,21 @@ use std::sync::Arc;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
-use crate::chain::{Columns, from_hex, render_canonical, to_hex};
+use crate::chain::{Columns, EntryLink, from_hex, render_canonical, to_hex};
 use crate::checkpoint_keeper::CheckpointKeeper;
 use crate::error::{AuditError, Result};
+use crate::keyring_memory::{KeyringMemory, LogBreak, RememberedLog, with_break};
 use crate::open_log::OpenLog;
 use crate::{AuditLog, file, read_error};
 
 /// A checkpoint is due after this many entries even if no session ends.
 const EVERY: i64 = 1_000;
 
-/// What the keeper keeps: the key, and the last checkpoints.
+/// What the keeper keeps the key under.
 const KEY: &str = "audit/key";
-const LAST: &str = "audit/checkpoints";
-
-/// The most logs that the keyring remembers; those that were written to last.
-const MOST_LOGS: usize = 8;
 
 /// A signature of the chain up to an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,46 +103,12 @@ impl CheckpointKey {
     }
 }
 
-/// What the keyring remembers of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RememberedLog {
-    /// The log's ID.
-    pub log: String,
-    /// Where its file was.
-    pub path: String,
-    /// The number of its last entry with a checkpoint.
-    pub entry: i64,
-    /// That entry's hash.
-    pub hash: String,
-    /// When the checkpoint was made: milliseconds since the Unix epoch.
-    pub at_ms: i64,
-}
-
-/// The logs that the keyring remembers, the one with the latest checkpoint first. Opens no window: fails if the keyring is
-/// locked.
-pub async fn recall_logs(keeper: &dyn CheckpointKeeper) -> Result<Vec<RememberedLog>> {
-    let Some(kept) = keeper.read_kept(LAST).await? else { return Ok(Vec::new()) };
-    serde_json::from_str(kept.expose_secret()).map_err(AuditError::internal)
-}
-
 /// The public key of the keyring's own key; `None` if there is none yet. Opens no window.
 pub(super) async fn recall_public_key(keeper: &dyn CheckpointKeeper) -> Result<Option<String>> {
     match keeper.read_kept(KEY).await? {
         Some(_) => Ok(Some(CheckpointKey::open(keeper).await?.public_key())),
         None => Ok(None),
     }
-}
-
-async fn remember_log(keeper: &dyn CheckpointKeeper, latest: RememberedLog) -> Result<()> {
-    let mut logs = recall_logs(keeper).await?;
-    if logs.first() == Some(&latest) {
-        return Ok(());
-    }
-    logs.retain(|one| one.log != latest.log);
-    logs.insert(0, latest);
-    logs.truncate(MOST_LOGS);
-    let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
-    keeper.write_kept(LAST, &SecretString::from(text)).await
 }
 
 /// Tells when a checkpoint is due. Whoever listens holds no part of the log.
@@ -169,11 +132,13 @@ impl DueCheckpoint {
 
 impl AuditLog {
     /// Makes a checkpoint now, and whenever one is due, for as long as the log is open. That is a task of its own: no
-    /// session waits for a keyring. `read_time`: milliseconds since the Unix epoch.
+    /// session waits for a keyring. `read_time`: milliseconds since the Unix epoch. `tell` is for the operator: the log
+    /// lacks what was signed. It is told once.
     pub fn keep_checkpoints(
         &self,
         keeper: impl CheckpointKeeper + 'static,
         read_time: impl Fn() -> i64 + Send + Sync + 'static,
+        tell: impl Fn(AuditError) + Send + Sync + 'static,
     ) {
         let mut due = self.due.0.subscribe();
         let held = Arc::downgrade(&self.held);
@@ -181,8 +146,10 @@ impl AuditLog {
             loop {
                 // Not the whole log: it would count as open for as long as the keyring takes.
                 let Some(held) = held.upgrade() else { return };
-                if let Err(error) = make_checkpoint(&held, &keeper, read_time()).await {
-                    tracing::info!("no checkpoint of the audit log now: {error:#}");
+                match make_checkpoint(&held, &keeper, read_time(), true).await {
+                    Ok(MadeCheckpoint { untold: Some(missed), .. }) => tell(missed.to_error()),
+                    Ok(_) => {}
+                    Err(error) => tracing::info!("no checkpoint of the audit log now: {error:#}"),
                 }
                 drop(held);
                 if due.changed().await.is_err() {
@@ -199,39 +166,72 @@ impl AuditLog {
         keeper: &dyn CheckpointKeeper,
         at_ms: i64,
     ) -> Result<Option<Checkpoint>> {
-        make_checkpoint(&self.held, keeper, at_ms).await
+        Ok(make_checkpoint(&self.held, keeper, at_ms, false).await?.checkpoint)
     }
 }
 
+#[derive(Default)]
+struct MadeCheckpoint {
+    /// `None` if there is no entry, or if the latest one has a checkpoint already.
+    checkpoint: Option<Checkpoint>,
+    /// What the log lacks, if it is up to the caller to tell the operator.
+    untold: Option<LogBreak>,
+}
+
+/// `tells`: the caller tells the operator of what the log lacks.
 async fn make_checkpoint(
     held: &OpenLog,
     keeper: &dyn CheckpointKeeper,
     at_ms: i64,
-) -> Result<Option<Checkpoint>> {
+    tells: bool,
+) -> Result<MadeCheckpoint> {
+    // Before the file: both only grow, so what is remembered is in the file, unless somebody took it out.
+    let memory = KeyringMemory::recall(keeper, held.path()).await?;
     let key = CheckpointKey::open(keeper).await?;
     let pool = held.current_pool().await?;
-    let latest: Option<(String, i64, String)> =
-        sqlx::query_as("SELECT (SELECT id FROM log), entry, hash FROM links ORDER BY entry DESC LIMIT 1")
-            .fetch_optional(&pool)
-            .await
-            .map_err(read_error)?;
-    let Some((log, entry, hash)) = latest else { return Ok(None) };
+    let (log, latest) = read_end(&pool).await.map_err(read_error)?;
     let path = display_path(held.path());
-    let before: Option<i64> =
+    let own_key = key.public_key();
+    let mut before = memory.find(&log).cloned();
+    if let Some(known) = &before
+        && let Some(found) =
+            find_break(&pool, known, (held.end(), &latest), &own_key, at_ms).await.map_err(read_error)?
+    {
+        tracing::error!("{}", found.to_error());
+        before = Some(with_break(known, found));
+    }
+    let mut untold = None;
+    if let Some(missed) = before.as_mut().and_then(|known| known.missed.as_mut())
+        && tells
+        && !missed.told
+    {
+        missed.told = true;
+        untold = Some(missed.clone());
+    }
+    let EntryLink { number: entry, hash } = latest;
+    if entry == 0 {
+        if let Some(known) = before {
+            memory.remember(known).await?;
+        }
+        return Ok(MadeCheckpoint { untold, ..MadeCheckpoint::default() });
+    }
+    let missed = before.and_then(|known| known.missed);
+    let signed: Option<i64> =
         sqlx::query_scalar("SELECT at_ms FROM checkpoints WHERE entry = ? AND hash = ? AND key = ?")
             .bind(entry)
             .bind(&hash)
-            .bind(key.public_key())
+            .bind(&own_key)
             .fetch_optional(&pool)
             .await
             .map_err(read_error)?;
-    if let Some(at_ms) = before {
-        // The keyring may not have taken it then.
-        remember_log(keeper, RememberedLog { log, path, entry, hash, at_ms }).await?;
-        return Ok(None);
-    }
-    let made = key.sign(&log, entry, hash, at_ms);
-    sqlx::query("INSERT INTO checkpoints (entry, at_ms, hash, key, signature) VALUES (?, ?, ?, ?, ?)")
+    let checkpoint = if signed.is_some() {
+        None
+    } else {
+        let made = key.sign(&log, entry, hash.clone(), at_ms);
+        // There may be one of an entry that was here before. It stays, as evidence.
+        sqlx::query(
+            "INSERT INTO checkpoints (entry, at_ms, hash, key, signature) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        )
         .bind(made.entry)
         .bind(made.at_ms)
         .bind(&made.hash)
@@ -240,8 +240,76 @@ async fn make_checkpoint(
         .execute(&pool)
         .await
         .map_err(|cause| file::audit_error("write a checkpoint to the audit log", cause))?;
-    remember_log(keeper, RememberedLog { log, path, entry, hash: made.hash.clone(), at_ms }).await?;
-    Ok(Some(made))
+        Some(made)
+    };
+    // Also if it has a checkpoint: the keyring may not have taken it then.
+    let at_ms = signed.unwrap_or(at_ms);
+    memory.remember(RememberedLog { log, path, entry, hash, at_ms, missed, replaced: false }).await?;
+    Ok(MadeCheckpoint { checkpoint, untold })
+}
+
+/// The log's ID and its last entry; number 0 if it has none. A link that is left says nothing about its entry.
+async fn read_end(pool: &SqlitePool) -> sqlx::Result<(String, EntryLink)> {
+    let (log, number, hash): (String, Option<i64>, Option<String>) = sqlx::query_as(
+        "SELECT id, entry, hash FROM log LEFT JOIN (
+             SELECT entry, hash FROM links WHERE EXISTS (SELECT 1 FROM entries WHERE entries.id = links.entry)
+             ORDER BY entry DESC LIMIT 1)",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((log, EntryLink { number: number.unwrap_or_default(), hash: hash.unwrap_or_default() }))
+}
+
+/// What the log lacks of what the keyring remembers. Its last entry is never one that was removed because of its age, and
+/// the links of those stay. `opened_at`: the last entry before this run has written any.
+async fn find_break(
+    pool: &SqlitePool,
+    known: &RememberedLog,
+    (opened_at, latest): (i64, &EntryLink),
+    own_key: &str,
+    at_ms: i64,
+) -> sqlx::Result<Option<LogBreak>> {
+    let hash: Option<String> = sqlx::query_scalar("SELECT hash FROM links WHERE entry = ?")
+        .bind(known.entry)
+        .fetch_optional(pool)
+        .await?;
+    if latest.number >= known.entry && hash.as_ref() == Some(&known.hash) {
+        return Ok(None);
+    }
+    let end = opened_at.min(latest.number);
+    let cut_after = if end < known.entry { end } else { 0 };
+    let signed = find_last_signed(pool, known, own_key).await?.min(latest.number);
+    Ok(Some(LogBreak {
+        after: signed.max(cut_after),
+        entry: known.entry,
+        hash: known.hash.clone(),
+        at_ms: known.at_ms,
+        found_ms: at_ms,
+        told: false,
+    }))
+}
+
+/// The last entry before the one that is remembered that still is what this keyring has signed; 0 if none is.
+async fn find_last_signed(pool: &SqlitePool, known: &RememberedLog, own_key: &str) -> sqlx::Result<i64> {
+    let fitting: Vec<(i64, i64, String, String)> = sqlx::query_as(
+        "SELECT entry, at_ms, hash, signature FROM checkpoints NATURAL JOIN links
+         WHERE key = ? AND entry < ? ORDER BY entry DESC",
+    )
+    .bind(own_key)
+    .bind(known.entry)
+    .fetch_all(pool)
+    .await?;
+    let signed = fitting
+        .into_iter()
+        .map(|(entry, at_ms, hash, signature)| Checkpoint {
+            entry,
+            at_ms,
+            hash,
+            key: own_key.to_owned(),
+            signature,
+        })
+        .find(|checkpoint| checkpoint.is_signed(&known.log));
+    Ok(signed.map_or(0, |checkpoint| checkpoint.entry))
 }
 
 /// How the keyring keeps a log's place.

@@ -57,9 +57,10 @@
 //! hexadecimal digits.
 //!
 //! Inside, `file` is the file, its format and its migrations; `open_log` handles changes to the file while it is open,
-//! `run` the other processes that write to it, `owed_entries` what could not be written yet, and `unfinished` what
-//! crashes left open. `chain` links the entries, `checkpoints` signs the chain, and `retention` removes what was kept
-//! for long enough, on the record.
+//! `run` the other processes that write to it, `owed_entries` what could not be
+//! written yet, and `unfinished` what crashes left open. `chain` links the entries, `checkpoints` signs the chain,
+//! `keyring_memory` is what the keyring remembers of that, and `retention` removes what was kept for long enough, on the
+//! record.
 
 mod chain;
 mod checkpoint_keeper;
@@ -70,6 +71,7 @@ mod error;
 pub mod export;
 mod file;
 mod history;
+mod keyring_memory;
 pub mod lines;
 pub mod listing;
 mod log_database;
@@ -103,7 +105,7 @@ use self::run::Run;
 
 pub use chain::{EntryLink, list_text_columns};
 pub use checkpoint_keeper::CheckpointKeeper;
-pub use checkpoints::{Checkpoint, RememberedLog, recall_logs};
+pub use checkpoints::Checkpoint;
 pub use console_entry::{
     ConsoleEntry, ConsoleEvent, DiscardedMessage, ExportKind, NamedConnection, NamedUser, PolicyRule,
     RequestName,
@@ -114,6 +116,7 @@ pub use entry::{
 };
 pub use error::{AuditCode, AuditError, Result};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
+pub use keyring_memory::{LogBreak, RememberedLog, recall_logs};
 pub use log_database::LogDatabase;
 pub use ocsf::to_ocsf;
 pub use open_requests::{EndOfRequest, OpenRequest};

@@ -17,6 +17,9 @@ const ENDING: &str = "run";
 /// The extension of the file with the entries that a run could not write to the log.
 const OWED: &str = "owed";
 
+/// The file that a run locks while it changes what the keyring remembers.
+const MEMORY: &str = "keyring.lock";
+
 /// How often a run writes to its file.
 const BEAT: Duration = Duration::from_mins(20);
 
@@ -145,6 +148,27 @@ impl Drop for Run {
         // Windows cannot remove an open file.
         self.file = None;
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Held by the one run of a home that changes what the keyring remembers.
+pub(super) struct MemoryLock {
+    _locked: File,
+}
+
+/// `None`: another run holds it. `log`: the log's file. Fails where there are no locks.
+pub(super) fn lock_memory(log: &Path) -> std::io::Result<Option<MemoryLock>> {
+    let folder = log.with_file_name(FOLDER);
+    make_folder(&folder)?;
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(folder.join(MEMORY))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(MemoryLock { _locked: file })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(cause)) => Err(cause),
     }
 }
 

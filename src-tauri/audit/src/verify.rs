@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::chain::{complete_line, hash_line};
 use crate::checkpoint_keeper::CheckpointKeeper;
-use crate::checkpoints::{self, Checkpoint, RememberedLog};
+use crate::checkpoints::{self, Checkpoint};
 use crate::console_entry::ConsoleEvent;
 use crate::error::{AuditError, Result};
+use crate::keyring_memory::{LogBreak, RememberedLog, recall_logs};
 use crate::reader::{EntryFilter, HashedEntry, LogReader, StoredEntry};
 use crate::retention::is_signed_removal;
 use crate::verification_progress::VerificationProgress;
@@ -86,10 +87,20 @@ pub enum LogFault {
     Rewritten { covered: Option<i64>, entry: i64, at_ms: i64 },
     /// A checkpoint is not signed by the key that it names.
     Forged { entry: i64, at_ms: i64 },
+    /// Entries that were signed were missing, or were other ones, when the log was gone on with at `found_ms`. Whatever was
+    /// done to the log since, this stays.
+    Missed { first: i64, last: i64, at_ms: i64, found_ms: i64 },
     /// Another log was at this place, of which the keyring remembers so many entries.
     Replaced { entry: i64, at_ms: i64 },
     /// The file is gone. The keyring remembers so many entries.
     Gone { entry: i64, at_ms: i64 },
+}
+
+impl From<&LogBreak> for LogFault {
+    fn from(missed: &LogBreak) -> Self {
+        let LogBreak { after, entry, at_ms, found_ms, .. } = *missed;
+        Self::Missed { first: after + 1, last: entry, at_ms, found_ms }
+    }
 }
 
 impl fmt::Display for LogFault {
@@ -129,6 +140,21 @@ impl fmt::Display for LogFault {
                     "The checkpoint at entry {entry}, of {}, is not signed by its key.",
                     show_time(*at_ms)
                 )
+            }
+            Self::Missed { first, last, at_ms, found_ms } => {
+                let (at, found) = (show_time(*at_ms), show_time(*found_ms));
+                if first == last {
+                    write!(
+                        f,
+                        "Entry {last}, signed on {at}, was missing or another one when the log went on"
+                    )?;
+                } else {
+                    write!(
+                        f,
+                        "Entries {first} to {last}, signed on {at}, were missing or other ones when the log went on"
+                    )?;
+                }
+                write!(f, ": Understudy found that on {found}.")
             }
             Self::Replaced { entry, at_ms } => write!(
                 f,
@@ -174,6 +200,8 @@ pub async fn verify_watched_log(
     if !path.exists()
         && let Some(gone) = memory.logs_at(path).next()
     {
+        let mut faults = vec![LogFault::Gone { entry: gone.entry, at_ms: gone.at_ms }];
+        faults.extend(gone.missed.as_ref().map(LogFault::from));
         return Ok(Verification {
             log: None,
             entries: 0,
@@ -187,7 +215,7 @@ pub async fn verify_watched_log(
             foreign: 0,
             covered: None,
             keyring_failed,
-            faults: vec![LogFault::Gone { entry: gone.entry, at_ms: gone.at_ms }],
+            faults,
         });
     }
     let log = LogReader::open(path).await?;
@@ -216,7 +244,7 @@ impl KeyringMemory {
 }
 
 async fn recall(keeper: &dyn CheckpointKeeper) -> Result<KeyringMemory> {
-    let logs = checkpoints::recall_logs(keeper).await?;
+    let logs = recall_logs(keeper).await?;
     Ok(KeyringMemory { logs, key: checkpoints::recall_public_key(keeper).await? })
 }
 
@@ -421,6 +449,7 @@ async fn compare_checkpoints(
     {
         found.faults.push(fault);
     }
+    found.faults.extend(ours.and_then(|ours| ours.missed.as_ref()).map(LogFault::from));
     Ok(())
 }
 

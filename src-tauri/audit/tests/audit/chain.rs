@@ -2,22 +2,23 @@
 //! file, or with none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
-use parking_lot::Mutex;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use sqlx::{Connection, Row, SqliteConnection, TypeInfo, ValueRef};
-use understudy_audit::CheckpointKeeper;
+use tokio::sync::watch;
 use understudy_audit::reader::{EntryFilter, LogReader};
 use understudy_audit::verify::{LogFault, Verification, verify_log};
+use understudy_audit::{CheckpointKeeper, RememberedLog};
 
 use super::*;
 
 /// A keyring that lives as long as the test.
-#[derive(Default)]
-pub(super) struct TestKeyring(Mutex<BTreeMap<&'static str, SecretString>>);
+#[derive(Clone, Default)]
+pub(super) struct TestKeyring(Arc<watch::Sender<BTreeMap<&'static str, SecretString>>>);
 
 pub(super) fn keyring() -> TestKeyring {
     TestKeyring::default()
@@ -26,12 +27,24 @@ pub(super) fn keyring() -> TestKeyring {
 #[async_trait]
 impl CheckpointKeeper for TestKeyring {
     async fn read_kept(&self, name: &'static str) -> Result<Option<SecretString>, AuditError> {
-        Ok(self.0.lock().get(name).cloned())
+        Ok(self.0.borrow().get(name).cloned())
     }
 
     async fn write_kept(&self, name: &'static str, value: &SecretString) -> Result<(), AuditError> {
-        self.0.lock().insert(name, value.clone());
+        self.0.send_modify(|kept| drop(kept.insert(name, value.clone())));
         Ok(())
+    }
+}
+
+impl TestKeyring {
+    /// Waits until the latest checkpoint that it remembers is of this entry.
+    pub(super) async fn wait_for_checkpoint(&self, entry: i64) {
+        let is_there = |kept: &BTreeMap<_, SecretString>| {
+            let Some(text) = kept.get("audit/checkpoints") else { return false };
+            let logs: Vec<RememberedLog> = serde_json::from_str(text.expose_secret()).unwrap();
+            logs[0].entry == entry
+        };
+        self.0.subscribe().wait_for(is_there).await.unwrap();
     }
 }
 
@@ -54,7 +67,7 @@ impl CheckpointKeeper for LockedKeyring {
 }
 
 /// A log of four sessions, with twelve entries and three checkpoints: at entries 3, 6 and 12.
-async fn written(desk: &Desk, vault: &dyn CheckpointKeeper) {
+pub(super) async fn written(desk: &Desk, vault: &dyn CheckpointKeeper) {
     let log = desk.log().await;
     for n in 0..4 {
         let at = 1_000 * n;

@@ -1,5 +1,6 @@
 //! The audit log from outside: through its API, and through the file as other programs see it.
 
+mod breaks;
 mod chain;
 mod console_entries;
 #[allow(clippy::print_stdout, reason = "it says what it measured")]

@@ -129,8 +129,6 @@ impl Console {
         let lost = audit.close_unfinished(clock.now_ms()).await?;
         let outbox = Arc::new(Outbox::new(&home));
         outbox.complete_notifications(&audit).await;
-        let ticking = clock.clone();
-        audit.keep_checkpoints(vault.clone(), move || ticking.now_ms());
         let own_log = audit.id().await?;
         let known = home.known_connections_file()?;
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
@@ -183,6 +181,7 @@ impl Console {
             notices,
             clock,
         });
+        Self::keep_checkpoints(&console);
         console.record(console.new_entry(ConsoleEvent::Started)).await;
         console.load_connections();
         console.resume_requests().await?;
@@ -268,6 +267,20 @@ impl Console {
             log.finish(self.audit.latest_number(), CLOSE_LIMIT).await;
         }
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;
+    }
+
+    /// Signs the audit log now and then. The operator is told if it lacks what was signed before.
+    fn keep_checkpoints(console: &Arc<Self>) {
+        let (clock, telling) = (console.clock.clone(), Arc::downgrade(console));
+        console.audit.keep_checkpoints(
+            console.vault.clone(),
+            move || clock.now_ms(),
+            move |error| {
+                if let Some(console) = telling.upgrade() {
+                    console.queue_toast(Toast::from_error(&error.into()));
+                }
+            },
+        );
     }
 
     /// So that what was written last is covered too. Whatever prevents it, the next start does it.

@@ -1,0 +1,261 @@
+//! What the keyring remembers of each log: its last checkpoint, and whether it ever lacked what was signed before.
+//!
+//! It only moves forward. A log that no longer has what the keyring remembers is gone on with, but that is remembered
+//! for good: otherwise the next checkpoint would make a log that was cut off or rewritten a genuine one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint_keeper::CheckpointKeeper;
+use crate::error::{AuditCode, AuditError, Result};
+use crate::run::{self, MemoryLock};
+use crate::verify::show_time;
+
+/// What the keeper keeps it under.
+const LAST: &str = "audit/checkpoints";
+
+/// The most logs that are remembered although all is well with them; those that were written to last.
+const MOST_LOGS: usize = 16;
+
+/// The most logs besides: those that lacked something or were replaced. Whoever wants to push one out can only add later
+/// ones, so of these the latest go first.
+const MOST_WITH_EVIDENCE: usize = 48;
+
+/// How long to wait for other runs of this home. Theirs take milliseconds, unless the keyring does not answer.
+const TURN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What the keyring remembers of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedLog {
+    /// The log's ID.
+    pub log: String,
+    /// Where its file was.
+    pub path: String,
+    /// The number of its last entry with a checkpoint.
+    pub entry: i64,
+    /// That entry's hash.
+    pub hash: String,
+    /// When the checkpoint was made: milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// What it lacked when it was gone on with, if it ever did. For good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<LogBreak>,
+    /// Another log has taken its place since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
+}
+
+impl RememberedLog {
+    /// Whether it says that something happened which verification has to name.
+    fn is_evidence(&self) -> bool {
+        self.missed.is_some() || self.replaced
+    }
+}
+
+/// Signed entries that a log lacked, or had others in place of, when it was gone on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBreak {
+    /// The last entry before them.
+    pub after: i64,
+    /// The last of them, and the hash that was signed.
+    pub entry: i64,
+    pub hash: String,
+    /// When that was signed: milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// When it was first found that they were not there: milliseconds since the Unix epoch.
+    pub found_ms: i64,
+    /// The operator was told.
+    #[serde(default)]
+    pub told: bool,
+}
+
+impl LogBreak {
+    /// Both: from the first entry of either to the last. A break that is known already changes nothing.
+    fn merge(earlier: Option<Self>, found: Self) -> Self {
+        let Some(earlier) = earlier else { return found };
+        if earlier.after <= found.after && earlier.entry == found.entry && earlier.hash == found.hash {
+            return earlier;
+        }
+        let (after, found_ms) = (earlier.after.min(found.after), earlier.found_ms);
+        let furthest = if earlier.entry > found.entry { earlier } else { found };
+        Self { after, found_ms, told: false, ..furthest }
+    }
+
+    /// For the operator.
+    pub(super) fn to_error(&self) -> AuditError {
+        let message = match self.entry - self.after {
+            1 => format!(
+                "Entry {} of this computer's audit log is missing, or is not what was signed.",
+                self.entry
+            ),
+            _ => format!(
+                "Entries {} to {} of this computer's audit log are missing, or are not what was signed.",
+                self.after + 1,
+                self.entry
+            ),
+        };
+        AuditError::new(AuditCode::LogFailed, message).with_hint(format!(
+            "The keyring knows them from {}. The log may have been changed, or replaced by an older copy. Run `understudy \
+             audit verify`, and show what it says to whoever reviews the log.",
+            show_time(self.at_ms)
+        ))
+    }
+}
+
+/// The logs that the keyring remembers, the one with the latest checkpoint first. Opens no window: fails if the keyring is
+/// locked.
+pub async fn recall_logs(keeper: &dyn CheckpointKeeper) -> Result<Vec<RememberedLog>> {
+    let Some(kept) = keeper.read_kept(LAST).await? else { return Ok(Vec::new()) };
+    serde_json::from_str(kept.expose_secret()).map_err(AuditError::internal)
+}
+
+/// What is remembered, until it is changed. No other run of this home changes it meanwhile.
+pub(super) struct KeyringMemory<'a> {
+    keeper: &'a dyn CheckpointKeeper,
+    logs: Vec<RememberedLog>,
+    /// `None` if the file system has no locks.
+    _turn: Option<MemoryLock>,
+}
+
+impl<'a> KeyringMemory<'a> {
+    /// Waits for its turn. `log`: the log's file.
+    pub(super) async fn recall(keeper: &'a dyn CheckpointKeeper, log: &Path) -> Result<Self> {
+        let turn = take_turn(log).await?;
+        Ok(Self { keeper, logs: recall_logs(keeper).await?, _turn: turn })
+    }
+
+    /// What it has of the log with this ID.
+    pub(super) fn find(&self, log: &str) -> Option<&RememberedLog> {
+        self.logs.iter().find(|one| one.log == log)
+    }
+
+    /// Remembers where a log is now.
+    pub(super) async fn remember(self, latest: RememberedLog) -> Result<()> {
+        let mut logs = self.logs.clone();
+        remember_in(&mut logs, latest);
+        if logs == self.logs {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
+        self.keeper.write_kept(LAST, &SecretString::from(text)).await
+    }
+}
+
+/// What is remembered of a log with this break, in addition to an earlier one.
+pub(super) fn with_break(before: &RememberedLog, found: LogBreak) -> RememberedLog {
+    RememberedLog { missed: Some(LogBreak::merge(before.missed.clone(), found)), ..before.clone() }
+}
+
+fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog) {
+    logs.retain(|one| one.log != latest.log);
+    for other in logs.iter_mut().filter(|one| one.path == latest.path) {
+        other.replaced = true;
+    }
+    let evidence = logs.iter().filter(|one| one.is_evidence()).count();
+    let (mut excess, mut room) = (evidence.saturating_sub(MOST_WITH_EVIDENCE), MOST_LOGS - 1);
+    logs.retain(|one| {
+        if one.is_evidence() {
+            let stays = excess == 0;
+            excess = excess.saturating_sub(1);
+            stays
+        } else {
+            let stays = room > 0;
+            room = room.saturating_sub(1);
+            stays
+        }
+    });
+    logs.insert(0, RememberedLog { replaced: false, ..latest });
+}
+
+/// Waits until no other run of this home changes what the keyring remembers: of two that read it, change it and write
+/// it, the slower one would take back what the other one has added.
+async fn take_turn(log: &Path) -> Result<Option<MemoryLock>> {
+    let waited = async {
+        loop {
+            match run::lock_memory(log) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(cause) => {
+                    tracing::debug!("the keyring's memory of the audit log has no lock: {cause}");
+                    return None;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(TURN, waited).await.map_err(|_| {
+        AuditError::new(AuditCode::FileFailed, "Another Understudy waits for the keyring, too.")
+            .with_hint("Check that the keyring answers.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(id: usize, path: &str, entry: i64) -> RememberedLog {
+        RememberedLog {
+            log: format!("log {id}"),
+            path: path.into(),
+            entry,
+            hash: format!("hash {entry}"),
+            at_ms: entry,
+            missed: None,
+            replaced: false,
+        }
+    }
+
+    fn found(after: i64, entry: i64) -> LogBreak {
+        LogBreak { after, entry, hash: format!("hash {entry}"), at_ms: entry, found_ms: 99, told: false }
+    }
+
+    /// As versions before this one wrote it.
+    #[test]
+    fn an_earlier_memory_is_read_and_one_without_a_break_is_written_as_before() {
+        let text = r#"[{"log":"log 1","path":"/a","entry":7,"hash":"hash 7","at_ms":7}]"#;
+        let read: Vec<RememberedLog> = serde_json::from_str(text).unwrap();
+        assert_eq!(read, [log(1, "/a", 7)]);
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    }
+
+    #[test]
+    fn what_tells_of_a_break_is_never_pushed_out_and_others_are() {
+        let mut logs = Vec::new();
+        remember_in(&mut logs, with_break(&log(1, "/broken", 7), found(3, 7)));
+        remember_in(&mut logs, log(2, "/replaced", 7));
+        remember_in(&mut logs, log(3, "/other", 7));
+        for id in 100..400 {
+            remember_in(&mut logs, log(id, if id < 300 { "/replaced" } else { "/home" }, 1));
+            remember_in(&mut logs, log(id + 1_000, &format!("/home of {id}"), 1));
+        }
+        let has = |id: usize| logs.iter().any(|one| one.log == format!("log {id}"));
+        assert!(has(1) && has(2) && !has(3) && has(399) && has(1_399), "{logs:?}");
+        assert_eq!(logs.len(), MOST_WITH_EVIDENCE + MOST_LOGS);
+    }
+
+    #[test]
+    fn a_log_that_is_put_back_in_its_place_has_replaced_the_other_one() {
+        let mut logs = Vec::new();
+        let replaced = |logs: &[RememberedLog]| -> Vec<(String, bool)> {
+            logs.iter().map(|one| (one.log.clone(), one.replaced)).collect()
+        };
+        remember_in(&mut logs, log(1, "/a", 1));
+        remember_in(&mut logs, log(2, "/a", 1));
+        assert_eq!(replaced(&logs), [("log 2".into(), false), ("log 1".into(), true)]);
+        remember_in(&mut logs, log(1, "/a", 2));
+        assert_eq!(replaced(&logs), [("log 1".into(), false), ("log 2".into(), true)]);
+    }
+
+    #[test]
+    fn breaks_add_up_and_a_known_one_is_told_once() {
+        let told = LogBreak { told: true, ..found(5, 9) };
+        assert_eq!(LogBreak::merge(Some(told.clone()), found(5, 9)), told);
+        assert_eq!(LogBreak::merge(Some(told.clone()), found(2, 12)), found(2, 12));
+        // The furthest is kept, and nothing of the earlier one is taken back.
+        let nearer = LogBreak { found_ms: 100, ..found(1, 4) };
+        assert_eq!(LogBreak::merge(Some(told), nearer), found(1, 9));
+    }
+}

@@ -1,0 +1,282 @@
+//! A log that somebody has changed does not become a genuine one when a console starts and goes on with it; and when
+//! consoles sign the log.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc;
+use understudy_audit::verify::LogFault;
+use understudy_audit::{CheckpointKeeper, ConsoleEntry, ConsoleEvent, RememberedLog};
+
+use super::chain::{TestKeyring, forge_chain, keyring, unprotect, verify, written};
+use super::*;
+
+/// When the console is started that finds what was done.
+const FOUND: i64 = 20_000;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// What a console does to the log when it is opened and closed again. The file may refuse its entry.
+async fn start_once(desk: &Desk, vault: &dyn CheckpointKeeper, at_ms: i64) {
+    let log = desk.log().await;
+    let _ = log.add_checkpoint(vault, at_ms).await;
+    let started = ConsoleEntry::new(at_ms, OperatorIdentity::new("Ada", ""), ConsoleEvent::Started);
+    let _ = log.append_console_entry(&started).await;
+    let _ = log.add_checkpoint(vault, at_ms + 1).await;
+}
+
+fn missed(first: i64, last: i64) -> LogFault {
+    LogFault::Missed { first, last, at_ms: 3_003, found_ms: FOUND }
+}
+
+#[tokio::test]
+async fn a_start_hides_nothing_of_what_was_done_to_the_log() {
+    const CUT: &str = "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry > 10;";
+    const HARMLESS: &str = "UPDATE entries SET reason = 'harmless' WHERE id = 5;";
+    const UNSIGN: &str = "DELETE FROM checkpoints;";
+    for (attack, is_forged, expected) in [
+        (HARMLESS.to_owned(), true, missed(4, 12)),
+        (format!("{HARMLESS}{UNSIGN}"), true, missed(1, 12)),
+        (CUT.to_owned(), false, missed(11, 12)),
+        (format!("{CUT}{UNSIGN}"), false, missed(11, 12)),
+        (format!("{CUT}{HARMLESS}{UNSIGN}"), true, missed(11, 12)),
+        ("DELETE FROM entries WHERE id > 10".to_owned(), false, missed(11, 12)),
+        (
+            "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry = 11".to_owned(),
+            false,
+            missed(11, 12),
+        ),
+        ("DELETE FROM entries".to_owned(), false, missed(1, 12)),
+        ("DELETE FROM entries; DELETE FROM links; DELETE FROM checkpoints".to_owned(), false, missed(1, 12)),
+    ] {
+        let (desk, vault) = (Desk::new(), keyring());
+        written(&desk, &vault).await;
+        let mut raw = desk.raw().await;
+        unprotect(&mut raw).await;
+        sqlx::raw_sql(AssertSqlSafe(attack.clone())).execute(&mut raw).await.unwrap();
+        if is_forged {
+            forge_chain(&mut raw).await;
+        }
+        drop(raw);
+        for start in 0..3 {
+            start_once(&desk, &vault, FOUND + 10 * start).await;
+            let found = verify(&desk, &vault).await;
+            assert!(found.faults.contains(&expected), "{attack}, start {start}: {:?}", found.faults);
+        }
+    }
+}
+
+/// Also if others have written to it before a console knows, and whatever is done next.
+#[tokio::test]
+async fn a_log_that_went_on_is_protected_from_there_and_breaks_add_up() {
+    let (desk, vault) = (Desk::new(), keyring());
+    written(&desk, &vault).await;
+    let mut raw = desk.raw().await;
+    unprotect(&mut raw).await;
+    let cut = "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry > 10; \
+               DELETE FROM checkpoints WHERE entry > 10";
+    sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+    let log = desk.log().await;
+    for n in 0..5 {
+        log.append(begun(9_000, &format!("t{n}"), "9", "why")).await.unwrap();
+    }
+    drop(log);
+    start_once(&desk, &vault, FOUND).await;
+    assert_eq!(verify(&desk, &vault).await.faults, [missed(7, 12)], "what was signed at 6 holds");
+
+    // The new end is cut off, too.
+    let cut = "DELETE FROM entries WHERE id > 14; DELETE FROM links WHERE entry > 14; \
+               DELETE FROM checkpoints WHERE entry > 14";
+    sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+    let cut_off = LogFault::CutOff { last: 14, entry: 16, at_ms: FOUND + 1 };
+    assert_eq!(verify(&desk, &vault).await.faults, [cut_off, missed(7, 12)]);
+    start_once(&desk, &vault, FOUND + 100).await;
+    let both = LogFault::Missed { first: 7, last: 16, at_ms: FOUND + 1, found_ms: FOUND };
+    assert_eq!(verify(&desk, &vault).await.faults, std::slice::from_ref(&both));
+    assert_eq!(
+        both.to_string(),
+        "Entries 7 to 16, signed on 1970-01-01 00:00:20 UTC, were missing or other ones when the log went on: Understudy \
+         found that on 1970-01-01 00:00:20 UTC."
+    );
+}
+
+#[tokio::test]
+async fn an_older_copy_or_another_log_is_named_after_any_number_of_starts() {
+    let (desk, vault) = (Desk::new(), keyring());
+    let aside = desk.dir.path().join("aside.sqlite");
+    written(&desk, &vault).await;
+    std::fs::copy(desk.path(), &aside).unwrap();
+    start_once(&desk, &vault, 10_000).await;
+    assert_eq!(verify(&desk, &vault).await.faults, []);
+    std::fs::copy(&aside, desk.path()).unwrap();
+    let one = LogFault::Missed { first: 13, last: 13, at_ms: 10_001, found_ms: FOUND };
+    for start in 0..3 {
+        start_once(&desk, &vault, FOUND + start).await;
+        assert_eq!(verify(&desk, &vault).await.faults, std::slice::from_ref(&one));
+    }
+
+    std::fs::remove_file(desk.path()).unwrap();
+    let faults = verify(&desk, &vault).await.faults;
+    assert_eq!(faults, [LogFault::Gone { entry: 15, at_ms: FOUND + 3 }, one]);
+    // More other logs than are remembered without a reason.
+    for start in 0..20 {
+        start_once(&desk, &vault, 30_000 + start).await;
+        start_once(&Desk::new(), &vault, 30_000 + start).await;
+        let replaced = LogFault::Replaced { entry: 15, at_ms: FOUND + 3 };
+        assert!(verify(&desk, &vault).await.faults.contains(&replaced), "start {start}");
+        std::fs::remove_file(desk.path()).unwrap();
+    }
+}
+
+/// Entries that were removed on the record, the last signed one among them, are no break; nor is a log that grows.
+#[tokio::test]
+async fn what_goes_because_of_its_age_is_no_break() {
+    let (desk, vault) = (Desk::new(), keyring());
+    let log = desk.log().await;
+    for day in 0..6 {
+        let first = begun(day * DAY, &format!("s{day}"), "42", "Ticket 4711");
+        log.append(first.clone()).await.unwrap();
+        log.append(first.with_event(day * DAY, EndCause::Operator.into())).await.unwrap();
+        if day == 1 {
+            log.add_checkpoint(&vault, day * DAY).await.unwrap().expect("a checkpoint at entry 4");
+        }
+    }
+    let who = OperatorIdentity::new("Ada", "");
+    assert_eq!(log.remove_old_entries(&vault, &who, 2, None, 6 * DAY).await.unwrap(), 8);
+    drop(log);
+    for start in 0..3 {
+        start_once(&desk, &vault, 7 * DAY + start).await;
+        assert_eq!(verify(&desk, &vault).await.faults, []);
+    }
+    // Nor if all that was there is gone.
+    let log = desk.log().await;
+    assert!(log.remove_old_entries(&vault, &who, 0, None, 99 * DAY).await.unwrap() > 0);
+    drop(log);
+    start_once(&desk, &vault, 100 * DAY).await;
+    assert_eq!(verify(&desk, &vault).await.faults, []);
+}
+
+fn keep(log: &AuditLog, vault: &TestKeyring, at_ms: i64) -> mpsc::UnboundedReceiver<AuditError> {
+    let (tell, told) = mpsc::unbounded_channel();
+    log.keep_checkpoints(vault.clone(), move || at_ms, move |error| drop(tell.send(error)));
+    told
+}
+
+#[tokio::test]
+async fn the_operator_is_told_of_a_break_once_whoever_finds_it() {
+    // A console that starts, and one that finds it only when it quits, or the command line.
+    for is_found_before in [false, true] {
+        let (desk, vault) = (Desk::new(), keyring());
+        written(&desk, &vault).await;
+        let mut raw = desk.raw().await;
+        unprotect(&mut raw).await;
+        let cut = "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry > 10";
+        sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+        if is_found_before {
+            start_once(&desk, &vault, FOUND).await;
+        }
+        let log = desk.log().await;
+        let mut told = keep(&log, &vault, FOUND);
+        let error = told.recv().await.unwrap();
+        assert_eq!(
+            error.message,
+            "Entries 11 to 12 of this computer's audit log are missing, or are not what was signed."
+        );
+        assert!(error.hint.unwrap().contains("understudy audit verify"));
+        let first = begun(FOUND, "next", "7", "why");
+        log.append(first.clone()).await.unwrap();
+        log.append(first.with_event(FOUND, EndCause::Operator.into())).await.unwrap();
+        let last = log.latest_number();
+        vault.wait_for_checkpoint(last).await;
+        drop(log);
+        let log = desk.log().await;
+        let mut told_again = keep(&log, &vault, FOUND);
+        let ended = begun(FOUND, "later", "7", "why");
+        log.append(ended.clone()).await.unwrap();
+        log.append(ended.with_event(FOUND, EndCause::Operator.into())).await.unwrap();
+        vault.wait_for_checkpoint(last + 2).await;
+        assert!(told.try_recv().is_err() && told_again.try_recv().is_err());
+        assert!(verify(&desk, &vault).await.faults.contains(&missed(11, 12)));
+    }
+}
+
+/// A keyring that takes its time to answer, and notes which checkpoints it was given.
+#[derive(Clone, Default)]
+struct SlowKeyring {
+    keyring: TestKeyring,
+    given: Arc<Mutex<Vec<i64>>>,
+}
+
+#[async_trait]
+impl CheckpointKeeper for SlowKeyring {
+    async fn read_kept(&self, name: &'static str) -> Result<Option<SecretString>, AuditError> {
+        let kept = self.keyring.read_kept(name).await;
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        kept
+    }
+
+    async fn write_kept(&self, name: &'static str, value: &SecretString) -> Result<(), AuditError> {
+        if name == "audit/checkpoints" {
+            let logs: Vec<RememberedLog> = serde_json::from_str(value.expose_secret()).unwrap();
+            self.given.lock().push(logs[0].entry);
+        }
+        self.keyring.write_kept(name, value).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_that_sign_at_once_never_move_the_memory_back() {
+    let (desk, vault) = (Desk::new(), SlowKeyring::default());
+    desk.log().await;
+    let runs = (0..4).map(|run| {
+        let (path, vault) = (desk.path(), vault.clone());
+        tokio::spawn(async move {
+            let log = AuditLog::open(&path).await.unwrap();
+            for n in 0..10 {
+                log.append(begun(n, &format!("{run}-{n}"), "7", "why")).await.unwrap();
+                log.add_checkpoint(&vault, n).await.unwrap();
+            }
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
+    let given = vault.given.lock().clone();
+    assert!(given.is_sorted() && given.last() == Some(&40), "{given:?}");
+    assert_eq!(verify(&desk, &vault).await.faults, []);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_made_at_the_start_at_the_end_of_a_session_and_every_thousand_entries() {
+    let (desk, vault) = (Desk::new(), keyring());
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    keep(&log, &vault, 5);
+    vault.wait_for_checkpoint(1).await;
+    log.append(first.with_event(2, Event::Active)).await.unwrap();
+    log.append(first.with_event(3, EndCause::Operator.into())).await.unwrap();
+    vault.wait_for_checkpoint(3).await;
+
+    // As if so many had been written.
+    sqlx::raw_sql(
+        "INSERT INTO entries (id, at_ms, event, operator_name, operator_email, os_user, host, reason, detail, app_version)
+         VALUES (998, 4, 'started', '', '', '', '', '', '', '')",
+    )
+    .execute(&mut desk.raw().await)
+    .await
+    .unwrap();
+    let running = begun(5, "s2", "7", "why");
+    log.append(running.clone()).await.unwrap();
+    log.append(running.with_event(6, Event::Active)).await.unwrap();
+    vault.wait_for_checkpoint(1_000).await;
+    let signed: Vec<i64> = sqlx::query_scalar("SELECT entry FROM checkpoints ORDER BY entry")
+        .fetch_all(&mut desk.raw().await)
+        .await
+        .unwrap();
+    assert_eq!(signed, [1, 3, 1_000]);
+}
