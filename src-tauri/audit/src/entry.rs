@@ -167,6 +167,11 @@ impl Event {
         }
     }
 
+    /// Whether the column `detail` is JSON.
+    pub(super) fn has_json_detail(&self) -> bool {
+        matches!(self, Self::HeldBack(_) | Self::Left(_) | Self::Downloaded(_))
+    }
+
     /// The columns `status` and `detail`.
     pub(super) fn status_and_detail(&self) -> (Option<u16>, String) {
         match self {

@@ -57,7 +57,7 @@
 //! hexadecimal digits.
 //!
 //! Inside, `file` is the file, its format and its migrations; `open_log` handles changes to the file while it is open,
-//! `run` the other processes that write to it, `owed_entries` what could not be
+//! `run` the other processes that write to it, `row_limits` how long an entry may be, `owed_entries` what could not be
 //! written yet, and `unfinished` what crashes left open. `chain` links the entries, `checkpoints` signs the chain,
 //! `keyring_memory` is what the keyring remembers of that, and `retention` removes what was kept for long enough, on the
 //! record.
@@ -83,6 +83,7 @@ mod open_requests;
 mod owed_entries;
 pub mod reader;
 mod retention;
+mod row_limits;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -120,6 +121,7 @@ pub use keyring_memory::{LogBreak, RememberedLog, recall_logs};
 pub use log_database::LogDatabase;
 pub use ocsf::to_ocsf;
 pub use open_requests::{EndOfRequest, OpenRequest};
+pub use row_limits::MOST_LINE_BYTES;
 pub use unfinished::SessionCourse;
 pub use verification_progress::VerificationProgress;
 
@@ -221,7 +223,7 @@ impl AuditLog {
         }
     }
 
-    async fn insert_row(&self, row: &NewRow<'_>) -> Result<EntryLink> {
+    async fn insert_row(&self, row: &NewRow) -> Result<EntryLink> {
         let written = match self.try_insert(row).await? {
             Err(cause) if file::was_moved(&cause) => self.try_insert(row).await?,
             outcome => outcome,
@@ -238,7 +240,7 @@ impl AuditLog {
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
-    async fn try_insert(&self, row: &NewRow<'_>) -> Result<sqlx::Result<EntryLink>> {
+    async fn try_insert(&self, row: &NewRow) -> Result<sqlx::Result<EntryLink>> {
         let pool = self.held.current_pool().await?;
         Ok(row.insert(&pool, &self.run.id).await)
     }

@@ -7,10 +7,11 @@ use understudy_terms::{Environment, SessionMode};
 use crate::chain::{self, EntryLink};
 use crate::console_entry::{ConsoleEntry, NamedConnection, NamedUser};
 use crate::entry::{Entry, OperatorIdentity};
+use crate::row_limits::{DETAIL, IDENTITY, NAME, REASON, WORD, cut_json, cut_text};
 
-/// One row of the log, without its number and its run.
-pub(super) struct NewRow<'a> {
-    who: &'a OperatorIdentity,
+/// One row of the log, without its number and its run. Each text is short enough for the whole to fit anywhere.
+pub(super) struct NewRow {
+    who: OperatorIdentity,
     at_ms: i64,
     session: Option<String>,
     event: String,
@@ -27,65 +28,77 @@ pub(super) struct NewRow<'a> {
     held_back: Option<i64>,
     mode: Option<&'static str>,
     ticket: Option<String>,
-    app_version: &'a str,
+    app_version: String,
 }
 
-impl<'a> From<&'a Entry> for NewRow<'a> {
-    fn from(entry: &'a Entry) -> Self {
+impl From<&Entry> for NewRow {
+    fn from(entry: &Entry) -> Self {
         let (status, detail) = entry.event.status_and_detail();
+        let detail =
+            if entry.event.has_json_detail() { cut_json(detail, DETAIL) } else { cut_text(detail, DETAIL) };
         let whom = entry.whom.clone();
         Self {
-            who: &entry.who,
+            who: cut_identity(&entry.who),
             at_ms: entry.at_ms,
-            session: Some(entry.session.clone()),
+            session: Some(cut_text(entry.session.clone(), IDENTITY)),
             event: entry.event.as_str().into(),
-            connection: Some(whom.connection),
-            connection_name: Some(whom.connection_name),
+            connection: Some(cut_text(whom.connection, NAME)),
+            connection_name: Some(cut_text(whom.connection_name, NAME)),
             environment: Some(whom.environment.as_str()),
-            user_id: Some(whom.user_id),
-            user_name: whom.user_name,
-            user_email: whom.user_email,
-            reason: entry.reason.clone(),
+            user_id: Some(cut_text(whom.user_id, IDENTITY)),
+            user_name: whom.user_name.map(|name| cut_text(name, NAME)),
+            user_email: whom.user_email.map(|email| cut_text(email, NAME)),
+            reason: cut_text(entry.reason.clone(), REASON),
             status,
             detail,
             sign_out_failed: entry.event.sign_out_failed(),
             held_back: entry.event.held_back(),
             mode: entry.mode.map(SessionMode::as_str),
-            ticket: entry.ticket.clone(),
-            app_version: &entry.app_version,
+            ticket: entry.ticket.clone().map(|ticket| cut_text(ticket, NAME)),
+            app_version: cut_text(entry.app_version.clone(), WORD),
         }
     }
 }
 
-impl<'a> From<&'a ConsoleEntry> for NewRow<'a> {
-    fn from(entry: &'a ConsoleEntry) -> Self {
+impl From<&ConsoleEntry> for NewRow {
+    fn from(entry: &ConsoleEntry) -> Self {
         let (event, detail) = entry.event.to_columns();
         let connection: Option<&NamedConnection> = entry.connection.as_ref();
         let user: Option<&NamedUser> = entry.user.as_ref();
         Self {
-            who: &entry.who,
+            who: cut_identity(&entry.who),
             at_ms: entry.at_ms,
             session: None,
             event,
-            connection: connection.map(|one| one.id.clone()),
-            connection_name: connection.and_then(|one| one.name.clone()),
+            connection: connection.map(|one| cut_text(one.id.clone(), NAME)),
+            connection_name: connection.and_then(|one| one.name.clone()).map(|name| cut_text(name, NAME)),
             environment: connection.and_then(|one| one.environment).map(Environment::as_str),
-            user_id: user.map(|one| one.id.clone()),
-            user_name: user.and_then(|one| one.name.clone()),
-            user_email: user.and_then(|one| one.email.clone()),
-            reason: entry.reason.clone(),
+            user_id: user.map(|one| cut_text(one.id.clone(), IDENTITY)),
+            user_name: user.and_then(|one| one.name.clone()).map(|name| cut_text(name, NAME)),
+            user_email: user.and_then(|one| one.email.clone()).map(|email| cut_text(email, NAME)),
+            reason: cut_text(entry.reason.clone(), REASON),
             status: None,
-            detail,
+            detail: cut_json(detail, DETAIL),
             sign_out_failed: None,
             held_back: None,
             mode: None,
-            ticket: entry.ticket.clone(),
-            app_version: &entry.app_version,
+            ticket: entry.ticket.clone().map(|ticket| cut_text(ticket, NAME)),
+            app_version: cut_text(entry.app_version.clone(), WORD),
         }
     }
 }
 
-impl NewRow<'_> {
+fn cut_identity(who: &OperatorIdentity) -> OperatorIdentity {
+    let OperatorIdentity { operator_name, operator_email, os_user, host } = who.clone();
+    OperatorIdentity {
+        operator_name: cut_text(operator_name, NAME),
+        operator_email: cut_text(operator_email, NAME),
+        os_user: cut_text(os_user, WORD),
+        host: cut_text(host, WORD),
+    }
+}
+
+impl NewRow {
     /// Writes the row and its link.
     pub(super) async fn insert(&self, pool: &SqlitePool, run: &str) -> sqlx::Result<EntryLink> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -150,7 +163,7 @@ impl NewRow<'_> {
         .bind(self.held_back)
         .bind(self.mode)
         .bind(&self.ticket)
-        .bind(self.app_version)
+        .bind(&self.app_version)
         .bind(run)
         .fetch_one(&mut *transaction)
         .await?;

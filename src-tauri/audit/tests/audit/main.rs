@@ -11,6 +11,7 @@ mod costs;
     reason = "it says how often it was tried, and with which dice"
 )]
 mod crashes;
+mod long_texts;
 mod retention;
 
 use std::path::{Path, PathBuf};

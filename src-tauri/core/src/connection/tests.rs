@@ -331,6 +331,12 @@ fn where_users_are_read_from_is_checked_without_asking() {
             "acme.toml:7:12: directory.columns[0]: cannot be empty",
         ]
     );
+    let named = |name: &str| {
+        let directory = "url = 'sqlite:///u'\ntable = 'users'\nid = 'id'";
+        faults(&format!("name = '{name}'\nenvironment = 'staging'"), directory, "", "")
+    };
+    assert_eq!(named(&"ü".repeat(200)), [""; 0]);
+    assert_eq!(named(&"ü".repeat(201)), ["acme.toml:1:8: name: has more than 200 characters"]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::error::Error;
 use crate::policy::PolicyRefusal;
 use crate::session::UserLabel;
 
+/// How much of a rule is quoted, in characters. It can take up the whole connection file, and each refusal quotes it.
+const QUOTED_CHARS: usize = 2_000;
+
 /// A user as whom the policy lets nobody sign in now.
 pub(super) struct Denial {
     pub(super) user: UserLabel,
@@ -22,10 +25,18 @@ pub(crate) fn denied_entry(
     user: UserLabel,
     refusal: &PolicyRefusal,
 ) -> ConsoleEntry {
-    let event = ConsoleEvent::Denied { rule: refusal.rule, quoted: refusal.quoted.clone() };
+    let quoted = refusal.quoted.as_deref().map(shorten_rule);
+    let event = ConsoleEvent::Denied { rule: refusal.rule, quoted };
     ConsoleEntry::new(at_ms, operator.clone(), event)
         .about_connection(name_connection(connection))
         .about_user(name_user(user))
+}
+
+fn shorten_rule(rule: &str) -> String {
+    match rule.char_indices().nth(QUOTED_CHARS) {
+        Some((end, _)) => format!("{}…", &rule[..end]),
+        None => rule.to_owned(),
+    }
 }
 
 impl Impersonations {
@@ -41,5 +52,17 @@ impl Impersonations {
             .with_reason(request.reason.trim(), &request.ticket.ticket);
         self.log_console_entry(entry).await;
         refusal.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_quoted_whole_unless_it_is_very_long() {
+        let whole = "ü".repeat(QUOTED_CHARS);
+        assert_eq!(shorten_rule(&whole), whole);
+        assert_eq!(shorten_rule(&format!("{whole}!")), format!("{whole}…"));
     }
 }

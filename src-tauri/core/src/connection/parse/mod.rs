@@ -62,6 +62,9 @@ pub struct Connection {
     pub record_pages: Vec<Option<Template>>,
 }
 
+/// The longest name of a connection. It is in each entry of the audit log.
+const NAME_CHARS: usize = 200;
+
 /// The default of `policy.max_extensions`.
 const MAX_EXTENSIONS: u32 = 2;
 
@@ -98,6 +101,9 @@ impl Connection {
         };
         if file.name.trim().is_empty() {
             faults.add_fault("name", "cannot be empty");
+        }
+        if file.name.chars().count() > NAME_CHARS {
+            faults.add_fault("name", format!("has more than {NAME_CHARS} characters"));
         }
         rules::check_directory(&file.directory, id, &mut faults);
         let mut network = rules::compile_network(file.network.as_ref(), &mut faults);
