@@ -35,6 +35,8 @@ enum Stop {
     ForNow(Error),
     /// The two logs contradict each other.
     Contradiction(Error),
+    /// The database will not take the next entry until somebody changes it. `last` is the one before.
+    Refused { error: Error, last: EntryLink },
 }
 
 impl From<Error> for Stop {
@@ -77,17 +79,22 @@ impl Shipper {
         let mut failures = 0;
         loop {
             let stopped = Box::pin(self.ship(&mut failures)).await;
-            let (error, is_contradictory) = match stopped {
+            let (error, shipped, is_contradictory) = match stopped {
                 Stop::ForNow(error) if error.code == Code::Cancelled => return,
-                Stop::ForNow(error) => (error, false),
-                Stop::Contradiction(error) => (error, true),
+                Stop::ForNow(error) => (error, None, false),
+                Stop::Contradiction(error) => (error, None, true),
+                Stop::Refused { error, last } => (error, Some(last), false),
             };
             if is_contradictory {
                 tracing::error!("the team's log contradicts this computer's: {error}");
             } else if failures == 0 {
                 tracing::warn!("the team's log gets no entries now: {error:#}");
             }
-            self.publish(None, Some(error), is_contradictory).await;
+            if shipped.is_some() {
+                // Nothing changes by itself.
+                failures = PAUSES.len();
+            }
+            self.publish(shipped, Some(error), is_contradictory).await;
             let pause = PAUSES[failures.min(PAUSES.len() - 1)];
             failures += 1;
             self.pause(Duration::from_secs_f64(pause)).await;
@@ -131,9 +138,10 @@ impl Shipper {
         let database = self.connect().await?;
         let mut last = find_last(&database, &self.lines, &log).await?;
         self.told.get_or_insert(last.number);
+        let mut at_most = PORTION;
         loop {
             // Fails if another file has taken the log's place: what it has is compared with the database first.
-            let portion = self.lines.read_after(&log, &last, PORTION).await?;
+            let portion = self.lines.read_after(&log, &last, at_most).await?;
             let Some(newest) = portion.last() else {
                 *failures = 0;
                 self.publish(Some(last.clone()), None, false).await;
@@ -148,7 +156,16 @@ impl Shipper {
             let newest = EntryLink { number: newest.id, hash: newest.hash.clone() };
             let sent = within_limit(insert_portion(database.pool(), &log, &last, &portion)).await;
             match sent {
-                Ok(written) if written == portion.len() as u64 => last = newest,
+                Ok(written) if written == portion.len() as u64 => (last, at_most) = (newest, PORTION),
+                // One of them is longer than the database takes. Those before it are sent.
+                Err(error) if is_too_long(&error) => {
+                    if let [line] = &portion[..] {
+                        self.tell(&database, &log, &last).await?;
+                        return Err(Stop::Refused { error: too_long(line), last });
+                    }
+                    at_most = u32::try_from(portion.len() / 2).unwrap_or(1);
+                    continue;
+                }
                 // Another console was quicker with some of them, or something else is there.
                 Ok(_) | Err(sqlx::Error::Database(_)) => {
                     let found = find_last(&database, &self.lines, &log).await?;
@@ -236,7 +253,7 @@ async fn find_last(database: &TeamDatabase, lines: &LogLines, log: &str) -> Resu
 pub async fn find_last_shipped(database: &TeamDatabase, audit: &AuditLog) -> Result<EntryLink> {
     let lines = audit.lines();
     find_last(database, &lines, &lines.log_id().await?).await.map_err(|stop| match stop {
-        Stop::ForNow(error) | Stop::Contradiction(error) => error,
+        Stop::ForNow(error) | Stop::Contradiction(error) | Stop::Refused { error, .. } => error,
     })
 }
 
@@ -312,6 +329,30 @@ async fn tell_entries(pool: &PgPool, log: &str, after: i64, through: i64) -> sql
     .map(drop)
 }
 
+fn is_too_long(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.constraint()) == Some("entries_line_is_short")
+}
+
+/// Earlier versions wrote texts of any length. The entry can't be shortened: its hash, and all later ones, would not fit.
+/// Nor can it be left out: the chain would have a hole.
+fn too_long(entry: &ChainLine) -> Error {
+    let (id, bytes) = (entry.id, entry.line.len());
+    let limit = bytes.next_power_of_two();
+    Error::new(
+        Code::AuditFailed,
+        format!(
+            "Entry {id} of this computer's audit log is longer than the team's database takes ({} KiB). It and all later \
+             entries wait.",
+            bytes.div_ceil(1 << 10)
+        ),
+    )
+    .with_hint(format!(
+        "It can be neither shortened nor left out: the log would look as if someone had changed it. Ask the database's \
+         administrator to run: ALTER TABLE understudy.entries DROP CONSTRAINT entries_line_is_short, ADD CONSTRAINT \
+         entries_line_is_short CHECK (octet_length(line) <= {limit});"
+    ))
+}
+
 fn forked(id: i64) -> Error {
     Error::new(
         Code::AuditFailed,
@@ -343,4 +384,16 @@ fn shorter(id: i64) -> Error {
         "It may have been replaced by an older copy. Run `understudy audit verify`, and show what it says to whoever \
          reviews the log.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::audit::MOST_LINE_BYTES;
+
+    /// What this version writes, a database takes that was set up as it is.
+    #[test]
+    fn the_database_takes_the_longest_line_that_is_written() {
+        let setup = include_str!("setup.sql");
+        assert!(setup.contains(&format!("CHECK (octet_length(line) <= {MOST_LINE_BYTES})")));
+    }
 }

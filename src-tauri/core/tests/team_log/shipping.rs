@@ -134,6 +134,40 @@ async fn what_was_written_before_there_was_a_team_comes_too_and_after_a_restart_
     assert_eq!(count(&server), "ada|1205|1|1205");
 }
 
+/// As an earlier version could write it. The database of the test takes less instead.
+#[tokio::test]
+async fn an_entry_that_is_too_long_is_named_with_what_to_do_and_all_before_it_are_sent() {
+    let server = start_server();
+    server.sql(
+        DATABASE,
+        "ALTER TABLE understudy.entries DROP CONSTRAINT entries_line_is_short,
+             ADD CONSTRAINT entries_line_is_short CHECK (octet_length(line) <= 3000)",
+    );
+    let ada = Desk::new(&server).await;
+    let adas = ada.open().await;
+    write(&adas, "ada", 0..700).await;
+    adas.append(begun(&"s".repeat(9_000), "ada")).await.unwrap();
+    write(&adas, "ada", 700..703).await;
+    let from_ada = ada.ship_if(&adas, true);
+    let state = wait_for(&from_ada, |state| state.shipped == 700 && state.problem.is_some()).await;
+    let says = state.problem.unwrap();
+    assert!(says.message.starts_with("Entry 701 of this computer's audit log is longer"), "{says}");
+    assert_eq!((state.waiting, state.is_contradictory), (4, false));
+    assert_eq!(count(&server), "ada|700|1|700");
+    // Nothing begins where the team wants it first, and the reason is given.
+    let written = adas.append(begun("next", "ada")).await.unwrap();
+    let refused = from_ada.await_required(&written).await.unwrap_err();
+    assert!(refused.message.ends_with(&says.message) && refused.hint == says.hint, "{refused}");
+
+    let hint = says.hint.unwrap();
+    let (_, statement) = hint.split_once("run: ").unwrap();
+    server.sql(DATABASE, statement);
+    from_ada.await_required(&written).await.unwrap();
+    wait_for(&from_ada, |state| state.shipped == 705 && state.problem.is_none()).await;
+    assert_eq!(count(&server), "ada|705|1|705");
+    assert_intact(&ada).await;
+}
+
 #[tokio::test]
 async fn a_copied_home_is_named_as_soon_as_it_writes() {
     let server = start_server();
