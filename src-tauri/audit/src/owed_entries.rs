@@ -2,10 +2,12 @@
 //! until then the log answers as if it contained them. If this run ends first, a file beside the log keeps them for the
 //! next run.
 
-use parking_lot::{Mutex, MutexGuard};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use crate::AuditLog;
@@ -14,8 +16,8 @@ use crate::entry::{Entry, Event};
 use crate::error::{AuditError, Result};
 use understudy_files::{private_file, regular_file};
 
-/// The size limit of that file in bytes; a thousand entries take less.
-const MOST_BYTES: u64 = 4 << 20;
+/// The longest line of that file in bytes. Each is an entry; earlier versions wrote all of them as one array.
+const LONGEST_LINE: u64 = 4 << 20;
 
 /// Entries that are still to be written, oldest event first.
 #[derive(Debug, Default)]
@@ -120,8 +122,11 @@ impl AuditLog {
             if owed.is_empty() {
                 return if path.exists() { remove_owed_file(&path) } else { Ok(()) };
             }
-            let owed: Vec<&OwedEntry> = owed.iter().map(AsRef::as_ref).collect();
-            let text = serde_json::to_string(&owed).map_err(AuditError::internal)?;
+            let mut text = String::new();
+            for debt in &owed {
+                text.push_str(&serde_json::to_string(&**debt).map_err(AuditError::internal)?);
+                text.push('\n');
+            }
             Ok(private_file::write_text(&path, &text)?)
         });
         if let Err(error) = kept.await.map_err(AuditError::internal).and_then(std::convert::identity) {
@@ -167,8 +172,21 @@ impl AuditLog {
     }
 }
 
+/// However many there are: the log may have been locked for long.
 fn read_owed_file(path: &Path) -> Result<Vec<OwedEntry>> {
-    serde_json::from_str(&regular_file::read_text(path, MOST_BYTES)?).map_err(AuditError::internal)
+    let failed = |cause| AuditError::for_file("read", path, cause);
+    regular_file::is_readable(path, u64::MAX)?;
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let (mut owed, mut line) = (Vec::new(), Vec::new());
+    while file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        if line.starts_with(b"[") {
+            owed.extend(serde_json::from_slice::<Vec<OwedEntry>>(&line).map_err(AuditError::internal)?);
+        } else {
+            owed.push(serde_json::from_slice(&line).map_err(AuditError::internal)?);
+        }
+        line.clear();
+    }
+    Ok(owed)
 }
 
 fn remove_owed_file(path: &Path) -> Result<()> {

@@ -562,6 +562,61 @@ async fn entries_still_pending_at_quit_are_written_by_the_next_run() {
     assert_eq!(endings, ["run"], "nothing is left of it");
 }
 
+/// The log was locked for long, until its console quit.
+#[tokio::test]
+async fn however_much_was_pending_is_written_by_the_next_run() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", &"\u{1}".repeat(60_000));
+    for minutes in 0..12 {
+        log.owe_entry(&first, first.with_event(2, Event::Extended { minutes }));
+    }
+    log.keep_owed().await;
+    drop(log);
+    let folder = desk.path().parent().unwrap().join("runs");
+    let left =
+        || -> Vec<PathBuf> { std::fs::read_dir(&folder).unwrap().map(|one| one.unwrap().path()).collect() };
+    let [owed] = &left()[..] else { panic!("{:?}", left()) };
+    assert!(std::fs::metadata(owed).unwrap().len() > 8 << 20, "twice as much as was read earlier");
+
+    let next = desk.log().await;
+    next.close_unfinished(20).await.unwrap();
+    let written: Vec<Event> =
+        next.read_entries(20).await.unwrap().into_iter().rev().map(|entry| entry.event).collect();
+    let extended = (0..12).map(|minutes| Event::Extended { minutes });
+    assert_eq!(written, std::iter::once(Event::Begun).chain(extended).collect::<Vec<_>>());
+    drop(next);
+    assert_eq!(left(), [] as [PathBuf; 0], "nothing is left of it");
+}
+
+#[tokio::test]
+async fn pending_entries_of_an_earlier_version_are_written_and_what_is_none_is_kept_for_a_person() {
+    let desk = Desk::new();
+    drop(desk.log().await);
+    let first = begun(1, "s1", "7", "why");
+    let array = serde_json::json!([
+        { "begun": first, "entry": first.with_event(2, Event::Active) },
+        { "begun": first, "entry": first.with_event(3, EndCause::Operator.into()) },
+    ]);
+    let file = |ending: &str| {
+        let name = uuid::Uuid::new_v4().to_string();
+        desk.path().with_file_name("runs").join(name).with_extension(ending)
+    };
+    std::fs::write(file("owed"), array.to_string()).unwrap();
+    let broken = file("owed");
+    std::fs::write(&broken, "{\"begun\":1}\n").unwrap();
+    let endless = file("owed");
+    std::fs::File::create(&endless).unwrap().set_len(1 << 40).unwrap();
+    let log = desk.log().await;
+    log.close_unfinished(20).await.unwrap();
+    let events: Vec<Event> =
+        log.read_entries(9).await.unwrap().into_iter().rev().map(|entry| entry.event).collect();
+    assert_eq!(events, [Event::Begun, Event::Active, EndCause::Operator.into()]);
+    for one in [broken, endless] {
+        assert!(!one.exists() && one.with_extension("unreadable").exists());
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_foreign_or_newer_file_is_refused_and_left_as_it_is() {
     let desk = Desk::new();
