@@ -38,7 +38,10 @@ test("what does not fit on the line is counted anew when sessions become longer 
   const more = page.getByRole("button", { name: /^Show \d more sessions?$/ });
   /** How many are below the first line; how many can't be reached; and what the button says. */
   const counted = async () => [
-    await chips.evaluateAll((all) => all.filter((one) => one.offsetTop > (all[0]?.offsetTop ?? 0)).length),
+    await chips.evaluateAll((all) => {
+      const tops = all.map((one) => (one as HTMLElement).offsetTop);
+      return tops.filter((top) => top > (tops[0] ?? 0)).length;
+    }),
     await chips.evaluateAll((all) => all.filter((one) => one.hasAttribute("inert")).length),
     Number(((await more.count()) > 0 ? await more.textContent() : "+0")?.trim().slice(1)),
   ];
