@@ -11,6 +11,7 @@ use crate::model::{Column, FieldKind};
 use crate::query::highlights::{byte_at, utf16_span};
 use crate::query::lexer::{WordKind, lex_query};
 use crate::query::names;
+use crate::query::pasted::is_searchable;
 use crate::query::rewrite::quote_value;
 use crate::query::spelling::fold_text;
 
@@ -41,6 +42,9 @@ enum CompletionTarget {
 
 /// What is at `caret` (in bytes) in `text`; `None` if nothing can be suggested there.
 fn find_completion_target(text: &str, caret: usize, columns: &[Column]) -> Option<CompletionTarget> {
+    if !is_searchable(text) {
+        return None;
+    }
     let word = lex_query(text, |name| names::find_column(columns, name))
         .into_iter()
         .find(|word| word.span.start < caret && caret <= word.span.end)?;

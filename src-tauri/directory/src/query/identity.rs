@@ -9,7 +9,7 @@ use crate::query::lexer::{WordKind, lex_query};
 /// Each candidate costs a database query, so keep them few.
 const IDENTITIES: usize = 4;
 /// More words would hardly narrow the list further.
-const WORDS: usize = 8;
+pub(crate) const WORDS: usize = 8;
 
 /// The exact text of a possible ID or email address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(crate) fn invert_name(text: &str) -> Option<String> {
 }
 
 /// Strips punctuation around a word.
-fn trim_punctuation(text: &str) -> &str {
+pub(crate) fn trim_punctuation(text: &str) -> &str {
     text.trim_start_matches(['#', '"', '\'', '<', '(', '[', '{', '“', '„', '‘', '«'])
         .trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'', '>', ')', ']', '}', '”', '“', '’', '»'])
         .trim()
@@ -104,7 +104,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The address in `ada@acme.com` or `mailto:ada@acme.com?subject=Hello` (RFC 6068).
-fn parse_address(text: &str) -> Option<String> {
+pub(crate) fn parse_address(text: &str) -> Option<String> {
     let text = text.trim();
     if !has_scheme(text, "mailto:") {
         return is_address(text).then(|| text.to_owned());
@@ -119,7 +119,7 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
 }
 
 /// Parses a URL, which may lack its scheme (`admin.acme.com/users/42`) or its host (`/users/42`).
-fn parse_loose_url(word: &str) -> Option<Url> {
+pub(crate) fn parse_loose_url(word: &str) -> Option<Url> {
     if has_scheme(word, "http://") || has_scheme(word, "https://") {
         return Url::parse(word).ok();
     }
@@ -133,7 +133,7 @@ fn parse_loose_url(word: &str) -> Option<Url> {
 
 /// The parts of a URL that look like an ID: parameters that name a user, then path segments from the end (including a
 /// path after the `#`, as in single-page applications), then a parameter called just `id`.
-fn ids_in(url: &Url) -> Vec<String> {
+pub(crate) fn ids_in(url: &Url) -> Vec<String> {
     let values = |keys: &'static [&str]| {
         let key_is = move |key: &str| keys.contains(&key.to_lowercase().replace(['_', '-'], "").as_str());
         url.query_pairs().filter(move |(key, _)| key_is(key)).map(|(_, value)| value.into_owned())

@@ -138,6 +138,11 @@ fn lex_quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (u
 }
 
 impl FilterValue {
+    /// Whether nothing follows the colon, not even quotes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.glyphs.is_empty()
+    }
+
     /// The parts between commas. An empty value is one empty operand.
     pub(crate) fn operands(&self) -> impl Iterator<Item = RawOperand<'_>> {
         self.glyphs.split(|glyph| glyph.is_bare_char(',')).map(RawOperand)

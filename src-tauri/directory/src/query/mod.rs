@@ -11,6 +11,7 @@ mod identity;
 mod lexer;
 mod names;
 mod operand;
+pub(crate) mod pasted;
 #[cfg(test)]
 mod properties;
 mod rewrite;
@@ -34,6 +35,7 @@ use crate::model::Column;
 use crate::query::filter::FilterError;
 use crate::query::identity::invert_name;
 use crate::query::lexer::{WordKind, lex_query};
+use crate::query::pasted::{TextKind, classify_text};
 
 /// A parsed search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,7 +187,10 @@ impl ParsedQuery {
     }
 }
 
-/// What the UI shows about `text` beside the search field.
+/// What the UI shows about `text` beside the search field: nothing about a pasted text, which has no filters.
 pub fn highlight_query(text: &str, columns: &[Column], now: Timestamp) -> Highlights {
+    if classify_text(text, columns) == TextKind::Pasted {
+        return Highlights::default();
+    }
     ParsedQuery::parse(text, columns, now).highlights
 }
