@@ -248,6 +248,7 @@ mod tests {
                 how: How { tier: Tier::All, by: None, elapsed_ms: 0.0 },
                 left_out: None,
                 doubled: None,
+                pasted: None,
             })
         }
 

@@ -14,6 +14,7 @@ mod error;
 mod faults;
 mod model;
 mod open_directory;
+mod pasted;
 mod plan;
 mod query;
 mod reach;
@@ -39,7 +40,7 @@ pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::duplicate_id_error;
 pub use self::model::{
     Caution, Column, Count, FieldKind, FoundThrough, How, Info, LeftOut, ListRequest, MASKED_VALUE, Page,
-    Place, RecordsRequest, RelatedInfo, Role, Row, SearchCoverage, Sort, Tier, Widening,
+    PastedText, Place, RecordsRequest, RelatedInfo, Role, Row, SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::{
@@ -57,6 +58,7 @@ pub use self::widen::{Wider, find_wider_searches};
 use crate::directory::OpenTable;
 use crate::discovery::{LIMIT, discovery_timeout_error, rank_tables};
 use crate::engines::{mongodb, mysql, postgres, sqlite};
+use crate::pasted::PastedTextDirectory;
 use crate::reach::password_source::FixedPassword;
 use crate::refresh::ReopeningDirectory;
 use crate::related::RelatedDirectory;
@@ -109,11 +111,8 @@ async fn open_engine(
         Some(Engine::MongoDb) => Arc::new(mongodb::MongoDirectory::open(config, passwords, clock).await?),
         None => return Err(unknown_engine_error()),
     };
-    if config.related.is_empty() {
-        return Ok(users);
-    }
     match RelatedDirectory::open(&users, config, clock).await {
-        Ok(directory) => Ok(Arc::new(directory)),
+        Ok(directory) => Ok(Arc::new(PastedTextDirectory::new(directory, config))),
         Err(error) => {
             users.close().await;
             Err(error)

@@ -238,6 +238,20 @@ pub struct Page {
     /// An ID that several rows share, so it identifies no one: the list may miss some of them, and no operator can sign
     /// in as one.
     pub doubled: Option<String>,
+    /// The text was read as a pasted one, such as an email.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub pasted: Option<PastedText>,
+}
+
+/// What was looked for in a pasted text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PastedText {
+    /// What the users were found by, as it stands in the text: the first that found anyone.
+    pub taken: Option<String>,
+    /// Everything that may identify a user, best first.
+    pub looked_for: Vec<String>,
 }
 
 impl Page {
@@ -250,6 +264,7 @@ impl Page {
             how: How { tier: Tier::All, by: None, elapsed_ms: 0.0 },
             left_out: None,
             doubled: None,
+            pasted: None,
         }
     }
 }

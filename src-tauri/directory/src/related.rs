@@ -21,7 +21,8 @@ use crate::model::{
     SearchCoverage,
 };
 use crate::query::ParsedQuery;
-use crate::scope::{LeadingKeys, RowKey, SearchScope};
+use crate::query::pasted::Candidate;
+use crate::scope::{LeadingKeys, NamedUsers, RowKey, SearchScope};
 
 /// How many records of each table are looked at: what more of them begin with does not identify anyone.
 const RECORDS: u16 = 20;
@@ -138,21 +139,35 @@ impl RelatedDirectory {
         Ok(Self { users: Arc::clone(users), relations, info: Arc::new(info), clock: Arc::clone(clock) })
     }
 
-    /// The records that the free text in `text` identifies. A table that can't be asked holds up no other one.
-    async fn find_clues(&self, text: &str, cancel: &CancellationToken) -> Result<FoundClues> {
+    /// The records that the free text in `text` identifies.
+    async fn find_typed_clues(&self, text: &str, cancel: &CancellationToken) -> Result<FoundClues> {
+        if self.relations.is_empty() {
+            return Ok(FoundClues::default());
+        }
         let texts = self.list_identities(text);
+        self.find_clues(&texts, SearchScope::Identities(texts.clone()), cancel).await
+    }
+
+    /// The records in `scope`, to which the texts lead. A table that can't be asked holds up no other one.
+    async fn find_clues(
+        &self,
+        texts: &[String],
+        scope: SearchScope,
+        cancel: &CancellationToken,
+    ) -> Result<FoundClues> {
         let mut all = FoundClues::default();
         if texts.is_empty() {
             return Ok(all);
         }
-        let scope = SearchScope::Identities(texts.clone());
+        let is_whole = matches!(scope, SearchScope::Values(_));
         let probes = self.relations.iter().filter(|relation| !relation.identify.is_empty()).map(|relation| {
-            let (scope, texts) = (&scope, &texts);
+            let scope = &scope;
             async move {
                 let probe = ListRequest::first_page("", RECORDS);
                 let found = relation.records.search_rows(&probe, scope, cancel).await?;
-                let clues: Vec<Clue> =
+                let mut clues: Vec<Clue> =
                     found.rows.iter().flat_map(|row| relation.to_clues(row, texts)).collect();
+                clues.retain(|clue| clue.whole || !is_whole);
                 relation.follow_members(clues, cancel).await
             }
         });
@@ -164,6 +179,42 @@ impl RelatedDirectory {
             }
         }
         Ok(all)
+    }
+
+    /// Searches for the users whom a candidate from a pasted text names: one probe of each table. `query.text` is only
+    /// what the page's cursors belong to. The failure, if there is one, says why a related table could not be asked.
+    pub(crate) async fn search_named(
+        &self,
+        query: &ListRequest,
+        candidate: &Candidate,
+        cancel: &CancellationToken,
+    ) -> Result<(Page, Option<DirectoryError>)> {
+        let FoundClues { clues, failure } = self.find_named_clues(candidate, cancel).await?;
+        let scope = to_named_scope(candidate, &clues);
+        let mut page = self.users.search_rows(query, &scope, cancel).await?;
+        explain_rows(&mut page.rows, &clues, &self.info.columns);
+        Ok((page, failure))
+    }
+
+    /// Counts the users whom a candidate names.
+    pub(crate) async fn count_named(
+        &self,
+        text: &str,
+        candidate: &Candidate,
+        cancel: &CancellationToken,
+    ) -> Result<Count> {
+        let FoundClues { clues, .. } = self.find_named_clues(candidate, cancel).await?;
+        self.users.count_rows(text, &to_named_scope(candidate, &clues), cancel).await
+    }
+
+    /// The records that a candidate identifies as a whole.
+    async fn find_named_clues(
+        &self,
+        candidate: &Candidate,
+        cancel: &CancellationToken,
+    ) -> Result<FoundClues> {
+        let texts = &candidate.spellings;
+        self.find_clues(texts, SearchScope::Values(texts.clone()), cancel).await
     }
 
     /// What the free text may be the number of: as it stands, without the spaces of an IBAN, and what it holds if it
@@ -287,6 +338,22 @@ fn to_scope(clues: &[Clue]) -> SearchScope {
     if clues.is_empty() { SearchScope::Text } else { SearchScope::Led(keys) }
 }
 
+/// The scope of the search for users whom a candidate or these records name.
+fn to_named_scope(candidate: &Candidate, clues: &[Clue]) -> SearchScope {
+    let mut keys: Vec<RowKey> = Vec::new();
+    for clue in clues {
+        if !keys.contains(&clue.key) {
+            keys.push(clue.key.clone());
+        }
+    }
+    keys.truncate(FOLLOWED.into());
+    SearchScope::Named(NamedUsers {
+        texts: candidate.spellings.clone(),
+        phone: candidate.phone_digits(),
+        keys,
+    })
+}
+
 /// The values in a cell. MongoDB's documents may have a list where they lead to several others.
 fn split_list(cell: &str, kind: FieldKind) -> Vec<String> {
     let whole = || vec![cell.to_owned()];
@@ -350,7 +417,7 @@ impl Directory for RelatedDirectory {
 
     async fn search_users(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         let started = std::time::Instant::now();
-        let FoundClues { clues, failure } = self.find_clues(&query.text, cancel).await?;
+        let FoundClues { clues, failure } = self.find_typed_clues(&query.text, cancel).await?;
         let mut page = self.users.search_rows(query, &to_scope(&clues), cancel).await?;
         // Whom the users' own columns find is shown all the same; "no one" would be a guess.
         if let Some(failure) = failure
@@ -364,7 +431,7 @@ impl Directory for RelatedDirectory {
     }
 
     async fn count_users(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let FoundClues { clues, .. } = self.find_clues(text, cancel).await?;
+        let FoundClues { clues, .. } = self.find_typed_clues(text, cancel).await?;
         self.users.count_rows(text, &to_scope(&clues), cancel).await
     }
 

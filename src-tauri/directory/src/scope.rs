@@ -10,8 +10,23 @@ pub(crate) enum SearchScope {
     Led(LeadingKeys),
     /// Only what one of these texts identifies, wholly or by its beginning, and only through an index.
     Identities(Vec<String>),
+    /// Only what equals one of these texts, and only through an index.
+    Values(Vec<String>),
+    /// Only whom this names. The text of the request does not count.
+    Named(NamedUsers),
     /// All rows with one of these values.
     Keyed(Vec<RowKey>),
+}
+
+/// What names users: a candidate from a pasted text, and the records that it identifies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NamedUsers {
+    /// One value in several spellings, likeliest first. Only a whole value is equal to it.
+    pub(crate) texts: Vec<String>,
+    /// Its digits, if it is a phone number: its punctuation does not count.
+    pub(crate) phone: Option<String>,
+    /// The keys of users to whom records lead.
+    pub(crate) keys: Vec<RowKey>,
 }
 
 /// The keys of users to whom records lead.

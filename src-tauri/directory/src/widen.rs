@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::model::{Column, Count, FieldKind, ListRequest, Role, Widening};
 use crate::query;
 use crate::query::WidenedQuery;
+use crate::query::pasted::{TextKind, classify_text};
 use crate::query::typo;
 use crate::query::typo::Vocabulary;
 use crate::schema::secrets::holds_secret;
@@ -52,6 +53,10 @@ pub async fn find_wider_searches(
     cancel: &CancellationToken,
 ) -> Result<Vec<Wider>> {
     let columns = &directory.info().columns;
+    // What a pasted text holds was looked for already.
+    if classify_text(text, columns) == TextKind::Pasted {
+        return Ok(Vec::new());
+    }
     let mut offers: Vec<Wider> = Vec::new();
     let found = async {
         let mut ways = correct_typos(directory, text, columns, cancel).await?;

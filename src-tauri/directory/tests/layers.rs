@@ -57,6 +57,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("open_directory", &["directory"]),
     ("widen", &["directory", "error", "model", "query", "schema"]),
     ("related", &["clock", "config", "error", "model", "scope", "directory", "query"]),
+    ("pasted", &["config", "directory", "error", "faults", "model", "plan", "query", "related"]),
     // It reopens a database through `open_engine` in `lib.rs`, the only function that knows all engines.
     (
         "refresh",

@@ -17,7 +17,7 @@ use crate::model::{Info, LeftOut};
 use crate::query::Filter;
 
 pub(crate) use planner::{Planner, list_case_variants};
-pub(crate) use request::{parse_query, resolve_sort};
+pub(crate) use request::{list_possible_ids, parse_query, resolve_sort};
 pub(crate) use search_pass::{AccessPath, MatchKind, Order, PassTest, SearchPass};
 
 /// How many of the newest rows are checked if no index can be used for a test, or if the index has to gather all its

@@ -4,10 +4,11 @@ use super::search_pass::{AccessPath, MatchKind, Order, PassTest, SearchPass};
 use super::{LOOKED_AT, Plan, TableSize, has_trigram};
 use crate::model::{FieldKind, LeftOut, ListRequest, Role, Tier};
 use crate::query;
+use crate::query::pasted::CANDIDATES;
 use crate::query::{Filter, ParsedQuery, spelling};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexForm, TableColumn};
-use crate::scope::{RowKey, SearchScope};
+use crate::scope::{NamedUsers, RowKey, SearchScope};
 
 /// The input of the planner.
 pub(crate) struct Planner<'a, T> {
@@ -33,7 +34,10 @@ impl<'a, T: Clone> Planner<'a, T> {
         folds_itself: bool,
         scope: &'a SearchScope,
     ) -> Self {
-        let may_read = query.everywhere || size.is_small();
+        // One candidate of a pasted text after the other would read the table.
+        let times = if matches!(scope, SearchScope::Named(_)) { CANDIDATES as u64 } else { 1 };
+        let read = TableSize { rows: size.rows.map(|rows| rows.saturating_mul(times)), ..size };
+        let may_read = query.everywhere || read.is_small();
         Self { mapping, query, asked, size, ids, may_read, folds_itself, scope }
     }
 
@@ -41,7 +45,12 @@ impl<'a, T: Clone> Planner<'a, T> {
     pub(crate) fn build_plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
         match self.scope {
             SearchScope::Text | SearchScope::Led(_) => {}
-            SearchScope::Identities(texts) => return Plan::of_passes(self.find_identities(texts)),
+            SearchScope::Identities(texts) => return Plan::of_passes(self.find_identities(texts, false)),
+            SearchScope::Values(texts) => return Plan::of_passes(self.find_identities(texts, true)),
+            SearchScope::Named(named) => {
+                let plan = self.limit_table_reads(self.find_named(named, sorted));
+                return Plan { unfolded: None, ..plan };
+            }
             SearchScope::Keyed(keys) => return self.limit_table_reads(vec![self.find_keyed(keys)]),
         }
         let mut passes = match (self.asked.text.is_empty(), sorted) {
@@ -121,29 +130,12 @@ impl<'a, T: Clone> Planner<'a, T> {
     fn in_tiers(&self) -> Vec<SearchPass> {
         let mut passes = Vec::new();
         let newest = self.newest_order();
-        let either = |tier, tests: Vec<PassTest>, reach, order| {
-            (!tests.is_empty()).then_some(SearchPass { tier, tests, reach, order, descending: true })
-        };
-        let served = self.mapping.id().access.equals.is_some();
-        let ids = self.ids.iter().cloned().map(PassTest::Id).collect();
-        passes.extend(either(Tier::Id, ids, choose_access_path(served, AccessPath::Quick), Order::Id));
-        if let Some(at) = self.mapping.searched_email {
-            let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
-            let emails = |form| {
-                let addresses = self.asked.identities.iter().filter_map(|identity| match identity {
-                    query::Identity::Email(address) => Some(PassTest::Email(address.clone(), form)),
-                    query::Identity::Id(_) => None,
-                });
-                addresses.collect::<Vec<_>>()
-            };
-            if form.is_some() {
-                passes.extend(either(Tier::Email, emails(form), AccessPath::Quick, newest));
-            }
-            if !form.is_some_and(|form| form.any_case(self.text())) {
-                passes.extend(either(Tier::Email, emails(None), AccessPath::Read, newest));
-            }
-        }
-
+        passes.extend(self.build_id_pass());
+        let addresses = self.asked.identities.iter().filter_map(|identity| match identity {
+            query::Identity::Email(address) => Some(address.as_str()),
+            query::Identity::Id(_) => None,
+        });
+        passes.extend(self.build_email_passes(&addresses.collect::<Vec<_>>()));
         passes.extend(self.build_led_pass(Tier::Related));
 
         let mut unordered = Vec::new();
@@ -187,7 +179,49 @@ impl<'a, T: Clone> Planner<'a, T> {
                 true,
             ));
         }
-        passes.extend(either(Tier::Alike, self.build_spelling_tests(), AccessPath::Read, newest));
+        let tests = self.build_spelling_tests();
+        passes.extend((!tests.is_empty()).then_some(SearchPass {
+            tier: Tier::Alike,
+            tests,
+            reach: AccessPath::Read,
+            order: newest,
+            descending: true,
+        }));
+        passes
+    }
+
+    /// The pass for the users with one of the IDs; `None` if nothing can be an ID.
+    fn build_id_pass(&self) -> Option<SearchPass> {
+        let served = self.mapping.id().access.equals.is_some();
+        (!self.ids.is_empty()).then(|| SearchPass {
+            tier: Tier::Id,
+            tests: self.ids.iter().cloned().map(PassTest::Id).collect(),
+            reach: choose_access_path(served, AccessPath::Quick),
+            order: Order::Id,
+            descending: true,
+        })
+    }
+
+    /// The passes for users with one of these addresses: through an index, and in any case if it minds the case.
+    fn build_email_passes(&self, addresses: &[&str]) -> Vec<SearchPass> {
+        let Some(at) = self.mapping.searched_email.filter(|_| !addresses.is_empty()) else {
+            return Vec::new();
+        };
+        let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
+        let build = |form, reach| SearchPass {
+            tier: Tier::Email,
+            tests: addresses.iter().map(|address| PassTest::Email((*address).to_owned(), form)).collect(),
+            reach,
+            order: self.newest_order(),
+            descending: true,
+        };
+        let mut passes = Vec::new();
+        if form.is_some() {
+            passes.push(build(form, AccessPath::Quick));
+        }
+        if !form.is_some_and(|form| addresses.iter().all(|address| form.any_case(address))) {
+            passes.push(build(None, AccessPath::Read));
+        }
         passes
     }
 
@@ -196,6 +230,7 @@ impl<'a, T: Clone> Planner<'a, T> {
         match (self.scope, tier) {
             (SearchScope::Led(keys), Tier::Related) => &keys.exact,
             (SearchScope::Led(keys), _) => &keys.beginning,
+            (SearchScope::Named(named), Tier::Related) => &named.keys,
             _ => &[],
         }
     }
@@ -215,12 +250,13 @@ impl<'a, T: Clone> Planner<'a, T> {
         })
     }
 
-    /// Passes for the rows that a text identifies: one per searched column, through its index. A column without an
-    /// index is left out.
-    fn find_identities(&self, typed: &[String]) -> Vec<SearchPass> {
+    /// Passes for the rows that a text identifies, or only those that equal it: one per searched column, through its
+    /// index. A column without an index is left out.
+    fn find_identities(&self, typed: &[String], whole: bool) -> Vec<SearchPass> {
         let mut passes = Vec::new();
         for (at, column) in self.mapping.search.iter().enumerate() {
-            if let Some(form) = column.find_prefix_index().map(|served| served.form) {
+            let by_prefix = column.find_prefix_index().filter(|_| !whole || column.access.equals.is_none());
+            if let Some(form) = by_prefix.map(|served| served.form) {
                 for spelling in list_distinct(typed.iter().flat_map(|text| list_code_spellings(text, form))) {
                     let test = PassTest::Begins { column: at, text: spelling, form };
                     passes.push(build_pass(
@@ -232,16 +268,42 @@ impl<'a, T: Clone> Planner<'a, T> {
                     ));
                 }
             } else if let Some(form) = column.access.equals.as_ref().map(|served| served.form) {
-                let spellings = list_distinct(typed.iter().flat_map(|text| list_code_spellings(text, form)));
-                let tests = spellings.into_iter().map(|text| PassTest::Equals { column: at, text, form });
-                passes.push(SearchPass {
-                    // Not `Id`, after which other columns would not be looked at.
-                    tier: Tier::Prefix,
-                    tests: tests.collect(),
-                    reach: AccessPath::Quick,
-                    order: Order::Id,
-                    descending: true,
-                });
+                passes.push(build_values_pass(at, typed, form, AccessPath::Quick));
+            }
+        }
+        passes
+    }
+
+    /// Passes for the rows that a whole value names: by ID, by address, by a record, by a searched column, each in
+    /// the operator's order if there is one.
+    fn find_named(&self, named: &NamedUsers, sorted: Option<(Option<usize>, bool)>) -> Vec<SearchPass> {
+        let texts = &named.texts;
+        let mut passes: Vec<SearchPass> = self.build_id_pass().into_iter().collect();
+        let addresses: Vec<&str> =
+            texts.iter().map(String::as_str).filter(|text| text.contains('@')).collect();
+        passes.extend(self.build_email_passes(&addresses));
+        passes.extend(self.build_led_pass(Tier::Related));
+        for (at, column) in self.mapping.search.iter().enumerate() {
+            let is_email = |email: usize| self.mapping.shown[email].name == column.name;
+            if self.mapping.searched_email.is_some_and(is_email) {
+                continue;
+            }
+            let served = column.access.equals.as_ref().map(|served| served.form);
+            let form = served.unwrap_or_default();
+            let reach = choose_access_path(served.is_some(), AccessPath::Quick);
+            passes.push(build_values_pass(at, texts, form, reach));
+        }
+        passes.extend(
+            self.build_digits_test(named.phone.as_ref())
+                .map(|test| build_pass(Tier::Alike, test, AccessPath::Read, self.newest_order(), true)),
+        );
+        if let Some((column, descending)) = sorted {
+            for pass in &mut passes {
+                pass.order = column.map_or(Order::Id, Order::Shown);
+                pass.descending = descending;
+                if pass.reach == AccessPath::Quick {
+                    pass.reach = AccessPath::Gathered;
+                }
             }
         }
         passes
@@ -269,12 +331,16 @@ impl<'a, T: Clone> Planner<'a, T> {
             let columns = (0..self.mapping.search.len()).collect();
             tests.push(PassTest::Alike { columns, words: self.asked.words.clone() });
         }
+        tests.extend(self.build_digits_test(self.asked.phone.as_ref()));
+        tests
+    }
+
+    /// The test for a phone number in any punctuation; `None` if no column may hold one.
+    fn build_digits_test(&self, digits: Option<&String>) -> Option<PassTest> {
         let columns: Vec<usize> =
             (0..self.mapping.search.len()).filter(|&at| self.column_role(at) == Role::Other).collect();
-        if let Some(digits) = self.asked.phone.clone().filter(|_| !columns.is_empty()) {
-            tests.push(PassTest::Digits { columns, digits });
-        }
-        tests
+        let digits = digits.filter(|_| !columns.is_empty())?.clone();
+        Some(PassTest::Digits { columns, digits })
     }
 
     /// Whether the text has letters whose accented forms the database distinguishes.
@@ -390,6 +456,20 @@ impl<'a, T: Clone> Planner<'a, T> {
 
     fn serves_contains(&self, at: usize) -> bool {
         self.mapping.search[at].access.contains.is_some()
+    }
+}
+
+/// The pass for rows in which the searched column equals one of the values.
+fn build_values_pass(column: usize, values: &[String], form: IndexForm, reach: AccessPath) -> SearchPass {
+    let spellings = list_distinct(values.iter().flat_map(|text| list_code_spellings(text, form)));
+    let tests = spellings.into_iter().map(|text| PassTest::Equals { column, text, form });
+    SearchPass {
+        // Not `Id`, after which other columns would not be looked at.
+        tier: Tier::Prefix,
+        tests: tests.collect(),
+        reach,
+        order: Order::Id,
+        descending: true,
     }
 }
 

@@ -5,10 +5,9 @@ use jiff::Timestamp;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::ListRequest;
 use crate::query::ParsedQuery;
+use crate::query::pasted::{SEARCH_CHARS, is_searchable};
 use crate::schema::mapping::Mapping;
-
-/// Longer texts in the search field are a mistake (a pasted page), and patterns have limits.
-const QUERY_CHARS: usize = 500;
+use crate::scope::SearchScope;
 
 /// Parses the text of a request for a page of 1 to 500 rows. An invalid filter is an error: ignoring it would answer a
 /// different query.
@@ -23,10 +22,11 @@ pub(crate) fn parse_query<T>(
             format!("A page has 1 to 500 rows, but {} were requested.", query.limit),
         ));
     }
-    if query.text.chars().count() > QUERY_CHARS {
+    // A longer one is read as a pasted text instead.
+    if !is_searchable(&query.text) {
         return Err(DirectoryError::new(
             DirectoryCode::QueryInvalid,
-            format!("The search text is longer than {QUERY_CHARS} characters."),
+            format!("The search text is longer than {SEARCH_CHARS} characters."),
         )
         .with_hint("Search for an ID, an email address or part of a name."));
     }
@@ -36,6 +36,14 @@ pub(crate) fn parse_query<T>(
         Some(fault) => Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
             .with_hint(fault.hint.clone())),
         None => Ok(asked),
+    }
+}
+
+/// The texts that may be an ID: of what was typed, or of the candidate that the scope names.
+pub(crate) fn list_possible_ids(scope: &SearchScope, asked: &ParsedQuery) -> Vec<String> {
+    match scope {
+        SearchScope::Named(named) => named.texts.clone(),
+        _ => asked.identities.iter().map(|identity| identity.as_str().to_owned()).collect(),
     }
 }
 

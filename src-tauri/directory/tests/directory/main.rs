@@ -25,6 +25,7 @@ mod logins;
 mod mongodb;
 #[cfg(target_os = "linux")]
 mod mysql;
+mod pasted;
 mod paths;
 mod people;
 #[cfg(target_os = "linux")]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::{
-    Directory, DirectoryCode, DirectoryConfig, FoundThrough, ListRequest, Page, Place, RecordsRequest,
-    RelatedTable, Row, Sort, Tier,
+    Directory, DirectoryCode, DirectoryConfig, FoundThrough, ListRequest, Page, PastedText, Place,
+    RecordsRequest, RelatedTable, Row, Sort, Tier,
 };
 
 use crate::story::{query, search};
@@ -63,10 +63,11 @@ pub const TEAMS: [(i64, &str); 2] = [(70, "TEAM-NIGHT"), (71, "TEAM-DAY")];
 pub const MEMBERSHIPS: [(i64, i64); 3] = [(70, 1), (70, 3), (71, 1)];
 
 /// ID, serial number, the owner's address, an IBAN that no index finds.
-pub const DEVICES: [(i64, &str, &str, &str); 3] = [
+pub const DEVICES: [(i64, &str, &str, &str); 4] = [
     (1, "SN 0042 A", "ada@acme.test", "DE02120300000000202051"),
     (2, "DE89370400440532013000", "cleo@north.test", "DE02500105170137075030"),
     (3, "SN 0043 B", "nobody@acme.test", "DE02100500000054540402"),
+    (4, "+49305551234", "dan@north.test", "DE02300209000106531065"),
 ];
 
 /// The tables, without types that differ between the SQL engines, and their rows.
@@ -190,6 +191,7 @@ pub async fn told(config: &DirectoryConfig, password: Option<&str>) {
     filters_order_and_counts_hold(&*directory).await;
     records_are_listed_newest_first(&*directory).await;
     a_company_leads_to_its_people_and_back(&*directory).await;
+    so_does_a_pasted_text(&*directory).await;
     so_does_a_team_through_its_memberships(&*directory).await;
     the_plan_says_which_index_is_missing(&*directory);
     directory.close().await;
@@ -325,6 +327,93 @@ async fn a_company_leads_to_its_people_and_back(directory: &dyn Directory) {
         assert_eq!(ids(&page), [id], "{user}");
     }
     assert_eq!(ids(&search(directory, &query("company_id:=10")).await), ["2", "1"]);
+}
+
+/// An email as it is pasted: from a stranger, with a date, an amount, a ticket and a parcel that are no one's.
+const EMAIL: &str = "\
+From: M. Stranger <stranger@elsewhere.test>
+To: Support <support@shop.test>
+Subject: Re: [Ticket #9981234] my order
+Date: Mon, 12 Jan 2026 10:15:00 +0100
+
+Hello,
+
+I paid 1,249.50 EUR on 2026-01-12, but my order ord-800016 has not arrived.
+The parcel is 1Z999AA10123456784.
+
+Kind regards
+M. Stranger
+Tel. +49 (0)30 999 99 99
+
+> On 11 Jan 2026 support@shop.test wrote:
+> Your order ORD-700001 is on its way.
+";
+
+async fn so_does_a_pasted_text(directory: &dyn Directory) {
+    let page = search(directory, &query(EMAIL)).await;
+    assert_eq!((ids(&page), page.how.tier), (vec!["3"], Tier::Related));
+    assert_eq!(page.rows[0].found_through, Some(through("Order", "ORD-800016")));
+    let looked_for = [
+        "stranger@elsewhere.test",
+        "support@shop.test",
+        "+49 (0)30 999 99 99",
+        "ord-800016",
+        "1Z999AA10123456784",
+        "ORD-700001",
+        "9981234",
+    ];
+    let looked_for = looked_for.map(str::to_owned).to_vec();
+    let pasted = PastedText { taken: Some("ord-800016".into()), looked_for };
+    assert_eq!(page.pasted.as_ref(), Some(&pasted));
+
+    // By an address, by the number in the signature, by an ID, and in a single sentence.
+    let by_address = EMAIL.replace("stranger@elsewhere.test", "Bob@acme.test");
+    let by_phone = EMAIL.replace("999 99 99", "555-1234").replace("ord-800016", "ORD-900000");
+    for (text, user, by, reason) in [
+        (by_address.as_str(), "2", "Bob@acme.test", None),
+        (&by_phone, "4", "+49 (0)30 555-1234", Some(through("Device", "+49305551234"))),
+        ("My order ORD-800016 has not arrived", "3", "ORD-800016", Some(through("Order", "ORD-800016"))),
+        (
+            "Bank:\nDE89 3704 0044 0532 0130 00",
+            "3",
+            "DE89 3704 0044 0532 0130 00",
+            Some(through("Device", "DE89370400440532013000")),
+        ),
+        ("See https://shop.acme.test/orders/4711/track\nThanks", "3", "4711", Some(through("Order", "4711"))),
+    ] {
+        let page = search(directory, &query(text)).await;
+        let taken = page.pasted.as_ref().and_then(|pasted| pasted.taken.as_deref());
+        assert_eq!((ids(&page), taken), (vec![user], Some(by)), "{text}");
+        assert_eq!(page.rows[0].found_through, reason, "{text}");
+        let count = directory.count_users(text, &CancellationToken::new()).await.unwrap();
+        assert_eq!(count.users, 1, "{text}");
+    }
+
+    // Records of no one, the beginning of others, and a record where a filter makes it a search.
+    for text in ["Where are ORD-900000,\nORD-900001 and ORD-70001?", "Where is SN 004?\nAnd ORD-8?"] {
+        let page = search(directory, &query(text)).await;
+        assert_eq!(ids(&page), Vec::<&str>::new(), "{text}");
+        assert!(page.pasted.is_none_or(|pasted| pasted.taken.is_none()), "{text}");
+    }
+    let page = search(directory, &query("My order ORD-800016 has not arrived company:=North")).await;
+    assert_eq!((ids(&page), page.pasted), (vec![], None));
+
+    // Several people, page by page, from the end, and in an order.
+    let text = "Hello,\nI work for CO-0020, and no one can sign in.";
+    let first = search(directory, &ListRequest { limit: 2, ..query(text) }).await;
+    let place = Place::After(first.next.clone().expect("there is one more"));
+    let second = search(directory, &ListRequest { limit: 2, place, ..query(text) }).await;
+    assert_eq!((ids(&first), ids(&second)), (vec!["5", "4"], vec!["3"]));
+    let place = Place::Before(second.previous.clone().expect("there are two before"));
+    assert_eq!(ids(&search(directory, &ListRequest { limit: 2, place, ..query(text) }).await), ["5", "4"]);
+    let end = ListRequest { place: Place::End, ..query(text) };
+    assert_eq!(ids(&search(directory, &end).await), ["5", "4", "3"]);
+    let sort = Some(Sort { column: "full_name".into(), descending: true });
+    assert_eq!(ids(&search(directory, &ListRequest { sort, ..query(text) }).await), ["5", "4", "3"]);
+    let place = Place::After(first.next.expect("there is one more"));
+    let other = ListRequest { place, ..query(EMAIL) };
+    let error = directory.search_users(&other, &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, DirectoryCode::QueryInvalid);
 }
 
 async fn so_does_a_team_through_its_memberships(directory: &dyn Directory) {

@@ -22,7 +22,9 @@ use self::segment::{Segment, segment_parts};
 use crate::error::Result;
 use crate::model::{How, ListRequest, Page, Place, Tier};
 use crate::plan::cursor::{Cursor, foreign_cursor_error};
-use crate::plan::{AccessPath, Order, Plan, Planner, TableSize, parse_query, resolve_sort};
+use crate::plan::{
+    AccessPath, Order, Plan, Planner, TableSize, list_possible_ids, parse_query, resolve_sort,
+};
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
 use crate::scope::SearchScope;
@@ -69,7 +71,7 @@ impl<'a, D: Dialect> Pager<'a, D> {
     ) -> Result<Self> {
         let asked = parse_query(mapping, query, now)?;
         let sorted = resolve_sort(mapping, query)?;
-        let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
+        let ids = list_possible_ids(scope, &asked).into_iter();
         let ids = ids.filter(|text| D::id_equals(&mut Statement::default(), mapping.id(), text).is_some());
         let folds_itself = !mapping
             .search
@@ -202,7 +204,7 @@ impl<'a, D: Dialect> Pager<'a, D> {
         let nobody = self.found.is_empty() && self.query.place == Place::Start;
         let left_out = self.plan.left_out(next.is_some(), nobody);
         let rows = self.found.into_iter().filter_map(FetchedRow::into_row).collect();
-        Page { rows, previous, next, how, left_out, doubled }
+        Page { rows, previous, next, how, left_out, doubled, pasted: None }
     }
 
     /// Whether an exact match was found, which is shown without waiting for similar ones.

@@ -26,7 +26,8 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{How, ListRequest, Page, Place, Tier};
 use crate::plan::cursor::{Cursor, foreign_cursor_error};
 use crate::plan::{
-    AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize, parse_query, resolve_sort,
+    AccessPath, Order, PassTest, Plan, Planner, SearchPass, TableSize, list_possible_ids, parse_query,
+    resolve_sort,
 };
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
@@ -93,7 +94,7 @@ impl<'a> Listing<'a> {
             )
             .with_hint("Sort by a place in its lists, such as `emails.0.address`."));
         }
-        let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
+        let ids = list_possible_ids(scope, &read);
         let mut plan = Planner::new(mapping, query, &read, size, ids, false, scope).build_plan(by);
         let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
         for pass in &mut plan.passes {
@@ -197,7 +198,7 @@ impl<'a> Listing<'a> {
         let nobody = self.found.is_empty() && self.query.place == Place::Start;
         let left_out = self.plan.left_out(next.is_some(), nobody);
         let rows = self.found.into_iter().map(|found| found.row).collect();
-        Page { rows, previous, next, how, left_out, doubled }
+        Page { rows, previous, next, how, left_out, doubled, pasted: None }
     }
 
     /// The pipeline that counts the users whom only this pass finds, up to `most`.
