@@ -5,11 +5,12 @@ import type { Info } from "../bindings/Info";
 import type { LeftOut } from "../bindings/LeftOut";
 import type { Place } from "../bindings/Place";
 import type { ListRequest } from "../bindings/ListRequest";
+import type { PastedText } from "../bindings/PastedText";
 import type { Highlights } from "../bindings/Highlights";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { freeText, without } from "../text/filters";
+import { freeText, isTyped, without } from "../text/filters";
 import type { ListedUser, UserPage } from "../text/standing";
 import { Counting } from "./count.svelte";
 import { Latest } from "./latest";
@@ -36,6 +37,8 @@ export interface Answered {
   /** Also what no index serves was searched. */
   everywhere: boolean;
   how: How;
+  /** What was looked for in it, if it was read as a pasted text. */
+  pasted: PastedText | null;
   /** So many rows the text names, by ID or address; others that contain it may follow. */
   named: number;
 }
@@ -215,9 +218,10 @@ export class UserSearch {
     this.isOfLastRun = text !== "";
   }
 
-  /** The console starts with this search if it is left now. */
+  /** The console starts with this search if it is left now. Of a customer's email, nothing is kept. */
   remember(): void {
-    if (UserSearch.isRemembered) remember("search", JSON.stringify([this.connection, this.text]));
+    if (!UserSearch.isRemembered) return;
+    remember("search", JSON.stringify([this.connection, isTyped(this.text) ? this.text : ""]));
   }
 
   #write(text: string): void {
@@ -589,7 +593,8 @@ export class UserSearch {
       if (!stays) this.#sight = { first: edge, last: edge };
       this.answered = {
         text: query.text,
-        free: freeText(text, reading),
+        free: page.pasted ? (page.pasted.taken ?? "") : freeText(text, reading),
+        pasted: page.pasted ?? null,
         sort,
         everywhere,
         how: page.how,

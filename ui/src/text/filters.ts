@@ -53,6 +53,23 @@ export function replaced(text: string, { start, end }: Span, by: string): string
   return text.slice(0, start) + by + text.slice(end);
 }
 
+/** Stands for the end of a line in a field, which has only one: lines tell what was quoted, and who wrote it. */
+const LINE_SIGN = "↵";
+
+/** What the directory searches for as it stands has at most as many characters. */
+const TYPED_MOST = 500;
+
+/** A text with several lines in one line. */
+export function inOneLine(text: string): string {
+  const lines = text.split(/[\n\r\u2028\u2029]/).map((line) => line.trimEnd());
+  return lines.filter((line) => line !== "").join(` ${LINE_SIGN} `);
+}
+
+/** Whether someone may have typed the text: it is not a pasted email. */
+export function isTyped(text: string): boolean {
+  return text.length <= TYPED_MOST && !text.includes(LINE_SIGN);
+}
+
 export interface Paint {
   text: string;
   kind: "plain" | "filter" | "begun" | "fault" | "unknown";

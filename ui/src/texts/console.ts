@@ -91,6 +91,10 @@ export const console = {
     notFoundYet: (query: string) => `No users match “${query}” yet`,
     title: (query: string) => `No users match “${query}”`,
     searched: (columns: string) => `Searched in ${columns}.`,
+    lookedFor: (found: string[]) =>
+      found.length === 0
+        ? "The text has no address, ID or number to look for."
+        : `Looked for ${found.join(", ")} in the text.`,
     widen: "Try:",
     offers: "Search for this instead",
     offer: {
@@ -218,6 +222,7 @@ export const console = {
     stopCounting: "Stop counting",
     newest: "newest first",
     by: (tier: string, column: string) => `${column} ${tier}`,
+    inText: (what: string) => `by ${what} in the text`,
     tiers: {
       all: "newest first",
       id: "by ID",

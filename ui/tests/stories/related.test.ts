@@ -187,6 +187,43 @@ test("the row says which record led to it, and its records are open", async () =
   expect(await (await details()).findByText("ORD-700000")).toBeInTheDocument();
 });
 
+test("a pasted email is found by what it holds, and what was looked for is said", async () => {
+  const [row] = fake.rows;
+  if (!row) throw new Error("the fake has users");
+  const page = {
+    standings: ["free"],
+    previous: null,
+    next: null,
+    how: { tier: "related", by: null, elapsed_ms: 1 },
+    left_out: null,
+    doubled: null,
+  };
+  const looked_for = ["ada@acme.test", "ORD-700001"];
+  fake.answers["search_users"] = () => ({
+    ...page,
+    rows: [{ ...row, found_through: { label: "Order", value: "ORD-700001" } }],
+    pasted: { taken: "ORD-700001", looked_for },
+  });
+  render(App);
+  const field = await screen.findByRole("searchbox", { name: "Search users" });
+  await user.click(field);
+  await user.paste("Hello,\r\n\r\nwhere is ORD-700001?\n> Thanks\n");
+  expect(field).toHaveValue("Hello, ↵ where is ORD-700001? ↵ > Thanks");
+  const status = await screen.findByRole("group", { name: "About the list" });
+  await waitFor(() => expect(status).toHaveTextContent("by Order ORD-700001 in the text"));
+  // A customer's email is not kept on this computer.
+  expect(localStorage.getItem("search")).toBe(JSON.stringify(["acme", ""]));
+
+  fake.answers["search_users"] = () => ({
+    ...page,
+    rows: [],
+    standings: [],
+    pasted: { taken: null, looked_for },
+  });
+  await user.type(field, "!");
+  expect(await screen.findByText("Looked for ada@acme.test, ORD-700001 in the text.")).toBeVisible();
+});
+
 test("the form has a card for each related table", async () => {
   fake.answers["draft_text"] = ({ file }) => `# new\n${JSON.stringify(file)}`;
   render(App);
