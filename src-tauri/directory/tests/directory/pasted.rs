@@ -85,7 +85,7 @@ async fn no_part_of_a_value_and_no_masked_one_is_found() {
             looked_for: looked_for.iter().map(|&text| text.to_owned()).collect(),
         });
         let page = search(&*directory, &query(text)).await;
-        assert_eq!((names(&page), page.pasted), (vec![], pasted), "{text}");
+        assert_eq!((names(&page), &page.pasted), (vec![], &pasted), "{text}");
         let count = directory.count_users(text, &CancellationToken::new()).await.unwrap();
         assert_eq!(count.users, 0, "{text}");
     }
@@ -104,7 +104,7 @@ async fn a_search_means_what_it_did() {
         ("phone:=\"0171 5550000\"", &["Bob Hale"]),
     ] {
         let page = search(&*directory, &query(text)).await;
-        assert_eq!((names(&page), page.pasted), (found.to_vec(), None), "{text}");
+        assert_eq!((names(&page), &page.pasted), (found.to_vec(), &None), "{text}");
     }
     directory.close().await;
 }
@@ -117,7 +117,7 @@ async fn a_long_text_is_read_up_to_a_limit() {
     let page = search(&*directory, &query(&format!("{filler}ada@acme.test"))).await;
     assert_eq!(names(&page), ["Ada Lovelace"]);
     let page = search(&*directory, &query(&filler)).await;
-    assert_eq!((names(&page), page.pasted), (vec![], Some(PastedText::default())));
+    assert_eq!((names(&page), &page.pasted), (vec![], &Some(PastedText::default())));
     let cancel = CancellationToken::new();
     for answer in [
         directory.search_users(&query(&filler.repeat(2)), &cancel).await.map(drop),

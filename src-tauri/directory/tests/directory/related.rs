@@ -396,7 +396,7 @@ async fn so_does_a_pasted_text(directory: &dyn Directory) {
         assert!(page.pasted.is_none_or(|pasted| pasted.taken.is_none()), "{text}");
     }
     let page = search(directory, &query("My order ORD-800016 has not arrived company:=North")).await;
-    assert_eq!((ids(&page), page.pasted), (vec![], None));
+    assert_eq!((ids(&page), &page.pasted), (vec![], &None));
 
     // Several people, page by page, from the end, and in an order.
     let text = "Hello,\nI work for CO-0020, and no one can sign in.";

@@ -150,9 +150,9 @@ fn a_telephone_number_is_spelled_as_it_may_be_stored() {
 
 #[test]
 fn many_candidates_of_a_kind_leave_room_for_others() {
-    let addresses: String = (0..100).map(|at| format!("user{at}@acme.test, ")).collect();
-    let numbers: String = (0..100).map(|at| format!("9000{at:02} ")).collect();
-    let found = find_candidates(&format!("To: {addresses}\n{numbers}\nORD-700016"));
+    let addresses: Vec<String> = (0..100).map(|at| format!("user{at}@acme.test, ")).collect();
+    let numbers: Vec<String> = (0..100).map(|at| format!("9000{at:02} ")).collect();
+    let found = find_candidates(&format!("To: {}\n{}\nORD-700016", addresses.concat(), numbers.concat()));
     let of_kind = |kind| found.iter().filter(|candidate| candidate.kind == kind).count();
     assert_eq!(
         [CandidateKind::Email, CandidateKind::Code, CandidateKind::Number].map(of_kind),
