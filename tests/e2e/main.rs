@@ -4,6 +4,8 @@
 //! talks to.
 
 #![cfg(target_os = "linux")]
+// The layouts of long stories are nested deeply, and are computed with optimization only: `script/bench evidence`.
+#![recursion_limit = "256"]
 
 mod agreement;
 mod answers;

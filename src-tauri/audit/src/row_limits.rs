@@ -71,10 +71,14 @@ fn cut_value(value: &mut Value, chars: usize, elements: usize) {
                 list.truncate(elements);
                 list.push(CUT.to_string().into());
             }
-            list.iter_mut().for_each(|one| cut_value(one, chars, elements));
+            for one in list {
+                cut_value(one, chars, elements);
+            }
         }
         Value::Object(members) => {
-            members.iter_mut().for_each(|(_, one)| cut_value(one, chars, elements));
+            for (_, one) in members {
+                cut_value(one, chars, elements);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
