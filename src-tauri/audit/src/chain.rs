@@ -78,7 +78,7 @@ pub(super) fn list_columns_as_json() -> String {
 ///
 /// SQLite writes strings as RFC 8785 wants them. If it ever does not, the hash does not fit, and the entry is read column
 /// by column.
-pub(super) fn complete_line(json: &str, previous: &str) -> Option<String> {
+pub fn complete_line(json: &str, previous: &str) -> Option<String> {
     let mut line = String::with_capacity(json.len() + previous.len());
     let mut rest = json.strip_prefix('{')?;
     loop {

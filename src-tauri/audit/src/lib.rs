@@ -104,6 +104,9 @@ use self::open_log::OpenLog;
 use self::owed_entries::OwedEntries;
 use self::run::Run;
 
+/// `complete_line` is for `tests/fuzz`, which has no SQLite between itself and what SQLite would write.
+#[doc(hidden)]
+pub use chain::complete_line;
 pub use chain::{EntryLink, list_text_columns};
 pub use checkpoint_keeper::CheckpointKeeper;
 pub use checkpoints::Checkpoint;

@@ -91,7 +91,9 @@ impl StoredEntry {
         self.columns.get("id").and_then(Value::as_i64).unwrap_or_default()
     }
 
-    pub(super) fn expected_hash(&self, previous: &str) -> String {
+    /// The hash that it has if it was written after the entry with the hash `previous`; that of the first entry comes
+    /// after the log's ID.
+    pub fn expected_hash(&self, previous: &str) -> String {
         chain::hash_entry(&self.columns, previous)
     }
 

@@ -35,8 +35,12 @@ use url::Url;
 
 pub(crate) use authorities::check_authorities;
 use body::encode_body;
-pub(crate) use capture::capture_value;
+/// Public for `tests/fuzz`, which captures from answers that no server has sent.
+#[doc(hidden)]
+pub use capture::capture_value;
 pub use client::Client;
+#[doc(hidden)]
+pub use client::Reply;
 pub(crate) use client::{MOST_HEADERS, describe_failure, encode_latin1, http_client};
 pub use cookie_rules::CookieProblem;
 pub use exchange::Exchange;

@@ -93,7 +93,7 @@ impl TeamVerification {
 }
 
 /// The last two: the number and the hash of the entry before a gap, after which this one is the first.
-pub(super) type Row =
+pub type Row =
     (String, i64, String, Option<i64>, Option<String>, String, bool, String, Option<i64>, Option<String>);
 
 /// Compares everything. `own`: this computer's log.
@@ -230,7 +230,7 @@ async fn name_gap_columns(database: &TeamDatabase) -> Result<&'static str> {
 }
 
 /// Compares the next row, of the last chain or of another one.
-pub(super) fn take_row(chains: &mut Vec<VerifiedChain>, row: &Row) {
+pub fn take_row(chains: &mut Vec<VerifiedChain>, row: &Row) {
     if chains.last().is_none_or(|chain| chain.log != row.0) {
         chains.push(begin_chain(row));
     }

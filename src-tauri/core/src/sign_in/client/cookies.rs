@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, RawCookie};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -32,6 +32,14 @@ impl Client {
         let mut header = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|_| !pairs.is_empty())?;
         header.set_sensitive(true);
         Some(header)
+    }
+
+    /// Keeps the cookies that an answer of `url` sets. Public for `tests/fuzz`, which has no server to answer.
+    #[doc(hidden)]
+    pub fn keep_cookies(&mut self, headers: &HeaderMap, url: &Url) {
+        let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let set = set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
+        self.store_cookies(set, url);
     }
 
     pub(super) fn store_cookies(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {

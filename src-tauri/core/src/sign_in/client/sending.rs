@@ -1,10 +1,7 @@
 //! Sends one request, with cookies and the credentials that its host wants, and reads the answer.
 
-use cookie_store::RawCookie;
 use reqwest::StatusCode;
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, SET_COOKIE,
-};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use understudy_gateway::ChallengeAnswer;
@@ -148,11 +145,8 @@ impl Client {
         } else {
             self.send_with_credentials(request).await.map_err(to_unanswered)?
         };
-        let set = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let set: Vec<RawCookie<'static>> =
-            set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
         if !is_beside {
-            self.store_cookies(set, url);
+            self.keep_cookies(response.headers(), url);
         }
         Ok(response)
     }
