@@ -197,7 +197,12 @@ fn check_spelling(choices: &str) -> bool {
         spell(&mut path, choices.one_of(&SPELLINGS), choices.below(256));
         count += 1;
     }
-    let Ok(url) = Url::parse(&format!("https://app.example{}", path.concat())) else { return false };
+    let path = path.concat();
+    let Ok(url) = Url::parse(&format!("https://app.example{path}")) else { return false };
+    if url.path() != path.replace('\\', "/") {
+        // A browser resolves dots itself, and asks for another path then.
+        return false;
+    }
     for mode in MODES {
         let headers = HeaderMap::new();
         let request =
@@ -222,17 +227,18 @@ fn spell(path: &mut Vec<String>, spelling: Spelling, at: usize) {
             path[at] = if path[at].contains('%') { path[at].clone() } else { path[at].to_ascii_uppercase() };
         }
         Spelling::DoubleSlash => path.insert(slash, "/".into()),
-        Spelling::Dot => drop(path.splice(slash..slash, ["/".into(), ".".into()])),
-        Spelling::UpAndDown => {
-            let there_and_back = ["/", "x", "/", ".", "."].map(str::to_owned);
-            path.splice(slash..slash, there_and_back);
-        }
+        Spelling::Dot => insert(path, slash + 1, &[".", "%2F"]),
+        Spelling::UpAndDown => insert(path, slash + 1, &["x", "%2F", ".", ".", "%2F"]),
         Spelling::Parameter if slash > 0 => path.insert(slash, ";a=1".into()),
         Spelling::Backslash if slash > 0 => path[slash] = "\\".into(),
-        Spelling::FrontController => drop(path.splice(0..0, "/index.php".chars().map(String::from))),
+        Spelling::FrontController => insert(path, 0, &["/", "i", "n", "d", "e", "x", ".", "p", "h", "p"]),
         Spelling::DotAtEnd if slash > 0 && is_letter(&path[slash - 1]) => path.insert(slash, ".".into()),
         _ => {}
     }
+}
+
+fn insert(path: &mut Vec<String>, at: usize, items: &[&str]) {
+    path.splice(at..at, items.iter().map(|item| (*item).to_owned()));
 }
 
 fn is_letter(text: &str) -> bool {

@@ -79,6 +79,10 @@ fn check_requests(requests: &str) -> bool {
     for line in requests.lines().take(64) {
         let mut words = line.splitn(3, ' ');
         let [method, below, body] = std::array::from_fn(|_| words.next().unwrap_or_default());
+        if !below.is_empty() && !below.starts_with('/') {
+            // It would be another path than the page's.
+            continue;
+        }
         if method == "CLOSE" {
             page.close();
         }
