@@ -173,7 +173,8 @@ impl FenceRules {
         let is_upgrade = is_upgrade(request.headers);
         let fits = |kind: &AllowedKind| match kind {
             AllowedKind::Method(method) => method == request.method && !is_upgrade,
-            AllowedKind::Socket => is_upgrade,
+            // Another method's body would be let pass with it.
+            AllowedKind::Socket => is_upgrade && *request.method == Method::GET,
         };
         let is_ours = self.application.iter().any(|origin| is_same_server(origin, request.url));
         let is_sent_to = |origin: &Option<OriginPattern>| {

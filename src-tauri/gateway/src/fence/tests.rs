@@ -73,6 +73,10 @@ fn a_read_only_session_writes_nothing() {
     assert!(matches!(read_only(&custom, "/", &[], ""), Decision::Refuse(FenceReason::Writes { .. })));
     let socket = [("connection", "Upgrade"), ("upgrade", "websocket")];
     assert_eq!(read_only(&Method::GET, "/other", &socket, ""), Decision::Refuse(FenceReason::Socket));
+    // A socket is opened by a GET. Anything else at its path writes, whatever it says of itself.
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        assert_eq!(read_only(&method, "/live", &socket, "{}"), Decision::Refuse(FenceReason::Socket));
+    }
     // What is allowed at the application is not allowed elsewhere.
     let elsewhere =
         decide(SessionMode::ReadOnly, &Method::POST, "https://other.example/api/search", &[], b"");
