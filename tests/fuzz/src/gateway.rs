@@ -114,7 +114,7 @@ fn may_pass(request: &RequestFacts<'_>, rules: &FenceRules) -> bool {
         && is_secure
         && match url.path() {
             SEARCH => is_own && *method == Method::POST && !is_upgrade,
-            "/live" => is_own && is_upgrade,
+            "/live" => is_own && *method == Method::GET && is_upgrade,
             path => {
                 let item = path.strip_prefix("/items/").unwrap_or_default();
                 is_of_api && *method == Method::PUT && !is_upgrade && !item.is_empty() && !item.contains('/')

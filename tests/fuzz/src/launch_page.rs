@@ -20,7 +20,7 @@ use understudy_core::launch::{FaultKind, LaunchPage, LaunchPress, LaunchSite, La
 use understudy_gateway::LaunchResponder;
 use url::Url;
 
-use crate::{CANARY, split_parts};
+use crate::{CANARY, knows_secret, split_parts};
 
 /// For the clocks of what waits; nothing is ever waited for here.
 static RUNTIME: LazyLock<Runtime> =
@@ -29,6 +29,9 @@ static RUNTIME: LazyLock<Runtime> =
 /// The input: requests, one a line, as a method, what follows the page's own path, and a body; then an address that a
 /// fault is about.
 pub fn check(input: &[u8]) -> bool {
+    if knows_secret(input) {
+        return false;
+    }
     let text = String::from_utf8_lossy(input);
     let [requests, address] = split_parts(&text);
     let _entered = RUNTIME.enter();

@@ -30,8 +30,14 @@ pub const TARGETS: [(&str, Check); 9] = [
     ("templates", templates::check),
 ];
 
-/// A secret that no input contains by chance.
+/// A secret.
 const CANARY: &str = "canary-7c1f9b2e-secret";
+
+/// Whether an input contains the beginning of the secret, or has been told it: the fuzzer learns what texts are compared
+/// with. Then it proves nothing that the secret is somewhere.
+fn knows_secret(input: &[u8]) -> bool {
+    String::from_utf8_lossy(input).to_ascii_lowercase().contains(&CANARY[..8])
+}
 
 /// The parts of an input that has several, each after a line of four equals signs.
 fn split_parts<const COUNT: usize>(text: &str) -> [&str; COUNT] {

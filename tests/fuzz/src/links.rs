@@ -12,7 +12,7 @@ pub fn check(input: &[u8]) -> bool {
         Ok(link) => link,
         Err(error) => {
             // What a link quotes of itself is made fit to be shown.
-            assert!(error.message.chars().count() < 400, "{}", error.message);
+            assert!(error.message.chars().count() < 1_000, "{}", error.message);
             assert!(!error.message.chars().any(char::is_control), "{:?}", error.message);
             return false;
         }

@@ -3,10 +3,13 @@
 use understudy_core::team::parse_team_file;
 use url::Url;
 
-use crate::{CANARY, as_shown};
+use crate::{CANARY, as_shown, knows_secret};
 
 pub fn check(input: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(input) else { return false };
+    if knows_secret(input) {
+        return false;
+    }
     check_secrets(text);
     let file = match parse_team_file("team.toml", text) {
         Ok(file) => file,
