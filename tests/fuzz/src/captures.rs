@@ -209,7 +209,8 @@ fn check_refusal(choices: &mut Choices<'_>, kind: &str, text: &str) -> bool {
         4 => CANARY.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
         5 => CANARY.to_uppercase(),
         6 => CANARY.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        _ => format!("{}…", &CANARY[..CANARY.len() - choices.below(8)]),
+        // Cut. What follows is no letter in any charset: before one, it would be another word.
+        _ => format!("{}\" ", &CANARY[..CANARY.len() - choices.below(8)]),
     };
     let middle = text.floor_char_boundary(text.len() / 2);
     let body = format!("{}{repeated}{}", &text[..middle], &text[middle..]);
