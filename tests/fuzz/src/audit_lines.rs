@@ -9,7 +9,7 @@ use understudy_core::audit::reader::StoredEntry;
 use understudy_core::audit::{complete_line, list_text_columns, to_ocsf};
 use understudy_core::team_log::{ChainRow, VerifiedChain, take_row};
 
-use crate::{Choices, split_parts};
+use crate::{Choices, spell_bytes, split_parts};
 
 const LOG: &str = "0d5c1a52-9f3e-4a57-8c7c-2f1f3c9a7b10";
 
@@ -29,7 +29,7 @@ pub fn check(input: &[u8]) -> bool {
 }
 
 fn sha256(line: &str) -> String {
-    digest(&SHA256, line.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    spell_bytes(digest(&SHA256, line.as_bytes()).as_ref(), |byte| format!("{byte:02x}"))
 }
 
 /// What is read of a line: shown as it is, with the hash of what it says and nothing else.
@@ -135,7 +135,9 @@ fn write_chain(reasons: &[&str]) -> Vec<ChainRow> {
 
 fn follow(rows: &[ChainRow]) -> Vec<VerifiedChain> {
     let mut chains = Vec::new();
-    rows.iter().for_each(|row| take_row(&mut chains, row));
+    for row in rows {
+        take_row(&mut chains, row);
+    }
     chains
 }
 

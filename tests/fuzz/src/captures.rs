@@ -15,7 +15,7 @@ use understudy_core::sign_in::{Client, Reply, capture_value, judge_sign_in};
 use understudy_core::template::leads_elsewhere;
 use url::Url;
 
-use crate::{CANARY, Choices, knows_secret, split_parts};
+use crate::{CANARY, Choices, knows_secret, spell_bytes, split_parts};
 
 /// What all begin from: it takes milliseconds to make.
 static CLIENT: LazyLock<Client> = LazyLock::new(|| Client::new(&Network::default()).expect("a client"));
@@ -205,10 +205,10 @@ fn check_refusal(choices: &mut Choices<'_>, kind: &str, text: &str) -> bool {
         0 => CANARY.to_owned(),
         1 => BASE64_STANDARD.encode(CANARY),
         2 => percent_encoding::utf8_percent_encode(CANARY, percent_encoding::NON_ALPHANUMERIC).to_string(),
-        3 => CANARY.bytes().map(|byte| format!("&#{byte};")).collect(),
-        4 => CANARY.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
+        3 => spell_bytes(CANARY.as_bytes(), |byte| format!("&#{byte};")),
+        4 => spell_bytes(CANARY.as_bytes(), |byte| format!("\\u{byte:04x}")),
         5 => CANARY.to_uppercase(),
-        6 => CANARY.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        6 => spell_bytes(CANARY.as_bytes(), |byte| format!("{byte:02x}")),
         // Cut. What follows is no letter in any charset: before one, it would be another word.
         _ => format!("{}\" ", &CANARY[..CANARY.len() - choices.below(8)]),
     };

@@ -51,6 +51,6 @@ fn check_password(text: &str) {
     let Some(directory) = file.get_mut("directory").and_then(toml::Value::as_table_mut) else { return };
     directory.insert("url".into(), format!("postgres://reader:{CANARY}@db.example/acme").into());
     let Ok(text) = toml::to_string(&file) else { return };
-    let error = parse(&text).err().expect("a password in the file is refused");
+    let error = parse(&text).expect_err("a password in the file is refused");
     assert!(!as_shown(&error).contains(CANARY), "{error}");
 }

@@ -8,7 +8,7 @@ use understudy_gateway::fence::{
 };
 use url::Url;
 
-use crate::{Choices, split_parts};
+use crate::{Choices, spell_bytes, split_parts};
 
 const BLOCKED: &str = "/hijack/";
 const SEARCH: &str = "/api/search";
@@ -221,7 +221,7 @@ fn spell(path: &mut Vec<String>, spelling: Spelling, at: usize) {
     match spelling {
         Spelling::Encode if at > 0 => {
             // The first slash is what makes it a path.
-            path[at] = path[at].bytes().map(|byte| format!("%{byte:02X}")).collect();
+            path[at] = spell_bytes(path[at].as_bytes(), |byte| format!("%{byte:02X}"));
         }
         Spelling::Case => {
             path[at] = if path[at].contains('%') { path[at].clone() } else { path[at].to_ascii_uppercase() };

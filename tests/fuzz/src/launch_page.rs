@@ -71,7 +71,7 @@ fn check_requests(requests: &str) -> bool {
         url: Url::parse("https://app.example/login").expect("a URL"),
         headers: vec![],
         body: Some(SecretString::from(CANARY)),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         expect: vec![],
         that: vec![],
         secrets: vec![],
@@ -97,14 +97,14 @@ fn check_requests(requests: &str) -> bool {
             assert_eq!((method, below), ("POST", "/next"), "{line}");
             deliveries += 1;
         }
-        let pressed = presses.try_recv().ok();
+        let button = presses.try_recv().ok();
         let expected = match (status, method, below) {
             (Some(204), "POST", "/press/retry") => Some(LaunchPress::Retry),
             (Some(204), "POST", "/press/renew") => Some(LaunchPress::RenewSecret),
             (Some(204), "POST", "/press/close") => Some(LaunchPress::Close),
             _ => None,
         };
-        assert_eq!(pressed, expected, "{line}");
+        assert_eq!(button, expected, "{line}");
         if status == Some(204) && below.starts_with("/done/") {
             assert_eq!((method, below, deliveries, &reported), ("POST", "/done/1", 1, &None), "{line}");
             reported = Some(read_report(body));
@@ -143,7 +143,7 @@ fn read_report(body: &str) -> Option<Result<Answer, Unanswered>> {
         return None;
     }
     let report: Value = serde_json::from_str(body).ok()?;
-    let answered = || {
+    let read_answer = || {
         let status = u16::try_from(report.get("status")?.as_u64()?).ok()?;
         let headers = report.get("headers")?.as_array()?.iter().map(|header| {
             let header = header.as_array().filter(|pair| pair.len() == 2)?;
@@ -152,7 +152,7 @@ fn read_report(body: &str) -> Option<Result<Answer, Unanswered>> {
         let body = BASE64_STANDARD.decode(report.get("body")?.as_str()?).ok()?;
         Some(Answer::from_parts(status, headers.collect::<Option<_>>()?, &body))
     };
-    if let Some(answer) = answered() {
+    if let Some(answer) = read_answer() {
         return Some(Ok(answer));
     }
     if report.get("timed_out").is_some_and(Value::is_boolean) {

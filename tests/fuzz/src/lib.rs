@@ -69,6 +69,11 @@ impl<'a> Choices<'a> {
     }
 }
 
+/// Each byte as text.
+fn spell_bytes(bytes: &[u8], spell: impl Fn(u8) -> String) -> String {
+    bytes.iter().fold(String::new(), |spelt, byte| spelt + &spell(*byte))
+}
+
 /// An error as the UI gets it. Its cause goes to the log alone.
 fn as_shown(error: &understudy_core::error::Error) -> String {
     serde_json::to_string(error).expect("an error is JSON")

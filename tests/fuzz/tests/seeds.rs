@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use understudy_fuzz::TARGETS;
@@ -19,14 +20,13 @@ fn names(paths: &[PathBuf]) -> BTreeSet<&str> {
 #[test]
 fn whatever_others_write_holds_what_has_to() {
     for (name, check) in TARGETS {
-        let seeds = list_folder(&format!("seeds/{name}"));
         let mut understood = 0;
-        for seed in &seeds {
-            eprintln!("{}", seed.display());
-            understood += u32::from(check(&fs::read(seed).unwrap()));
+        for seed in list_folder(&format!("seeds/{name}")) {
+            let input = fs::read(&seed).unwrap();
+            let outcome = catch_unwind(|| check(&input));
+            understood += u32::from(outcome.unwrap_or_else(|_| panic!("{} does not hold", seed.display())));
         }
-        eprintln!("{name}: {understood} of {} are understood", seeds.len());
-        assert!(understood > 0, "{name}");
+        assert!(understood > 0, "no seed of {name} is understood");
     }
 }
 
