@@ -205,7 +205,8 @@ export function listRecords(connection: string, request: RecordsRequest) {
 }
 
 /** Opens the page about a user in the team's own tool. */
-export const openUserPage = (connection: string, user: string) => call("open_user_page", { connection, user });
+export const openUserPage = (connection: string, user: string) =>
+  call("open_user_page", { connection, user });
 
 /** Opens the page about a record in the team's own tool. */
 export const openRecord = (connection: string, related: number, record: Row) =>
