@@ -82,17 +82,8 @@ async fn measure_team() {
     let third = Duration::from_secs(seconds / 3);
     tokio::time::sleep(third).await;
     let disturbed_at = now_ms();
-    // What another console would know: the session's ID says when it began.
     listening.abort();
-    let mut told = TOLD.lock().clone();
-    told.sort_unstable();
-    let share = |percent: usize| told.get(told.len() * percent / 100).copied().unwrap_or_default();
-    println!(
-        "told of {} sessions, undisturbed: p50 {} ms, p99 {} ms after they began",
-        told.len(),
-        share(50),
-        share(99)
-    );
+    say_when_told();
     let mut cut = 0;
     for _ in 0..5 {
         let gone = server.sql(
@@ -147,6 +138,19 @@ async fn measure_team() {
         "nothing lost, nothing double; {} chains verified in {:.1} s",
         found.logs.len(),
         begin.elapsed().as_secs_f64()
+    );
+}
+
+/// What another console would know, and when: the session's ID says when it began.
+fn say_when_told() {
+    let mut told = TOLD.lock().clone();
+    told.sort_unstable();
+    let share = |percent: usize| told.get(told.len() * percent / 100).copied().unwrap_or_default();
+    println!(
+        "told of {} sessions, undisturbed: p50 {} ms, p99 {} ms after they began",
+        told.len(),
+        share(50),
+        share(99)
     );
 }
 
