@@ -73,7 +73,7 @@ pub(super) fn list_columns_as_json() -> String {
     format!("json_object({})", members.collect::<Vec<_>>().join(", "))
 }
 
-/// What SQLite has written for [`list_columns_as_json`], with `previous`, and without the columns that are empty. `None` if
+/// What SQLite has written for `list_columns_as_json`, with `previous`, and without the columns that are empty. `None` if
 /// it is something else.
 ///
 /// SQLite writes strings as RFC 8785 wants them. If it ever does not, the hash does not fit, and the entry is read column

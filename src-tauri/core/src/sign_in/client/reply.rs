@@ -11,7 +11,7 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
-    /// The body is longer than [`LONGEST`](super::LONGEST).
+    /// The body is longer than what is read of one.
     pub is_cut: bool,
     /// The URL of the answered request; after redirects, of the last one.
     pub url: Url,
