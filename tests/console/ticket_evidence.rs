@@ -106,8 +106,8 @@ async fn take_evidence(desk: &mut Desk, ticket: &str) -> (Arc<TakenEvidence>, Ev
     let choice = EvidenceChoice {
         picture: taken.view.picture.clone(),
         requests: taken.view.requests.iter().map(|request| request.number).collect(),
-        with_messages: true,
-        with_pages: true,
+        messages: (0..taken.view.messages.len()).collect(),
+        pages: (0..taken.view.pages.len()).collect(),
     };
     (Arc::new(taken), choice)
 }

@@ -11,4 +11,12 @@ picture: string | null,
 /**
  * The numbers of the requests that were not dropped.
  */
-requests: number[], with_messages: boolean, with_pages: boolean, };
+requests: number[], 
+/**
+ * The places of the messages that were not dropped, from 0.
+ */
+messages: number[], 
+/**
+ * The places of the pages that were not dropped, from 0.
+ */
+pages: number[], };

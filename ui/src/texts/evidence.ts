@@ -26,23 +26,25 @@ export const evidence = {
     none: "There is no picture.",
     unreadable: "the picture could not be read. Leave it out, or take the evidence again.",
   },
-  requests: {
-    label: "Requests",
+  choice: {
     count: (chosen: number, all: number) =>
       `${chosen.toLocaleString(locale)} of ${all.toLocaleString(locale)}`,
     all: "All",
-    failed: "Failed only",
     no: "None",
+  },
+  requests: {
+    label: "Requests",
+    failed: "Failed only",
     none: "No requests in the last 15 minutes.",
     noAnswer: "no answer",
   },
   messages: {
     label: "Browser console",
-    include: "Include the messages",
+    failed: "Errors only",
     none: "The page wrote nothing to the console.",
     level: (level: MessageLevel) => levels[level],
   },
-  pages: { label: "Pages", include: "Include the pages", none: "No pages yet." },
+  pages: { label: "Pages", failed: "Failed only", none: "No pages yet." },
   privacy:
     "Cookies, tokens and passwords have been removed. The customer's names, addresses and other data have not: look at the picture before you send it.",
   copyPicture: "Copy picture",

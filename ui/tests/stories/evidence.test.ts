@@ -20,25 +20,29 @@ async function open(change: Partial<EvidenceView> = {}) {
   fake.emit("evidence_taken", { ...evidenceOf(), picture: null, no_picture: "The page is busy.", ...change });
   return screen.findByRole("dialog", { name: "Evidence from the session as Anna Vogel" });
 }
+const listOf = (dialog: HTMLElement, name: string) => within(within(dialog).getByRole("region", { name }));
 const saved = () => fake.called("save_evidence").map(({ args }) => args);
 
 describe("evidence from a session", () => {
   test("is shown, and saved as it was chosen", async () => {
     const dialog = await open();
     expect(within(dialog).getByText(/The page is busy/)).toBeInTheDocument();
-    expect(within(dialog).getByText("3 of 3")).toBeInTheDocument();
+    expect(listOf(dialog, "Requests").getByText("3 of 3")).toBeInTheDocument();
     expect(within(dialog).getByText(/TypeError: order is undefined/)).toBeInTheDocument();
     expect(saved()).toEqual([]);
     await user.click(within(dialog).getByRole("checkbox", { name: /GET \/api\/me/ }));
-    expect(within(dialog).getByText("2 of 3")).toBeInTheDocument();
-    await user.click(within(dialog).getByRole("checkbox", { name: "Include the pages" }));
+    expect(listOf(dialog, "Requests").getByText("2 of 3")).toBeInTheDocument();
+    await user.click(listOf(dialog, "Browser console").getByRole("checkbox", { name: /checkout 3.2/ }));
+    await user.click(
+      listOf(dialog, "Pages").getByRole("checkbox", { name: /^https.*\/orders 200|^\/orders 200/ }),
+    );
     await user.click(within(dialog).getByRole("button", { name: "Save as HTML" }));
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     expect(saved()).toEqual([
       {
         takenAt: evidenceOf().taken_at,
         format: "html",
-        choice: { picture: null, requests: [3, 1], with_messages: true, with_pages: false },
+        choice: { picture: null, requests: [3, 1], messages: [0], pages: [1] },
       },
     ]);
     await user.click(await screen.findByRole("button", { name: "Show in folder" }));
@@ -53,12 +57,29 @@ describe("evidence from a session", () => {
 
   test("can be cut to what failed, and copied as text", async () => {
     const dialog = await open();
-    await user.click(within(dialog).getByRole("button", { name: "Failed only" }));
-    expect(within(dialog).getByText("1 of 3")).toBeInTheDocument();
+    await user.click(listOf(dialog, "Requests").getByRole("button", { name: "Failed only" }));
+    expect(listOf(dialog, "Requests").getByText("1 of 3")).toBeInTheDocument();
     await user.click(within(dialog).getByRole("button", { name: "Copy text" }));
     await screen.findByText("Text copied");
     expect(fake.called("evidence_text").map(({ args }) => args)).toMatchObject([
       { choice: { requests: [3] } },
+    ]);
+  });
+
+  test("leaves out every message and page that the agent drops", async () => {
+    const dialog = await open();
+    const messages = listOf(dialog, "Browser console");
+    await user.click(messages.getByRole("button", { name: "Errors only" }));
+    expect(messages.getByText("1 of 2")).toBeInTheDocument();
+    const pages = listOf(dialog, "Pages");
+    await user.click(pages.getByRole("button", { name: "None" }));
+    await user.click(pages.getByRole("button", { name: "All" }));
+    await user.click(pages.getByRole("button", { name: "Failed only" }));
+    expect(pages.getByText("0 of 2")).toBeInTheDocument();
+    await user.click(within(dialog).getByRole("button", { name: "Copy text" }));
+    await screen.findByText("Text copied");
+    expect(fake.called("evidence_text").map(({ args }) => args)).toMatchObject([
+      { choice: { requests: [3, 2, 1], messages: [0], pages: [] } },
     ]);
   });
 
@@ -77,23 +98,23 @@ describe("evidence from a session", () => {
       code: "file_failed",
       message: "The evidence was not saved: no space left.",
     });
-    await user.click(within(dialog).getByRole("button", { name: "None" }));
+    await user.click(listOf(dialog, "Requests").getByRole("button", { name: "None" }));
     await user.click(within(dialog).getByRole("button", { name: "Save as HTML" }));
     expect(await within(dialog).findByRole("alert")).toHaveTextContent("no space left");
-    expect(within(dialog).getByText("0 of 3")).toBeInTheDocument();
+    expect(listOf(dialog, "Requests").getByText("0 of 3")).toBeInTheDocument();
   });
 
   test("goes into the ticket, if that takes it, as it was chosen", async () => {
     const dialog = await open({ ticket_origin: "https://help.acme.example" });
     expect(within(dialog).getByText(/https:\/\/help\.acme\.example as one HTML file/)).toBeInTheDocument();
-    await user.click(within(dialog).getByRole("button", { name: "Failed only" }));
+    await user.click(listOf(dialog, "Requests").getByRole("button", { name: "Failed only" }));
     await user.click(within(dialog).getByRole("button", { name: /^Send to ticket 4711/ }));
     expect(await screen.findByText("The evidence is in ticket 4711.")).toBeInTheDocument();
     expect(screen.queryByRole("dialog")).toBeNull();
     expect(fake.called("send_evidence").map(({ args }) => args)).toEqual([
       {
         takenAt: evidenceOf().taken_at,
-        choice: { picture: null, requests: [3], with_messages: true, with_pages: true },
+        choice: { picture: null, requests: [3], messages: [0, 1], pages: [0, 1] },
       },
     ]);
   });

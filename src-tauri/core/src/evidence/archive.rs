@@ -27,21 +27,23 @@ pub fn write_archive(taken: &TakenEvidence, choice: &EvidenceChoice) -> Result<V
             serde_json::to_vec_pretty(&write_har(&exchanges, &taken.version)).map_err(Error::internal)?;
         files.push(("requests.har", har));
     }
-    if choice.with_messages && !view.messages.is_empty() {
-        let lines = view.messages.iter().map(|message| {
+    let messages = taken.chosen_messages(choice);
+    if !messages.is_empty() {
+        let lines = messages.iter().map(|message| {
             format!("{} {}: {}", write_time(message.at), name_level(message.level), message.text)
         });
         files.push(("console.txt", join_lines(lines)));
     }
-    if choice.with_pages && !view.pages.is_empty() {
-        let lines = view.pages.iter().map(|visit| {
+    let pages = taken.chosen_pages(choice);
+    if !pages.is_empty() {
+        let lines = pages.iter().map(|visit| {
             let status = visit.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
             format!("{} {status} {}", write_time(visit.at), visit.url)
         });
         files.push(("pages.txt", join_lines(lines)));
     }
     let mut readme = String::new();
-    for (name, value) in list_facts(taken) {
+    for (name, value) in list_facts(taken, choice) {
         let _ = writeln!(readme, "{name}: {value}");
     }
     for (name, _) in &files {

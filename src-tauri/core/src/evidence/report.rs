@@ -34,7 +34,7 @@ pub fn render_report(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
     let escape = |text: &str| escape_html(text);
     let title = format!("Evidence from {}, {}", view.session.connection_name, write_time(view.taken_at));
     let mut page = format!("{HEAD}<title>{0}</title>\n{STYLE}<h1>{0}</h1>\n<dl>", escape(&title));
-    for (name, value) in list_facts(taken) {
+    for (name, value) in list_facts(taken, choice) {
         let _ = write!(page, "<dt>{}</dt><dd>{}</dd>", escape(&name), escape(&value));
     }
     page.push_str("</dl>\n");
@@ -68,9 +68,10 @@ pub fn render_report(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
         }
         page.push_str("</table>\n");
     }
-    if choice.with_messages && !view.messages.is_empty() {
+    let messages = taken.chosen_messages(choice);
+    if !messages.is_empty() {
         page.push_str("<h2>Messages of the browser’s console</h2>\n<table>\n");
-        for message in &view.messages {
+        for message in messages {
             let class = if message.level == MessageLevel::Error { " class=\"bad\"" } else { "" };
             let _ = writeln!(
                 page,
@@ -82,9 +83,10 @@ pub fn render_report(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
         }
         page.push_str("</table>\n");
     }
-    if choice.with_pages && !view.pages.is_empty() {
+    let pages = taken.chosen_pages(choice);
+    if !pages.is_empty() {
         page.push_str("<h2>Pages</h2>\n<table>\n");
-        for visit in &view.pages {
+        for visit in pages {
             let class = if visit.status.is_none_or(|status| status >= 400) { " class=\"bad\"" } else { "" };
             let _ = writeln!(
                 page,
@@ -102,9 +104,8 @@ pub fn render_report(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
 
 /// The chosen evidence in short, for a comment in a ticket.
 pub fn render_markdown(taken: &TakenEvidence, choice: &EvidenceChoice) -> String {
-    let view = &taken.view;
     let mut text = String::new();
-    for (name, value) in list_facts(taken) {
+    for (name, value) in list_facts(taken, choice) {
         let _ = writeln!(text, "- **{name}:** {}", to_code(&value));
     }
     let requests: Vec<_> = taken.chosen_exchanges(choice).iter().map(to_request).collect();
@@ -116,15 +117,17 @@ pub fn render_markdown(taken: &TakenEvidence, choice: &EvidenceChoice) -> String
             let _ = writeln!(text, "- {} {}: {status}", request.method, to_code(&describe_request(request)));
         }
     }
-    if choice.with_messages && !view.messages.is_empty() {
+    let messages = taken.chosen_messages(choice);
+    if !messages.is_empty() {
         text.push_str("\n**Browser console:**\n");
-        for message in &view.messages {
+        for message in messages {
             let _ = writeln!(text, "- {}: {}", name_level(message.level), to_code(&message.text));
         }
     }
-    if choice.with_pages && !view.pages.is_empty() {
+    let pages = taken.chosen_pages(choice);
+    if !pages.is_empty() {
         text.push_str("\n**Pages:**\n");
-        for visit in &view.pages {
+        for visit in pages {
             let status = visit.status.map_or_else(|| "no answer".into(), |status| status.to_string());
             let _ = writeln!(text, "- {} {}: {status}", write_time(visit.at), to_code(&visit.url));
         }
@@ -155,7 +158,8 @@ impl TakenEvidence {
     }
 }
 
-pub(super) fn list_facts(taken: &TakenEvidence) -> Vec<(String, String)> {
+/// What stands above all else. The page is named only if the operator did not drop it.
+pub(super) fn list_facts(taken: &TakenEvidence, choice: &EvidenceChoice) -> Vec<(String, String)> {
     let view = &taken.view;
     let session = &view.session;
     let mut facts = vec![
@@ -166,7 +170,7 @@ pub(super) fn list_facts(taken: &TakenEvidence) -> Vec<(String, String)> {
     if !session.ticket.is_empty() {
         facts.push(("Ticket".into(), session.ticket.clone()));
     }
-    if let Some(last) = view.pages.last() {
+    if let Some(last) = taken.chosen_pages(choice).last() {
         facts.push(("Page".into(), last.url.clone()));
     }
     facts.extend(view.facts.iter().map(|fact| (fact.name.clone(), fact.value.clone())));

@@ -119,8 +119,10 @@ pub struct EvidenceChoice {
     /// The numbers of the requests that were not dropped.
     #[ts(type = "number[]")]
     pub requests: Vec<u64>,
-    pub with_messages: bool,
-    pub with_pages: bool,
+    /// The places of the messages that were not dropped, from 0.
+    pub messages: Vec<usize>,
+    /// The places of the pages that were not dropped, from 0.
+    pub pages: Vec<usize>,
 }
 
 /// How evidence is saved.
@@ -197,6 +199,21 @@ impl TakenEvidence {
         let is_chosen = |exchange: &&RecordedExchange| choice.requests.contains(&exchange.entry.number);
         self.exchanges.iter().filter(is_chosen).cloned().collect()
     }
+
+    /// The messages that the operator did not drop.
+    pub(super) fn chosen_messages(&self, choice: &EvidenceChoice) -> Vec<&ConsoleMessage> {
+        pick(&self.view.messages, &choice.messages)
+    }
+
+    /// The pages that the operator did not drop.
+    pub(super) fn chosen_pages(&self, choice: &EvidenceChoice) -> Vec<&PageVisit> {
+        pick(&self.view.pages, &choice.pages)
+    }
+}
+
+/// Those at the chosen places, in their own order.
+fn pick<'a, T>(all: &'a [T], chosen: &[usize]) -> Vec<&'a T> {
+    all.iter().enumerate().filter(|(at, _)| chosen.contains(at)).map(|(_, one)| one).collect()
 }
 
 /// Only the last minutes count.

@@ -262,8 +262,8 @@ fn the_report_has_what_was_chosen_and_runs_nothing() {
     let choice = EvidenceChoice {
         picture: taken.view.picture.clone(),
         requests: vec![1, 3],
-        with_messages: true,
-        with_pages: true,
+        messages: vec![0],
+        pages: vec![0],
     };
     let report = render_report(&taken, &choice);
     assert!(report.contains("default-src 'none'") && !report.contains("<script"), "{report}");
@@ -291,8 +291,8 @@ fn the_archive_has_what_was_chosen_as_files_and_no_secret() {
     let choice = EvidenceChoice {
         picture: taken.view.picture.clone(),
         requests: vec![1, 3],
-        with_messages: true,
-        with_pages: true,
+        messages: vec![0],
+        pages: vec![0],
     };
     assert_eq!(taken.file_name(EvidenceFormat::Zip), "evidence-acme-2026-11-18-11-06-40.zip");
     let files = unpack(&taken.to_file(EvidenceFormat::Zip, &choice).expect("an archive"));
@@ -310,6 +310,27 @@ fn the_archive_has_what_was_chosen_as_files_and_no_secret() {
     let nothing = EvidenceChoice { picture: Some("\"><script>".into()), ..EvidenceChoice::default() };
     let files = unpack(&taken.to_file(EvidenceFormat::Zip, &nothing).expect("an archive"));
     assert_eq!(files.len(), 1, "the facts alone");
+}
+
+#[test]
+fn a_dropped_message_or_page_is_in_nothing_that_leaves() {
+    let (exchanges, ..) = plant_secrets(&mut Random(7), 3);
+    let message = |text: &str| ConsoleMessage { at: 0, level: MessageLevel::Error, text: text.into() };
+    let mut taken = taken(exchanges, vec![message("first"), message("dropped message"), message("third")]);
+    let visit =
+        |path: &str| PageVisit { at: 0, url: format!("https://app.example/{path}"), status: Some(200) };
+    taken.view.pages = vec![visit("orders"), visit("dropped-page")];
+    // Also a place that there is none for.
+    let choice = EvidenceChoice { messages: vec![2, 0, 9], pages: vec![0], ..EvidenceChoice::default() };
+    let files = unpack(&taken.to_file(EvidenceFormat::Zip, &choice).expect("an archive"));
+    let archive = files.iter().map(|(_, content)| String::from_utf8_lossy(content)).collect::<String>();
+    for text in [archive, render_report(&taken, &choice), render_markdown(&taken, &choice)] {
+        assert!(!text.contains("dropped"), "{text}");
+        let places = ["app.example/orders", "first", "third"].map(|it| text.find(it));
+        assert!(places.iter().all(Option::is_some) && places[1] < places[2], "{text}");
+    }
+    let none = EvidenceChoice { messages: vec![0], ..EvidenceChoice::default() };
+    assert!(!render_markdown(&taken, &none).contains("app.example"), "the last page is no fact, either");
 }
 
 fn unpack(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
