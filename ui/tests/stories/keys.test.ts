@@ -55,7 +55,7 @@ test("the palette has the keys of a session beside what can be done with it", as
   // These do nothing here, and it says so.
   expect(await keys(/^Take evidence/)).toEqual(["Ctrl Shift E"]);
   expect(await keys(/^End the session/)).toEqual(["Ctrl W"]);
-  expect(screen.getAllByText("in its window")).toHaveLength(2);
+  expect(screen.getAllByTitle("in its window")).toHaveLength(2);
 });
 
 describe("the sheet of keys", () => {
