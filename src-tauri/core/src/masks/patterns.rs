@@ -2,6 +2,7 @@
 //! is thus read once, even with thousands of cookies. Also finds the beginnings of texts, because applications cut what
 //! they quote.
 
+use encoding_rs::WINDOWS_1252;
 use secrecy::zeroize::Zeroizing;
 
 /// A beginning shorter than this is most often a word, or a prefix such as `sk_live_`.
@@ -64,8 +65,28 @@ impl SecretPatterns {
 
 /// Whether a letter or digit follows, so that this is another word: `support-desk` is not a cut `support-token`.
 fn goes_on_as_a_word(rest: &[u8]) -> bool {
-    let char = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+    let text = rest.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let char = find_misread_char(text).or_else(|| text.chars().next());
     char.is_some_and(char::is_alphanumeric)
+}
+
+/// The character that `text` begins with, if its UTF-8 was read as Windows-1252 or Latin-1 by mistake: `…` and `»`, which
+/// mark a cut, become `â€¦` and `Â»` then, and begin with a letter.
+fn find_misread_char(text: &str) -> Option<char> {
+    // No character of UTF-8 has more bytes.
+    let bytes: Vec<u8> = text.chars().map_while(to_misread_byte).take(4).collect();
+    let char = bytes.utf8_chunks().next()?.valid().chars().next()?;
+    (!char.is_ascii()).then_some(char)
+}
+
+fn to_misread_byte(char: char) -> Option<u8> {
+    u8::try_from(u32::from(char)).ok().or_else(|| {
+        let mut bytes = [0; 4];
+        match WINDOWS_1252.encode(char.encode_utf8(&mut bytes)) {
+            (encoded, _, false) => encoded.first().copied(),
+            _ => None,
+        }
+    })
 }
 
 impl SortedPatterns {
@@ -116,6 +137,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_cut_text_is_found_whatever_marks_the_cut() {
+        let secret = Zeroizing::new(b"support-token-4711".to_vec());
+        let wanted = SecretPatterns::new(Vec::new(), vec![secret]);
+        for follows in ["", "…", "...", " [cut]", "\"", "â€¦", "â\u{80}¦ and more", "â€”", "Â»"]
+        {
+            let text = format!("support-to{follows}");
+            assert_eq!(wanted.longest_at(text.as_bytes()), Some(10), "{text}");
+        }
+        // As Windows-1252 and UTF-16 write it.
+        for follows in [&b"\x85"[..], b"\x26\x20"] {
+            assert_eq!(wanted.longest_at(&[b"support-to", follows].concat()), Some(10), "{follows:?}");
+        }
+        for word in ["support-tools", "support-tour", "support-to7", "support-toâge", "support-toÃ¼r"] {
+            assert_eq!(wanted.longest_at(word.as_bytes()), None, "{word}");
+        }
+    }
 
     proptest! {
         #[test]
