@@ -12,9 +12,8 @@ use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::database::TeamDatabase;
-use crate::audit::VerificationProgress;
 use crate::audit::reader::LogReader;
-use crate::audit::recall_logs;
+use crate::audit::{LogBreak, VerificationProgress, recall_logs};
 use crate::error::Result;
 use crate::vault::Vault;
 
@@ -160,6 +159,12 @@ pub async fn verify_watched_team_log(
         if chain.fault.is_some() || one.entry < chain.first || is_in_gap {
             continue;
         }
+        if let Some(missed) = &one.missed
+            && read_hash(database, &one.log, missed.entry).await?.as_ref() == Some(&missed.hash)
+        {
+            chain.fault = Some(explain_own_break(missed));
+            continue;
+        }
         chain.fault = match read_hash(database, &one.log, one.entry).await? {
             Some(hash) if hash == one.hash => None,
             Some(_) => Some(format!(
@@ -184,6 +189,15 @@ pub async fn verify_watched_team_log(
         chain.fault = find_unexplained_absence(chain);
     }
     Ok(found)
+}
+
+/// What is wrong with this computer's own log, of which the team's still has what was signed.
+fn explain_own_break(missed: &LogBreak) -> String {
+    let entries = ChainGap { first: missed.after + 1, last: missed.entry };
+    format!(
+        "Its {entries} are as this keyring signed them, but this computer's own log has lost them, or has other ones in \
+         their place. What was recorded here since can't follow them."
+    )
 }
 
 /// What is missing before the first entry or in a gap, if no entry of the chain says that it was removed: a console can

@@ -110,3 +110,35 @@ async fn a_chain_that_was_computed_anew_is_not_this_computers() {
     let own = found.logs.iter().find(|log| log.is_own).unwrap();
     assert!(own.fault.as_deref().unwrap().contains("Its entry 7 is another one"), "{own:?}");
 }
+
+/// What the team's log has is right then, and nobody who looks after it is to blame.
+#[tokio::test]
+async fn a_break_of_this_computers_log_is_named_as_such() {
+    let server = start_server();
+    let ada = Desk::new(&server).await;
+    let aside = ada.folder().join("aside");
+    let log = ada.open().await;
+    write(&log, "ada", 0..8).await;
+    std::fs::copy(ada.path(), &aside).unwrap();
+    write(&log, "ada", 8..12).await;
+    log.add_checkpoint(&ada.vault, 1).await.unwrap();
+    wait_for(&ada.ship(&log), |state| state.shipped == 12).await;
+    drop(log);
+    assert!(verify(&ada).await.is_intact());
+
+    std::fs::copy(&aside, ada.path()).unwrap();
+    // It has fewer entries than were signed at first, and more later.
+    for more in [1, 20] {
+        let log = ada.open().await;
+        write(&log, &format!("eve-{more}"), 0..more).await;
+        log.add_checkpoint(&ada.vault, 2).await.unwrap();
+        drop(log);
+        let found = verify(&ada).await;
+        let [own] = &found.logs[..] else { panic!("{found:?}") };
+        let fault = own.fault.as_deref().unwrap();
+        assert!(
+            fault.starts_with("Its entries 9 to 12 are as this keyring signed them, but this"),
+            "{fault}"
+        );
+    }
+}
