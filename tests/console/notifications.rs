@@ -185,7 +185,7 @@ async fn the_application_is_told_once_who_was_whom_for_how_long_and_in_which_mod
     let kept = outbox_texts(desk.home.path());
     let [waits] = &kept[..] else { panic!("{kept:?}") };
     assert!(waits.contains(&session) && !waits.contains(SECRET), "{waits}");
-    assert!(desk.console.waiting_messages().is_empty(), "nothing to tell while it runs");
+    assert!(desk.console.waiting_messages().await.is_empty(), "nothing to tell while it runs");
     assert!(listener.arrived.all().is_empty());
 
     desk.clock.advance_by(Duration::from_secs(95));
@@ -304,7 +304,7 @@ async fn while_the_application_is_down_it_waits_and_a_refusal_is_said_and_stops_
     let arrived = listener.arrived.all();
     assert!(arrived.len() >= 3 && arrived.iter().all(|one| one.key == session), "{arrived:?}");
     assert!(arrived.iter().all(|one| one.body == arrived[0].body), "each try says the same");
-    let said = format!("{:?} {:?}", desk.told, console.current_notices());
+    let said = format!("{:?} {:?}", desk.told, console.current_notices().await);
     assert!(!said.contains(SECRET), "{said}");
     console.shut_down().await;
     delivering.await.expect("it ends");

@@ -240,12 +240,12 @@ async fn while_the_helpdesk_is_down_a_summary_waits_over_a_restart_without_the_s
     delivering.abort();
     helpdesk.answer_with(StatusCode::OK);
     let (console, mut notices) = reopen(&desk, &desk.clock).await;
-    assert_eq!(console.waiting_messages().len(), 1);
+    assert_eq!(console.waiting_messages().await.len(), 1);
     let delivering = tokio::spawn(Arc::clone(&console).deliver_messages());
     until_waiting(&mut notices, <[_]>::is_empty).await;
     let arrived = helpdesk.arrived.all();
     assert!(arrived.iter().all(|one| one.key == shown.id), "all tries have one ID: {arrived:?}");
-    let said = format!("{:?} {:?}", desk.told, console.current_notices());
+    let said = format!("{:?} {:?}", desk.told, console.current_notices().await);
     assert!(!said.contains(SECRET), "{said}");
     console.shut_down().await;
     delivering.await.expect("it ends");
@@ -312,7 +312,7 @@ async fn a_refusal_stops_the_tries_until_the_operator_says_so() {
     console.retry_message(&again.id).await.expect("both consoles see it");
     until_waiting(&mut notices, |notes| notes.iter().any(|note| note.fault.is_some())).await;
     console.discard_message(&again.id).await.expect("gone");
-    assert!(console.waiting_messages().is_empty() && outbox(desk.home.path()).is_empty());
+    assert!(console.waiting_messages().await.is_empty() && outbox(desk.home.path()).is_empty());
     // What left the console, or never will, is on record.
     let entries = desk.console_entries().await;
     let said = |entry: &StoredEntry| format!("{}: {}", entry.title(), entry.describe());

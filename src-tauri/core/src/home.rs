@@ -181,6 +181,13 @@ fn system_connections() -> PathBuf {
     }
 }
 
+/// Does this on a thread that may wait: a home may be on a slow network, and everything else goes on meanwhile.
+pub(crate) async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
+}
+
 /// Creates a folder and its missing parents for their owner only (0700 on Unix).
 pub fn private_folder(folder: &Path) -> Result<()> {
     Ok(private_file::create_folder(folder)?)

@@ -163,13 +163,13 @@ impl Notices {
 /// in place of what it missed.
 pub async fn receive_notices(
     notices: &mut Receiver<Notice>,
-    now: impl Fn() -> Vec<Notice>,
+    now: impl AsyncFn() -> Vec<Notice>,
 ) -> Option<Vec<Notice>> {
     match notices.recv().await {
         Ok(notice) => Some(vec![notice]),
         Err(RecvError::Lagged(missed)) => {
             tracing::warn!("{missed} notices were missed");
-            Some(now())
+            Some(now().await)
         }
         Err(RecvError::Closed) => None,
     }
@@ -188,7 +188,7 @@ mod tests {
         for _ in 0..300 {
             notices.send(Notice::Toast(Toast::success("said")));
         }
-        let now = || vec![Notice::Sessions(Vec::new())];
+        let now = async || vec![Notice::Sessions(Vec::new())];
         let heard = receive_notices(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Sessions(sessions)] if sessions.is_empty()), "{heard:?}");
         // Later notices arrive as usual.

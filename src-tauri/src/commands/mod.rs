@@ -90,7 +90,7 @@ commands! {
                 problems: list.problems,
                 order: list.order,
                 sessions: core.sessions(),
-                waiting_messages: core.waiting_messages(),
+                waiting_messages: core.waiting_messages().await,
                 presence: core.presence(),
                 approvals: core.approval_requests(),
                 settings: core.settings(),

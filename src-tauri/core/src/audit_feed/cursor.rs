@@ -13,7 +13,7 @@ use understudy_files::regular_file;
 use crate::audit::EntryLink;
 use crate::destination::encode_hex;
 use crate::error::{Code, Error, Result};
-use crate::home::{private_folder, write_private};
+use crate::home::{off_runtime, private_folder, write_private};
 
 /// The largest file that is read; it has a few numbers.
 const LONGEST: u64 = 1 << 14;
@@ -104,11 +104,6 @@ impl CursorFile {
             _ => Some(file),
         })
     }
-}
-
-/// A home may be on a slow network, and everything else goes on meanwhile.
-async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }
 
 #[cfg(test)]

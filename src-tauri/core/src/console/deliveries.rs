@@ -24,8 +24,8 @@ const ANOTHER_SENDS_MS: i64 = 5_000;
 
 impl Console {
     /// The messages that have not arrived yet, oldest first.
-    pub fn waiting_messages(&self) -> Vec<WaitingMessage> {
-        let mut waiting = self.outbox.list_waiting(self.clock.now());
+    pub async fn waiting_messages(&self) -> Vec<WaitingMessage> {
+        let mut waiting = self.outbox.list_waiting(self.clock.now()).await;
         waiting.extend(self.list_waiting_entries());
         waiting
     }
@@ -36,13 +36,13 @@ impl Console {
             self.retry_feeds();
             return Ok(());
         }
-        let Some(message) = self.outbox.store.find_message(id) else {
-            self.notify_waiting_messages();
+        let Some(message) = self.outbox.store.find_message(id).await? else {
+            self.notify_waiting_messages().await;
             return Ok(());
         };
         self.plan_request(&message).await?;
         if message.stopped.is_some() {
-            self.outbox.store.keep_message(&OutgoingMessage { stopped: None, ..message })?;
+            self.outbox.store.keep_message(&OutgoingMessage { stopped: None, ..message }).await?;
         }
         self.outbox.forget_tries(id);
         self.outbox.wake.notify_one();
@@ -51,12 +51,12 @@ impl Console {
 
     /// Throws a message away that has not arrived, which is recorded first.
     pub async fn discard_message(&self, id: &str) -> Result<()> {
-        if let Some(message) = self.outbox.store.find_message(id) {
+        if let Some(message) = self.outbox.store.find_message(id).await? {
             self.record_discard(&message).await?;
         }
-        self.outbox.store.remove_message(id)?;
+        self.outbox.store.remove_message(id).await?;
         self.outbox.forget_tries(id);
-        self.notify_waiting_messages();
+        self.notify_waiting_messages().await;
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Console {
         let deliver = async {
             loop {
                 let next = self.deliver_due_messages().await;
-                self.notify_waiting_messages();
+                self.notify_waiting_messages().await;
                 let wait = async {
                     match next {
                         Some(next) => self.clock.wait_until(next).await,
@@ -101,10 +101,11 @@ impl Console {
     async fn deliver_due_messages(&self) -> Option<Moment> {
         let outbox = &self.outbox;
         let now = self.clock.now();
-        if !outbox.store.list_messages().iter().any(|message| outbox.is_due(message, now)) {
-            return outbox.next_due(&outbox.store.list_messages(), now);
+        let messages = outbox.store.list_messages().await;
+        if !messages.iter().any(|message| outbox.is_due(message, now)) {
+            return outbox.next_due(&messages, now);
         }
-        let _alone = match outbox.store.lock_sending() {
+        let _alone = match outbox.store.lock_sending().await {
             Ok(Some(lock)) => Some(lock),
             Ok(None) => return Some(now.add_ms(ANOTHER_SENDS_MS)),
             Err(error) => {
@@ -114,7 +115,7 @@ impl Console {
         };
         // A server that does not answer is asked once, not once for each message.
         let mut unreachable: BTreeMap<(String, bool), (DeliveryFault, Option<Duration>)> = BTreeMap::new();
-        for message in outbox.store.list_messages() {
+        for message in outbox.store.list_messages().await {
             let now = self.clock.now();
             if !outbox.is_due(&message, now) {
                 continue;
@@ -126,7 +127,7 @@ impl Console {
                 None => self.try_message(&message).await,
             };
             match outcome {
-                SendOutcome::Delivered => self.finish_message(&message),
+                SendOutcome::Delivered => self.finish_message(&message).await,
                 SendOutcome::Later(fault, wait) => {
                     outbox.postpone(&message.id, fault, wait, self.clock.now());
                 }
@@ -134,10 +135,10 @@ impl Console {
                     unreachable.insert(server, (fault.clone(), wait));
                     outbox.postpone(&message.id, fault, wait, self.clock.now());
                 }
-                SendOutcome::Stopped(fault) => self.stop_message(message, fault),
+                SendOutcome::Stopped(fault) => self.stop_message(message, fault).await,
             }
         }
-        outbox.next_due(&outbox.store.list_messages(), self.clock.now())
+        outbox.next_due(&outbox.store.list_messages().await, self.clock.now())
     }
 
     async fn try_message(&self, message: &OutgoingMessage) -> SendOutcome {
@@ -183,8 +184,8 @@ impl Console {
         true
     }
 
-    fn finish_message(&self, message: &OutgoingMessage) {
-        if let Err(error) = self.outbox.store.remove_message(&message.id) {
+    async fn finish_message(&self, message: &OutgoingMessage) {
+        if let Err(error) = self.outbox.store.remove_message(&message.id).await {
             // It must not be sent again and again.
             let why = format!("This message has arrived, but stays in the outbox: {}", error.message);
             let fault = DeliveryFault { message: why, hint: Some("Discard it.".into()) };
@@ -197,19 +198,19 @@ impl Console {
         }
     }
 
-    fn stop_message(&self, message: OutgoingMessage, fault: DeliveryFault) {
+    async fn stop_message(&self, message: OutgoingMessage, fault: DeliveryFault) {
         self.outbox.give_up(&message.id, fault.clone());
         // It may have been discarded meanwhile.
-        if self.outbox.store.find_message(&message.id).is_none() {
+        if matches!(self.outbox.store.find_message(&message.id).await, Ok(None)) {
             return;
         }
-        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..message });
+        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..message }).await;
         if let Err(error) = kept {
             tracing::warn!("the outbox: {error:#}");
         }
     }
 
-    fn notify_waiting_messages(&self) {
-        self.notices.send(Notice::WaitingMessages(self.waiting_messages()));
+    async fn notify_waiting_messages(&self) {
+        self.notices.send(Notice::WaitingMessages(self.waiting_messages().await));
     }
 }

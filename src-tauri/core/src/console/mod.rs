@@ -219,10 +219,10 @@ impl Console {
     }
 
     /// The current state as notices, for a listener that missed some.
-    pub fn current_notices(&self) -> Vec<Notice> {
+    pub async fn current_notices(&self) -> Vec<Notice> {
         vec![
             Notice::Sessions(self.sessions()),
-            Notice::WaitingMessages(self.waiting_messages()),
+            Notice::WaitingMessages(self.waiting_messages().await),
             Notice::Connections(self.connection_list()),
             Notice::Presence(self.presence()),
             Notice::Approvals(self.approval_requests()),

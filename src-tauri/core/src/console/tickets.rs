@@ -47,14 +47,14 @@ impl Console {
     /// Puts the summary that was shown into the outbox, from where it is sent at once. After this, neither a crash nor a
     /// helpdesk that does not answer can lose it.
     pub async fn send_summary(&self, id: &str) -> Result<()> {
-        if self.outbox.store.find_message(id).is_some() {
+        if self.outbox.store.find_message(id).await?.is_some() {
             return Ok(());
         }
         let (note, session) = self.outbox.find_prepared(id)?;
         // What the operator has to put right is reported here, where they see it.
         self.plan_request(&note).await?;
         self.record_summary(&session, TICKET).await?;
-        self.outbox.store.keep_message(&note)?;
+        self.outbox.store.keep_message(&note).await?;
         self.outbox.drop_prepared(id);
         self.outbox.wake.notify_one();
         Ok(())

@@ -44,7 +44,7 @@ impl Impersonations {
         let mut signed_in = driver.sign_in(&window, &mut context).await?;
         signed_in.begin = signed_in.begin.map(|begin| running.request.ticket.choose_start(begin));
         // The application will be told of what happens from here on, even if Understudy crashes.
-        self.keep_notification(running, self.clock.now_ms(), None).map_err(in_words)?;
+        self.keep_notification(running, self.clock.now_ms(), None).await.map_err(in_words)?;
         // *Active* is written before the page is shown: nothing happens that the log does not know.
         let active = running.begun.with_event(self.clock.now_ms(), Event::Active);
         self.write_entry(active).await.map_err(in_words)?;

@@ -29,7 +29,7 @@ impl Impersonations {
         let ended_at = self.clock.now_ms();
         let end = SummarizedEnd { at_ms: ended_at, cause, sign_out_failed: sign_out_failed.clone() };
         self.keep_summary(&running, end);
-        self.settle_notification(&running, ended_at, cause);
+        self.settle_notification(&running, ended_at, cause).await;
         running.close_gateway().await;
         self.lock_running().remove(id);
         self.record_sightings(&running).await;

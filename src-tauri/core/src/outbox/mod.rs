@@ -205,9 +205,9 @@ impl Outbox {
     }
 
     /// The complete messages, oldest first.
-    pub fn list_waiting(&self, now: Moment) -> Vec<WaitingMessage> {
+    pub async fn list_waiting(&self, now: Moment) -> Vec<WaitingMessage> {
+        let messages = self.store.list_messages().await.into_iter();
         let failed = self.failed.lock();
-        let messages = self.store.list_messages().into_iter();
         messages
             .filter(OutgoingMessage::is_complete)
             .map(|message| {

@@ -11,7 +11,7 @@ use crate::session::SessionView;
 
 impl Outbox {
     /// Keeps word of a session, if its connection has a request for it. Without `end`, it waits until there is one.
-    pub fn keep_notification(
+    pub async fn keep_notification(
         &self,
         session: &SessionView,
         connection: &Connection,
@@ -33,7 +33,7 @@ impl Outbox {
             stopped: None,
         };
         message.keep_used_facts(connection);
-        self.store.keep_message(&message)?;
+        self.store.keep_message(&message).await?;
         if end.is_some() {
             self.wake.notify_one();
         }
@@ -43,7 +43,7 @@ impl Outbox {
     /// Completes what is kept about sessions that crashes have ended, here or on another computer with this home: the
     /// audit log says when each was found.
     pub async fn complete_notifications(&self, audit: &AuditLog) {
-        for message in self.store.list_messages() {
+        for message in self.store.list_messages().await {
             let MessageContent::Notification { notification } = &message.content else { continue };
             if notification.end.is_some() {
                 continue;
@@ -61,9 +61,9 @@ impl Outbox {
                 let end = SessionEnd { at: course.ended_at, cause: course.cause, mode };
                 let notification = SessionNotification { end: Some(end), ..notification.clone() };
                 let content = MessageContent::Notification { notification };
-                self.store.keep_message(&OutgoingMessage { content, ..message })
+                self.store.keep_message(&OutgoingMessage { content, ..message }).await
             } else {
-                self.store.remove_message(&message.id)
+                self.store.remove_message(&message.id).await
             };
             if let Err(error) = kept {
                 tracing::warn!("the outbox: {error:#}");
