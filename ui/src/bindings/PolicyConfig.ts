@@ -58,12 +58,12 @@ allow?: Array<AllowConfig>,
  */
 record_lookups?: boolean, 
 /**
- * `second_person`: before a session begins, somebody else has to approve it in the team's log. Default: nobody.
+ * `second_person`: a colleague has to approve each session in the team's log before it begins. Default: none.
  */
 approval?: ApprovalRule | null, 
 /**
- * Whether the operator may begin a session without that approval, with a reason, which all of the team are told and
- * the audit log has. Default: `false`.
+ * Whether the operator may begin a session without that approval by giving a reason. The whole team is told, and
+ * the audit log has it. Default: `false`.
  */
 break_glass?: boolean, 
 /**

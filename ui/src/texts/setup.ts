@@ -138,7 +138,7 @@ const fields = {
   },
   "policy.approval": {
     label: "Approval",
-    hint: "In the team's log, before each session begins. Whoever signs in without it gives a reason, and all of the team are told.",
+    hint: "In the team's log, before each session begins. Signing in without it requires a reason, and the whole team is told.",
   },
   "network.proxy": {
     label: "Proxy",

@@ -91,7 +91,7 @@ test("where the policy lets it, the agent goes on without, and reads first that 
   fake.state.connections = fake.state.connections.map((one) => ({ ...one, may_break_glass: true }));
   const dialog = await openDialog();
   await user.click(within(dialog).getByRole("button", { name: "Sign in without approval…" }));
-  expect(dialog).toHaveTextContent("All of the team are told now, with your reason.");
+  expect(dialog).toHaveTextContent("The whole team is told now, with your reason.");
   expect(fake.called("break_glass")).toEqual([]);
   await user.click(within(dialog).getByRole("button", { name: /^Sign in without approval/ }));
   await waitFor(() => expect(fake.called("break_glass")).toHaveLength(1));

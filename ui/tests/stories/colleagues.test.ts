@@ -108,11 +108,11 @@ test("while the team's log is out of reach, it is said quietly, and nobody is he
   render(App);
   expect(await screen.findByText("colleagues unknown")).toHaveAttribute(
     "title",
-    "Who else is in an account isn't known now. The team's log does not answer.",
+    "It isn't known right now who else is in an account. The team's log does not answer.",
   );
   const dialog = await openDialog();
   expect(
-    within(dialog).getByText(/isn't known now, because the team's log is out of reach/),
+    within(dialog).getByText(/out of reach, so it isn't known whether colleagues are in this account/),
   ).toBeInTheDocument();
   await user.keyboard("{Control>}{Enter}{/Control}");
   await waitFor(() => expect(fake.called("impersonate")).toHaveLength(1));

@@ -313,7 +313,7 @@ impl Colleagues {
             .find(|one| one.log == name.log && one.id == name.id && one.state == ApprovalState::Waiting)
             .ok_or_else(|| {
                 Error::new(Code::PolicyRefused, "This request is not open any more.")
-                    .with_hint("It has expired, or somebody has decided it.")
+                    .with_hint("It has expired, or someone has already decided on it.")
             })?;
         if known.approvals.is_own(name, &self.own_log, operator) != Some(false) {
             return Err(Error::new(Code::PolicyRefused, "You cannot decide your own request.")

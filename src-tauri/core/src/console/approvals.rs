@@ -116,7 +116,7 @@ impl Console {
             if reason.is_empty() {
                 let message = "Signing in without approval needs a reason.";
                 return Err(Error::new(Code::ReasonRequired, message)
-                    .with_hint("Enter one in a few words. All of the team are told."));
+                    .with_hint("Enter one in a few words. The whole team is told."));
             }
             self.record_first(entry(ConsoleEvent::GlassBroken { mode }), "Nothing begins").await?;
             return Ok(None);

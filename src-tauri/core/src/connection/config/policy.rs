@@ -68,11 +68,11 @@ pub struct PolicyConfig {
     /// shown. Default: `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub record_lookups: bool,
-    /// `second_person`: before a session begins, somebody else has to approve it in the team's log. Default: nobody.
+    /// `second_person`: a colleague has to approve each session in the team's log before it begins. Default: none.
     #[serde(default)]
     pub approval: Option<ApprovalRule>,
-    /// Whether the operator may begin a session without that approval, with a reason, which all of the team are told and
-    /// the audit log has. Default: `false`.
+    /// Whether the operator may begin a session without that approval by giving a reason. The whole team is told, and
+    /// the audit log has it. Default: `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
     /// `[policy.hosts]`: hosts that no session reaches.
