@@ -130,6 +130,6 @@ impl EvidenceDesk {
 }
 
 fn gone_error() -> Error {
-    Error::new(Code::FileFailed, "This evidence is not there any longer.")
+    Error::new(Code::FileFailed, "This evidence is no longer there.")
         .with_hint("Take it again in the session's window.")
 }

@@ -63,7 +63,7 @@ async fn another_team_file_is_recorded_where_it_counted_until_then_too() {
 
     std::fs::remove_file(Home::in_folder(desk.home.path()).own_team_file()).expect("removed");
     desk.console.load_connections();
-    let gone = "audit.keep_days, there is none any longer";
+    let gone = "audit.keep_days, the file is gone";
     assert_eq!(said(&desk, "team_file_changed", 3).await, [words, words, gone]);
 }
 

@@ -187,7 +187,7 @@ async fn take_turn(log: &Path) -> Result<Option<MemoryLock>> {
         }
     };
     tokio::time::timeout(TURN, waited).await.map_err(|_| {
-        AuditError::new(AuditCode::FileFailed, "Another Understudy waits for the keyring, too.")
+        AuditError::new(AuditCode::FileFailed, "Another Understudy is waiting for the keyring, too.")
             .with_hint("Check that the keyring answers.")
     })
 }

@@ -135,7 +135,7 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             join(&[keys.join(", "), say_elsewhere(*elsewhere).into()])
         }
         ConsoleEvent::TeamFileChanged { keys, is_gone } => {
-            join(&[keys.join(", "), if *is_gone { "there is none any longer".into() } else { String::new() }])
+            join(&[keys.join(", "), if *is_gone { "the file is gone".into() } else { String::new() }])
         }
         ConsoleEvent::OperatorChanged { name, email } => {
             let now: Vec<&str> = [name.as_str(), email].into_iter().filter(|part| !part.is_empty()).collect();

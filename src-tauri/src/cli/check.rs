@@ -80,7 +80,7 @@ fn check_team_file(home: &Home, report: &mut Report) {
             TITLE,
             Status::Warning,
             format!("{} counts, because IT handed it out. {} is not used.", path.display(), own.display()),
-            Some("Remove your own file, or keep it for when there is none of IT's.".into()),
+            Some("Remove your own file, or keep it in case IT's is removed.".into()),
         ),
         Err(error) => report.add_step(
             TITLE,

@@ -91,7 +91,7 @@ async fn check_database(home: &Home, url: &str, required: bool) -> Result<ExitCo
     print_sanitized(if required {
         "ok    Policy     No session begins before the team's log has its first entry."
     } else {
-        "ok    Policy     Sessions begin whether the team's log is in reach or not."
+        "ok    Policy     Sessions begin even if the team's log is out of reach."
     })?;
     let vault = Vault::system();
     let database = match connect(url, &vault).await {
@@ -107,7 +107,7 @@ async fn check_database(home: &Home, url: &str, required: bool) -> Result<ExitCo
         print_sanitized(&if fault.is_serious {
             format!("FAIL  Database   {place} does not fit: {}", fault.what)
         } else {
-            format!("warn  Database   {place} could do better: {}", fault.what)
+            format!("warn  Database   {place} is slower than it has to be: {}", fault.what)
         })?;
         print_sanitized(&format!("                 → {}", fault.hint))?;
     }
@@ -230,7 +230,7 @@ pub async fn show_of_team(home: &Home, typed: &str, now: &ZonedDateTime) -> Resu
     print_sanitized(&format!("{:<11} {log}, written as {role}", "Log"))?;
     print_sanitized(&render_session(&entries, now))?;
     if is_cut {
-        print_sanitized("… and more entries, which are not shown. No session of Understudy's has so many.")?;
+        print_sanitized("… and more entries, not shown. Understudy never writes that many for one session.")?;
     }
     Ok(ExitCode::SUCCESS)
 }

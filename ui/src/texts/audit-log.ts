@@ -103,7 +103,7 @@ export const auditLog = {
     sameUser: "All entries for this user",
     steps: "What happened",
     cut: (shown: number) =>
-      `Only the first ${count(shown, "entry", "entries")} of this session are shown. Understudy writes fewer for a session: verify the log.`,
+      `Only the first ${count(shown, "entry", "entries")} of this session are shown. Understudy never writes that many for one session, so verify the log.`,
   },
   week: {
     label: "Last 7 days",

@@ -54,7 +54,7 @@ export const shared = {
       vault_denied: "The keyring denied access",
       template_failed: "The sign-in can't be prepared for this user",
       sign_in_refused: "The application refused the sign-in",
-      ticket_failed: "The ticket did not take it",
+      ticket_failed: "The helpdesk did not accept it",
       audit_failed: "The audit log can't be used",
       session_unknown: "This session has ended",
       window_failed: "The window could not be opened",

@@ -144,7 +144,7 @@ fn one_of_each_about_the_record() -> Vec<(ConsoleEntry, [&'static str; 3])> {
         ),
         (
             entry(0, ConsoleEvent::TeamFileChanged { keys: vec!["audit.url".into()], is_gone: true }),
-            ["team file changed", "Ada", "audit.url, there is none any longer"],
+            ["team file changed", "Ada", "audit.url, the file is gone"],
         ),
         (
             entry(0, ConsoleEvent::OperatorChanged { name: "Ada B.".into(), email: "ab@example.org".into() }),

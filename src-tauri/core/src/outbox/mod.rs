@@ -152,7 +152,7 @@ impl Outbox {
     /// The summary that was shown with this ID, and its session.
     pub fn find_prepared(&self, id: &str) -> Result<(OutgoingMessage, SessionView)> {
         self.prepared.lock().clone().filter(|(message, _)| message.id == id).ok_or_else(|| {
-            Error::new(Code::SessionUnknown, "This summary is not there any longer.")
+            Error::new(Code::SessionUnknown, "This summary is no longer there.")
                 .with_hint("Open it again from its session, then send it.")
         })
     }

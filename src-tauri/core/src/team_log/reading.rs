@@ -158,9 +158,6 @@ fn explain(database: &TeamDatabase, error: sqlx::Error) -> Error {
 }
 
 fn silence_error(database: &TeamDatabase) -> Error {
-    Error::new(
-        Code::DirectoryUnreachable,
-        format!("{} does not answer any longer.", database.describe_place()),
-    )
-    .with_hint("Look at the network or the VPN, and try again.")
+    Error::new(Code::DirectoryUnreachable, format!("{} no longer answers.", database.describe_place()))
+        .with_hint("Look at the network or the VPN, and try again.")
 }
