@@ -426,7 +426,7 @@ export class App {
     if (!link || this.#linkUser !== undefined || search?.connection !== link.connection) return;
     const { answered } = search;
     if (answered?.text !== link.user.trim()) return;
-    this.#linkUser = answered.named === 1 ? search.row?.id : null;
+    this.#linkUser = answered.named.length === 1 ? answered.named[0] : null;
   }
 
   /** One that came before the connections did: it cannot be told yet whether its own is among them. */

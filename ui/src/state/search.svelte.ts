@@ -39,8 +39,9 @@ export interface Answered {
   how: How;
   /** What was looked for in it, if it was read as a pasted text. */
   pasted: PastedText | null;
-  /** So many rows the text names, by ID or address; others that contain it may follow. */
-  named: number;
+  /** The IDs of the users whom the text names, by ID, address or what belongs to them; others that contain it may
+   * follow. */
+  named: readonly string[];
 }
 
 /** How a question is asked. */
@@ -245,7 +246,7 @@ export class UserSearch {
   filterBy(column: string, filter: string): void {
     const { chips } = this.reading;
     const kept = chips.filter((chip) => chip.column !== column || chip.negated);
-    const found = this.answered && this.answered.named > 0 && this.answered.text === this.text.trim();
+    const found = this.answered && this.answered.named.length > 0 && this.answered.text === this.text.trim();
     const rest = found
       ? kept.map(({ start, end }) => this.text.slice(start, end)).join(" ")
       : chips
@@ -598,7 +599,7 @@ export class UserSearch {
         sort,
         everywhere,
         how: page.how,
-        named: ["id", "email", "related"].includes(page.how.tier) ? page.rows.length : 0,
+        named: ["id", "email", "related"].includes(page.how.tier) ? page.rows.map(({ id }) => id) : [],
       };
       if (this.count > 0 || query.text === "") this.offers.forget();
       else void this.offers.ask(query.text);

@@ -584,9 +584,12 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: List
     const sign = sort.descending ? -1 : 1;
     found = [...found].sort((a, b) => sign * (a.cells[at] ?? "").localeCompare(b.cells[at] ?? ""));
   }
+  // Whom the text names come first, as a page of their own.
+  const named = sort || text === "" ? [] : found.filter(({ cells }) => cells.includes(text));
+  found = [...named, ...found.filter((row) => !named.includes(row))];
   const size = Math.min(limit, fake.pageSize);
   let begin = 0;
-  let end = size;
+  let end = named.length > 0 ? Math.min(size, named.length) : size;
   if (from === "end") [begin, end] = [found.length - size, found.length];
   else if (typeof from === "object" && "after" in from)
     [begin, end] = [Number(from.after), Number(from.after) + size];
@@ -603,7 +606,7 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: List
       tier:
         text === ""
           ? "all"
-          : found.length === 1 && found[0]?.cells.includes(text)
+          : from === "start" && named.length > 0
             ? "email"
             : found.length > 0
               ? "prefix"

@@ -97,6 +97,28 @@ describe("a link that names one customer", () => {
     expect(other).not.toHaveTextContent("4711");
   });
 
+  test("brings nothing to a similar user whom the agent chose after the database was back", async () => {
+    const [bogdan] = fake.rows.filter(({ cells }) => cells.includes(BOGDAN));
+    const cells = bogdan?.cells.map((cell) => (cell === BOGDAN ? `old-${BOGDAN}` : cell)) ?? [];
+    fake.rows.push({
+      id: "7",
+      cells: cells.map((cell) => (cell === "Bogdan Ionescu" ? "Bogdan Older" : cell)),
+    });
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    const slow = { code: "directory_timeout", message: "It did not answer within 3 s." } as const;
+    fake.refuse("search_users", slow, 99);
+    fake.emit("customer_link", link());
+    await screen.findByText("It did not answer within 3 s.");
+    fake.refuse("search_users", slow, 0);
+    await user.click(screen.getByRole("button", { name: "Retry" }));
+    await user.click(await screen.findByText("Bogdan Older"));
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    const other = await screen.findByRole("dialog", { name: "Sign in as Bogdan Older" });
+    expect(other).not.toHaveTextContent("4711");
+    expect(within(other).getByRole("textbox", { name: "Reason" })).toHaveValue("");
+  });
+
   test("takes its ticket for the reason if it brought none", async () => {
     await open({ reason: "" });
     expect(within(await dialog()).getByRole("textbox", { name: "Reason" })).toHaveValue("4711");
