@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bson::{Document, doc};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::discovery::discover_tables;
@@ -50,6 +51,8 @@ pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const ROWS_PER_DOCUMENT: u64 = 10;
 /// Suggestions that take longer come too late.
 const VALUES_LIMIT: Duration = Duration::from_millis(500);
+/// A check of the indexes costs as much as a search, and whoever types searches at each keystroke.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// More matches are shown as "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
@@ -79,6 +82,8 @@ struct MongoIndexes {
     seen: Option<String>,
     /// A check is running.
     looking: AtomicBool,
+    /// When the last one began.
+    looked_at: Mutex<Instant>,
     /// They have changed, so the directory has to be reopened.
     changed: AtomicBool,
 }
@@ -106,7 +111,12 @@ impl MongoDirectory {
         clock: &Arc<dyn WallClock>,
     ) -> Self {
         let seen = describe_indexes(&server).await;
-        let indexes = MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
+        let indexes = MongoIndexes {
+            seen,
+            looking: AtomicBool::new(false),
+            looked_at: Mutex::new(Instant::now()),
+            changed: AtomicBool::new(false),
+        };
         let (config, indexes, clock) = (config.clone(), Arc::new(indexes), Arc::clone(clock));
         Self { server, config, mapping, words, info, indexes, is_view, clock }
     }
@@ -173,11 +183,15 @@ impl MongoDirectory {
         Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
     }
 
-    /// Checks the indexes in the background: a change takes effect with the next query.
+    /// Checks the indexes in the background, at most once per second: a change takes effect with the next query.
     fn recheck_indexes(&self) {
-        if self.indexes.seen.is_none() || self.indexes.looking.swap(true, Ordering::Relaxed) {
+        if self.indexes.seen.is_none()
+            || self.indexes.looked_at.lock().elapsed() < LOOK_AGAIN
+            || self.indexes.looking.swap(true, Ordering::Relaxed)
+        {
             return;
         }
+        *self.indexes.looked_at.lock() = Instant::now();
         let (server, indexes) = (Arc::clone(&self.server), Arc::clone(&self.indexes));
         tokio::spawn(async move {
             let now = describe_indexes(&server).await;

@@ -63,6 +63,8 @@ pub(crate) struct Listing<'a> {
     plan: Plan,
     /// The search pass that uses a text index.
     whole_words: Option<usize>,
+    /// It is a probe for a few rows, among which ties may come in any order.
+    is_probe: bool,
     /// The segments still to be read, the next one last.
     segments: Vec<ListSegment>,
     /// The search pass of each segment.
@@ -128,7 +130,20 @@ impl<'a> Listing<'a> {
         }
         let asked = segments.last().map_or(0, |segment| segment.pass);
         let found = Vec::new();
-        Ok(Self { mapping, query, plan, whole_words, segments, passes, backward, from, found, asked })
+        let is_probe = matches!(scope, SearchScope::Identities(_) | SearchScope::Values(_));
+        Ok(Self {
+            mapping,
+            query,
+            plan,
+            whole_words,
+            is_probe,
+            segments,
+            passes,
+            backward,
+            from,
+            found,
+            asked,
+        })
     }
 
     /// Reads segments until the page is full or the list has ended.

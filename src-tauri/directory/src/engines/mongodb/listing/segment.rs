@@ -2,7 +2,7 @@
 //!
 //! An index on just the ordering column does not return ties in the order of their IDs, and asking for that order would
 //! make the server sort everything. So the first query finds the key of the page's last row, and then only the rows up
-//! to that key have to be sorted.
+//! to that key have to be sorted. A probe for a few rows of a related collection does not need that order.
 
 use bson::{Bson, Document, doc};
 
@@ -55,6 +55,9 @@ impl<'a> Listing<'a> {
         wanted: usize,
     ) -> Option<(&'a str, FindQuery)> {
         let pass = &self.plan.passes[segment.pass];
+        if self.is_probe {
+            return None;
+        }
         let path = self.sort_column(segment).filter(|key| gives_order(key, pass))?.name.as_str();
         let find = FindQuery {
             filter: filter::all_of(conditions.to_vec()),
@@ -163,10 +166,11 @@ impl<'a> Listing<'a> {
     fn build_sort(&self, segment: ListSegment) -> Document {
         let direction = sort_direction(self.is_ascending(&self.plan.passes[segment.pass]));
         let mut sort = Document::new();
-        sort.extend(
-            self.sort_column(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))),
-        );
-        sort.insert(self.mapping.id().name.as_str(), direction);
+        let key = self.sort_column(segment);
+        sort.extend(key.map(|key| (key.name.as_str().to_owned(), Bson::from(direction))));
+        if key.is_none() || !self.is_probe {
+            sort.insert(self.mapping.id().name.as_str(), direction);
+        }
         sort
     }
 
