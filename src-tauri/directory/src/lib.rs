@@ -92,7 +92,7 @@ pub async fn open_with(
 pub async fn open_postgres(
     config: &DirectoryConfig,
     passwords: &Arc<dyn PasswordSource>,
-) -> Result<PostgresDatabase> {
+) -> Result<(PostgresDatabase, sqlx::PgConnection)> {
     choose_crypto();
     PostgresDatabase::open(config, passwords).await
 }

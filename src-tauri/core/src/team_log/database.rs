@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use secrecy::SecretString;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::checkup;
 use crate::connection::{DATABASE_PASSWORD, DirectoryConfig};
@@ -35,10 +35,17 @@ impl TeamDatabase {
     /// Connects, and makes sure that the database is set up and that its role can do no more than it should. Never makes
     /// the keyring prompt for its password: if it is locked, the database has to do without a password.
     pub async fn open(url: &str, vault: &Vault) -> Result<Self> {
-        let database = Self::connect(url, vault).await?;
+        let (database, connection) = Self::open_to_write(url, vault).await?;
+        let _ = connection.close().await;
+        Ok(database)
+    }
+
+    /// The same, with a connection to write over.
+    pub(super) async fn open_to_write(url: &str, vault: &Vault) -> Result<(Self, PgConnection)> {
+        let (database, connection) = Self::connect_to_write(url, vault).await?;
         let faults = checkup::find_faults(&database).await?;
         match faults.into_iter().find(|fault| fault.is_serious) {
-            None => Ok(database),
+            None => Ok((database, connection)),
             Some(fault) => Err(Error::new(
                 Code::DirectoryRefused,
                 format!(
@@ -52,6 +59,14 @@ impl TeamDatabase {
 
     /// Connects, whatever the database is like: to find out, or to read. The same goes for the keyring.
     pub async fn connect(url: &str, vault: &Vault) -> Result<Self> {
+        let (database, connection) = Self::connect_to_write(url, vault).await?;
+        let _ = connection.close().await;
+        Ok(database)
+    }
+
+    /// The same, with a connection to write over. To connect once instead of twice is what counts when a server restarts
+    /// and all consoles come back at the same time.
+    pub(super) async fn connect_to_write(url: &str, vault: &Vault) -> Result<(Self, PgConnection)> {
         let config = to_config(url);
         let source = Arc::new(StoredPassword {
             vault: vault.clone(),
@@ -60,7 +75,7 @@ impl TeamDatabase {
         });
         let passwords: Arc<dyn PasswordSource> = Arc::clone(&source) as _;
         match directory::open_postgres(&config, &passwords).await {
-            Ok(database) => Ok(Self { database }),
+            Ok((database, connection)) => Ok((Self { database }, connection)),
             Err(error) => {
                 let error = in_words_of_the_team(error.into());
                 // It may only lack the password.

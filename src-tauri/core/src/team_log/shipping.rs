@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -135,8 +135,8 @@ impl Shipper {
         if self.lines.log_id().await? != log {
             return Err(Stop::Contradiction(another_log()));
         }
-        let database = self.connect().await?;
-        let mut last = find_last(&database, &self.lines, &log).await?;
+        let (database, mut connection) = self.connect().await?;
+        let mut last = find_last(&database, &mut connection, &self.lines, &log).await?;
         self.told.get_or_insert(last.number);
         let mut at_most = PORTION;
         loop {
@@ -145,7 +145,7 @@ impl Shipper {
             let Some(newest) = portion.last() else {
                 *failures = 0;
                 self.publish(Some(last.clone()), None, false).await;
-                self.tell(&database, &log, &last).await?;
+                self.tell(&database, &mut connection, &log, &last).await?;
                 tokio::select! {
                     written = self.lines.wait_for_entry() => written?,
                     Ok(()) = self.retry.changed() => {}
@@ -154,13 +154,13 @@ impl Shipper {
                 continue;
             };
             let newest = EntryLink { number: newest.id, hash: newest.hash.clone() };
-            let sent = within_limit(insert_portion(database.pool(), &log, &last, &portion)).await;
+            let sent = within_limit(insert_portion(&mut connection, &log, &last, &portion)).await;
             match sent {
                 Ok(written) if written == portion.len() as u64 => (last, at_most) = (newest, PORTION),
                 // One of them is longer than the database takes. Those before it are sent.
                 Err(error) if is_too_long(&error) => {
                     if let [line] = &portion[..] {
-                        self.tell(&database, &log, &last).await?;
+                        self.tell(&database, &mut connection, &log, &last).await?;
                         return Err(Stop::Refused { error: too_long(line), last });
                     }
                     at_most = u32::try_from(portion.len() / 2).unwrap_or(1);
@@ -168,7 +168,7 @@ impl Shipper {
                 }
                 // Another console was quicker with some of them, or something else is there.
                 Ok(_) | Err(sqlx::Error::Database(_)) => {
-                    let found = find_last(&database, &self.lines, &log).await?;
+                    let found = find_last(&database, &mut connection, &self.lines, &log).await?;
                     match sent {
                         // A server that took over may have lost the last entries: then it goes on before them.
                         Err(error) if found == last => return Err(Stop::ForNow(database.explain(error))),
@@ -180,26 +180,32 @@ impl Shipper {
             *failures = 0;
             if portion.len() == PORTION as usize {
                 self.publish(Some(last.clone()), None, false).await;
-                self.tell(&database, &log, &last).await?;
+                self.tell(&database, &mut connection, &log, &last).await?;
             }
         }
     }
 
     /// Connects to a database that is as it should be. After a short interruption, that is not found out again: when a
     /// server restarts, all consoles come back at once.
-    async fn connect(&mut self) -> Result<TeamDatabase> {
+    async fn connect(&mut self) -> Result<(TeamDatabase, PgConnection)> {
         if self.checked.is_some_and(|checked| checked.elapsed() < CHECK_AGAIN) {
-            return TeamDatabase::connect(&self.url, &self.vault).await;
+            return TeamDatabase::connect_to_write(&self.url, &self.vault).await;
         }
-        let database = TeamDatabase::open(&self.url, &self.vault).await?;
+        let opened = TeamDatabase::open_to_write(&self.url, &self.vault).await?;
         self.checked = Some(Instant::now());
-        Ok(database)
+        Ok(opened)
     }
 
     /// Tells the consoles that listen of what was sent. If the connection is lost before, they are told over the next one.
-    async fn tell(&mut self, database: &TeamDatabase, log: &str, last: &EntryLink) -> Result<(), Stop> {
+    async fn tell(
+        &mut self,
+        database: &TeamDatabase,
+        connection: &mut PgConnection,
+        log: &str,
+        last: &EntryLink,
+    ) -> Result<(), Stop> {
         if let Some(after) = self.told.filter(|told| *told < last.number) {
-            within_limit(tell_entries(database.pool(), log, after, last.number))
+            within_limit(tell_entries(connection, log, after, last.number))
                 .await
                 .map_err(|error| Stop::ForNow(database.explain(error)))?;
             self.told = Some(last.number);
@@ -232,12 +238,17 @@ impl Shipper {
 }
 
 /// The last entry that the database has of this log. Fails if it is not the one that is here.
-async fn find_last(database: &TeamDatabase, lines: &LogLines, log: &str) -> Result<EntryLink, Stop> {
+async fn find_last(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+    lines: &LogLines,
+    log: &str,
+) -> Result<EntryLink, Stop> {
     let read = sqlx::query_as::<_, (i64, String)>(
         "SELECT id, hash FROM understudy.entries WHERE log = $1 ORDER BY id DESC LIMIT 1",
     )
     .bind(log)
-    .fetch_optional(database.pool());
+    .fetch_optional(connection);
     let found = within_limit(read).await.map_err(|error| Stop::ForNow(database.explain(error)))?;
     let Some((number, hash)) = found else { return Ok(EntryLink::default()) };
     match lines.read_hash(number).await? {
@@ -252,7 +263,8 @@ async fn find_last(database: &TeamDatabase, lines: &LogLines, log: &str) -> Resu
 /// Fails with [`Code::AuditFailed`] if the two contradict each other.
 pub async fn find_last_shipped(database: &TeamDatabase, audit: &AuditLog) -> Result<EntryLink> {
     let lines = audit.lines();
-    find_last(database, &lines, &lines.log_id().await?).await.map_err(|stop| match stop {
+    let mut connection = database.pool().acquire().await.map_err(|error| database.explain(error))?;
+    find_last(database, &mut connection, &lines, &lines.log_id().await?).await.map_err(|stop| match stop {
         Stop::ForNow(error) | Stop::Contradiction(error) | Stop::Refused { error, .. } => error,
     })
 }
@@ -265,7 +277,7 @@ async fn within_limit<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::
 
 /// Returns how many were new. `last`: the last entry that the database has.
 async fn insert_portion(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     log: &str,
     last: &EntryLink,
     portion: &[ChainLine],
@@ -303,14 +315,19 @@ async fn insert_portion(
     .bind(portion.iter().map(|line| line.line.clone()).collect::<Vec<_>>())
     .bind(before_gaps.iter().map(|link| link.number).collect::<Vec<_>>())
     .bind(before_gaps.iter().map(|link| link.hash.clone()).collect::<Vec<_>>())
-    .execute(pool)
+    .execute(connection)
     .await?;
     Ok(done.rows_affected())
 }
 
 /// Not in the transaction that inserts: PostgreSQL commits one notifying transaction after the other, and that one waits
 /// for the disk. This one writes nothing, so it doesn't.
-async fn tell_entries(pool: &PgPool, log: &str, after: i64, through: i64) -> sqlx::Result<()> {
+async fn tell_entries(
+    connection: &mut PgConnection,
+    log: &str,
+    after: i64,
+    through: i64,
+) -> sqlx::Result<()> {
     sqlx::query(
         "SELECT count(pg_notify('understudy', jsonb_strip_nulls(jsonb_build_object(
              'log', left(log, 200),
@@ -324,7 +341,7 @@ async fn tell_entries(pool: &PgPool, log: &str, after: i64, through: i64) -> sql
     .bind(log)
     .bind(after)
     .bind(through)
-    .execute(pool)
+    .execute(connection)
     .await
     .map(drop)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
-use sqlx::{Connection, PgPool};
+use sqlx::{PgConnection, PgPool};
 
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::{connect, errors};
@@ -16,7 +16,7 @@ use crate::sql::server::Connected;
 
 /// How long a statement waits for a connection: longer than a server that is not there takes to say so.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// One to write, one to read, one that listens.
+/// One to read, one that listens, and one to write or to check.
 const CONNECTIONS: u32 = 3;
 
 /// An open database, as long as its server stays the same. Once statements fail because the connection is gone, open it
@@ -31,8 +31,12 @@ pub struct PostgresDatabase {
 }
 
 impl PostgresDatabase {
-    /// Connects once, and says why that is impossible. Of `config`, only how to connect counts.
-    pub(crate) async fn open(config: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
+    /// Connects once, and says why that is impossible. Of `config`, only how to connect counts. The connection is not one
+    /// of the pool's: whoever needs only one has it already.
+    pub(crate) async fn open(
+        config: &DirectoryConfig,
+        passwords: &Arc<dyn PasswordSource>,
+    ) -> Result<(Self, PgConnection)> {
         let endpoint = Endpoint::new(config, passwords)?;
         let Connected { connection, options, wire, config, .. } =
             endpoint.connect(connect::connect_to).await?;
@@ -40,9 +44,7 @@ impl PostgresDatabase {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
-        // It only proved that the server is there.
-        let _ = connection.close().await;
-        Ok(Self { pool, endpoint, config, _wire: wire })
+        Ok((Self { pool, endpoint, config, _wire: wire }, connection))
     }
 
     pub fn pool(&self) -> &PgPool {
