@@ -2,8 +2,8 @@
 //! the other, and the first candidate that finds anyone is taken.
 //!
 //! Above the engines: a candidate is a search for whole values, of one page like any other. If no candidate finds
-//! anyone, that costs one probe of each table per candidate, at most 20, and all of them together have the time limit of
-//! one search. Where no index serves a searched column, a small table is read for each of them; of a large one, the
+//! anyone, that costs one probe of each table per candidate, at most 20; once the time limit of one search has passed
+//! since the first answer, no other one is begun. Where no index serves a searched column, a small table is read for each of them; of a large one, the
 //! newest rows are checked, as by any search.
 //!
 //! A candidate is compared as a whole value with the ID, the searched columns and what identifies related records. None
@@ -59,7 +59,7 @@ impl PastedTextDirectory {
         Ok(ReadText { searched_first, candidates })
     }
 
-    /// Tries the candidates within the time limit of one search.
+    /// Tries the candidates.
     async fn search_candidates(
         &self,
         query: &ListRequest,
@@ -67,9 +67,7 @@ impl PastedTextDirectory {
         cancel: &CancellationToken,
     ) -> Result<Page> {
         let mut failure: Option<DirectoryError> = None;
-        let limit = Duration::from_millis(self.config.timeout_ms.into());
-        let tried = tokio::time::timeout(limit, self.try_candidates(query, candidates, &mut failure, cancel));
-        let page = tried.await.unwrap_or_else(|_| Err(query_timeout_error(&self.config)));
+        let page = self.try_candidates(query, candidates, &mut failure, cancel).await;
         // A table that could not be asked may know the user: "no one" would be a guess.
         match (page, failure) {
             (Ok(page), Some(failure)) if page.rows.is_empty() => Err(failure),
@@ -87,9 +85,16 @@ impl PastedTextDirectory {
     ) -> Result<Page> {
         let looked_for: Vec<String> = candidates.iter().map(|candidate| candidate.text.clone()).collect();
         let mut left_out: Option<LeftOut> = None;
+        let limit = Duration::from_millis(self.config.timeout_ms.into());
+        // The first one may have to wait until the database has woken up, and each finds out by itself if it is gone.
+        let mut answered: Option<Instant> = None;
         for candidate in candidates {
+            if answered.is_some_and(|since| since.elapsed() >= limit) {
+                return Err(query_timeout_error(&self.config));
+            }
             let (page, failed) =
                 self.users.search_named(&to_request(query, candidate), candidate, cancel).await?;
+            answered.get_or_insert_with(Instant::now);
             *failure = failure.take().or(failed);
             if !page.rows.is_empty() {
                 let pasted = PastedText { taken: Some(candidate.text.clone()), looked_for };

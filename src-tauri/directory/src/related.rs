@@ -349,7 +349,8 @@ fn to_named_scope(candidate: &Candidate, clues: &[Clue]) -> SearchScope {
     keys.truncate(FOLLOWED.into());
     SearchScope::Named(NamedUsers {
         texts: candidate.spellings.clone(),
-        phone: candidate.phone_digits(),
+        ids: candidate.list_ids(),
+        phone: candidate.phone_number(),
         keys,
     })
 }

@@ -23,10 +23,21 @@ pub(crate) enum SearchScope {
 pub(crate) struct NamedUsers {
     /// One value in several spellings, likeliest first. Only a whole value is equal to it.
     pub(crate) texts: Vec<String>,
-    /// Its digits, if it is a phone number: its punctuation does not count.
-    pub(crate) phone: Option<String>,
+    /// What of it may be an ID: of a phone number, only what was written.
+    pub(crate) ids: Vec<String>,
+    /// If it is a phone number: its punctuation does not count, nor does whether the country code is stored.
+    pub(crate) phone: Option<PhoneNumber>,
     /// The keys of users to whom records lead.
     pub(crate) keys: Vec<RowKey>,
+}
+
+/// A telephone number that is compared as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PhoneNumber {
+    /// Without the trunk prefix.
+    pub(crate) digits: String,
+    /// They begin with a country code.
+    pub(crate) is_international: bool,
 }
 
 /// The keys of users to whom records lead.

@@ -15,7 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("scope", &[]),
     ("directory", &["config", "error", "model", "scope"]),
     ("schema", &["closest", "config", "error", "model"]),
-    ("query", &["closest", "model", "schema"]),
+    ("query", &["closest", "model", "scope", "schema"]),
     ("plan", &["config", "error", "model", "scope", "schema", "query"]),
     ("reach", &["engine", "config", "error", "faults"]),
     (

@@ -130,7 +130,7 @@ impl<'a, T: Clone> Planner<'a, T> {
     fn in_tiers(&self) -> Vec<SearchPass> {
         let mut passes = Vec::new();
         let newest = self.newest_order();
-        passes.extend(self.build_id_pass());
+        passes.extend(self.build_id_pass(|_| true));
         let addresses = self.asked.identities.iter().filter_map(|identity| match identity {
             query::Identity::Email(address) => Some(address.as_str()),
             query::Identity::Id(_) => None,
@@ -191,11 +191,13 @@ impl<'a, T: Clone> Planner<'a, T> {
     }
 
     /// The pass for the users with one of the IDs; `None` if nothing can be an ID.
-    fn build_id_pass(&self) -> Option<SearchPass> {
+    fn build_id_pass(&self, is_one: impl Fn(&String) -> bool) -> Option<SearchPass> {
         let served = self.mapping.id().access.equals.is_some();
-        (!self.ids.is_empty()).then(|| SearchPass {
+        let tests: Vec<PassTest> =
+            self.ids.iter().filter(|id| is_one(id)).cloned().map(PassTest::Id).collect();
+        (!tests.is_empty()).then(|| SearchPass {
             tier: Tier::Id,
-            tests: self.ids.iter().cloned().map(PassTest::Id).collect(),
+            tests,
             reach: choose_access_path(served, AccessPath::Quick),
             order: Order::Id,
             descending: true,
@@ -278,7 +280,9 @@ impl<'a, T: Clone> Planner<'a, T> {
     /// the operator's order if there is one.
     fn find_named(&self, named: &NamedUsers, sorted: Option<(Option<usize>, bool)>) -> Vec<SearchPass> {
         let texts = &named.texts;
-        let mut passes: Vec<SearchPass> = self.build_id_pass().into_iter().collect();
+        let whole = |kind: FieldKind, text: &&String| kind != FieldKind::Integer || is_whole_number(text);
+        let mut passes: Vec<SearchPass> =
+            self.build_id_pass(|id| whole(self.mapping.id().kind, &id)).into_iter().collect();
         let addresses: Vec<&str> =
             texts.iter().map(String::as_str).filter(|text| text.contains('@')).collect();
         passes.extend(self.build_email_passes(&addresses));
@@ -291,12 +295,16 @@ impl<'a, T: Clone> Planner<'a, T> {
             let served = column.access.equals.as_ref().map(|served| served.form);
             let form = served.unwrap_or_default();
             let reach = choose_access_path(served.is_some(), AccessPath::Quick);
-            passes.push(build_values_pass(at, texts, form, reach));
+            let texts: Vec<String> = texts.iter().filter(|text| whole(column.kind, text)).cloned().collect();
+            if !texts.is_empty() {
+                passes.push(build_values_pass(at, &texts, form, reach));
+            }
         }
-        passes.extend(
-            self.build_digits_test(named.phone.as_ref())
-                .map(|test| build_pass(Tier::Alike, test, AccessPath::Read, self.newest_order(), true)),
-        );
+        let columns = self.list_phone_columns();
+        if let Some(number) = named.phone.clone().filter(|_| !columns.is_empty()) {
+            let test = PassTest::Phone { columns, number };
+            passes.push(build_pass(Tier::Alike, test, AccessPath::Read, self.newest_order(), true));
+        }
         if let Some((column, descending)) = sorted {
             for pass in &mut passes {
                 pass.order = column.map_or(Order::Id, Order::Shown);
@@ -337,10 +345,14 @@ impl<'a, T: Clone> Planner<'a, T> {
 
     /// The test for a phone number in any punctuation; `None` if no column may hold one.
     fn build_digits_test(&self, digits: Option<&String>) -> Option<PassTest> {
-        let columns: Vec<usize> =
-            (0..self.mapping.search.len()).filter(|&at| self.column_role(at) == Role::Other).collect();
+        let columns = self.list_phone_columns();
         let digits = digits.filter(|_| !columns.is_empty())?.clone();
         Some(PassTest::Digits { columns, digits })
+    }
+
+    /// The searched columns that may hold a phone number.
+    fn list_phone_columns(&self) -> Vec<usize> {
+        (0..self.mapping.search.len()).filter(|&at| self.column_role(at) == Role::Other).collect()
     }
 
     /// Whether the text has letters whose accented forms the database distinguishes.
@@ -471,6 +483,11 @@ fn build_values_pass(column: usize, values: &[String], form: IndexForm, reach: A
         order: Order::Id,
         descending: true,
     }
+}
+
+/// Whether a text is an integer as it is shown: `007` and `+7` are not 7.
+fn is_whole_number(text: &str) -> bool {
+    text.parse::<i128>().is_ok_and(|number| number.to_string() == text)
 }
 
 fn build_key_tests(keys: &[RowKey]) -> Vec<PassTest> {

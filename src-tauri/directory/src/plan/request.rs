@@ -42,7 +42,7 @@ pub(crate) fn parse_query<T>(
 /// The texts that may be an ID: of what was typed, or of the candidate that the scope names.
 pub(crate) fn list_possible_ids(scope: &SearchScope, asked: &ParsedQuery) -> Vec<String> {
     match scope {
-        SearchScope::Named(named) => named.texts.clone(),
+        SearchScope::Named(named) => named.ids.clone(),
         _ => asked.identities.iter().map(|identity| identity.as_str().to_owned()).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::model::Tier;
 use crate::schema::table::IndexForm;
+use crate::scope::PhoneNumber;
 
 /// A condition on a row. Columns are indexes into [`Mapping::search`](crate::schema::mapping::Mapping::search).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,11 @@ pub(crate) enum PassTest {
     Digits {
         columns: Vec<usize>,
         digits: String,
+    },
+    /// At least one of the columns is this telephone number, as a whole.
+    Phone {
+        columns: Vec<usize>,
+        number: PhoneNumber,
     },
 }
 

@@ -13,8 +13,9 @@ use std::ops::Range;
 use crate::model::Column;
 use crate::query::identity::{WORDS, ids_in, parse_address, parse_loose_url, trim_punctuation};
 use crate::query::lexer::{WordKind, lex_query};
-use crate::query::{names, spelling};
+use crate::query::names;
 use crate::schema::uuids::parse_uuid;
+use crate::scope::PhoneNumber;
 
 /// A longer text is not searched for as it stands: patterns have limits.
 pub(crate) const SEARCH_CHARS: usize = 500;
@@ -71,10 +72,15 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// The digits of a telephone number, without its trunk prefix.
-    pub(crate) fn phone_digits(&self) -> Option<String> {
+    /// The telephone number that it is, if it is one.
+    pub(crate) fn phone_number(&self) -> Option<PhoneNumber> {
         let is_phone = self.kind == CandidateKind::Phone;
-        spelling::parse_phone_digits(&self.text).filter(|_| is_phone)
+        PhoneNumber::parse(&self.text).filter(|_| is_phone)
+    }
+
+    /// What of it may be an ID. The other spellings of a telephone number are numbers that nobody wrote.
+    pub(crate) fn list_ids(&self) -> Vec<String> {
+        if self.kind == CandidateKind::Phone { vec![self.text.clone()] } else { self.spellings.clone() }
     }
 
     /// The candidate as a search of its own.
@@ -292,8 +298,8 @@ impl<'a> TextReader<'a> {
                 continue;
             }
             let written = run.replace('\u{a0}', " ");
-            let Some(digits) =
-                spelling::parse_phone_digits(&written).filter(|_| looks_like_a_phone(&written))
+            let Some(PhoneNumber { digits, is_international }) =
+                PhoneNumber::parse(&written).filter(|_| looks_like_a_phone(&written))
             else {
                 continue;
             };
@@ -304,9 +310,8 @@ impl<'a> TextReader<'a> {
                 .filter(|char| char.is_ascii_digit() || *char == '+')
                 .collect();
             let mut spellings = Vec::new();
-            for spelled in
-                [compact, format!("+{digits}"), digits.clone(), format!("0{digits}"), written.clone()]
-            {
+            let other = if is_international { format!("+{digits}") } else { format!("0{digits}") };
+            for spelled in [compact, other, digits, written.clone()] {
                 if !spellings.contains(&spelled) {
                     spellings.push(spelled);
                 }

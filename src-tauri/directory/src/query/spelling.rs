@@ -3,6 +3,8 @@
 //! Pure. Databases differ in what their collations fold. What no index covers is spelled out here as a pattern, letter
 //! by letter.
 
+use crate::scope::PhoneNumber;
+
 /// Latin letters with their variants that differ only by a mark. Lower case; upper case is derived.
 const LETTERS: [(char, &str); 23] = [
     ('a', "àáâãäåāăąǎ"),
@@ -34,6 +36,16 @@ const LETTERS: [(char, &str); 23] = [
 const BETWEEN_DIGITS: [char; 7] = [' ', '-', '(', ')', '+', '.', '/'];
 /// The trunk prefix, which is dialled only without the country code: `+49 (0)30`.
 const TRUNK: &str = "(0)";
+/// What may stand between the digits, as a regular expression.
+const PUNCTUATION: &str = r"(?:\(0\)|[ \-()+./])*";
+/// The country codes (ITU-T E.164), as a regular expression: each zone has codes of one, two or three digits.
+pub(crate) const COUNTRY_CODE: &str = "(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]\
+                                       |(?:2[1-689]|3[578]|42|50|59|6[7-9]|80|8[35789]|9[679])[0-9])";
+/// The same codes, but for those of three digits their first two.
+const TWO_DIGIT_CODES: &str = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 \
+                               65 66 81 82 84 86 90 91 92 93 94 95 98";
+const THREE_DIGIT_ZONES: &str =
+    "21 22 23 24 25 26 28 29 35 37 38 42 50 59 67 68 69 80 83 85 87 88 89 96 97 99";
 /// With fewer digits, it is another kind of number.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=17;
 
@@ -122,6 +134,41 @@ pub(crate) fn parse_phone_digits(text: &str) -> Option<String> {
         .filter(|digits| !digits.is_empty())
 }
 
+impl PhoneNumber {
+    /// `None` if it is not a phone number.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = parse_phone_digits(text)?;
+        let written: String = text.chars().filter(|char| char.is_ascii_digit() || *char == '+').collect();
+        Some(Self { digits, is_international: written.starts_with('+') || written.starts_with("00") })
+    }
+
+    /// A regular expression that matches a text which is this number, in any punctuation. One without a country code may
+    /// be stored with any.
+    pub(crate) fn to_whole_regex(&self) -> String {
+        let digits = digits_regex(&self.digits);
+        let before = if self.is_international {
+            format!("(?:0{PUNCTUATION}0{PUNCTUATION})?")
+        } else {
+            format!("(?:0{PUNCTUATION}|(?:0{PUNCTUATION}0{PUNCTUATION})?{COUNTRY_CODE}{PUNCTUATION})?")
+        };
+        format!("^{PUNCTUATION}{before}{digits}{PUNCTUATION}$")
+    }
+
+    /// What the digits of a text that is this number may be.
+    pub(crate) fn list_digits(&self) -> [String; 2] {
+        let prefix = if self.is_international { "00" } else { "0" };
+        [self.digits.clone(), format!("{prefix}{}", self.digits)]
+    }
+}
+
+/// What may stand before the digits of a number without its country code: each code, also with the international prefix.
+pub(crate) fn list_country_prefixes() -> Vec<String> {
+    let long =
+        THREE_DIGIT_ZONES.split(' ').flat_map(|zone| (0..10).map(move |digit| format!("{zone}{digit}")));
+    let short = ["1", "7"].into_iter().chain(TWO_DIGIT_CODES.split(' ')).map(str::to_owned);
+    short.chain(long).flat_map(|code| [format!("00{code}"), code]).collect()
+}
+
 /// Whether the punctuation shows that this is a phone number: `+49 30…`, `(030) …`, `030/…`.
 pub(crate) fn is_punctuated(text: &str) -> bool {
     text.trim().contains(['+', '(', ' ', '/']) && parse_phone_digits(text).is_some()
@@ -148,7 +195,7 @@ pub(crate) fn only_digits(expression: &str) -> String {
 /// A regular expression that matches `digits` with any punctuation between them.
 pub(crate) fn digits_regex(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
-    digits.join(r"(?:\(0\)|[ \-()+./])*")
+    digits.join(PUNCTUATION)
 }
 
 #[cfg(test)]
@@ -168,6 +215,47 @@ mod tests {
         assert_eq!(to_spelling_glob("*[j"), "[*][[][jJĵĴ]");
         assert_eq!(to_spelling_regex("ж1"), "[жЖ]1");
         assert_eq!(to_spelling_regex("ß"), "ß");
+    }
+
+    #[test]
+    fn a_country_code_is_one_in_the_list_and_in_the_expression() {
+        let prefixes = list_country_prefixes();
+        let is_code = |code: &str| prefixes.iter().any(|prefix| prefix == code);
+        assert!(["1", "7", "49", "44", "420", "353", "976"].into_iter().all(is_code));
+        assert!(["0", "4", "42", "491", "11", "35"].into_iter().all(|code| !is_code(code)));
+        assert_eq!(prefixes.len(), 2 * (2 + 44 + 260));
+        // No code begins another one, so a number has one reading.
+        let codes: Vec<&String> = prefixes.iter().filter(|code| !code.starts_with('0')).collect();
+        for one in &codes {
+            assert_eq!(codes.iter().filter(|other| one.starts_with(other.as_str())).count(), 1, "{one}");
+        }
+        // The expression has the same ones: its alternatives, written out.
+        let alternatives = COUNTRY_CODE.strip_prefix("(?:").and_then(|rest| rest.strip_suffix("[0-9])"));
+        let (short, long) = alternatives.unwrap().rsplit_once("|(?:").unwrap();
+        let spelled = |text: &str| -> Vec<String> {
+            text.trim_end_matches(')').split('|').flat_map(expand_class).collect()
+        };
+        let mut written: Vec<String> = spelled(short);
+        written
+            .extend(spelled(long).iter().flat_map(|zone| (0..10).map(move |digit| format!("{zone}{digit}"))));
+        written.sort();
+        let mut listed: Vec<String> = codes.into_iter().cloned().collect();
+        listed.sort();
+        assert_eq!(written, listed);
+    }
+
+    /// `2[07]` is 20 and 27; `4[1-3]` is 41, 42 and 43.
+    fn expand_class(text: &str) -> Vec<String> {
+        let Some((before, class)) = text.split_once('[') else { return vec![text.to_owned()] };
+        let class: Vec<char> = class.trim_end_matches(']').chars().collect();
+        let mut digits = Vec::new();
+        let mut at = 0;
+        while at < class.len() {
+            let last = if class.get(at + 1) == Some(&'-') { class[at + 2] } else { class[at] };
+            digits.extend((class[at]..=last).map(|digit| format!("{before}{digit}")));
+            at += if class.get(at + 1) == Some(&'-') { 3 } else { 1 };
+        }
+        digits
     }
 
     #[test]

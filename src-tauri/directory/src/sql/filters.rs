@@ -5,6 +5,7 @@ use crate::plan::MatchKind;
 use crate::query::spelling;
 use crate::query::{Bound, Filter, FilterTest, Operand};
 use crate::schema::table::TableColumn;
+use crate::scope::PhoneNumber;
 use crate::sql::dialect::{Dialect, Statement, qualify_column};
 
 /// The condition for a row to pass the filter, in a form that uses an index if there is one.
@@ -28,6 +29,30 @@ pub(crate) fn has_digits<D: Dialect>(
 ) -> String {
     let pattern = D::bound_text(statement, MatchKind::Contains.to_like_pattern(digits));
     format!("{} LIKE {pattern}", spelling::only_digits(&D::text_expression(column)))
+}
+
+/// The column's text is this telephone number, ignoring punctuation. Where it has no country code, any may be stored.
+pub(crate) fn is_phone_number<D: Dialect>(
+    statement: &mut Statement,
+    column: &TableColumn<D::Type>,
+    number: &PhoneNumber,
+) -> String {
+    let stored = spelling::only_digits(&D::text_expression(column));
+    let same = number.list_digits().map(|digits| D::bound_text(statement, digits)).join(", ");
+    let same = format!("{stored} IN ({same})");
+    if number.is_international {
+        return same;
+    }
+    let digits = &number.digits;
+    let ending = D::bound_text(statement, format!("%{digits}"));
+    // Whatever precedes the number is left when the number is taken away, which is in it once.
+    let twice = D::bound_text(statement, format!("%{digits}%{digits}"));
+    let number = D::bound_text(statement, digits.clone());
+    let prefixes = spelling::list_country_prefixes().join("', '");
+    format!(
+        "({same} OR ({stored} LIKE {ending} AND {stored} NOT LIKE {twice} \
+         AND replace({stored}, {number}, '') IN ('{prefixes}')))"
+    )
 }
 
 fn build_test_condition<D: Dialect>(

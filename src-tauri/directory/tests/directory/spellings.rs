@@ -6,7 +6,7 @@ use understudy_directory::{Directory, Tier};
 use crate::story::{query, search};
 
 /// ID, name, phone number.
-pub const ROWS: [(i64, &str, Option<&str>); 7] = [
+pub const ROWS: [(i64, &str, Option<&str>); 8] = [
     (1, "José Núñez", Some("+49 (30) 123-456")),
     (2, "Jose Nunez", Some("4930123456")),
     (3, "Anna Hoffmann", Some("030 98 76 54 3")),
@@ -14,6 +14,7 @@ pub const ROWS: [(i64, &str, Option<&str>); 7] = [
     (5, "Łukasz Müller", Some("0171/5550100")),
     (6, "100% [odd] *name*", Some("+49 (0)30 123456")),
     (7, "Жанна", None),
+    (8, "Tessa Roth", Some("+49 7130 123456")),
 ];
 
 /// The rows for SQL's `VALUES`.
@@ -59,11 +60,21 @@ pub async fn told(directory: &dyn Directory, folds_itself: bool) {
         ("phone:4930123456", "1 2 6"),
         ("phone:\"+49 30 123 456\"", "1 2 6"),
         ("phone:=4930123456", "2"),
-        ("-phone:4930123456", "3 4 5 7"),
+        ("-phone:4930123456", "3 4 5 7 8"),
         ("Hoffmann, Anna", "3 4"),
         ("anna hoffmann", "3 4"),
         ("4930123457", ""),
         ("joze", ""),
+        // In a pasted text, only a whole number counts, but not whether its country code is written or stored.
+        ("Call (030) 123456 please.\nThanks", "1 2 6"),
+        ("Call +49 30 123456 please.\nThanks", "1 2 6"),
+        ("Call +1 301 234 56 please.\nThanks", ""),
+        ("Call 0171/555 0100 please.\nThanks", "5"),
+        ("Call 07130 123456 please.\nThanks", "8"),
+        ("Call 0130 123456 please.\nThanks", ""),
+        // A number is no ID because it would be one without its zeros.
+        ("Call 000 000 0008 please.\nThanks", ""),
+        ("It is number 00008.\nThanks", ""),
     ] {
         let page = search(directory, &query(text)).await;
         let mut found: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();

@@ -123,6 +123,12 @@ impl<D: Dialect> Pager<'_, D> {
                     .map(|&at| filters::has_digits::<D>(statement, &mapping.search[at], digits));
                 any_of(&any.collect::<Vec<_>>())
             }
+            PassTest::Phone { columns, number } => {
+                let any = columns
+                    .iter()
+                    .map(|&at| filters::is_phone_number::<D>(statement, &mapping.search[at], number));
+                any_of(&any.collect::<Vec<_>>())
+            }
         })
     }
 }

@@ -137,6 +137,12 @@ fn build_test_condition(mapping: &Mapping<Field>, test: &PassTest, manner: Filte
         PassTest::Digits { columns, digits } => {
             any_of(columns.iter().map(|&at| has_digits(&mapping.search[at], digits)).collect())
         }
+        PassTest::Phone { columns, number } => {
+            let is_number = |at: &usize| {
+                doc! { mapping.search[*at].name.as_str(): build_regex(number.to_whole_regex(), "") }
+            };
+            any_of(columns.iter().map(is_number).collect())
+        }
     })
 }
 
