@@ -310,6 +310,25 @@ async fn while_the_application_is_down_it_waits_and_a_refusal_is_said_and_stops_
     delivering.await.expect("it ends");
 }
 
+/// Damaging the file is no way to keep the application from learning of a session unnoticed.
+#[tokio::test]
+async fn a_damaged_message_is_discarded_on_the_record_with_its_session() {
+    let listener = Listener::start().await;
+    let mut desk = desk_with(&listener).await;
+    let (session, _) = begin(&mut desk).await;
+    desk.console.end_session(&session, EndCause::Operator).await;
+    let file = desk.home.path().join("data/outbox").join(format!("{session}.json"));
+    std::fs::write(&file, "{").expect("damaged");
+    let waiting = desk.console.waiting_messages().await;
+    assert_eq!((waiting[0].kind, waiting[0].id.as_str()), (MessageKind::Unreadable, session.as_str()));
+    desk.console.discard_message(&session).await.expect("gone");
+    assert!(!file.exists() && desk.console.waiting_messages().await.is_empty());
+    let entries = desk.console_entries().await;
+    let last = entries.last().expect("an entry");
+    let words = format!("{}: {}", last.title(), last.describe());
+    assert_eq!(words, format!("message discarded: damaged message of session {}", &session[..8]));
+}
+
 #[tokio::test]
 async fn an_application_that_has_said_yes_is_not_told_again_because_its_answer_never_ends() {
     let listener = Listener::start().await;

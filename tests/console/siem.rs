@@ -99,6 +99,7 @@ async fn each_rule_finds_what_it_is_for() {
         ConsoleEvent::GlassBroken { mode: SessionMode::ReadOnly },
         ConsoleEvent::TeamFileChanged { keys: vec!["audit.keep_days".into()], is_gone: false },
         ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Notification, session: None },
+        ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Unreadable, session: None },
         // Nobody but the ticket misses it.
         ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Summary, session: None },
     ] {
@@ -106,7 +107,7 @@ async fn each_rule_finds_what_it_is_for() {
         log.append_console_entry(&entry).await.expect("written");
     }
     expected["without_approval"] = json!(["glass_broken"]);
-    expected["record_weakened"] = json!(["team_file_changed", "message_discarded"]);
+    expected["record_weakened"] = json!(["team_file_changed", "message_discarded", "message_discarded"]);
     assert_eq!(judge_by_rules(&desk).await, expected);
 
     // From noon on a Monday to eight in the evening.

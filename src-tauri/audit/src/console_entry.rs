@@ -236,6 +236,8 @@ pub enum DiscardedMessage {
     Notification,
     /// For the ticket.
     Summary,
+    /// Either of them: its file was damaged.
+    Unreadable,
 }
 
 /// What left Understudy.
@@ -298,10 +300,15 @@ mod tests {
             (columns.clone(), any::<bool>())
                 .prop_map(|(keys, is_gone)| ConsoleEvent::TeamFileChanged { keys, is_gone }),
             (".*", ".*").prop_map(|(name, email)| ConsoleEvent::OperatorChanged { name, email }),
-            proptest::option::of(".*").prop_map(|session| ConsoleEvent::MessageDiscarded {
-                what: DiscardedMessage::Notification,
-                session,
-            }),
+            (
+                prop_oneof![
+                    Just(DiscardedMessage::Notification),
+                    Just(DiscardedMessage::Summary),
+                    Just(DiscardedMessage::Unreadable)
+                ],
+                proptest::option::of(".*")
+            )
+                .prop_map(|(what, session)| ConsoleEvent::MessageDiscarded { what, session }),
             (proptest::option::of("[0-9a-f]{64}"), columns, any::<u64>())
                 .prop_map(|(text, columns, rows)| ConsoleEvent::Searched { text, columns, rows }),
         ]

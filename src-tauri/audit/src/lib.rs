@@ -80,6 +80,7 @@ mod new_row;
 mod ocsf;
 mod open_log;
 mod open_requests;
+mod operators;
 mod owed_entries;
 pub mod reader;
 mod retention;

@@ -145,6 +145,7 @@ fn describe_console_event(event: &ConsoleEvent) -> String {
             let what = match what {
                 DiscardedMessage::Notification => "message to the application",
                 DiscardedMessage::Summary => "summary for the ticket",
+                DiscardedMessage::Unreadable => "damaged message",
             };
             what.to_owned() + &of_session(session.as_deref())
         }

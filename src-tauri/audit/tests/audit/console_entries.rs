@@ -165,6 +165,16 @@ fn one_of_each_about_the_record() -> Vec<(ConsoleEntry, [&'static str; 3])> {
             in_acme(ConsoleEvent::MessageDiscarded { what: DiscardedMessage::Summary, session: None }),
             ["message discarded", "Ada in Acme", "summary for the ticket"],
         ),
+        (
+            entry(
+                0,
+                ConsoleEvent::MessageDiscarded {
+                    what: DiscardedMessage::Unreadable,
+                    session: Some("0198c0de-1111".into()),
+                },
+            ),
+            ["message discarded", "Ada", "damaged message of session 0198c0de"],
+        ),
     ]
 }
 

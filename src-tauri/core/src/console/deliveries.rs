@@ -61,13 +61,21 @@ impl Console {
     }
 
     async fn record_discard(&self, message: &OutgoingMessage) -> Result<()> {
+        let session = Some(message.id.clone());
         let (what, session) = match message.content {
             MessageContent::Summary { .. } => (DiscardedMessage::Summary, None),
-            MessageContent::Notification { .. } => (DiscardedMessage::Notification, Some(message.id.clone())),
-            // Nobody can tell what it was, and it is told in no other way.
-            MessageContent::Unreadable => return Ok(()),
+            MessageContent::Notification { .. } => (DiscardedMessage::Notification, session),
+            // A message about a session has its ID, whatever became of its file.
+            MessageContent::Unreadable => {
+                let course = self.audit.find_course(&message.id).await?;
+                (DiscardedMessage::Unreadable, session.filter(|_| course.is_some()))
+            }
         };
-        let entry = self.entry_about(&message.connection, ConsoleEvent::MessageDiscarded { what, session });
+        let event = ConsoleEvent::MessageDiscarded { what, session };
+        let entry = match message.content {
+            MessageContent::Unreadable => self.new_entry(event),
+            _ => self.entry_about(&message.connection, event),
+        };
         self.record_first(entry, "The message stays in the outbox").await
     }
 
