@@ -24,7 +24,8 @@ use crate::{CONSOLE, notification};
 
 /// Passes the core's notices on to the windows as events.
 pub async fn pass_on(app: AppHandle, mut notices: Receiver<Notice>) {
-    let now = async || app.state::<Arc<Console>>().current_notices().await;
+    let console = Arc::clone(&app.state::<Arc<Console>>());
+    let now = || console.current_notices();
     while let Some(heard) = notice::receive_notices(&mut notices, now).await {
         for told in heard {
             if let Err(error) = forward_notice(&app, told) {

@@ -25,11 +25,13 @@ use understudy_core::audit::{AuditLog, ConsoleEntry, ConsoleEvent, Entry, Event,
 use understudy_core::audit_feed::{AuditFeeds, FeedState, read_acknowledged_by_all, store_secret};
 use understudy_core::clock::Clock;
 use understudy_core::connection::Environment;
+use understudy_core::home::Home;
 use understudy_core::team::{TeamAuditConfig, parse_team_file};
 use understudy_core::vault::Vault;
-use understudy_test_support::wait::PATIENCE;
+use understudy_test_support::wait::{PATIENCE, until as until_true};
 
 use crate::arrivals::Arrivals;
+use crate::test_console::Desk;
 
 /// Both are canaries: they turn up nowhere but in the keyring, and the second in requests.
 const SIGNING: &str = "whsec_Y2FuYXJ5LXNpZ25pbmctNGYxYi1zaWduaW5nLWNhbmFyeQ==";
@@ -370,6 +372,26 @@ async fn a_log_that_was_put_back_is_not_sent_on() {
     assert!(fault.message.contains("an older copy was put back") && state.next_at.is_none(), "{fault:?}");
     let ids: Vec<i64> = system.arrived.all().iter().flat_map(Arrived::entries).map(|(id, _)| id).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
+}
+
+/// Whoever takes a system out of the team file can't keep it from learning of that.
+#[tokio::test]
+async fn a_system_that_the_team_file_no_longer_names_is_told_so() {
+    let system = System::start().await;
+    let webhook = system.webhook();
+    let desk = Desk::in_team_with(webhook.trim_start_matches("[audit]\n"), "Ada", |text| text).await;
+    let config = parse_team_file("team.toml", &webhook).expect("valid").audit.expect("there");
+    store_secret(&config, &desk.vault, "audit_webhook", SIGNING.to_owned().into()).await.expect("stored");
+    desk.console.load_connections();
+    let home = Home::in_folder(desk.home.path());
+    std::fs::write(home.own_team_file(), "[audit]\nkeep_days = 1\n").expect("written");
+    desk.console.load_connections();
+    let is_told = |arrived: &Arrived| {
+        arrived.entries().iter().any(|(_, line)| line.contains("\"event\":\"team_file_changed\""))
+    };
+    until_true("the system to be told", async || Ok(system.arrived.all().iter().any(is_told).then_some(())))
+        .await
+        .expect("it is told");
 }
 
 #[tokio::test]

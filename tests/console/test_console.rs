@@ -168,6 +168,13 @@ impl Desk {
         Self::with_connection(|text| text).await
     }
 
+    /// Another console in the same home, as at the next start.
+    pub async fn open_again(&self) -> Arc<Console> {
+        let (home, browser) = (Home::in_folder(self.home.path()), Arc::clone(&self.browser) as _);
+        let opened = Console::open(home, self.vault.clone(), browser, Notices::default(), self.clock.clone());
+        opened.await.expect("the console opens")
+    }
+
     pub async fn set_token(&self, value: &str) {
         self.keep("admin_token", value).await;
     }

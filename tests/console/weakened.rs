@@ -86,3 +86,41 @@ async fn an_operator_with_another_name_is_recorded_by_the_former_one() {
         ("Kim".into(), "now Lou, kim@example.org".into())
     );
 }
+
+/// The settings are a file, which Understudy need not be there to change.
+#[tokio::test]
+async fn another_name_in_the_settings_file_is_recorded_at_the_next_start_once() {
+    let desk = Desk::new().await;
+    let named = Settings { operator_name: "Kim".into(), ..desk.console.settings() };
+    desk.console.save_settings(named.clone()).expect("saved");
+    said(&desk, "operator_changed", 1).await;
+    let home = Home::in_folder(desk.home.path());
+    // The entry about the new name is the last one, and has the former one.
+    desk.open_again().await;
+    Settings { operator_name: "Lou".into(), ..named }.save(&home).expect("written");
+    for _ in 0..2 {
+        desk.open_again().await;
+        assert_eq!(said(&desk, "operator_changed", 2).await, ["now Kim", "now Lou"]);
+    }
+    let entries = desk.console_entries().await;
+    let by: Vec<String> = entries
+        .iter()
+        .filter(|one| one.text("event") == "operator_changed")
+        .map(|one| one.text("operator_name"))
+        .collect();
+    assert_eq!(by, ["", "Kim"]);
+}
+
+/// Without it, nothing would be a change.
+#[tokio::test]
+async fn what_was_known_of_the_files_cannot_be_removed_unseen() {
+    let desk = Desk::new().await;
+    let home = Home::in_folder(desk.home.path());
+    std::fs::remove_file(home.known_connections_file().expect("a path")).expect("removed");
+    write_team_file(desk.home.path(), "[audit]\nkeep_days = 1\n");
+    desk.open_again().await;
+    assert_eq!(said(&desk, "team_file_changed", 1).await, ["audit.keep_days"]);
+    assert_eq!(said(&desk, "connection_added", 1).await.len(), 1);
+    desk.open_again().await;
+    assert_eq!(said(&desk, "team_file_changed", 1).await, ["audit.keep_days"]);
+}

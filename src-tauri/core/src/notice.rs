@@ -161,9 +161,9 @@ impl Notices {
 
 /// The next notices; `None` once the stream has ended. A listener that was too slow gets the current state from `now`
 /// in place of what it missed.
-pub async fn receive_notices(
+pub async fn receive_notices<F: Future<Output = Vec<Notice>>>(
     notices: &mut Receiver<Notice>,
-    now: impl AsyncFn() -> Vec<Notice>,
+    now: impl Fn() -> F,
 ) -> Option<Vec<Notice>> {
     match notices.recv().await {
         Ok(notice) => Some(vec![notice]),
@@ -188,7 +188,7 @@ mod tests {
         for _ in 0..300 {
             notices.send(Notice::Toast(Toast::success("said")));
         }
-        let now = async || vec![Notice::Sessions(Vec::new())];
+        let now = || async { vec![Notice::Sessions(Vec::new())] };
         let heard = receive_notices(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Sessions(sessions)] if sessions.is_empty()), "{heard:?}");
         // Later notices arrive as usual.

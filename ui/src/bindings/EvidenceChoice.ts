@@ -15,8 +15,8 @@ requests: number[],
 /**
  * The places of the messages that were not dropped, from 0.
  */
-messages: number[], 
+messages: Array<number>, 
 /**
  * The places of the pages that were not dropped, from 0.
  */
-pages: number[], };
+pages: Array<number>, };

@@ -16,7 +16,9 @@ mod webhook;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +132,15 @@ impl AuditFeeds {
     /// Tries again now, whatever the last answer was.
     pub fn retry(&self) {
         self.retry.send_modify(|times| *times += 1);
+    }
+
+    /// Sends what is still waiting, for at most `limit`, and then stops. `latest`: the number of the log's last entry.
+    pub async fn finish(&self, latest: i64, limit: Duration) {
+        let arrive = self.watch_states().into_iter().map(|mut state| async move {
+            let _ = state.wait_for(|state| state.acknowledged >= latest || state.fault.is_some()).await;
+        });
+        let _ = tokio::time::timeout(limit, join_all(arrive)).await;
+        self.stop().await;
     }
 
     /// Returns once nothing is sent any more.

@@ -32,7 +32,8 @@ impl Console {
         }
         let team = self.team_text();
         let texts = loaded.iter().map(|connection| (connection.id.as_str(), &*connection.text));
-        let texts = texts.chain(team.iter().flatten().map(|text| (TEAM, text.as_str())));
+        let team_text = team.as_ref().ok().map(|text| (TEAM, text.as_deref().unwrap_or_default()));
+        let texts = texts.chain(team_text);
         let mut unreadable: Vec<&str> = problems.iter().map(|problem| problem.id.as_str()).collect();
         unreadable.extend(team.is_err().then_some(TEAM));
         let file_changes = known.compare_files(texts, &unreadable);
@@ -63,7 +64,7 @@ impl Console {
             self.directories.release_directory(&id);
         }
         self.record_file_changes(file_changes, &before);
-        self.finish_replaced_log();
+        self.finish_replaced_destinations();
         self.assign_positions();
         let list = self.connection_list();
         if tell {

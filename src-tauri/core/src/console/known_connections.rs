@@ -10,6 +10,7 @@ use understudy_files::regular_file;
 
 use crate::error::{Error, Result};
 use crate::home;
+use crate::team::TEAM;
 
 /// The size limit of the file, in bytes; a hundred connections take less.
 const MOST_BYTES: u64 = 4 << 20;
@@ -45,20 +46,24 @@ pub(super) struct KnownConnections {
     known: Option<KnownFiles>,
 }
 
+/// By ID; of a team file that is not there, no keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownFiles(BTreeMap<String, KeyHashes>);
 
 impl KnownConnections {
-    /// Reads what an earlier run knew.
-    pub(super) fn load(path: PathBuf) -> Self {
+    /// Reads what an earlier run knew. `had_runs`: there was one, so if its file is gone or damaged, all that is there now
+    /// is told as new: otherwise, whoever removes the file could change anything unseen.
+    pub(super) fn load(path: PathBuf, had_runs: bool) -> Self {
         let known = path.exists().then(|| read_known(&path)).and_then(|read| {
             read.inspect_err(|error| tracing::warn!("what was known of the connection files: {error:#}")).ok()
         });
-        Self { path, known }
+        let nothing = || KnownFiles(BTreeMap::from([(TEAM.to_owned(), KeyHashes::new())]));
+        Self { path, known: known.or_else(|| had_runs.then(nothing)) }
     }
 
-    /// Compares the files with what was known, and remembers them. `now`: the ID and the text of each. Of a file that can't
-    /// be read, whose ID is in `unreadable`, only what it was is known, until it can be read again.
+    /// Compares the files with what was known, and remembers them. `now`: the ID and the text of each; of a team file that
+    /// is not there, no text. Of a file that can't be read, whose ID is in `unreadable`, only what it was is known, until
+    /// it can be read again.
     pub(super) fn compare_files<'a>(
         &mut self,
         now: impl Iterator<Item = (&'a str, &'a str)>,
@@ -78,9 +83,13 @@ impl KnownConnections {
         };
         for (id, keys) in &known {
             match before.as_ref().and_then(|before| before.0.get(id)) {
-                None if before.is_some() => tell(id, FileChangeKind::Added, &nothing, keys),
+                // An earlier version knew nothing of the team file: it may have been there all the time.
+                None if before.is_some() && id != TEAM => tell(id, FileChangeKind::Added, &nothing, keys),
                 None => {}
                 Some(earlier) if earlier == keys => {}
+                Some(earlier) if id == TEAM && keys.is_empty() => {
+                    tell(id, FileChangeKind::Removed, earlier, keys);
+                }
                 Some(earlier) => tell(id, FileChangeKind::Changed, earlier, keys),
             }
         }
@@ -173,11 +182,11 @@ mod tests {
     fn what_has_changed_is_named_by_its_keys_once_and_in_a_later_run_too() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("known.json");
-        let mut known = KnownConnections::load(path.clone());
+        let mut known = KnownConnections::load(path.clone(), false);
         assert_eq!(compare(&mut known, &[("acme", TEXT)]), [], "nothing was known");
         assert_eq!(compare(&mut known, &[("acme", &TEXT.replace("a comment", "another"))]), []);
 
-        let mut later = KnownConnections::load(path.clone());
+        let mut later = KnownConnections::load(path.clone(), false);
         let text = TEXT.replace("'Acme'", "'Acme 2'").replace("'/b'", "'/c'") + "expect = 200\n";
         let keys = ["name", "sign_in.steps[1].expect", "sign_in.steps[1].url"];
         let now = [("acme", text.as_str()), ("other", TEXT)];
@@ -196,7 +205,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_for_a_while_has_changed_and_not_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let mut known = KnownConnections::load(dir.path().join("known.json"));
+        let mut known = KnownConnections::load(dir.path().join("known.json"), false);
         compare(&mut known, &[("broken", TEXT)]);
         assert_eq!(compare(&mut known, &[]), []);
         let repaired = TEXT.replace("Acme", "Shop");
@@ -209,9 +218,47 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("known.json");
         std::fs::write(&path, "{").unwrap();
-        let mut known = KnownConnections::load(path.clone());
+        let mut known = KnownConnections::load(path.clone(), false);
         assert_eq!(compare(&mut known, &[("acme", TEXT)]), []);
         let removed = change("acme", FileChangeKind::Removed, &ALL_KEYS);
-        assert_eq!(compare(&mut KnownConnections::load(path), &[]), [removed]);
+        assert_eq!(compare(&mut KnownConnections::load(path, false), &[]), [removed]);
+    }
+
+    #[test]
+    fn what_an_earlier_run_knew_cannot_be_lost_unseen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known.json");
+        let now = [("acme", TEXT), (TEAM, "[audit]\nkeep_days = 1")];
+        let all = [
+            change("acme", FileChangeKind::Added, &ALL_KEYS),
+            change(TEAM, FileChangeKind::Changed, &["audit.keep_days"]),
+        ];
+        for damage in [None, Some("{")] {
+            damage.inspect(|text| std::fs::write(&path, text).unwrap());
+            let told = compare(&mut KnownConnections::load(path.clone(), true), &now);
+            assert_eq!(told, all);
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_team_file_is_no_change_where_an_earlier_version_did_not_know_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known.json");
+        compare(&mut KnownConnections::load(path.clone(), false), &[("acme", TEXT)]);
+        let keys = |days| format!("[audit]\nkeep_days = {days}");
+        let mut known = KnownConnections::load(path, true);
+        assert_eq!(compare(&mut known, &[("acme", TEXT), (TEAM, &keys(1))]), []);
+        let changed = |kind| [change(TEAM, kind, &["audit.keep_days"])];
+        assert_eq!(
+            compare(&mut known, &[("acme", TEXT), (TEAM, &keys(2))]),
+            changed(FileChangeKind::Changed)
+        );
+        assert_eq!(compare(&mut known, &[("acme", TEXT), (TEAM, "")]), changed(FileChangeKind::Removed));
+        assert_eq!(compare(&mut known, &[("acme", TEXT), (TEAM, "")]), []);
+        assert_eq!(
+            compare(&mut known, &[("acme", TEXT), (TEAM, &keys(2))]),
+            changed(FileChangeKind::Changed)
+        );
     }
 }

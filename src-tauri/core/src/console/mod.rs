@@ -130,7 +130,8 @@ impl Console {
         let outbox = Arc::new(Outbox::new(&home));
         outbox.complete_notifications(&audit).await;
         let own_log = audit.id().await?;
-        let known = home.known_connections_file()?;
+        let former = audit.find_last_operator(&settings.operator()).await?;
+        let known = KnownConnections::load(home.known_connections_file()?, former.is_some());
         waiting.extend(Toast::after_crash(&lost).map(Notice::Toast));
         let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
             impersonations: Impersonations::new(
@@ -156,7 +157,7 @@ impl Console {
             home,
             connections: RwLock::default(),
             problems: RwLock::default(),
-            loading: Mutex::new(KnownConnections::load(known)),
+            loading: Mutex::new(known),
             changing: Mutex::default(),
             directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
@@ -182,6 +183,7 @@ impl Console {
             clock,
         });
         Self::keep_checkpoints(&console);
+        console.record_former_operator(former).await;
         console.record(console.new_entry(ConsoleEvent::Started)).await;
         console.load_connections();
         console.resume_requests().await?;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::Console;
 use crate::arrangement::{Arrangement, load_arrangement, save_arrangement};
-use crate::audit::{ConsoleEvent, OperatorIdentity};
+use crate::audit::{ConsoleEntry, ConsoleEvent, OperatorIdentity};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -24,11 +24,20 @@ impl Console {
         self.settings_are_faulty.store(false, Ordering::SeqCst);
         let (before, now) = (self.operator(), settings.operator());
         if before != now {
-            let OperatorIdentity { operator_name: name, operator_email: email, .. } = now;
-            self.record_soon(vec![self.new_entry(ConsoleEvent::OperatorChanged { name, email })]);
+            self.record_soon(vec![self.new_entry(to_operator_change(now))]);
         }
         *self.settings.write() = settings.clone();
         Ok(settings)
+    }
+
+    /// Records that the settings have another name than the last entry of this account, if they do: the file can be
+    /// changed without Understudy. `former`: the operator of that entry.
+    pub(super) async fn record_former_operator(&self, former: Option<OperatorIdentity>) {
+        let now = self.operator();
+        if let Some(former) = former.filter(|former| *former != now) {
+            let entry = ConsoleEntry::new(self.clock.now_ms(), former, to_operator_change(now));
+            self.record(entry).await;
+        }
     }
 
     /// Writes the saved settings to a file that another computer can use as its `settings.toml`. They hold no secret.
@@ -61,4 +70,8 @@ impl Console {
         *self.settings.write() = settings;
         saved
     }
+}
+
+fn to_operator_change(now: OperatorIdentity) -> ConsoleEvent {
+    ConsoleEvent::OperatorChanged { name: now.operator_name, email: now.operator_email }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -24,11 +25,12 @@ struct TeamInUse {
     /// The log until now, which is still to be told that it is no longer the team's.
     replaced: Option<Arc<TeamLog>>,
     feeds: Option<Arc<AuditFeeds>>,
+    replaced_feeds: Option<Arc<AuditFeeds>>,
 }
 
 impl Default for TeamInUse {
     fn default() -> Self {
-        Self { team: Ok(None), log: None, replaced: None, feeds: None }
+        Self { team: Ok(None), log: None, replaced: None, feeds: None, replaced_feeds: None }
     }
 }
 
@@ -57,23 +59,24 @@ impl Console {
         if let Ok(team) = &team
             && Handle::try_current().is_ok()
         {
-            self.load_feeds(&mut current.feeds, team.as_ref().and_then(|team| team.file.audit.as_ref()));
+            self.load_feeds(&mut current, team.as_ref().and_then(|team| team.file.audit.as_ref()));
         }
         current.team = team;
         problem
     }
 
     /// Begins to send the log's entries to the team's systems, unless it does already.
-    fn load_feeds(&self, current: &mut Option<Arc<AuditFeeds>>, wanted: Option<&TeamAuditConfig>) {
+    fn load_feeds(&self, current: &mut TeamInUse, wanted: Option<&TeamAuditConfig>) {
         let systems = |audit: &TeamAuditConfig| (audit.webhook.clone(), audit.otlp.clone());
         let wanted = wanted.filter(|audit| systems(audit) != (None, None));
-        if current.as_ref().map(|feeds| systems(feeds.config())) == wanted.map(systems) {
+        if current.feeds.as_ref().map(|feeds| systems(feeds.config())) == wanted.map(systems) {
             return;
         }
         let folder = self.home.feeds_dir();
-        *current =
+        let feeds =
             wanted.map(|audit| AuditFeeds::start(audit, &self.audit, &self.vault, &self.clock, &folder));
-        for mut state in current.iter().flat_map(|feeds| feeds.watch_states()) {
+        current.replaced_feeds = std::mem::replace(&mut current.feeds, feeds);
+        for mut state in current.feeds.iter().flat_map(|feeds| feeds.watch_states()) {
             let outbox = Arc::clone(&self.outbox);
             // What waits is told together with the messages that wait.
             tokio::spawn(async move {
@@ -141,15 +144,25 @@ impl Console {
         current.team.as_ref().map(|team| team.as_ref().map(|team| team.text.clone())).map_err(Error::clone)
     }
 
-    /// Gives the log that the team file named before what has been written until now: with that, whoever reads it there
-    /// knows why no more comes.
-    pub(super) fn finish_replaced_log(&self) {
+    /// Gives the database and the systems that the team file named before what has been written until now: with that,
+    /// whoever reads it there knows why no more comes.
+    pub(super) fn finish_replaced_destinations(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let Some(replaced) = self.team.0.lock().replaced.take() else { return };
+        let (log, feeds) = {
+            let mut current = self.team.0.lock();
+            (current.replaced.take(), current.replaced_feeds.take())
+        };
+        if log.is_none() && feeds.is_none() {
+            return;
+        }
         let (impersonations, audit) = (Arc::clone(&self.impersonations), self.audit.clone());
         runtime.spawn(async move {
             impersonations.write_owed_entries().await;
-            replaced.finish(audit.latest_number(), CLOSE_LIMIT).await;
+            let latest = audit.latest_number();
+            let finish_log = OptionFuture::from(log.as_ref().map(|log| log.finish(latest, CLOSE_LIMIT)));
+            let finish_feeds =
+                OptionFuture::from(feeds.as_ref().map(|feeds| feeds.finish(latest, CLOSE_LIMIT)));
+            tokio::join!(finish_log, finish_feeds);
         });
     }
 
