@@ -1,6 +1,6 @@
 //! Whether the database is set up for the team's log, and whether its role can do no more than insert and read.
 
-use sqlx::Row;
+use sqlx::{PgConnection, Row};
 
 use super::database::TeamDatabase;
 use crate::error::Result;
@@ -60,9 +60,18 @@ const RUN_SETUP: &str = "Ask the database's administrator to run what `understud
 ///
 /// Fails if the database cannot be asked.
 pub async fn find_faults(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+    let mut connection = database.pool().acquire().await.map_err(|error| database.explain(error))?;
+    find_faults_over(database, &mut connection).await
+}
+
+/// The same, over one connection: a server that restarts has enough to do with one from each console.
+pub(super) async fn find_faults_over(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+) -> Result<Vec<SetupFault>> {
     let explain = |error| database.explain(error);
     let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
-        .fetch_one(database.pool())
+        .fetch_one(&mut *connection)
         .await
         .map_err(explain)?;
     if version < 140_000 {
@@ -75,24 +84,27 @@ pub async fn find_faults(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
         "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'understudy' AND c.relname = 'entries' AND c.relkind IN ('r', 'p'))",
     )
-    .fetch_one(database.pool())
+    .fetch_one(&mut *connection)
     .await
     .map_err(explain)?;
     if !is_there {
         return Ok(vec![SetupFault::new("it has no table understudy.entries.", RUN_SETUP)]);
     }
-    let mut faults = find_missing_rights(database).await?;
-    faults.extend(find_missing_parts(database).await?);
-    faults.extend(find_excessive_rights(database).await?);
+    let mut faults = find_missing_rights(database, connection).await?;
+    faults.extend(find_missing_parts(database, connection).await?);
+    faults.extend(find_excessive_rights(database, connection).await?);
     // Until PostgreSQL 15, only superusers could.
     if version >= 150_000 {
-        faults.extend(find_ways_around_checks(database).await?);
+        faults.extend(find_ways_around_checks(database, connection).await?);
     }
     faults.sort_by_key(|fault| !fault.is_serious);
     Ok(faults)
 }
 
-async fn find_missing_rights(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+async fn find_missing_rights(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+) -> Result<Vec<SetupFault>> {
     let missing: Vec<String> = sqlx::query_scalar(
         "SELECT said FROM (VALUES
              ('use the schema understudy', has_schema_privilege('understudy', 'USAGE')),
@@ -106,7 +118,7 @@ async fn find_missing_rights(database: &TeamDatabase) -> Result<Vec<SetupFault>>
                      ('log', 'id', 'hash', 'previous_id', 'previous_hash', 'line', 'gap_after_id', 'gap_after_hash')))
          ) AS needs (said, has) WHERE has IS NOT TRUE",
     )
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await
     .map_err(|error| database.explain(error))?;
     let to_fault = |right: String| SetupFault::new(format!("its role may not {right}."), RUN_SETUP);
@@ -114,7 +126,10 @@ async fn find_missing_rights(database: &TeamDatabase) -> Result<Vec<SetupFault>>
 }
 
 /// Without them, the database would let in what is no chain.
-async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+async fn find_missing_parts(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+) -> Result<Vec<SetupFault>> {
     const TABLE: &str = "(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                           WHERE n.nspname = 'understudy' AND c.relname = 'entries')";
     let parts: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
@@ -126,7 +141,7 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
          UNION ALL SELECT 'off' FROM pg_trigger WHERE tgrelid = {TABLE} AND tgisinternal AND tgenabled NOT IN ('O', 'A')"
     )))
     .bind(FORMER_INDEXES)
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await
     .map_err(|error| database.explain(error))?;
     let has = |name: &str| parts.iter().any(|part| part == name);
@@ -163,12 +178,15 @@ async fn find_missing_parts(database: &TeamDatabase) -> Result<Vec<SetupFault>> 
 }
 
 /// Whether the role may switch off the checks of its own statements, itself or as another role that it can become.
-async fn find_ways_around_checks(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+async fn find_ways_around_checks(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+) -> Result<Vec<SetupFault>> {
     let roles: Vec<String> = sqlx::query_scalar(
         "SELECT r.rolname::text FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND NOT r.rolsuper
              AND has_parameter_privilege(r.oid, 'session_replication_role', 'SET')",
     )
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await
     .map_err(|error| database.explain(error))?;
     let to_fault = |role: String| {
@@ -186,7 +204,10 @@ async fn find_ways_around_checks(database: &TeamDatabase) -> Result<Vec<SetupFau
 }
 
 /// What the role could do to the log, itself or as another role that it can become.
-async fn find_excessive_rights(database: &TeamDatabase) -> Result<Vec<SetupFault>> {
+async fn find_excessive_rights(
+    database: &TeamDatabase,
+    connection: &mut PgConnection,
+) -> Result<Vec<SetupFault>> {
     let privileges: Vec<String> = TABLE_RIGHTS
         .iter()
         .map(|(privilege, could)| {
@@ -226,7 +247,7 @@ async fn find_excessive_rights(database: &TeamDatabase) -> Result<Vec<SetupFault
          FROM found WHERE NOT EXISTS (SELECT FROM roles WHERE rolsuper AND rolname = session_user)
             OR could LIKE 'do everything%' AND role = session_user"
     )))
-    .fetch_all(database.pool())
+    .fetch_all(&mut *connection)
     .await
     .map_err(|error| database.explain(error))?;
     let read = |error: sqlx::Error| database.explain(error);

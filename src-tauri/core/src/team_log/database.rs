@@ -42,8 +42,8 @@ impl TeamDatabase {
 
     /// The same, with a connection to write over.
     pub(super) async fn open_to_write(url: &str, vault: &Vault) -> Result<(Self, PgConnection)> {
-        let (database, connection) = Self::connect_to_write(url, vault).await?;
-        let faults = checkup::find_faults(&database).await?;
+        let (database, mut connection) = Self::connect_to_write(url, vault).await?;
+        let faults = checkup::find_faults_over(&database, &mut connection).await?;
         match faults.into_iter().find(|fault| fault.is_serious) {
             None => Ok((database, connection)),
             Some(fault) => Err(Error::new(
