@@ -59,6 +59,10 @@ struct HarEntry {
     response: HarResponse,
     cache: HarCache,
     timings: HarTimings,
+    /// What the page wanted it for, in Chromium's words, whose network panel filters by them. The format leaves names with
+    /// an underscore to programs.
+    #[serde(rename = "_resourceType")]
+    resource_type: Option<&'static str>,
     comment: Option<String>,
 }
 
@@ -176,8 +180,27 @@ fn to_entry(exchange: &RecordedExchange, pageref: Option<String>) -> HarEntry {
         response: to_response(exchange),
         cache: HarCache {},
         timings,
+        resource_type: name_resource_type(&exchange.request),
         comment: describe_outcome(exchange),
     }
+}
+
+/// By its destination (<https://fetch.spec.whatwg.org/#concept-request-destination>).
+fn name_resource_type(request: &RecordedMessage) -> Option<&'static str> {
+    let (_, destination) = request.headers.iter().find(|(name, _)| name == "sec-fetch-dest")?;
+    Some(match destination.as_str() {
+        "document" | "iframe" | "frame" => "document",
+        "empty" => "fetch",
+        "script" | "worker" | "sharedworker" | "serviceworker" => "script",
+        "style" => "stylesheet",
+        "image" => "image",
+        "font" => "font",
+        "audio" | "video" => "media",
+        "track" => "texttrack",
+        "manifest" => "manifest",
+        "websocket" => "websocket",
+        _ => return None,
+    })
 }
 
 fn to_timings(exchange: &RecordedExchange) -> HarTimings {

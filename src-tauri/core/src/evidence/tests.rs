@@ -131,6 +131,7 @@ fn plant_secrets(random: &mut Random, count: u64) -> (Vec<RecordedExchange>, Ses
             ("x-csrf-token", hidden.clone()),
             ("referer", url.clone()),
             ("x-note", format!("sent for {echoed}")),
+            ("sec-fetch-dest", "empty".to_owned()),
         ];
         let response_headers = [
             ("content-type", "application/json".to_owned()),
@@ -234,6 +235,7 @@ fn a_held_back_request_and_one_without_an_answer_are_in_it() {
     assert_eq!(entries[1]["comment"], "Held back by Understudy: This session is read-only.");
     assert_eq!((&entries[1]["response"]["status"], &entries[2]["time"]), (&json!(0), &json!(0.0)));
     assert_eq!(entries[0]["startedDateTime"], "2026-11-18T11:06:40.100Z");
+    assert_eq!(entries[0]["_resourceType"], "fetch", "the filters of a network panel have it");
     assert_eq!((&har["log"]["pages"][0]["id"], &entries[2]["pageref"]), (&json!("page_1"), &json!("page_1")));
     assert_eq!(
         (&entries[0]["timings"]["wait"], &entries[0]["timings"]["receive"]),
