@@ -193,10 +193,10 @@ pub async fn verify_watched_team_log(
 
 /// What is wrong with this computer's own log, of which the team's still has what was signed.
 fn explain_own_break(missed: &LogBreak) -> String {
-    let entries = ChainGap { first: missed.after + 1, last: missed.entry };
     format!(
-        "Its {entries} are as this keyring signed them, but this computer's own log has lost them, or has other ones in \
-         their place. What was recorded here since can't follow them."
+        "Its entries up to {} are as this keyring signed them, but this computer's own log has lost some of them, or has \
+         other ones in their place. What was recorded here since can't follow them.",
+        missed.entry
     )
 }
 

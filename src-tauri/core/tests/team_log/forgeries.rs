@@ -137,7 +137,7 @@ async fn a_break_of_this_computers_log_is_named_as_such() {
         let [own] = &found.logs[..] else { panic!("{found:?}") };
         let fault = own.fault.as_deref().unwrap();
         assert!(
-            fault.starts_with("Its entries 9 to 12 are as this keyring signed them, but this"),
+            fault.starts_with("Its entries up to 12 are as this keyring signed them, but this"),
             "{fault}"
         );
     }
