@@ -24,7 +24,8 @@ const MOST_LOGS: usize = 16;
 /// ones, so of these the latest go first.
 const MOST_WITH_EVIDENCE: usize = 48;
 
-/// How long to wait for other runs of this home. Theirs take milliseconds, unless the keyring does not answer.
+/// How long to wait for other runs of this home. Theirs take milliseconds, unless the keyring does not answer. Any program
+/// can hold the lock for ever, so it is not waited for longer.
 const TURN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -113,18 +114,18 @@ pub async fn recall_logs(keeper: &dyn CheckpointKeeper) -> Result<Vec<Remembered
     serde_json::from_str(kept.expose_secret()).map_err(AuditError::internal)
 }
 
-/// What is remembered, until it is changed. No other run of this home changes it meanwhile.
+/// What is remembered, until it is changed. No other run of this home that waits for its turn changes it meanwhile.
 pub(super) struct KeyringMemory<'a> {
     keeper: &'a dyn CheckpointKeeper,
     logs: Vec<RememberedLog>,
-    /// `None` if the file system has no locks.
+    /// `None` if the file system has no locks, or if another program does not release this one.
     _turn: Option<MemoryLock>,
 }
 
 impl<'a> KeyringMemory<'a> {
     /// Waits for its turn. `log`: the log's file.
     pub(super) async fn recall(keeper: &'a dyn CheckpointKeeper, log: &Path) -> Result<Self> {
-        let turn = take_turn(log).await?;
+        let turn = take_turn(log).await;
         Ok(Self { keeper, logs: recall_logs(keeper).await?, _turn: turn })
     }
 
@@ -172,8 +173,8 @@ fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog) {
 }
 
 /// Waits until no other run of this home changes what the keyring remembers: of two that read it, change it and write
-/// it, the slower one would take back what the other one has added.
-async fn take_turn(log: &Path) -> Result<Option<MemoryLock>> {
+/// it, the slower one would take back what the other one has added. That is still better than to sign nothing any more.
+async fn take_turn(log: &Path) -> Option<MemoryLock> {
     let waited = async {
         loop {
             match run::lock_memory(log) {
@@ -186,14 +187,20 @@ async fn take_turn(log: &Path) -> Result<Option<MemoryLock>> {
             }
         }
     };
-    tokio::time::timeout(TURN, waited).await.map_err(|_| {
-        AuditError::new(AuditCode::FileFailed, "Another Understudy is waiting for the keyring, too.")
-            .with_hint("Check that the keyring answers.")
+    tokio::time::timeout(TURN, waited).await.unwrap_or_else(|_| {
+        tracing::warn!(
+            "another program has locked the keyring's memory of the audit log for {} s: it is changed without the lock",
+            TURN.as_secs()
+        );
+        None
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+
     use super::*;
 
     fn log(id: usize, path: &str, entry: i64) -> RememberedLog {
@@ -210,6 +217,36 @@ mod tests {
 
     fn found(after: i64, entry: i64) -> LogBreak {
         LogBreak { after, entry, hash: format!("hash {entry}"), at_ms: entry, found_ms: 99, told: false }
+    }
+
+    /// A keyring with one value.
+    #[derive(Default)]
+    struct OneValue(Mutex<Option<SecretString>>);
+
+    #[async_trait]
+    impl CheckpointKeeper for OneValue {
+        async fn read_kept(&self, _: &'static str) -> Result<Option<SecretString>> {
+            Ok(self.0.lock().clone())
+        }
+
+        async fn write_kept(&self, _: &'static str, value: &SecretString) -> Result<()> {
+            *self.0.lock() = Some(value.clone());
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_keeps_the_lock_delays_what_is_remembered_and_does_not_prevent_it() {
+        let (home, keyring) = (tempfile::tempdir().unwrap(), OneValue::default());
+        let file = home.path().join("audit.sqlite");
+        let kept = run::lock_memory(&file).unwrap().expect("it is free");
+        let began = tokio::time::Instant::now();
+        let memory = KeyringMemory::recall(&keyring, &file).await.unwrap();
+        assert!(began.elapsed() >= TURN, "others get their turn");
+        memory.remember(log(1, "/a", 7)).await.unwrap();
+        assert_eq!(recall_logs(&keyring).await.unwrap(), [log(1, "/a", 7)]);
+        drop(kept);
+        assert!(take_turn(&file).await.is_some());
     }
 
     /// As versions before this one wrote it.
