@@ -194,8 +194,7 @@ async fn make_checkpoint(
     let own_key = key.public_key();
     let mut before = memory.find(&log).cloned();
     if let Some(known) = &before
-        && let Some(found) =
-            find_break(&pool, known, (held.end(), &latest), &own_key, at_ms).await.map_err(read_error)?
+        && let Some(found) = find_break(&pool, known, &latest, &own_key, at_ms).await.map_err(read_error)?
     {
         tracing::error!("{}", found.to_error());
         before = Some(with_break(known, found));
@@ -261,11 +260,14 @@ async fn read_end(pool: &SqlitePool) -> sqlx::Result<(String, EntryLink)> {
 }
 
 /// What the log lacks of what the keyring remembers. Its last entry is never one that was removed because of its age, and
-/// the links of those stay. `opened_at`: the last entry before this run has written any.
+/// the links of those stay.
+///
+/// It begins after the last entry of which a signature proves that it still is what it was. Entries after that may be the
+/// ones that were signed or not: where the log ended when it was gone on with, nothing tells.
 async fn find_break(
     pool: &SqlitePool,
     known: &RememberedLog,
-    (opened_at, latest): (i64, &EntryLink),
+    latest: &EntryLink,
     own_key: &str,
     at_ms: i64,
 ) -> sqlx::Result<Option<LogBreak>> {
@@ -276,11 +278,8 @@ async fn find_break(
     if latest.number >= known.entry && hash.as_ref() == Some(&known.hash) {
         return Ok(None);
     }
-    let end = opened_at.min(latest.number);
-    let cut_after = if end < known.entry { end } else { 0 };
-    let signed = find_last_signed(pool, known, own_key).await?.min(latest.number);
     Ok(Some(LogBreak {
-        after: signed.max(cut_after),
+        after: find_last_signed(pool, known, latest, own_key).await?,
         entry: known.entry,
         hash: known.hash.clone(),
         at_ms: known.at_ms,
@@ -289,14 +288,21 @@ async fn find_break(
     }))
 }
 
-/// The last entry before the one that is remembered that still is what this keyring has signed; 0 if none is.
-async fn find_last_signed(pool: &SqlitePool, known: &RememberedLog, own_key: &str) -> sqlx::Result<i64> {
+/// The last entry before the one that is remembered that still is what this keyring has signed; 0 if none is. A link after
+/// the last entry that is there proves nothing about those before.
+async fn find_last_signed(
+    pool: &SqlitePool,
+    known: &RememberedLog,
+    latest: &EntryLink,
+    own_key: &str,
+) -> sqlx::Result<i64> {
     let fitting: Vec<(i64, i64, String, String)> = sqlx::query_as(
         "SELECT entry, at_ms, hash, signature FROM checkpoints NATURAL JOIN links
-         WHERE key = ? AND entry < ? ORDER BY entry DESC",
+         WHERE key = ? AND entry < ? AND entry <= ? ORDER BY entry DESC",
     )
     .bind(own_key)
     .bind(known.entry)
+    .bind(latest.number)
     .fetch_all(pool)
     .await?;
     let signed = fitting

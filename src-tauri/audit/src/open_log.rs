@@ -22,8 +22,6 @@ pub(super) struct OpenLog {
     path: PathBuf,
     /// The ID of the log that was opened. Another file in its place may have another one.
     id: String,
-    /// The number of its last entry then; 0 if it had none.
-    end: i64,
     open: Mutex<OpenLogState>,
 }
 
@@ -41,12 +39,10 @@ impl OpenLog {
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let pool = file::open_pool(path).await?;
         let identity = identify_file(path);
-        let (id, end) = sqlx::query_as("SELECT id, (SELECT coalesce(max(id), 0) FROM entries) FROM log")
-            .fetch_one(&pool)
-            .await
-            .map_err(super::read_error)?;
+        let id =
+            sqlx::query_scalar("SELECT id FROM log").fetch_one(&pool).await.map_err(super::read_error)?;
         let open = OpenLogState { pool, identity, was_replaced: false };
-        Ok(Self { path: path.to_owned(), id, end, open: Mutex::new(open) })
+        Ok(Self { path: path.to_owned(), id, open: Mutex::new(open) })
     }
 
     /// Where the log belongs.
@@ -57,11 +53,6 @@ impl OpenLog {
     /// The ID of the log that was opened.
     pub(super) fn id(&self) -> &str {
         &self.id
-    }
-
-    /// The number of the last entry that the log had when it was opened.
-    pub(super) fn end(&self) -> i64 {
-        self.end
     }
 
     /// The file that is at the path now. Fails if there is none: a log that disappears while sessions run must not be
