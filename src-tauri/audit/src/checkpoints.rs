@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use crate::chain::{Columns, EntryLink, from_hex, render_canonical, to_hex};
 use crate::checkpoint_keeper::CheckpointKeeper;
 use crate::error::{AuditError, Result};
-use crate::keyring_memory::{KeyringMemory, LogBreak, RememberedLog, with_break};
+use crate::keyring_memory::{KeyringMemory, RememberedLog};
+use crate::log_break::{LogBreak, add_break};
 use crate::open_log::OpenLog;
 use crate::{AuditLog, file, read_error};
 
@@ -147,8 +148,7 @@ impl AuditLog {
                 // Not the whole log: it would count as open for as long as the keyring takes.
                 let Some(held) = held.upgrade() else { return };
                 match make_checkpoint(&held, &keeper, read_time(), true).await {
-                    Ok(MadeCheckpoint { untold: Some(missed), .. }) => tell(missed.to_error()),
-                    Ok(_) => {}
+                    Ok(made) => made.untold.iter().for_each(|missed| tell(missed.to_error())),
                     Err(error) => tracing::info!("no checkpoint of the audit log now: {error:#}"),
                 }
                 drop(held);
@@ -174,8 +174,8 @@ impl AuditLog {
 struct MadeCheckpoint {
     /// `None` if there is no entry, or if the latest one has a checkpoint already.
     checkpoint: Option<Checkpoint>,
-    /// What the log lacks, if it is up to the caller to tell the operator.
-    untold: Option<LogBreak>,
+    /// What the log lacks, as far as it is up to the caller to tell the operator.
+    untold: Vec<LogBreak>,
 }
 
 /// `tells`: the caller tells the operator of what the log lacks.
@@ -193,19 +193,16 @@ async fn make_checkpoint(
     let path = display_path(held.path());
     let own_key = key.public_key();
     let mut before = memory.find(&log).cloned();
-    if let Some(known) = &before
+    if let Some(known) = &mut before
         && let Some(found) = find_break(&pool, known, &latest, &own_key, at_ms).await.map_err(read_error)?
     {
         tracing::error!("{}", found.to_error());
-        before = Some(with_break(known, found));
+        add_break(&mut known.missed, found);
     }
-    let mut untold = None;
-    if let Some(missed) = before.as_mut().and_then(|known| known.missed.as_mut())
-        && tells
-        && !missed.told
-    {
+    let mut untold = Vec::new();
+    for missed in before.iter_mut().flat_map(|known| &mut known.missed).filter(|one| tells && !one.told) {
         missed.told = true;
-        untold = Some(missed.clone());
+        untold.push(missed.clone());
     }
     let EntryLink { number: entry, hash } = latest;
     if entry == 0 {
@@ -214,7 +211,7 @@ async fn make_checkpoint(
         }
         return Ok(MadeCheckpoint { untold, ..MadeCheckpoint::default() });
     }
-    let missed = before.and_then(|known| known.missed);
+    let missed = before.map(|known| known.missed).unwrap_or_default();
     let signed: Option<i64> =
         sqlx::query_scalar("SELECT at_ms FROM checkpoints WHERE entry = ? AND hash = ? AND key = ?")
             .bind(entry)

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint_keeper::CheckpointKeeper;
-use crate::error::{AuditCode, AuditError, Result};
+use crate::error::{AuditError, Result};
+use crate::log_break::{LogBreak, read_breaks};
 use crate::run::{self, MemoryLock};
-use crate::verify::show_time;
 
 /// What the keeper keeps it under.
 const LAST: &str = "audit/checkpoints";
@@ -42,9 +42,9 @@ pub struct RememberedLog {
     pub hash: String,
     /// When the checkpoint was made: milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// What it lacked when it was gone on with, if it ever did. For good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missed: Option<LogBreak>,
+    /// What it lacked when it was gone on with, by the entries' numbers. For good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "read_breaks")]
+    pub missed: Vec<LogBreak>,
     /// Another log has taken its place since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
@@ -53,57 +53,7 @@ pub struct RememberedLog {
 impl RememberedLog {
     /// Whether it says that something happened which verification has to name.
     fn is_evidence(&self) -> bool {
-        self.missed.is_some() || self.replaced
-    }
-}
-
-/// Signed entries that a log lacked, or had others in place of, when it was gone on with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogBreak {
-    /// The last entry before them.
-    pub after: i64,
-    /// The last of them, and the hash that was signed.
-    pub entry: i64,
-    pub hash: String,
-    /// When that was signed: milliseconds since the Unix epoch.
-    pub at_ms: i64,
-    /// When it was first found that they were not there: milliseconds since the Unix epoch.
-    pub found_ms: i64,
-    /// The operator was told.
-    #[serde(default)]
-    pub told: bool,
-}
-
-impl LogBreak {
-    /// Both: from the first entry of either to the last. A break that is known already changes nothing.
-    fn merge(earlier: Option<Self>, found: Self) -> Self {
-        let Some(earlier) = earlier else { return found };
-        if earlier.after <= found.after && earlier.entry == found.entry && earlier.hash == found.hash {
-            return earlier;
-        }
-        let (after, found_ms) = (earlier.after.min(found.after), earlier.found_ms);
-        let furthest = if earlier.entry > found.entry { earlier } else { found };
-        Self { after, found_ms, told: false, ..furthest }
-    }
-
-    /// For the operator.
-    pub(super) fn to_error(&self) -> AuditError {
-        let message = match self.entry - self.after {
-            1 => format!(
-                "Entry {} of this computer's audit log is missing, or is not what was signed.",
-                self.entry
-            ),
-            _ => format!(
-                "Entries {} to {} of this computer's audit log are missing, or are not what was signed.",
-                self.after + 1,
-                self.entry
-            ),
-        };
-        AuditError::new(AuditCode::LogFailed, message).with_hint(format!(
-            "The keyring knows them from {}. The log may have been changed, or replaced by an older copy. Run `understudy \
-             audit verify`, and show what it says to whoever reviews the log.",
-            show_time(self.at_ms)
-        ))
+        !self.missed.is_empty() || self.replaced
     }
 }
 
@@ -144,11 +94,6 @@ impl<'a> KeyringMemory<'a> {
         let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
         self.keeper.write_kept(LAST, &SecretString::from(text)).await
     }
-}
-
-/// What is remembered of a log with this break, in addition to an earlier one.
-pub(super) fn with_break(before: &RememberedLog, found: LogBreak) -> RememberedLog {
-    RememberedLog { missed: Some(LogBreak::merge(before.missed.clone(), found)), ..before.clone() }
 }
 
 fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog) {
@@ -210,7 +155,7 @@ mod tests {
             entry,
             hash: format!("hash {entry}"),
             at_ms: entry,
-            missed: None,
+            missed: Vec::new(),
             replaced: false,
         }
     }
@@ -258,10 +203,24 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
     }
 
+    /// As versions before this one wrote a break: there was one.
+    #[test]
+    fn an_earlier_memory_of_a_break_is_read() {
+        let text = r#"[{"log":"log 1","path":"/a","entry":7,"hash":"hash 7","at_ms":7,"missed":{"after":3,"entry":7,
+            "hash":"hash 7","at_ms":7,"found_ms":99,"told":false}}]"#;
+        let read: Vec<RememberedLog> = serde_json::from_str(text).unwrap();
+        let broken = |missed: &[LogBreak]| [RememberedLog { missed: missed.to_vec(), ..log(1, "/a", 7) }];
+        assert_eq!(read, broken(&[found(3, 7)]));
+        for several in [broken(&read[0].missed), broken(&[found(3, 7), found(8, 9)])] {
+            let text = serde_json::to_string(&several).unwrap();
+            assert_eq!(serde_json::from_str::<Vec<RememberedLog>>(&text).unwrap(), several);
+        }
+    }
+
     #[test]
     fn what_tells_of_a_break_is_never_pushed_out_and_others_are() {
         let mut logs = Vec::new();
-        remember_in(&mut logs, with_break(&log(1, "/broken", 7), found(3, 7)));
+        remember_in(&mut logs, RememberedLog { missed: vec![found(3, 7)], ..log(1, "/broken", 7) });
         remember_in(&mut logs, log(2, "/replaced", 7));
         remember_in(&mut logs, log(3, "/other", 7));
         for id in 100..400 {
@@ -284,15 +243,5 @@ mod tests {
         assert_eq!(replaced(&logs), [("log 2".into(), false), ("log 1".into(), true)]);
         remember_in(&mut logs, log(1, "/a", 2));
         assert_eq!(replaced(&logs), [("log 1".into(), false), ("log 2".into(), true)]);
-    }
-
-    #[test]
-    fn breaks_add_up_and_a_known_one_is_told_once() {
-        let told = LogBreak { told: true, ..found(5, 9) };
-        assert_eq!(LogBreak::merge(Some(told.clone()), found(5, 9)), told);
-        assert_eq!(LogBreak::merge(Some(told.clone()), found(2, 12)), found(2, 12));
-        // The furthest is kept, and nothing of the earlier one is taken back.
-        let nearer = LogBreak { found_ms: 100, ..found(1, 4) };
-        assert_eq!(LogBreak::merge(Some(told), nearer), found(1, 9));
     }
 }

@@ -59,8 +59,8 @@
 //! Inside, `file` is the file, its format and its migrations; `open_log` handles changes to the file while it is open,
 //! `run` the other processes that write to it, `row_limits` how long an entry may be, `owed_entries` what could not be
 //! written yet, and `unfinished` what crashes left open. `chain` links the entries, `checkpoints` signs the chain,
-//! `keyring_memory` is what the keyring remembers of that, and `retention` removes what was kept for long enough, on the
-//! record.
+//! `keyring_memory` is what the keyring remembers of that, `log_break` what a log lacked of it, and `retention` removes
+//! what was kept for long enough, on the record.
 
 mod chain;
 mod checkpoint_keeper;
@@ -74,6 +74,7 @@ mod history;
 mod keyring_memory;
 pub mod lines;
 pub mod listing;
+mod log_break;
 mod log_database;
 pub mod log_query;
 mod new_row;
@@ -121,7 +122,8 @@ pub use entry::{
 };
 pub use error::{AuditCode, AuditError, Result};
 pub use history::{LatestSession, Outcome, PastSession, PastUnlock};
-pub use keyring_memory::{LogBreak, RememberedLog, recall_logs};
+pub use keyring_memory::{RememberedLog, recall_logs};
+pub use log_break::LogBreak;
 pub use log_database::LogDatabase;
 pub use ocsf::to_ocsf;
 pub use open_requests::{EndOfRequest, OpenRequest};

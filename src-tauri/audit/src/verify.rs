@@ -10,7 +10,8 @@ use crate::checkpoint_keeper::CheckpointKeeper;
 use crate::checkpoints::{self, Checkpoint};
 use crate::console_entry::ConsoleEvent;
 use crate::error::{AuditError, Result};
-use crate::keyring_memory::{LogBreak, RememberedLog, recall_logs};
+use crate::keyring_memory::{RememberedLog, recall_logs};
+use crate::log_break::LogBreak;
 use crate::reader::{EntryFilter, HashedEntry, LogReader, StoredEntry};
 use crate::retention::is_signed_removal;
 use crate::verification_progress::VerificationProgress;
@@ -201,7 +202,7 @@ pub async fn verify_watched_log(
         && let Some(gone) = memory.logs_at(path).next()
     {
         let mut faults = vec![LogFault::Gone { entry: gone.entry, at_ms: gone.at_ms }];
-        faults.extend(gone.missed.as_ref().map(LogFault::from));
+        faults.extend(gone.missed.iter().map(LogFault::from));
         return Ok(Verification {
             log: None,
             entries: 0,
@@ -449,7 +450,7 @@ async fn compare_checkpoints(
     {
         found.faults.push(fault);
     }
-    found.faults.extend(ours.and_then(|ours| ours.missed.as_ref()).map(LogFault::from));
+    found.faults.extend(ours.into_iter().flat_map(|ours| &ours.missed).map(LogFault::from));
     Ok(())
 }
 

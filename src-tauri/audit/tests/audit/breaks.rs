@@ -96,14 +96,42 @@ async fn a_log_that_went_on_is_protected_from_there_and_breaks_add_up() {
     sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
     let cut_off = LogFault::CutOff { last: 14, entry: 16, at_ms: FOUND + 1 };
     assert_eq!(verify(&desk, &vault).await.faults, [cut_off, missed(7, 12)]);
-    start_once(&desk, &vault, FOUND + 100).await;
-    let both = LogFault::Missed { first: 7, last: 16, at_ms: FOUND + 1, found_ms: FOUND };
+    start_once(&desk, &vault, FOUND + 50_000).await;
+    let both = LogFault::Missed { first: 7, last: 16, at_ms: FOUND + 1, found_ms: FOUND + 50_000 };
     assert_eq!(verify(&desk, &vault).await.faults, std::slice::from_ref(&both));
     assert_eq!(
         both.to_string(),
         "Entries 7 to 16, signed on 1970-01-01 00:00:20 UTC, were missing or other ones when the log went on: Understudy \
-         found that on 1970-01-01 00:00:20 UTC."
+         found that on 1970-01-01 00:01:10 UTC."
     );
+}
+
+#[tokio::test]
+async fn two_breaks_with_intact_entries_between_them_are_named_each_with_its_own_times() {
+    let (desk, vault) = (Desk::new(), keyring());
+    written(&desk, &vault).await;
+    let mut raw = desk.raw().await;
+    unprotect(&mut raw).await;
+    let cut = |after: i64| {
+        AssertSqlSafe(format!(
+            "DELETE FROM entries WHERE id > {after}; DELETE FROM links WHERE entry > {after};
+             DELETE FROM checkpoints WHERE entry > {after}"
+        ))
+    };
+    sqlx::raw_sql(cut(6)).execute(&mut raw).await.unwrap();
+    start_once(&desk, &vault, FOUND).await;
+    let log = desk.log().await;
+    for n in 8..=20 {
+        log.append(begun(30_000, &format!("t{n}"), "9", "why")).await.unwrap();
+        if n >= 14 {
+            log.add_checkpoint(&vault, 30_000 + n).await.unwrap().expect("a checkpoint");
+        }
+    }
+    drop(log);
+    sqlx::raw_sql(cut(14)).execute(&mut raw).await.unwrap();
+    start_once(&desk, &vault, 40_000).await;
+    let later = LogFault::Missed { first: 15, last: 20, at_ms: 30_020, found_ms: 40_000 };
+    assert_eq!(verify(&desk, &vault).await.faults, [missed(7, 12), later]);
 }
 
 #[tokio::test]
