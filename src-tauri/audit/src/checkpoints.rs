@@ -212,21 +212,33 @@ async fn make_checkpoint(
         return Ok(MadeCheckpoint { untold, ..MadeCheckpoint::default() });
     }
     let missed = before.map(|known| known.missed).unwrap_or_default();
-    let signed: Option<i64> =
-        sqlx::query_scalar("SELECT at_ms FROM checkpoints WHERE entry = ? AND hash = ? AND key = ?")
+    let signed: Option<(i64, String)> =
+        sqlx::query_as("SELECT at_ms, signature FROM checkpoints WHERE entry = ? AND hash = ? AND key = ?")
             .bind(entry)
             .bind(&hash)
             .bind(&own_key)
             .fetch_optional(&pool)
             .await
             .map_err(read_error)?;
+    let signed = signed
+        .map(|(at_ms, signature)| Checkpoint {
+            entry,
+            at_ms,
+            hash: hash.clone(),
+            key: own_key.clone(),
+            signature,
+        })
+        .filter(|checkpoint| checkpoint.is_signed(&log));
+    let signed_at = signed.as_ref().map(|checkpoint| checkpoint.at_ms);
     let checkpoint = if signed.is_some() {
         None
     } else {
         let made = key.sign(&log, entry, hash.clone(), at_ms);
-        // There may be one of an entry that was here before. It stays, as evidence.
+        // There may be one of an entry that was here before, or one that another program has put there. It stays, as
+        // evidence; the keyring remembers the entry all the same.
         sqlx::query(
-            "INSERT INTO checkpoints (entry, at_ms, hash, key, signature) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO checkpoints (entry, at_ms, hash, key, signature) SELECT ?1, ?2, ?3, ?4, ?5
+             WHERE NOT EXISTS (SELECT 1 FROM checkpoints WHERE entry = ?1 AND key = ?4)",
         )
         .bind(made.entry)
         .bind(made.at_ms)
@@ -239,7 +251,7 @@ async fn make_checkpoint(
         Some(made)
     };
     // Also if it has a checkpoint: the keyring may not have taken it then.
-    let at_ms = signed.unwrap_or(at_ms);
+    let at_ms = signed_at.unwrap_or(at_ms);
     memory.remember(RememberedLog { log, path, entry, hash, at_ms, missed, replaced: false }).await?;
     Ok(MadeCheckpoint { checkpoint, untold })
 }

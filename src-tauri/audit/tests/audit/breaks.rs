@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc;
 use understudy_audit::verify::LogFault;
-use understudy_audit::{CheckpointKeeper, ConsoleEntry, ConsoleEvent, RememberedLog};
+use understudy_audit::{CheckpointKeeper, ConsoleEntry, ConsoleEvent, RememberedLog, recall_logs};
 
 use super::chain::{TestKeyring, forge_chain, keyring, unprotect, verify, written};
 use super::*;
@@ -187,6 +187,30 @@ async fn an_older_copy_under_a_running_console_loses_what_it_does_not_have() {
     log.add_checkpoint(&vault, FOUND).await.unwrap().expect("a checkpoint at entry 12");
     assert!(log.was_replaced().await);
     assert_eq!(verify(&desk, &vault).await.faults, [missed(11, 25)], "11 and 12 are other ones");
+}
+
+/// The file takes a checkpoint from any program, also with its triggers, and also for entries to come.
+#[tokio::test]
+async fn a_forged_checkpoint_keeps_no_entry_from_being_signed_and_remembered() {
+    for is_of_that_entry in [true, false] {
+        let (desk, vault) = (Desk::new(), keyring());
+        written(&desk, &vault).await;
+        let log = desk.log().await;
+        let link = log.append(begun(9_000, "next", "7", "why")).await.unwrap();
+        let hash = if is_of_that_entry { link.hash.clone() } else { "00".repeat(32) };
+        sqlx::query(
+            "INSERT INTO checkpoints (entry, at_ms, hash, key, signature)
+             SELECT 13, 1, ?, key, signature FROM checkpoints WHERE entry = 12",
+        )
+        .bind(hash)
+        .execute(&mut desk.raw().await)
+        .await
+        .unwrap();
+        log.add_checkpoint(&vault, FOUND).await.unwrap().expect("a signature");
+        let remembered = recall_logs(&vault).await.unwrap().remove(0);
+        assert_eq!((remembered.entry, remembered.hash, remembered.at_ms), (13, link.hash, FOUND));
+        assert_eq!(verify(&desk, &vault).await.faults, [LogFault::Forged { entry: 13, at_ms: 1 }]);
+    }
 }
 
 /// Entries that were removed on the record, the last signed one among them, are no break; nor is a log that grows.
