@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::chain::{Columns, EntryLink, from_hex, render_canonical, to_hex};
 use crate::checkpoint_keeper::CheckpointKeeper;
 use crate::error::{AuditError, Result};
-use crate::keyring_memory::{KeyringMemory, RememberedLog};
+use crate::keyring_memory::{KeyringMemory, RememberedLog, no_room_error};
 use crate::log_break::{LogBreak, add_break};
 use crate::open_log::OpenLog;
 use crate::{AuditLog, file, read_error};
@@ -134,7 +134,7 @@ impl DueCheckpoint {
 impl AuditLog {
     /// Makes a checkpoint now, and whenever one is due, for as long as the log is open. That is a task of its own: no
     /// session waits for a keyring. `read_time`: milliseconds since the Unix epoch. `tell` is for the operator: the log
-    /// lacks what was signed. It is told once.
+    /// lacks what was signed, which is told once; or the keyring has no room for it, which is told once in each run.
     pub fn keep_checkpoints(
         &self,
         keeper: impl CheckpointKeeper + 'static,
@@ -143,12 +143,18 @@ impl AuditLog {
     ) {
         let mut due = self.due.0.subscribe();
         let held = Arc::downgrade(&self.held);
+        let mut is_told_of_room = false;
         tokio::spawn(async move {
             loop {
                 // Not the whole log: it would count as open for as long as the keyring takes.
                 let Some(held) = held.upgrade() else { return };
                 match make_checkpoint(&held, &keeper, read_time(), true).await {
-                    Ok(made) => made.untold.iter().for_each(|missed| tell(missed.to_error())),
+                    Ok(made) => {
+                        made.untold.iter().for_each(|missed| tell(missed.to_error()));
+                        if !made.is_remembered && !std::mem::replace(&mut is_told_of_room, true) {
+                            tell(no_room_error());
+                        }
+                    }
                     Err(error) => tracing::info!("no checkpoint of the audit log now: {error:#}"),
                 }
                 drop(held);
@@ -170,12 +176,13 @@ impl AuditLog {
     }
 }
 
-#[derive(Default)]
 struct MadeCheckpoint {
     /// `None` if there is no entry, or if the latest one has a checkpoint already.
     checkpoint: Option<Checkpoint>,
     /// What the log lacks, as far as it is up to the caller to tell the operator.
     untold: Vec<LogBreak>,
+    /// `false`: the keyring has no room for the log.
+    is_remembered: bool,
 }
 
 /// `tells`: the caller tells the operator of what the log lacks.
@@ -207,9 +214,9 @@ async fn make_checkpoint(
     let EntryLink { number: entry, hash } = latest;
     if entry == 0 {
         if let Some(known) = before {
-            memory.remember(known).await?;
+            memory.remember(known, at_ms).await?;
         }
-        return Ok(MadeCheckpoint { untold, ..MadeCheckpoint::default() });
+        return Ok(MadeCheckpoint { checkpoint: None, untold, is_remembered: true });
     }
     let missed = before.map(|known| known.missed).unwrap_or_default();
     let signed: Option<(i64, String)> =
@@ -251,9 +258,13 @@ async fn make_checkpoint(
         Some(made)
     };
     // Also if it has a checkpoint: the keyring may not have taken it then.
-    let at_ms = signed_at.unwrap_or(at_ms);
-    memory.remember(RememberedLog { log, path, entry, hash, at_ms, missed, replaced: false }).await?;
-    Ok(MadeCheckpoint { checkpoint, untold })
+    let signed_at = signed_at.unwrap_or(at_ms);
+    let latest = RememberedLog { log, path, entry, hash, at_ms: signed_at, missed, replaced: false };
+    let is_remembered = memory.remember(latest, at_ms).await?;
+    if !is_remembered {
+        tracing::error!("{}", no_room_error());
+    }
+    Ok(MadeCheckpoint { checkpoint, untold, is_remembered })
 }
 
 /// The log's ID and its last entry; number 0 if it has none. A link that is left says nothing about its entry.

@@ -9,20 +9,28 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::chain::from_hex;
 use crate::checkpoint_keeper::CheckpointKeeper;
-use crate::error::{AuditError, Result};
+use crate::error::{AuditCode, AuditError, Result};
 use crate::log_break::{LogBreak, read_breaks};
 use crate::run::{self, MemoryLock};
 
 /// What the keeper keeps it under.
 const LAST: &str = "audit/checkpoints";
 
-/// The most logs that are remembered although all is well with them; those that were written to last.
-const MOST_LOGS: usize = 16;
+/// The most logs that are remembered. None is pushed out by a new one: whoever can begin logs could make the keyring forget
+/// another one, cut that off, and have what is left signed as a genuine log.
+const MOST_LOGS: usize = 24;
 
-/// The most logs besides: those that lacked something or were replaced. Whoever wants to push one out can only add later
-/// ones, so of these the latest go first.
-const MOST_WITH_EVIDENCE: usize = 48;
+/// The most of them in one place, so that logs that take each other's place are not all that is remembered.
+const MOST_IN_ONE_PLACE: usize = 6;
+
+/// How old the last checkpoint of a log is that can be forgotten, if nothing happened to the log.
+const FORGETTABLE_AFTER_MS: i64 = 183 * 24 * 60 * 60 * 1_000;
+
+/// The most that is kept of a log besides its breaks, in bytes. What stands in a file must not make all of it together
+/// too long for a keyring, for then nothing could be remembered any more.
+const MOST_BYTES: usize = 800;
 
 /// How long to wait for other runs of this home. Theirs take milliseconds, unless the keyring does not answer. Any program
 /// can hold the lock for ever, so it is not waited for longer.
@@ -84,37 +92,74 @@ impl<'a> KeyringMemory<'a> {
         self.logs.iter().find(|one| one.log == log)
     }
 
-    /// Remembers where a log is now.
-    pub(super) async fn remember(self, latest: RememberedLog) -> Result<()> {
+    /// Remembers where a log is now, if there is room for it; returns whether there is.
+    pub(super) async fn remember(self, latest: RememberedLog, now_ms: i64) -> Result<bool> {
         let mut logs = self.logs.clone();
-        remember_in(&mut logs, latest);
-        if logs == self.logs {
-            return Ok(());
+        let is_remembered = remember_in(&mut logs, latest, now_ms);
+        if logs != self.logs {
+            let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
+            self.keeper.write_kept(LAST, &SecretString::from(text)).await?;
         }
-        let text = serde_json::to_string(&logs).map_err(AuditError::internal)?;
-        self.keeper.write_kept(LAST, &SecretString::from(text)).await
+        Ok(is_remembered)
     }
 }
 
-fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog) {
-    logs.retain(|one| one.log != latest.log);
-    for other in logs.iter_mut().filter(|one| one.path == latest.path) {
+/// For the operator: there is no room for the log.
+pub(super) fn no_room_error() -> AuditError {
+    AuditError::new(
+        AuditCode::LogFailed,
+        "The keyring has no room to remember this computer's audit log, so it would not be noticed if entries were cut off \
+         at its end.",
+    )
+    .with_hint(
+        "Many audit logs were begun under this account, and the keyring forgets none of them for a new one. Ask the person \
+         who reviews the log how that came about. Until then, keep the last hash that `understudy audit verify` prints in \
+         another place.",
+    )
+}
+
+/// Returns whether there is room for it. What is remembered already stays, whatever comes.
+fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog, now_ms: i64) -> bool {
+    for other in logs.iter_mut().filter(|one| one.path == latest.path && one.log != latest.log) {
         other.replaced = true;
     }
-    let evidence = logs.iter().filter(|one| one.is_evidence()).count();
-    let (mut excess, mut room) = (evidence.saturating_sub(MOST_WITH_EVIDENCE), MOST_LOGS - 1);
-    logs.retain(|one| {
-        if one.is_evidence() {
-            let stays = excess == 0;
-            excess = excess.saturating_sub(1);
-            stays
-        } else {
-            let stays = room > 0;
-            room = room.saturating_sub(1);
-            stays
+    let known = logs.iter().position(|one| one.log == latest.log);
+    let has_room = is_short(&latest) && (known.is_some() || make_room(logs, &latest.path, now_ms));
+    if has_room {
+        if let Some(at) = known {
+            logs.remove(at);
         }
-    });
-    logs.insert(0, RememberedLog { replaced: false, ..latest });
+        logs.insert(0, RememberedLog { replaced: false, ..latest });
+    } else if let Some(at) = known {
+        logs[at].missed = latest.missed;
+    }
+    has_room
+}
+
+/// Makes room for a new log at `path`.
+fn make_room(logs: &mut Vec<RememberedLog>, path: &str, now_ms: i64) -> bool {
+    if logs.iter().filter(|one| one.path == path).count() >= MOST_IN_ONE_PLACE {
+        return false;
+    }
+    while logs.len() >= MOST_LOGS {
+        let oldest = logs
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| !one.is_evidence() && now_ms.saturating_sub(one.at_ms) > FORGETTABLE_AFTER_MS)
+            .min_by_key(|(_, one)| one.at_ms);
+        match oldest {
+            Some((at, _)) => drop(logs.remove(at)),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Whether what is kept of the log has the usual size.
+fn is_short(one: &RememberedLog) -> bool {
+    let is_hash = from_hex(&one.hash).is_some_and(|hash| hash.len() == 32);
+    let text = serde_json::to_string(&RememberedLog { missed: Vec::new(), ..one.clone() });
+    is_hash && text.is_ok_and(|text| text.len() <= MOST_BYTES)
 }
 
 /// Waits until no other run of this home changes what the keyring remembers: of two that read it, change it and write
@@ -153,15 +198,19 @@ mod tests {
             log: format!("log {id}"),
             path: path.into(),
             entry,
-            hash: format!("hash {entry}"),
+            hash: hash(entry),
             at_ms: entry,
             missed: Vec::new(),
             replaced: false,
         }
     }
 
+    fn hash(entry: i64) -> String {
+        format!("{entry:064x}")
+    }
+
     fn found(after: i64, entry: i64) -> LogBreak {
-        LogBreak { after, entry, hash: format!("hash {entry}"), at_ms: entry, found_ms: 99, told: false }
+        LogBreak { after, entry, hash: hash(entry), at_ms: entry, found_ms: 99, told: false }
     }
 
     /// A keyring with one value.
@@ -188,7 +237,7 @@ mod tests {
         let began = tokio::time::Instant::now();
         let memory = KeyringMemory::recall(&keyring, &file).await.unwrap();
         assert!(began.elapsed() >= TURN, "others get their turn");
-        memory.remember(log(1, "/a", 7)).await.unwrap();
+        assert!(memory.remember(log(1, "/a", 7), NOW).await.unwrap());
         assert_eq!(recall_logs(&keyring).await.unwrap(), [log(1, "/a", 7)]);
         drop(kept);
         assert!(take_turn(&file).await.is_some());
@@ -197,8 +246,9 @@ mod tests {
     /// As versions before this one wrote it.
     #[test]
     fn an_earlier_memory_is_read_and_one_without_a_break_is_written_as_before() {
-        let text = r#"[{"log":"log 1","path":"/a","entry":7,"hash":"hash 7","at_ms":7}]"#;
-        let read: Vec<RememberedLog> = serde_json::from_str(text).unwrap();
+        let hash = hash(7);
+        let text = format!(r#"[{{"log":"log 1","path":"/a","entry":7,"hash":"{hash}","at_ms":7}}]"#);
+        let read: Vec<RememberedLog> = serde_json::from_str(&text).unwrap();
         assert_eq!(read, [log(1, "/a", 7)]);
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
     }
@@ -206,9 +256,12 @@ mod tests {
     /// As versions before this one wrote a break: there was one.
     #[test]
     fn an_earlier_memory_of_a_break_is_read() {
-        let text = r#"[{"log":"log 1","path":"/a","entry":7,"hash":"hash 7","at_ms":7,"missed":{"after":3,"entry":7,
-            "hash":"hash 7","at_ms":7,"found_ms":99,"told":false}}]"#;
-        let read: Vec<RememberedLog> = serde_json::from_str(text).unwrap();
+        let hash = hash(7);
+        let text = format!(
+            r#"[{{"log":"log 1","path":"/a","entry":7,"hash":"{hash}","at_ms":7,"missed":{{"after":3,"entry":7,
+            "hash":"{hash}","at_ms":7,"found_ms":99,"told":false}}}}]"#
+        );
+        let read: Vec<RememberedLog> = serde_json::from_str(&text).unwrap();
         let broken = |missed: &[LogBreak]| [RememberedLog { missed: missed.to_vec(), ..log(1, "/a", 7) }];
         assert_eq!(read, broken(&[found(3, 7)]));
         for several in [broken(&read[0].missed), broken(&[found(3, 7), found(8, 9)])] {
@@ -217,19 +270,87 @@ mod tests {
         }
     }
 
+    const NOW: i64 = 100 * FORGETTABLE_AFTER_MS;
+
+    fn has(logs: &[RememberedLog], id: usize) -> bool {
+        logs.iter().any(|one| one.log == format!("log {id}"))
+    }
+
     #[test]
-    fn what_tells_of_a_break_is_never_pushed_out_and_others_are() {
+    fn no_log_pushes_out_another_one() {
         let mut logs = Vec::new();
-        remember_in(&mut logs, RememberedLog { missed: vec![found(3, 7)], ..log(1, "/broken", 7) });
-        remember_in(&mut logs, log(2, "/replaced", 7));
-        remember_in(&mut logs, log(3, "/other", 7));
-        for id in 100..400 {
-            remember_in(&mut logs, log(id, if id < 300 { "/replaced" } else { "/home" }, 1));
-            remember_in(&mut logs, log(id + 1_000, &format!("/home of {id}"), 1));
+        assert!(remember_in(&mut logs, log(1, "/healthy", NOW), NOW));
+        assert!(remember_in(&mut logs, log(2, "/replaced", NOW), NOW));
+        let room = (100..400).filter(|id| remember_in(&mut logs, log(*id, "/replaced", NOW), NOW)).count();
+        assert_eq!(room, MOST_IN_ONE_PLACE - 1);
+        let elsewhere = |id: usize| log(id, &format!("/home of {id}"), NOW);
+        let room = (1_000..1_300).filter(|id| remember_in(&mut logs, elsewhere(*id), NOW)).count();
+        assert_eq!(room, MOST_LOGS - MOST_IN_ONE_PLACE - 1);
+        // Those that are remembered go on, and what they lack is remembered, too.
+        for id in [1, 2, 100, 1_000] {
+            let broken = RememberedLog { missed: vec![found(3, 7)], ..elsewhere(id) };
+            assert!(remember_in(&mut logs, broken.clone(), NOW));
+            assert_eq!(logs[0], broken);
         }
-        let has = |id: usize| logs.iter().any(|one| one.log == format!("log {id}"));
-        assert!(has(1) && has(2) && !has(3) && has(399) && has(1_399), "{logs:?}");
-        assert_eq!(logs.len(), MOST_WITH_EVIDENCE + MOST_LOGS);
+        assert!((400..500).all(|id| !remember_in(&mut logs, log(id, "/healthy", NOW), NOW)));
+        assert!(has(&logs, 1) && has(&logs, 2) && logs.len() == MOST_LOGS, "{logs:?}");
+    }
+
+    #[test]
+    fn for_a_new_log_the_oldest_one_that_was_not_used_for_long_and_is_no_evidence_is_forgotten() {
+        let mut logs = Vec::new();
+        let old = |id: usize, age: i64| log(id, &format!("/home of {id}"), NOW - FORGETTABLE_AFTER_MS - age);
+        for id in 0..MOST_LOGS - 4 {
+            assert!(remember_in(&mut logs, old(id, 0), NOW));
+        }
+        assert!(remember_in(&mut logs, RememberedLog { missed: vec![found(3, 7)], ..old(50, 9) }, NOW));
+        assert!(remember_in(&mut logs, old(51, 9), NOW));
+        assert!(remember_in(&mut logs, old(52, 5), NOW));
+        assert!(remember_in(&mut logs, old(53, 7), NOW));
+        // In place of another one.
+        assert!(remember_in(&mut logs, log(54, "/home of 51", NOW), NOW));
+        assert!(has(&logs, 50) && has(&logs, 51) && has(&logs, 52) && !has(&logs, 53), "{logs:?}");
+        assert!(remember_in(&mut logs, log(55, "/new", NOW), NOW));
+        assert!(has(&logs, 50) && has(&logs, 51) && !has(&logs, 52), "{logs:?}");
+        assert!(!remember_in(&mut logs, log(56, "/new", NOW), NOW), "the others are used");
+        assert_eq!(logs.len(), MOST_LOGS);
+    }
+
+    /// The vault takes no more than 64 KiB.
+    #[test]
+    fn no_log_makes_all_that_is_remembered_too_long() {
+        let most = |id: usize| {
+            let path = format!("/{id}").repeat(1_000)[..620].to_owned();
+            let breaks = (0..8).map(|n| LogBreak {
+                at_ms: i64::MAX,
+                found_ms: i64::MAX,
+                ..found(i64::MAX - 20 * n - 10, i64::MAX - 20 * n)
+            });
+            RememberedLog { missed: breaks.collect(), at_ms: NOW, ..log(id, &path, i64::MAX) }
+        };
+        let mut logs = Vec::new();
+        assert!((0..MOST_LOGS).all(|id| remember_in(&mut logs, most(id), NOW)));
+        assert!(serde_json::to_string(&logs).unwrap().len() < 64 << 10);
+
+        logs.truncate(1);
+        let before = logs[0].clone();
+        let long = |text: &str| text.repeat(1_000);
+        for (id, path, hash) in [
+            (long("id"), "/a".to_owned(), hash(1)),
+            ("new".to_owned(), long("/a"), hash(1)),
+            ("new".to_owned(), "/a".to_owned(), long("ab")),
+            (before.log.clone(), long("/a"), hash(1)),
+            (before.log.clone(), "/a".to_owned(), "\u{1}".repeat(64)),
+        ] {
+            let wrong = RememberedLog { log: id, path, hash, missed: before.missed.clone(), ..log(1, "", 1) };
+            assert!(!remember_in(&mut logs, wrong, NOW));
+            assert_eq!(logs, std::slice::from_ref(&before));
+        }
+        // What it lacks is remembered all the same.
+        let missed = vec![found(3, 7)];
+        let broken = RememberedLog { missed: missed.clone(), hash: "none".into(), ..before.clone() };
+        assert!(!remember_in(&mut logs, broken, NOW));
+        assert_eq!(logs, [RememberedLog { missed, ..before }]);
     }
 
     #[test]
@@ -238,10 +359,10 @@ mod tests {
         let replaced = |logs: &[RememberedLog]| -> Vec<(String, bool)> {
             logs.iter().map(|one| (one.log.clone(), one.replaced)).collect()
         };
-        remember_in(&mut logs, log(1, "/a", 1));
-        remember_in(&mut logs, log(2, "/a", 1));
+        assert!(remember_in(&mut logs, log(1, "/a", 1), NOW));
+        assert!(remember_in(&mut logs, log(2, "/a", 1), NOW));
         assert_eq!(replaced(&logs), [("log 2".into(), false), ("log 1".into(), true)]);
-        remember_in(&mut logs, log(1, "/a", 2));
+        assert!(remember_in(&mut logs, log(1, "/a", 2), NOW));
         assert_eq!(replaced(&logs), [("log 1".into(), false), ("log 2".into(), true)]);
     }
 }

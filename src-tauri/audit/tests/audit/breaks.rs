@@ -152,7 +152,7 @@ async fn an_older_copy_or_another_log_is_named_after_any_number_of_starts() {
     std::fs::remove_file(desk.path()).unwrap();
     let faults = verify(&desk, &vault).await.faults;
     assert_eq!(faults, [LogFault::Gone { entry: 15, at_ms: FOUND + 3 }, one]);
-    // More other logs than are remembered without a reason.
+    // More other logs than are remembered, here and elsewhere.
     for start in 0..20 {
         start_once(&desk, &vault, 30_000 + start).await;
         start_once(&Desk::new(), &vault, 30_000 + start).await;
@@ -213,6 +213,70 @@ async fn a_forged_checkpoint_keeps_no_entry_from_being_signed_and_remembered() {
     }
 }
 
+/// Cuts off the log's last two entries, with the triggers out of the way.
+async fn cut_off_two(desk: &Desk) {
+    let mut raw = desk.raw().await;
+    unprotect(&mut raw).await;
+    let cut = "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry > 10";
+    sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+}
+
+/// More than there is room for, in places of their own or in one place.
+#[tokio::test]
+async fn logs_that_are_begun_elsewhere_make_the_keyring_forget_nothing() {
+    for is_one_place in [false, true] {
+        let (desk, vault, elsewhere) = (Desk::new(), keyring(), Desk::new());
+        written(&desk, &vault).await;
+        for start in 0..52 {
+            if is_one_place {
+                start_once(&elsewhere, &vault, 10_000 + start).await;
+                std::fs::remove_file(elsewhere.path()).unwrap();
+            } else {
+                start_once(&Desk::new(), &vault, 10_000 + start).await;
+            }
+        }
+        cut_off_two(&desk).await;
+        start_once(&desk, &vault, FOUND).await;
+        start_once(&elsewhere, &vault, FOUND + 10).await;
+        start_once(&Desk::new(), &vault, FOUND + 20).await;
+        let faults = verify(&desk, &vault).await.faults;
+        assert!(faults.contains(&missed(7, 12)), "in one place: {is_one_place}: {faults:?}");
+    }
+}
+
+/// Waits until the file has a checkpoint at this entry.
+async fn wait_for_signature(desk: &Desk, entry: i64) {
+    let mut raw = desk.raw().await;
+    let is_signed = "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE entry = ?)";
+    while !sqlx::query_scalar::<_, bool>(is_signed).bind(entry).fetch_one(&mut raw).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_operator_is_told_once_in_each_run_that_the_keyring_has_no_room_for_the_log() {
+    let (desk, vault) = (Desk::new(), keyring());
+    for start in 0..30 {
+        start_once(&Desk::new(), &vault, 10_000 + start).await;
+    }
+    let before = recall_logs(&vault).await.unwrap();
+    for run in 0..2 {
+        let log = desk.log().await;
+        let first = begun(FOUND, &format!("s{run}"), "7", "why");
+        let number = log.append(first.clone()).await.unwrap().number;
+        let mut told = keep(&log, &vault, FOUND);
+        wait_for_signature(&desk, number).await;
+        let number = log.append(first.with_event(FOUND, EndCause::Operator.into())).await.unwrap().number;
+        wait_for_signature(&desk, number).await;
+        drop(log);
+        let error = told.recv().await.expect("it is told");
+        assert!(error.message.starts_with("The keyring has no room to remember this"), "{}", error.message);
+        assert!(error.hint.unwrap().contains("understudy audit verify"));
+        assert!(told.recv().await.is_none(), "it is told once");
+    }
+    assert_eq!(recall_logs(&vault).await.unwrap(), before);
+}
+
 /// Entries that were removed on the record, the last signed one among them, are no break; nor is a log that grows.
 #[tokio::test]
 async fn what_goes_because_of_its_age_is_no_break() {
@@ -253,10 +317,7 @@ async fn the_operator_is_told_of_a_break_once_whoever_finds_it() {
     for is_found_before in [false, true] {
         let (desk, vault) = (Desk::new(), keyring());
         written(&desk, &vault).await;
-        let mut raw = desk.raw().await;
-        unprotect(&mut raw).await;
-        let cut = "DELETE FROM entries WHERE id > 10; DELETE FROM links WHERE entry > 10";
-        sqlx::raw_sql(cut).execute(&mut raw).await.unwrap();
+        cut_off_two(&desk).await;
         if is_found_before {
             start_once(&desk, &vault, FOUND).await;
         }
