@@ -259,7 +259,8 @@ async fn make_checkpoint(
     };
     // Also if it has a checkpoint: the keyring may not have taken it then.
     let signed_at = signed_at.unwrap_or(at_ms);
-    let latest = RememberedLog { log, path, entry, hash, at_ms: signed_at, missed, replaced: false };
+    let latest =
+        RememberedLog { log, path, first_path: None, entry, hash, at_ms: signed_at, missed, replaced: false };
     let is_remembered = memory.remember(latest, at_ms).await?;
     if !is_remembered {
         tracing::error!("{}", no_room_error());

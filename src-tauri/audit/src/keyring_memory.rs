@@ -44,6 +44,10 @@ pub struct RememberedLog {
     pub log: String,
     /// Where its file was.
     pub path: String,
+    /// Where it was first, if it was elsewhere since: whoever copies it and goes on with the copy must not make the keyring
+    /// forget the place where it is missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_path: Option<String>,
     /// The number of its last entry with a checkpoint.
     pub entry: i64,
     /// That entry's hash.
@@ -62,6 +66,11 @@ impl RememberedLog {
     /// Whether it says that something happened which verification has to name.
     fn is_evidence(&self) -> bool {
         !self.missed.is_empty() || self.replaced
+    }
+
+    /// Whether it is missed there if another log, or none, is in its place.
+    pub(super) fn belongs_to(&self, path: &str) -> bool {
+        self.path == path || self.first_path.as_deref() == Some(path)
     }
 }
 
@@ -120,16 +129,26 @@ pub(super) fn no_room_error() -> AuditError {
 
 /// Returns whether there is room for it. What is remembered already stays, whatever comes.
 fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog, now_ms: i64) -> bool {
-    for other in logs.iter_mut().filter(|one| one.path == latest.path && one.log != latest.log) {
+    for other in logs.iter_mut().filter(|one| one.belongs_to(&latest.path) && one.log != latest.log) {
         other.replaced = true;
     }
     let known = logs.iter().position(|one| one.log == latest.log);
+    let latest = match known.map(|at| &logs[at]) {
+        Some(known) => {
+            let moved_from = Some(&known.path).filter(|path| **path != latest.path);
+            let first_path = known.first_path.as_ref().or(moved_from).cloned();
+            // What took its place did so where it was first, unless it is back there.
+            let is_back = first_path.as_ref().is_none_or(|first| *first == latest.path);
+            RememberedLog { replaced: known.replaced && !is_back, first_path, ..latest }
+        }
+        None => latest,
+    };
     let has_room = is_short(&latest) && (known.is_some() || make_room(logs, &latest.path, now_ms));
     if has_room {
         if let Some(at) = known {
             logs.remove(at);
         }
-        logs.insert(0, RememberedLog { replaced: false, ..latest });
+        logs.insert(0, latest);
     } else if let Some(at) = known {
         logs[at].missed = latest.missed;
     }
@@ -138,7 +157,7 @@ fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog, now_ms: i64
 
 /// Makes room for a new log at `path`.
 fn make_room(logs: &mut Vec<RememberedLog>, path: &str, now_ms: i64) -> bool {
-    if logs.iter().filter(|one| one.path == path).count() >= MOST_IN_ONE_PLACE {
+    if logs.iter().filter(|one| one.belongs_to(path)).count() >= MOST_IN_ONE_PLACE {
         return false;
     }
     while logs.len() >= MOST_LOGS {
@@ -197,6 +216,7 @@ mod tests {
         RememberedLog {
             log: format!("log {id}"),
             path: path.into(),
+            first_path: None,
             entry,
             hash: hash(entry),
             at_ms: entry,
@@ -314,6 +334,22 @@ mod tests {
         assert!(has(&logs, 50) && has(&logs, 51) && !has(&logs, 52), "{logs:?}");
         assert!(!remember_in(&mut logs, log(56, "/new", NOW), NOW), "the others are used");
         assert_eq!(logs.len(), MOST_LOGS);
+    }
+
+    #[test]
+    fn a_copy_elsewhere_moves_no_log_away_from_where_it_is_missed() {
+        let mut logs = Vec::new();
+        for place in ["/home", "/copy", "/another copy"] {
+            assert!(remember_in(&mut logs, log(1, place, NOW), NOW));
+        }
+        // Another log takes its place, and the copy goes on.
+        assert!(remember_in(&mut logs, log(2, "/home", NOW), NOW));
+        assert!(remember_in(&mut logs, log(1, "/copy", NOW + 1), NOW));
+        let of_home: Vec<_> = logs.iter().filter(|one| one.belongs_to("/home")).collect();
+        assert!(matches!(&of_home[..], [RememberedLog { replaced: true, .. }, _]), "{of_home:?}");
+        // It is put back.
+        assert!(remember_in(&mut logs, log(1, "/home", NOW + 2), NOW));
+        assert_eq!((&*logs[0].log, logs[0].replaced, logs[1].replaced), ("log 1", false, true));
     }
 
     /// The vault takes no more than 64 KiB.

@@ -240,7 +240,7 @@ impl KeyringMemory {
     /// The logs that were at this place, the one with the latest checkpoint first.
     fn logs_at(&self, path: &Path) -> impl Iterator<Item = &RememberedLog> {
         let path = checkpoints::display_path(path);
-        self.logs.iter().filter(move |one| one.path == path)
+        self.logs.iter().filter(move |one| one.belongs_to(&path))
     }
 }
 

@@ -159,9 +159,15 @@ pub async fn verify_watched_team_log(
         if chain.fault.is_some() || one.entry < chain.first || is_in_gap {
             continue;
         }
-        if let Some(missed) = &one.missed
-            && read_hash(database, &one.log, missed.entry).await?.as_ref() == Some(&missed.hash)
-        {
+        // The last that the team's log still has as it was signed.
+        let mut own_break = None;
+        for missed in one.missed.iter().rev() {
+            if read_hash(database, &one.log, missed.entry).await?.as_ref() == Some(&missed.hash) {
+                own_break = Some(missed);
+                break;
+            }
+        }
+        if let Some(missed) = own_break {
             chain.fault = Some(explain_own_break(missed));
             continue;
         }
