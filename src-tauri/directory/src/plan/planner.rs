@@ -280,7 +280,9 @@ impl<'a, T: Clone> Planner<'a, T> {
     /// the operator's order if there is one.
     fn find_named(&self, named: &NamedUsers, sorted: Option<(Option<usize>, bool)>) -> Vec<SearchPass> {
         let texts = &named.texts;
-        let whole = |kind: FieldKind, text: &&String| kind != FieldKind::Integer || is_whole_number(text);
+        let whole = |kind: FieldKind, text: &&String| {
+            !matches!(kind, FieldKind::Integer | FieldKind::Number) || is_number_as_shown(text)
+        };
         let mut passes: Vec<SearchPass> =
             self.build_id_pass(|id| whole(self.mapping.id().kind, &id)).into_iter().collect();
         let addresses: Vec<&str> =
@@ -300,7 +302,12 @@ impl<'a, T: Clone> Planner<'a, T> {
                 passes.push(build_values_pass(at, &texts, form, reach));
             }
         }
-        let columns = self.list_phone_columns();
+        let mut columns = self.list_phone_columns();
+        // Where a column is named after telephones, another one with these digits holds other numbers.
+        let is_named_so = |at: &usize| spelling::holds_phones(self.mapping.search[*at].name.as_str());
+        if columns.iter().any(is_named_so) {
+            columns.retain(is_named_so);
+        }
         if let Some(number) = named.phone.clone().filter(|_| !columns.is_empty()) {
             let test = PassTest::Phone { columns, number };
             passes.push(build_pass(Tier::Alike, test, AccessPath::Read, self.newest_order(), true));
@@ -485,9 +492,10 @@ fn build_values_pass(column: usize, values: &[String], form: IndexForm, reach: A
     }
 }
 
-/// Whether a text is an integer as it is shown: `007` and `+7` are not 7.
-fn is_whole_number(text: &str) -> bool {
-    text.parse::<i128>().is_ok_and(|number| number.to_string() == text)
+/// Whether a number is written as it is shown: `007` and `+7` are not 7.
+fn is_number_as_shown(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    !matches!(digits, [b'+', ..] | [b'0', b'0'..=b'9', ..])
 }
 
 fn build_key_tests(keys: &[RowKey]) -> Vec<PassTest> {

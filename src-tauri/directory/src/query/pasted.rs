@@ -309,9 +309,12 @@ impl<'a> TextReader<'a> {
                 .chars()
                 .filter(|char| char.is_ascii_digit() || *char == '+')
                 .collect();
+            // Without its first zero, a number is one that nobody wrote: it may be somebody else's, or an order's.
+            let international = is_international.then(|| [format!("+{digits}"), digits]);
             let mut spellings = Vec::new();
-            let other = if is_international { format!("+{digits}") } else { format!("0{digits}") };
-            for spelled in [compact, other, digits, written.clone()] {
+            for spelled in
+                [compact].into_iter().chain(international.into_iter().flatten()).chain([written.clone()])
+            {
                 if !spellings.contains(&spelled) {
                     spellings.push(spelled);
                 }

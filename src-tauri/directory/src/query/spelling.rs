@@ -149,7 +149,9 @@ impl PhoneNumber {
         let before = if self.is_international {
             format!("(?:0{PUNCTUATION}0{PUNCTUATION})?")
         } else {
-            format!("(?:0{PUNCTUATION}|(?:0{PUNCTUATION}0{PUNCTUATION})?{COUNTRY_CODE}{PUNCTUATION})?")
+            format!(
+                "(?:0{PUNCTUATION}|(?:0{PUNCTUATION}0{PUNCTUATION})?{COUNTRY_CODE}{PUNCTUATION}(?:0{PUNCTUATION})?)?"
+            )
         };
         format!("^{PUNCTUATION}{before}{digits}{PUNCTUATION}$")
     }
@@ -162,11 +164,13 @@ impl PhoneNumber {
 }
 
 /// What may stand before the digits of a number without its country code: each code, also with the international prefix.
+/// Italy, for one, keeps the first zero after it.
 pub(crate) fn list_country_prefixes() -> Vec<String> {
     let long =
         THREE_DIGIT_ZONES.split(' ').flat_map(|zone| (0..10).map(move |digit| format!("{zone}{digit}")));
     let short = ["1", "7"].into_iter().chain(TWO_DIGIT_CODES.split(' ')).map(str::to_owned);
-    short.chain(long).flat_map(|code| [format!("00{code}"), code]).collect()
+    let codes = short.chain(long).flat_map(|code| [format!("{code}0"), code]);
+    codes.flat_map(|code| [format!("00{code}"), code]).collect()
 }
 
 /// Whether the punctuation shows that this is a phone number: `+49 30…`, `(030) …`, `030/…`.
@@ -222,10 +226,13 @@ mod tests {
         let prefixes = list_country_prefixes();
         let is_code = |code: &str| prefixes.iter().any(|prefix| prefix == code);
         assert!(["1", "7", "49", "44", "420", "353", "976"].into_iter().all(is_code));
-        assert!(["0", "4", "42", "491", "11", "35"].into_iter().all(|code| !is_code(code)));
-        assert_eq!(prefixes.len(), 2 * (2 + 44 + 260));
+        assert!(["390", "00390", "0049", "10"].into_iter().all(is_code));
+        assert!(["0", "4", "42", "491", "11", "35", "3900"].into_iter().all(|code| !is_code(code)));
+        assert_eq!(prefixes.len(), 4 * (2 + 44 + 260));
         // No code begins another one, so a number has one reading.
-        let codes: Vec<&String> = prefixes.iter().filter(|code| !code.starts_with('0')).collect();
+        let mut codes: Vec<&String> = prefixes.iter().filter(|code| !code.starts_with('0')).collect();
+        let with_zero: Vec<String> = codes.iter().map(|code| format!("{code}0")).collect();
+        codes.retain(|code| !with_zero.contains(code));
         for one in &codes {
             assert_eq!(codes.iter().filter(|other| one.starts_with(other.as_str())).count(), 1, "{one}");
         }

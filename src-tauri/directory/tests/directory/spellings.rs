@@ -6,7 +6,7 @@ use understudy_directory::{Directory, Tier};
 use crate::story::{query, search};
 
 /// ID, name, phone number.
-pub const ROWS: [(i64, &str, Option<&str>); 8] = [
+pub const ROWS: [(i64, &str, Option<&str>); 9] = [
     (1, "José Núñez", Some("+49 (30) 123-456")),
     (2, "Jose Nunez", Some("4930123456")),
     (3, "Anna Hoffmann", Some("030 98 76 54 3")),
@@ -15,6 +15,7 @@ pub const ROWS: [(i64, &str, Option<&str>); 8] = [
     (6, "100% [odd] *name*", Some("+49 (0)30 123456")),
     (7, "Жанна", None),
     (8, "Tessa Roth", Some("+49 7130 123456")),
+    (9, "Ugo Fermi", Some("+39 06 1234567")),
 ];
 
 /// The rows for SQL's `VALUES`.
@@ -60,7 +61,7 @@ pub async fn told(directory: &dyn Directory, folds_itself: bool) {
         ("phone:4930123456", "1 2 6"),
         ("phone:\"+49 30 123 456\"", "1 2 6"),
         ("phone:=4930123456", "2"),
-        ("-phone:4930123456", "3 4 5 7 8"),
+        ("-phone:4930123456", "3 4 5 7 8 9"),
         ("Hoffmann, Anna", "3 4"),
         ("anna hoffmann", "3 4"),
         ("4930123457", ""),
@@ -72,6 +73,8 @@ pub async fn told(directory: &dyn Directory, folds_itself: bool) {
         ("Call 0171/555 0100 please.\nThanks", "5"),
         ("Call 07130 123456 please.\nThanks", "8"),
         ("Call 0130 123456 please.\nThanks", ""),
+        // Italy keeps the zero after its code.
+        ("Call 06 1234567 please.\nThanks", "9"),
         // A number is no ID because it would be one without its zeros.
         ("Call 000 000 0008 please.\nThanks", ""),
         ("It is number 00008.\nThanks", ""),
