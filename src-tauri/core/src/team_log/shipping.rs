@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,10 @@ const PORTION: u32 = 500;
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Other runs, such as the command line, write to the same log and tell nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer may be gone without a word, as routers drop it. A sign-in may wait for the next
+/// entry to arrive, so that is found out quickly.
+const IDLE: Duration = Duration::from_mins(1);
+const PING_LIMIT: Duration = Duration::from_secs(1);
 /// For so long, a database that was as it should be is taken to be so.
 const CHECK_AGAIN: Duration = Duration::from_mins(1);
 /// The pauses in seconds before it is tried again; the last one repeats. A server that restarts is back within seconds,
@@ -135,10 +139,11 @@ impl Shipper {
         if self.lines.log_id().await? != log {
             return Err(Stop::Contradiction(another_log()));
         }
-        let (database, mut connection) = self.connect().await?;
+        let (mut database, mut connection) = self.connect().await?;
         let mut last = find_last(&database, &mut connection, &self.lines, &log).await?;
         self.told.get_or_insert(last.number);
         let mut at_most = PORTION;
+        let mut used = Instant::now();
         loop {
             // Fails if another file has taken the log's place: what it has is compared with the database first.
             let portion = self.lines.read_after(&log, &last, at_most).await?;
@@ -154,6 +159,13 @@ impl Shipper {
                 continue;
             };
             let newest = EntryLink { number: newest.id, hash: newest.hash.clone() };
+            if used.elapsed() >= IDLE && !answers(&mut connection).await {
+                (database, connection) = self.connect().await?;
+                last = find_last(&database, &mut connection, &self.lines, &log).await?;
+                used = Instant::now();
+                continue;
+            }
+            used = Instant::now();
             let sent = within_limit(insert_portion(&mut connection, &log, &last, &portion)).await;
             match sent {
                 Ok(written) if written == portion.len() as u64 => (last, at_most) = (newest, PORTION),
@@ -267,6 +279,11 @@ pub async fn find_last_shipped(database: &TeamDatabase, audit: &AuditLog) -> Res
     find_last(database, &mut connection, &lines, &lines.log_id().await?).await.map_err(|stop| match stop {
         Stop::ForNow(error) | Stop::Contradiction(error) | Stop::Refused { error, .. } => error,
     })
+}
+
+/// Whether the other end of an idle connection is still there.
+async fn answers(connection: &mut PgConnection) -> bool {
+    matches!(tokio::time::timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())))
 }
 
 async fn within_limit<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
