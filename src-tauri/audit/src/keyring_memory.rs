@@ -121,7 +121,8 @@ pub(super) fn no_room_error() -> AuditError {
          at its end.",
     )
     .with_hint(
-        "Many audit logs were begun under this account, and the keyring forgets none of them for a new one. Ask the person \
+        "Many audit logs were begun under this account, and the keyring forgets none of them for a new one; or the log is \
+         in a folder with a very long path. Ask the person \
          who reviews the log how that came about. Until then, keep the last hash that `understudy audit verify` prints in \
          another place.",
     )
@@ -139,7 +140,9 @@ fn remember_in(logs: &mut Vec<RememberedLog>, latest: RememberedLog, now_ms: i64
             let first_path = known.first_path.as_ref().or(moved_from).cloned();
             // What took its place did so where it was first, unless it is back there.
             let is_back = first_path.as_ref().is_none_or(|first| *first == latest.path);
-            RememberedLog { replaced: known.replaced && !is_back, first_path, ..latest }
+            let moved = RememberedLog { replaced: known.replaced && !is_back, first_path, ..latest };
+            // Two deep folders are too much; that it goes on counts for more than where it was first.
+            if is_short(&moved) { moved } else { RememberedLog { first_path: None, ..moved } }
         }
         None => latest,
     };
