@@ -209,16 +209,16 @@ impl Console {
     async fn stop_message(&self, message: OutgoingMessage, fault: DeliveryFault) {
         self.outbox.give_up(&message.id, fault.clone());
         // It may have been discarded meanwhile.
-        if matches!(self.outbox.store.find_message(&message.id).await, Ok(None)) {
-            return;
-        }
-        let kept = self.outbox.store.keep_message(&OutgoingMessage { stopped: Some(fault), ..message }).await;
+        let kept =
+            self.outbox.store.replace_message(&OutgoingMessage { stopped: Some(fault), ..message }).await;
         if let Err(error) = kept {
             tracing::warn!("the outbox: {error:#}");
         }
     }
 
     async fn notify_waiting_messages(&self) {
+        // One after the other: an older list must not follow a newer one.
+        let _turn = self.outbox.telling.lock().await;
         self.notices.send(Notice::WaitingMessages(self.waiting_messages().await));
     }
 }

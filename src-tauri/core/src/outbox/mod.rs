@@ -123,6 +123,8 @@ pub(crate) struct Outbox {
     prepared: Mutex<Option<(OutgoingMessage, SessionView)>>,
     /// Something may be due before the time that was waited for.
     pub wake: Notify,
+    /// Held while the windows are told what waits.
+    pub telling: tokio::sync::Mutex<()>,
     /// Set when Understudy quits.
     pub stop: CancellationToken,
 }
@@ -140,6 +142,7 @@ impl Outbox {
             failed: Mutex::default(),
             prepared: Mutex::default(),
             wake: Notify::new(),
+            telling: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
         }
     }

@@ -34,6 +34,13 @@ impl OutboxStore {
         off_runtime(move || write_private(&path, &text)).await
     }
 
+    /// The same, unless it is not there any more.
+    pub async fn replace_message(&self, message: &OutgoingMessage) -> Result<()> {
+        let text = serde_json::to_string_pretty(message).map_err(Error::internal)?;
+        let path = self.path_of(&message.id);
+        off_runtime(move || if path.exists() { write_private(&path, &text) } else { Ok(()) }).await
+    }
+
     /// The message with this ID, as it is on the disk now; `None` if there is none.
     pub async fn find_message(&self, id: &str) -> Result<Option<OutgoingMessage>> {
         let (path, id) = (self.path_of(id), id.to_owned());
