@@ -382,7 +382,13 @@ async fn a_system_that_the_team_file_no_longer_names_is_told_so() {
     let desk = Desk::in_team_with(webhook.trim_start_matches("[audit]\n"), "Ada", |text| text).await;
     let config = parse_team_file("team.toml", &webhook).expect("valid").audit.expect("there");
     store_secret(&config, &desk.vault, "audit_webhook", SIGNING.to_owned().into()).await.expect("stored");
-    desk.console.load_connections();
+    // It may have been tried before there was a secret to sign with.
+    until_true("the system to get entries", async || {
+        desk.console.retry_message("webhook").await?;
+        Ok((!system.arrived.all().is_empty()).then_some(()))
+    })
+    .await
+    .expect("they arrive");
     let home = Home::in_folder(desk.home.path());
     std::fs::write(home.own_team_file(), "[audit]\nkeep_days = 1\n").expect("written");
     desk.console.load_connections();

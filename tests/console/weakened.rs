@@ -4,8 +4,10 @@ use std::path::Path;
 
 use secrecy::SecretString;
 use serde_json::Map;
+use understudy_core::audit::EndCause;
 use understudy_core::audit::reader::StoredEntry;
 use understudy_core::home::Home;
+use understudy_core::session::Phase;
 use understudy_core::settings::Settings;
 use understudy_core::team_log::{password_destination, password_name, render_setup};
 use understudy_core::vault::Keep;
@@ -61,10 +63,18 @@ async fn another_team_file_is_recorded_where_it_counted_until_then_too() {
         .await
         .expect("it is sent");
 
+    // Emptied, it is still there.
+    write_team_file(desk.home.path(), "# nothing\n");
+    desk.console.load_connections();
+    assert_eq!(said(&desk, "team_file_changed", 3).await, [words, words, "audit.keep_days"]);
+    write_team_file(desk.home.path(), "[audit]\nkeep_days = 1\n");
+    desk.console.load_connections();
+    said(&desk, "team_file_changed", 4).await;
+
     std::fs::remove_file(Home::in_folder(desk.home.path()).own_team_file()).expect("removed");
     desk.console.load_connections();
     let gone = "audit.keep_days, the file is gone";
-    assert_eq!(said(&desk, "team_file_changed", 3).await, [words, words, gone]);
+    assert_eq!(said(&desk, "team_file_changed", 5).await[4], gone);
 }
 
 #[tokio::test]
@@ -90,13 +100,19 @@ async fn an_operator_with_another_name_is_recorded_by_the_former_one() {
 /// The settings are a file, which Understudy need not be there to change.
 #[tokio::test]
 async fn another_name_in_the_settings_file_is_recorded_at_the_next_start_once() {
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let begun = desk.console.impersonate("shop", &user.id, "ticket 7", Map::new()).await.expect("begins");
+    desk.until(&begun.id, Phase::Active).await;
     let named = Settings { operator_name: "Kim".into(), ..desk.console.settings() };
     desk.console.save_settings(named.clone()).expect("saved");
     said(&desk, "operator_changed", 1).await;
+    // A session ends by whom it began.
+    desk.console.end_session(&begun.id, EndCause::Operator).await;
     let home = Home::in_folder(desk.home.path());
-    // The entry about the new name is the last one, and has the former one.
+    // The entry about the new name is the last one outside of sessions, and has the former one.
     desk.open_again().await;
+    assert_eq!(said(&desk, "operator_changed", 1).await, ["now Kim"]);
     Settings { operator_name: "Lou".into(), ..named }.save(&home).expect("written");
     for _ in 0..2 {
         desk.open_again().await;

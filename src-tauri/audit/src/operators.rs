@@ -18,11 +18,12 @@ struct NewName {
 
 impl AuditLog {
     /// As whom this account on this computer wrote the last of its entries, or said there that it would from then on;
-    /// `None` if it wrote none of late.
+    /// `None` if it wrote none of late. Entries of sessions don't count: those keep the name with which they began.
     pub async fn find_last_operator(&self, account: &OperatorIdentity) -> Result<Option<OperatorIdentity>> {
         let row: Option<(String, String, String, Option<String>)> = sqlx::query_as(
             "SELECT operator_name, operator_email, event, detail FROM entries
-             WHERE id > (SELECT coalesce(max(id), 0) FROM entries) - ? AND os_user = ? AND host = ?
+             WHERE id > (SELECT coalesce(max(id), 0) FROM entries) - ? AND session IS NULL AND os_user = ?
+                AND host = ?
              ORDER BY id DESC LIMIT 1",
         )
         .bind(LOOKED_AT)

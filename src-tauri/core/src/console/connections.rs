@@ -79,7 +79,7 @@ impl Console {
         let mut changing = std::mem::take(&mut *self.changing.lock());
         let entries = changes.into_iter().map(|FileChange { id, kind, keys }| {
             if id == TEAM {
-                let is_gone = kind == FileChangeKind::Removed;
+                let is_gone = kind == FileChangeKind::Removed && matches!(self.team_text(), Ok(None));
                 return self.new_entry(ConsoleEvent::TeamFileChanged { keys, is_gone });
             }
             let elsewhere = !changing.remove(&id);

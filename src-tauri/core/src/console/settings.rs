@@ -33,8 +33,10 @@ impl Console {
     /// Records that the settings have another name than the last entry of this account, if they do: the file can be
     /// changed without Understudy. `former`: the operator of that entry.
     pub(super) async fn record_former_operator(&self, former: Option<OperatorIdentity>) {
+        // Settings that can't be read name nobody, for as long as they are as they are.
+        let is_faulty = self.settings_are_faulty.load(Ordering::SeqCst);
         let now = self.operator();
-        if let Some(former) = former.filter(|former| *former != now) {
+        if let Some(former) = former.filter(|former| *former != now && !is_faulty) {
             let entry = ConsoleEntry::new(self.clock.now_ms(), former, to_operator_change(now));
             self.record(entry).await;
         }
