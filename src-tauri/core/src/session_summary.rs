@@ -40,6 +40,8 @@ pub struct SessionSummary {
     pub session: SessionView,
     /// Who was signed in as the customer.
     pub operator: String,
+    /// It began with full access.
+    pub began_full: bool,
     /// When it got full access, oldest first.
     pub unlocks: Vec<PastUnlock>,
     /// What the operator wrote for the ticket; may be empty.
@@ -164,11 +166,13 @@ impl SessionSummary {
     }
 
     fn describe_access(&self) -> &'static str {
-        match (self.session.mode, self.unlocks.is_empty()) {
-            (SessionMode::ReadOnly, true) => "read-only",
-            (SessionMode::Full, true) => "full",
-            (SessionMode::ReadOnly, false) => "read-only, with full access for a time",
-            (SessionMode::Full, false) => "read-only at first, then full",
+        match (self.began_full, self.unlocks.is_empty(), self.session.mode) {
+            (false, true, SessionMode::ReadOnly) => "read-only",
+            (false, false, SessionMode::ReadOnly) => "read-only, with full access for a time",
+            (false, false, SessionMode::Full) => "read-only at first, then full",
+            (true, _, SessionMode::ReadOnly) => "full at first, then read-only",
+            (true, false, SessionMode::Full) => "full, read-only for a time",
+            (_, true, SessionMode::Full) => "full",
         }
     }
 
@@ -395,6 +399,7 @@ mod tests {
         SessionSummary {
             session,
             operator: "Sam".into(),
+            began_full: false,
             unlocks: vec![PastUnlock { at: NOON + 2 * MINUTE, reason: "Asked to change the card".into() }],
             note: "The card has expired.\n\nTold her to add another one.".into(),
             pages: vec![
@@ -497,6 +502,25 @@ mod tests {
         - Time: 2026-11-29 12:00 (UTC+00:00), 1 h 2 min, still open
         - Access: read-only
         ");
+    }
+
+    /// What was possible for a time was possible.
+    #[test]
+    fn full_access_is_told_whenever_there_was_any() {
+        let unlock = summary().unlocks;
+        for (began_full, unlocks, mode, expected) in [
+            (false, Vec::new(), SessionMode::ReadOnly, "read-only"),
+            (false, unlock.clone(), SessionMode::ReadOnly, "read-only, with full access for a time"),
+            (false, unlock.clone(), SessionMode::Full, "read-only at first, then full"),
+            (true, Vec::new(), SessionMode::Full, "full"),
+            (true, Vec::new(), SessionMode::ReadOnly, "full at first, then read-only"),
+            (true, unlock.clone(), SessionMode::ReadOnly, "full at first, then read-only"),
+            (true, unlock, SessionMode::Full, "full, read-only for a time"),
+        ] {
+            let mut one = SessionSummary { began_full, unlocks, ..summary() };
+            one.session.mode = mode;
+            assert_eq!(one.describe_access(), expected);
+        }
     }
 
     #[test]

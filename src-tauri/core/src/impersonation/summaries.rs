@@ -1,6 +1,7 @@
 //! What a session's ticket is told: the operator's note, and a summary of what happened.
 
 use super::{Impersonations, RunningSession};
+use crate::access::SessionMode;
 use crate::audit::PastUnlock;
 use crate::error::{Code, Error, Result};
 use crate::session_summary::{EvidenceUse, NOTE_LIMIT, SessionSummary, SummarizedEnd};
@@ -55,6 +56,7 @@ fn summarize(running: &RunningSession, end: Option<SummarizedEnd>) -> SessionSum
     SessionSummary {
         session,
         operator: running.request.operator.display_name().to_owned(),
+        began_full: running.begun.mode == Some(SessionMode::Full),
         unlocks: unlocks
             .into_iter()
             .map(|unlock| PastUnlock { reason: mask(&unlock.reason), ..unlock })
