@@ -106,6 +106,7 @@ export const console = {
     } satisfies Record<Widening, (about: string) => string>,
     offerCount: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} found`,
     shorter: "Type fewer letters, or only the start of a name or email address",
+    onlyName: "Search for the person's name alone",
     filters: "Remove a filter (× above)",
     whole: "Enter the full ID or email address, if you have it",
     columns:
