@@ -15,4 +15,8 @@ problem: string | null,
 /**
  * Whether it was refused, held back or not answered.
  */
-is_failed: boolean, elapsed_ms: number | null, };
+is_failed: boolean, 
+/**
+ * Understudy did not let it through: the application is not to blame.
+ */
+is_held_back: boolean, elapsed_ms: number | null, };

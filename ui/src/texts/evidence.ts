@@ -37,6 +37,8 @@ export const evidence = {
     failed: "Failed only",
     none: "No requests in the last 15 minutes.",
     noAnswer: "no answer",
+    heldBack: "held back",
+    withPage: "Left out with its page.",
   },
   messages: {
     label: "Browser console",

@@ -33,6 +33,7 @@ export const evidenceOf = (): EvidenceView => ({
       status: 200,
       problem: null,
       is_failed: false,
+      is_held_back: false,
       elapsed_ms: 31,
     },
     {
@@ -42,6 +43,7 @@ export const evidenceOf = (): EvidenceView => ({
       status: 200,
       problem: null,
       is_failed: false,
+      is_held_back: false,
       elapsed_ms: 12,
     },
     {
@@ -51,6 +53,7 @@ export const evidenceOf = (): EvidenceView => ({
       status: 500,
       problem: null,
       is_failed: true,
+      is_held_back: false,
       elapsed_ms: 210,
     },
   ],

@@ -42,7 +42,7 @@ describe("evidence from a session", () => {
       {
         takenAt: evidenceOf().taken_at,
         format: "html",
-        choice: { picture: null, requests: [3, 1], messages: [0], pages: [1] },
+        choice: { picture: null, requests: [3], messages: [0], pages: [1] },
       },
     ]);
     await user.click(await screen.findByRole("button", { name: "Show in folder" }));
@@ -53,6 +53,18 @@ describe("evidence from a session", () => {
     const dialog = await open();
     await user.click(within(dialog).getByRole("button", { name: "Save as ZIP" }));
     await waitFor(() => expect(saved()).toMatchObject([{ format: "zip" }]));
+  });
+
+  test("tells what Understudy held back from what the application did not answer", async () => {
+    const [first, second, third] = evidenceOf().requests;
+    if (!first || !second || !third) throw new Error("there are three");
+    const failed = { status: null, is_failed: true };
+    const dialog = await open({
+      requests: [first, { ...second, ...failed }, { ...third, ...failed, is_held_back: true }],
+    });
+    const requests = listOf(dialog, "Requests");
+    expect(requests.getByRole("checkbox", { name: /POST .*held back$/ })).toBeInTheDocument();
+    expect(requests.getByRole("checkbox", { name: /GET .*no answer$/ })).toBeInTheDocument();
   });
 
   test("can be cut to what failed, and copied as text", async () => {
@@ -76,10 +88,16 @@ describe("evidence from a session", () => {
     await user.click(pages.getByRole("button", { name: "All" }));
     await user.click(pages.getByRole("button", { name: "Failed only" }));
     expect(pages.getByText("0 of 2")).toBeInTheDocument();
+    // What loaded a page goes with it.
+    const requests = listOf(dialog, "Requests");
+    expect(requests.getByText("2 of 3")).toBeInTheDocument();
+    const gone = requests.getByRole("checkbox", { name: /GET.*\/orders 200/ });
+    expect(gone).toBeDisabled();
+    expect(gone).not.toBeChecked();
     await user.click(within(dialog).getByRole("button", { name: "Copy text" }));
     await screen.findByText("Text copied");
     expect(fake.called("evidence_text").map(({ args }) => args)).toMatchObject([
-      { choice: { requests: [3, 2, 1], messages: [0], pages: [] } },
+      { choice: { requests: [3, 2], messages: [0], pages: [] } },
     ]);
   });
 

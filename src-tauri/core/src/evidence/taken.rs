@@ -1,5 +1,6 @@
 //! Evidence as it was taken, and what the operator chose from it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -81,6 +82,8 @@ pub struct EvidenceRequest {
     pub problem: Option<String>,
     /// Whether it was refused, held back or not answered.
     pub is_failed: bool,
+    /// Understudy did not let it through: the application is not to blame.
+    pub is_held_back: bool,
     #[ts(type = "number | null")]
     pub elapsed_ms: Option<u64>,
 }
@@ -194,10 +197,23 @@ impl TakenEvidence {
         Self { view, exchanges, version: version.to_owned() }
     }
 
-    /// The requests that the operator did not drop.
+    /// The requests that the operator did not drop. What loaded a page goes with the page, and so does its address in the
+    /// `Referer` of other requests.
     pub(super) fn chosen_exchanges(&self, choice: &EvidenceChoice) -> Vec<RecordedExchange> {
-        let is_chosen = |exchange: &&RecordedExchange| choice.requests.contains(&exchange.entry.number);
-        self.exchanges.iter().filter(is_chosen).cloned().collect()
+        let kept = self.chosen_pages(choice);
+        let kept: BTreeSet<&str> = kept.iter().map(|visit| without_fragment(&visit.url)).collect();
+        let visited = self.view.pages.iter().map(|visit| without_fragment(&visit.url));
+        let dropped: BTreeSet<&str> = visited.filter(|url| !kept.contains(url)).collect();
+        let is_dropped = |url: &str| dropped.contains(without_fragment(url));
+        let is_chosen = |exchange: &&RecordedExchange| {
+            let RecordedExchange { entry, .. } = exchange;
+            choice.requests.contains(&entry.number) && !(entry.method == "GET" && is_dropped(&entry.url))
+        };
+        let mut chosen: Vec<RecordedExchange> = self.exchanges.iter().filter(is_chosen).cloned().collect();
+        for exchange in &mut chosen {
+            exchange.request.headers.retain(|(name, value)| name != "referer" || !is_dropped(value));
+        }
+        chosen
     }
 
     /// The messages that the operator did not drop.
@@ -209,6 +225,10 @@ impl TakenEvidence {
     pub(super) fn chosen_pages(&self, choice: &EvidenceChoice) -> Vec<&PageVisit> {
         pick(&self.view.pages, &choice.pages)
     }
+}
+
+fn without_fragment(url: &str) -> &str {
+    url.split('#').next().unwrap_or(url)
 }
 
 /// Those at the chosen places, in their own order.
@@ -240,6 +260,7 @@ pub(super) fn to_request(exchange: &RecordedExchange) -> EvidenceRequest {
         method: entry.method.clone(),
         url: entry.url.clone(),
         is_failed: status.is_none_or(|status| status >= 400),
+        is_held_back: matches!(entry.outcome, RequestOutcome::Refused { .. }),
         status,
         problem,
         elapsed_ms: entry.elapsed_ms,

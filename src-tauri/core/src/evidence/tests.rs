@@ -322,11 +322,27 @@ fn a_dropped_message_or_page_is_in_nothing_that_leaves() {
     let visit =
         |path: &str| PageVisit { at: 0, url: format!("https://app.example/{path}"), status: Some(200) };
     taken.view.pages = vec![visit("orders"), visit("dropped-page")];
+    // The request that loaded a dropped page, and others from there.
+    let page = "https://app.example/dropped-page";
+    taken.exchanges[0].entry.url = format!("{page}#top");
+    taken.exchanges[0].entry.method = "GET".into();
+    taken.exchanges[1].request.headers.push(("referer".into(), page.into()));
     // Also a place that there is none for.
-    let choice = EvidenceChoice { messages: vec![2, 0, 9], pages: vec![0], ..EvidenceChoice::default() };
+    let choice = EvidenceChoice {
+        requests: vec![1, 2, 3],
+        messages: vec![2, 0, 9],
+        pages: vec![0],
+        ..EvidenceChoice::default()
+    };
     let files = unpack(&taken.to_file(EvidenceFormat::Zip, &choice).expect("an archive"));
     let archive = files.iter().map(|(_, content)| String::from_utf8_lossy(content)).collect::<String>();
-    for text in [archive, render_report(&taken, &choice), render_markdown(&taken, &choice)] {
+    let report = render_report(&taken, &choice);
+    let har = report.split("data:application/json;base64,").nth(1).and_then(|rest| rest.split('"').next());
+    let har = BASE64_STANDARD.decode(har.expect("a HAR")).expect("base64");
+    let har: Value = serde_json::from_slice(&har).expect("JSON");
+    assert_eq!(har["log"]["entries"].as_array().map(Vec::len), Some(2), "not the page's own");
+    assert!(!har.to_string().contains("dropped"), "{har}");
+    for text in [archive, report, render_markdown(&taken, &choice)] {
         assert!(!text.contains("dropped"), "{text}");
         let places = ["app.example/orders", "first", "third"].map(|it| text.find(it));
         assert!(places.iter().all(Option::is_some) && places[1] < places[2], "{text}");
