@@ -36,9 +36,8 @@ use super::{BAR_HEIGHT, window_error};
 /// Text is found from the bar.
 pub const HAS_FIND: bool = true;
 
-/// How often to look whether a bar that became lower has been laid out again, and how many times.
+/// How often to look whether a bar that became lower has been laid out again.
 const SHRINK_INTERVAL: Duration = Duration::from_millis(50);
-const SHRINK_CHECKS: u32 = 100;
 
 thread_local! {
     static CONSOLE_VIEW: Cell<Option<webkit2gtk::WebView>> = const { Cell::new(None) };
@@ -158,13 +157,12 @@ pub fn fit_page(window: &WebviewWindow, page: &WebView, bar_height: i32) {
         let rest = (column.allocated_height() - bar_height).max(-1);
         view.set_size_request(-1, rest);
         let (bar, view) = (bar.downgrade(), view.downgrade());
-        let mut checks_left = SHRINK_CHECKS;
         glib::timeout_add_local(SHRINK_INTERVAL, move || {
             let (Some(bar), Some(view)) = (bar.upgrade(), view.upgrade()) else {
                 return glib::ControlFlow::Break;
             };
-            checks_left -= 1;
-            if natural_height(&bar) > bar.height_request() && checks_left > 0 {
+            // Behind another window, the bar is not painted and follows only once it is in front again.
+            if natural_height(&bar) > bar.height_request() {
                 return glib::ControlFlow::Continue;
             }
             view.set_size_request(-1, -1);
