@@ -47,7 +47,7 @@ export const auditLog = {
     refused: "Refused",
     extended: "Extended",
     unlocked: "Full access",
-    locked: "Read-only again",
+    locked: "Made read-only",
     ended: "Session ended",
     left: "Left the application",
     started: "Understudy started",
