@@ -1159,7 +1159,7 @@ const views: View[] = [
         .click();
       await page.keyboard.press("Control+Enter");
       await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88121");
-      await page.getByText("Waiting for a colleague.").waitFor();
+      await page.getByText("Waiting for a colleague. You can close this").waitFor();
     },
   },
   {
