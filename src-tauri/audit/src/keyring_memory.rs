@@ -92,7 +92,12 @@ pub(super) struct KeyringMemory<'a> {
 impl<'a> KeyringMemory<'a> {
     /// Waits for its turn. `log`: the log's file.
     pub(super) async fn recall(keeper: &'a dyn CheckpointKeeper, log: &Path) -> Result<Self> {
-        let turn = take_turn(log).await;
+        Self::recall_within(keeper, log, TURN).await
+    }
+
+    /// The same; for its turn, it waits no longer than `limit`.
+    async fn recall_within(keeper: &'a dyn CheckpointKeeper, log: &Path, limit: Duration) -> Result<Self> {
+        let turn = take_turn(log, limit).await;
         Ok(Self { keeper, logs: recall_logs(keeper).await?, _turn: turn })
     }
 
@@ -186,7 +191,7 @@ fn is_short(one: &RememberedLog) -> bool {
 
 /// Waits until no other run of this home changes what the keyring remembers: of two that read it, change it and write
 /// it, the slower one would take back what the other one has added. That is still better than to sign nothing any more.
-async fn take_turn(log: &Path) -> Option<MemoryLock> {
+async fn take_turn(log: &Path, limit: Duration) -> Option<MemoryLock> {
     let waited = async {
         loop {
             match run::lock_memory(log) {
@@ -199,10 +204,10 @@ async fn take_turn(log: &Path) -> Option<MemoryLock> {
             }
         }
     };
-    tokio::time::timeout(TURN, waited).await.unwrap_or_else(|_| {
+    tokio::time::timeout(limit, waited).await.unwrap_or_else(|_| {
         tracing::warn!(
             "another program has locked the keyring's memory of the audit log for {} s: it is changed without the lock",
-            TURN.as_secs()
+            limit.as_secs()
         );
         None
     })
@@ -252,18 +257,19 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_program_that_keeps_the_lock_delays_what_is_remembered_and_does_not_prevent_it() {
         let (home, keyring) = (tempfile::tempdir().unwrap(), OneValue::default());
         let file = home.path().join("audit.sqlite");
         let kept = run::lock_memory(&file).unwrap().expect("it is free");
-        let began = tokio::time::Instant::now();
-        let memory = KeyringMemory::recall(&keyring, &file).await.unwrap();
-        assert!(began.elapsed() >= TURN, "others get their turn");
+        let limit = Duration::from_millis(200);
+        let began = std::time::Instant::now();
+        let memory = KeyringMemory::recall_within(&keyring, &file, limit).await.unwrap();
+        assert!(began.elapsed() >= limit, "others get their turn");
         assert!(memory.remember(log(1, "/a", 7), NOW).await.unwrap());
         assert_eq!(recall_logs(&keyring).await.unwrap(), [log(1, "/a", 7)]);
         drop(kept);
-        assert!(take_turn(&file).await.is_some());
+        assert!(take_turn(&file, TURN).await.is_some());
     }
 
     /// As versions before this one wrote it.
